@@ -1,0 +1,140 @@
+"""What can go wrong, named after what it means for the player.
+
+ReserveError
+|-- UsageError        the request makes no sense; nothing was attempted
+|-- SignInError       the account was refused
+|   `-- TokenRefused  the booking system no longer believes who we are
+|-- CodeError         no valid one-time code arrived
+|   |-- WrongCode     the code was refused; a newer one may be right
+|   `-- NotVerified   the booking system wants a one-time code first
+|-- NotOpenYet        the booking window is still closed
+|-- SlotTaken         somebody else has this court at this time
+|-- Forbidden         a rule forbids it
+|   |-- LimitReached  the player may not book any more courts for now
+|   |-- AlreadyReserved
+|   `-- TooDear       the court costs more than the player allows
+|-- ServiceError      the booking system is unreachable, blocks us, or said something we do not know
+|   |-- Unreachable   nothing arrived there: surely not done
+|   |-- LostAnswer    the request left, the answer did not come or makes no sense: it may have been done
+|   |-- Throttled     too many requests; ask again after `retry_after`
+|   `-- Blocked       a firewall refuses automated clients
+|-- Unconfirmed       a court may be reserved; look before trying again
+`-- Interrupted       the player or the machine stopped the run
+
+`exit_code` is the number of the contract, `outcome` its word in the JSON object.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+
+class ReserveError(Exception):
+    """Anything that ends a run without a reservation."""
+
+    exit_code = 6
+    outcome = "not-reserved"
+
+
+class UsageError(ReserveError):
+    """The request makes no sense; nothing was attempted."""
+
+    exit_code = 2
+    outcome = "refused"
+
+
+class SignInError(ReserveError):
+    """The account was refused."""
+
+    exit_code = 3
+    outcome = "refused"
+
+
+class TokenRefused(SignInError):
+    """The booking system no longer believes who we are."""
+
+
+class CodeError(ReserveError):
+    """No valid one-time code arrived."""
+
+    exit_code = 4
+
+
+class WrongCode(CodeError):
+    """This code was refused; a newer one may be right."""
+
+
+class NotVerified(CodeError):
+    """The booking system wants a one-time code first."""
+
+
+class NotOpenYet(ReserveError):
+    """The booking window is still closed."""
+
+    exit_code = 1
+
+
+class SlotTaken(ReserveError):
+    """Somebody else has this court at this time."""
+
+    exit_code = 1
+
+
+class Forbidden(ReserveError):
+    """A rule forbids it: the city's limits, the player's ceiling, or a reservation that exists."""
+
+    exit_code = 5
+    outcome = "refused"
+
+
+class LimitReached(Forbidden):
+    """The player may not book any more courts for now."""
+
+
+class AlreadyReserved(Forbidden):
+    """The player has a court at this time."""
+
+
+class TooDear(Forbidden):
+    """The court costs more than the player allows."""
+
+
+class ServiceError(ReserveError):
+    """The booking system is unreachable, blocks us, or said something we do not know."""
+
+
+class Unreachable(ServiceError):
+    """Nothing arrived at the booking system, so surely nothing was done."""
+
+
+class LostAnswer(ServiceError):
+    """The request left and no sensible answer came: it may have been done, or not."""
+
+
+class Throttled(ServiceError):
+    """Too many requests; the booking system asks us to wait."""
+
+    def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
+        """Keep how long the booking system asks us to wait, if it said so."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Blocked(ServiceError):
+    """A firewall refuses automated clients; trying harder would only make it worse."""
+
+
+class Unconfirmed(ReserveError):
+    """A court may be reserved; the player must look before trying again."""
+
+    exit_code = 7
+    outcome = "unconfirmed"
+
+
+class Interrupted(ReserveError):
+    """The run was stopped by a signal; what it held has been given back."""
+
+    def __init__(self, signal_number: int) -> None:
+        """Exit as a shell would report the signal: 128 + its number."""
+        super().__init__(f"stopped by signal {signal_number}")
+        self.exit_code = 128 + signal_number
