@@ -15,7 +15,9 @@ ReserveError
 |   `-- TooDear       the court costs more than the player allows
 |-- ServiceError      the booking system is unreachable, blocks us, or said something we do not know
 |   |-- Unreachable   nothing arrived there: surely not done
-|   |-- LostAnswer    the request left, the answer did not come or makes no sense: it may have been done
+|   |-- LostAnswer    the request left, the answer did not come: it may have been done
+|   |   `-- UnknownAnswer  an answer came that sounds like yes and makes no sense: it may have been done
+|   |-- UnknownRefusal  a refusal in words we do not know: surely not done
 |   |-- Throttled     too many requests; ask again after `retry_after`
 |   `-- Blocked       a firewall refuses automated clients
 |-- Unconfirmed       a court may be reserved; look before trying again
@@ -109,6 +111,14 @@ class Unreachable(ServiceError):
 
 class LostAnswer(ServiceError):
     """The request left and no sensible answer came: it may have been done, or not."""
+
+
+class UnknownAnswer(LostAnswer):
+    """The booking system accepted, in a form we cannot read; it may have been done, or not."""
+
+
+class UnknownRefusal(ServiceError):
+    """The booking system refused, in words we do not know; never read as *taken*."""
 
 
 class Throttled(ServiceError):

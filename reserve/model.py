@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 
 from reserve.errors import UsageError
 
@@ -50,6 +50,36 @@ class Offer:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """How many courts one player may have, per calendar day and per week from Monday; None for no limit."""
+
+    per_day: int | None = None
+    per_week: int | None = None
+
+
+@dataclass(frozen=True)
+class Offers:
+    """What a facility has for a booking request, in order of preference, and what was left out and why."""
+
+    facility: str
+    zone: tzinfo
+    offers: tuple[Offer, ...]
+    left_out: tuple[tuple[Court, str], ...] = ()
+    limits: Limits = Limits()
+    wants_code: bool = False
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The moment a run waits for, and what can be asked for then."""
+
+    opens_at: datetime
+    offers: tuple[Offer, ...]
+    left_out: tuple[tuple[Court, str], ...] = ()
+    warning: str | None = None
+
+
+@dataclass(frozen=True)
 class Hold:
     """A court that is ours for the moment: the order behind it, its price, and when it lapses."""
 
@@ -58,6 +88,10 @@ class Hold:
     price_cents: int | None = None
     expires_at: datetime | None = None
     link: str | None = None
+
+    def __str__(self) -> str:
+        """Name the order and the court, as messages do."""
+        return f"order {self.order_id} for {self.offer.court.name}"
 
 
 @dataclass(frozen=True)
@@ -71,12 +105,30 @@ class Reservation:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """One request for one court: when it left, when its answer was here, and what the answer meant."""
+
+    court: str
+    sent: datetime
+    answered: datetime
+    meaning: str
+
+
+@dataclass(frozen=True)
 class Account:
     """Who plays, and how the booking system knows them; secrets stay out of `repr`."""
 
     email: str
     password: str = field(repr=False)
     phone: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class WallTime:
+    """What the facility's wall clock will show: a day and a time, before we know its zone."""
+
+    day: date
+    time: time
 
 
 @dataclass(frozen=True)
@@ -93,7 +145,7 @@ class BookingRequest:
     starts: tuple[time, ...]
     length: timedelta
     only: tuple[str, ...] = ()
-    opens_at: datetime | None = None
+    opens_at: WallTime | None = None
     at_once: bool = False
     max_price_cents: int | None = None
     pay: str = "by-hand"

@@ -1,0 +1,161 @@
+"""Waiting for the one-time code: asked for once, taken only when it is newer than the asking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from reserve.clock import Clock
+from reserve.errors import LostAnswer, ServiceError, UsageError, WrongCode
+from reserve.http import Http, read
+
+AT_MOST = 2  # texts asked for in one run: the first, and one more when it does not come
+HOLD_BACK = timedelta(
+    seconds=20
+)  # how long the webhook service is asked to hold its answer back; it allows 30
+POLITE = timedelta(seconds=1)  # between two questions to the webhook service when it does not hold back
+MAX_AGE = timedelta(minutes=10)  # freshness is proved by the id; the service keeps texts no longer than this
+
+
+@dataclass(frozen=True)
+class Code:
+    """A one-time code, and the place of its text in the inbox."""
+
+    id: int
+    digits: str
+
+    def __repr__(self) -> str:
+        """Never show the digits."""
+        return f"Code({self.id})"
+
+
+class Inbox:
+    """The player's texts, as our webhook service keeps them."""
+
+    def __init__(self, http: Http, phone: str, clock: Clock, *, hold_back: timedelta = HOLD_BACK) -> None:
+        """Nothing is asked yet."""
+        self._http = http
+        self._phone = phone
+        self._clock = clock
+        self._hold_back = hold_back
+
+    def newest(self) -> int:
+        """The id of the newest text, 0 when there is none.
+
+        Raises `UsageError` when the service refuses us, `ServiceError` when it does not answer.
+        """
+        answer = self._http.ask("GET", "/newest", params={"phonenumber": self._phone})
+        if answer.status in (401, 403):
+            raise UsageError("--webhook-token: the webhook service refuses it; use its WEBHOOK_TOKEN")
+        newest = read(answer.json(), "id") if answer.is_good else None
+        if not isinstance(newest, int):
+            raise ServiceError(f"{answer.asked}: the webhook service answered {answer.status}")
+        return newest
+
+    def next_code(self, *, after: int, until: datetime) -> Code | None:
+        """The newest code in a text later than *after*, waiting for one until *until*."""
+        while True:
+            left = until - self._clock.now()
+            try:
+                code = self._ask(after, max(min(left, self._hold_back), timedelta(0)))
+            except ServiceError:
+                code = None  # the service may be starting again; we have until *until*
+            if code or left <= timedelta(0):
+                return code
+            self._clock.sleep(min(POLITE, max(until - self._clock.now(), timedelta(0))))
+
+    def _ask(self, after: int, wait: timedelta) -> Code | None:
+        params = {
+            "phonenumber": self._phone,
+            "maxage": str(int(MAX_AGE.total_seconds())),
+            "after": str(after),
+            "wait": f"{wait.total_seconds():.1f}",
+        }
+        answer = self._http.ask("GET", "/get_verification_code", params=params)
+        if not answer.is_good:
+            return None
+        place, digits = read(answer.json(), "id"), read(answer.json(), "verification_code")
+        if (
+            not isinstance(place, int)
+            or not isinstance(digits, str)
+            or not digits.isdigit()
+            or place <= after
+        ):
+            raise ServiceError(f"{answer.asked}: the webhook service said something we do not know")
+        return Code(place, digits)
+
+
+class WantsCodes(Protocol):
+    """The part of a booking system that the one-time code is about."""
+
+    def send_code(self) -> None:
+        """Have a code texted to the player."""
+
+    def enter_code(self, digits: str) -> None:
+        """Prove the player's phone; raises `WrongCode`."""
+
+
+class OneTimeCode:
+    """The one-time code of one run: asked for at most twice, each text used at most once."""
+
+    def __init__(
+        self,
+        system: WantsCodes,
+        inbox: Inbox,
+        clock: Clock,
+        say: Callable[[str], None],
+        conceal: Callable[[str], None],
+    ) -> None:
+        """Nothing is asked for yet."""
+        self._system = system
+        self._inbox = inbox
+        self._clock = clock
+        self._say = say
+        self._conceal = conceal
+        self._sent = 0
+        self._after = 0
+        self.asked_at: datetime | None = None
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether another text may be asked for."""
+        return self._sent < AT_MOST
+
+    def ask(self) -> None:
+        """Note the newest text, then have a code sent."""
+        self._after = max(self._after, self._inbox.newest())
+        self._sent += 1
+        self.asked_at = self._clock.now()
+        self._system.send_code()
+        self._say("asked for a one-time code" if self._sent == 1 else "asked for another one-time code")
+
+    def enter(self, *, until: datetime, again_at: datetime | None = None) -> bool:
+        """Enter the first code that is accepted; False when none came until *until*.
+
+        With *again_at*, a second text is asked for when nothing valid came until then.
+        """
+        while True:
+            patience = min(again_at, until) if again_at and self.can_ask else until
+            code = self._inbox.next_code(after=self._after, until=patience)
+            if code is None and patience == until:
+                return False
+            if code is None:
+                self.ask()
+            elif self._enter(code):
+                return True
+
+    def _enter(self, code: Code) -> bool:
+        self._after = code.id  # a code is used once
+        self._conceal(code.digits)
+        try:
+            self._system.enter_code(code.digits)
+        except WrongCode:
+            self._say("the one-time code was refused; waiting for a newer one")
+            return False
+        except LostAnswer:
+            self._say("no answer to the one-time code; going on as if it was accepted")
+            return True
+        self._say("one-time code accepted")
+        return True

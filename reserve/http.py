@@ -1,0 +1,191 @@
+"""Warm connections to one host, and reading its answers safely; the only home of `requests`."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import requests
+import urllib3
+from requests.adapters import BaseAdapter, HTTPAdapter
+
+from reserve.errors import LostAnswer, ServiceError, UnknownAnswer, Unreachable
+
+TIMEOUT = (5.0, 15.0)  # seconds to connect, and between two bytes of an answer (rec.us dossier 6)
+LARGEST = 4_000_000  # bytes; more than any answer recorded, less than what would fill the machine
+
+Json = Mapping[str, object] | list[object]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a host said: status, headers, text."""
+
+    asked: str
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the status says yes."""
+        return 200 <= self.status < 300
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the text is a JSON object or array."""
+        try:
+            self.json()
+        except ServiceError:
+            return False
+        return True
+
+    def json(self) -> Json:
+        """The JSON object or array in the text; raises `UnknownAnswer` when there is none."""
+        try:
+            value = jsonlib.loads(self.text)
+        except (ValueError, RecursionError):
+            raise UnknownAnswer(f"{self.asked}: the answer ({self.status}) is not JSON") from None
+        if not isinstance(value, dict | list):
+            raise UnknownAnswer(f"{self.asked}: the answer ({self.status}) is not a JSON object")
+        return value
+
+    @property
+    def stamp(self) -> datetime | None:
+        """The host's own time when it answered, in whole seconds."""
+        return _moment(self.headers.get("Date", ""))
+
+    def retry_after(self, now: datetime) -> timedelta | None:
+        """How long the host asks us to wait, if it says so, given in seconds or as a moment."""
+        text = self.headers.get("Retry-After", "").strip()
+        if text.isascii() and text.isdigit():
+            return timedelta(seconds=min(int(text), 86_400))
+        moment = _moment(text)
+        return max(moment - now, timedelta(0)) if moment else None
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def read(answer: object, *keys: str | int) -> object:
+    """What stands in *answer* under *keys*; raises `UnknownAnswer` naming the path when it is not there."""
+    value = answer
+    for key in keys:
+        try:
+            value = value[key]  # type: ignore[index]  # anything wrong is caught just below
+        except (KeyError, IndexError, TypeError):
+            path = ".".join(map(str, keys))
+            raise UnknownAnswer(f"the answer has no '{path}'") from None
+    return value
+
+
+class Http:
+    """One connection to one host, kept open; every request on it carries the same headers."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        headers: Mapping[str, str],
+        adapter: BaseAdapter | None = None,
+        timeout: tuple[float, float] = TIMEOUT,
+    ) -> None:
+        """Nothing is sent yet; *adapter* carries the requests elsewhere than to the network."""
+        self.base_url = base_url.rstrip("/")
+        self._timeout = timeout
+        self._session = requests.Session()
+        self._session.headers.update(headers)
+        if adapter is None:
+            adapter = HTTPAdapter(
+                pool_connections=1, pool_maxsize=4, max_retries=urllib3.Retry(0, read=False)
+            )
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, adapter)
+        # Proxies and certificates of the environment, worked out once instead of at the decisive moment.
+        self._settings = self._session.merge_environment_settings(self.base_url, {}, True, None, None)
+        del self._settings["stream"]  # said with each request
+
+    def prepare(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: object = None,
+        form: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> requests.PreparedRequest:
+        """A request with nothing left to compute."""
+        return self._session.prepare_request(
+            requests.Request(
+                method, self.base_url + path, json=json, data=form, params=params, headers=headers
+            )
+        )
+
+    def send(self, prepared: requests.PreparedRequest) -> Answer:
+        """Send *prepared* and return the answer, whatever its status; redirects are not followed.
+
+        Raises `Unreachable` when the request surely did not arrive, `LostAnswer` when it may have.
+        """
+        asked = f"{prepared.method} {prepared.path_url.partition('?')[0]}"
+        try:
+            reply = self._session.send(
+                prepared, timeout=self._timeout, allow_redirects=False, stream=True, **self._settings
+            )
+            with reply:
+                body = _whole(reply, asked)
+        except requests.ConnectTimeout as failure:
+            raise Unreachable(f"{asked}: no connection in time") from failure
+        except requests.ConnectionError as failure:
+            if _never_left(failure):
+                raise Unreachable(f"{asked}: no connection") from failure
+            raise LostAnswer(f"{asked}: the connection broke") from failure
+        except requests.Timeout as failure:
+            raise LostAnswer(f"{asked}: no answer in time") from failure
+        except requests.exceptions.InvalidURL as failure:
+            raise Unreachable(f"{asked}: {self.base_url!r} is not an address") from failure
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as failure:
+            raise LostAnswer(f"{asked}: {type(failure).__name__}") from failure
+        return Answer(asked, reply.status_code, reply.headers, body.decode("utf-8", "replace"))
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: object = None,
+        form: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Prepare a request, send it, and return its answer."""
+        return self.send(self.prepare(method, path, json=json, form=form, params=params, headers=headers))
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._session.close()
+
+
+def _whole(reply: requests.Response, asked: str) -> bytes:
+    """The whole body, up to what any sensible answer weighs."""
+    body = bytearray()
+    for chunk in reply.iter_content(65_536):
+        body += chunk
+        if len(body) > LARGEST:
+            raise UnknownAnswer(f"{asked}: the answer is longer than {LARGEST} bytes")
+    return bytes(body)
+
+
+def _never_left(failure: requests.ConnectionError) -> bool:
+    """Whether no connection came about, so that nothing can have been done."""
+    cause: object = failure.args[0] if failure.args else None
+    cause = getattr(cause, "reason", cause)
+    return isinstance(cause, urllib3.exceptions.NewConnectionError | urllib3.exceptions.NameResolutionError)

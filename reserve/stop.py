@@ -1,0 +1,54 @@
+"""The wish to stop, from Ctrl-C or SIGTERM: obeyed at once, or as soon as nothing can be lost by it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from reserve.errors import Interrupted
+
+
+class Stop:
+    """Whether somebody asked this run to stop."""
+
+    def __init__(self) -> None:
+        """Nobody has, so far."""
+        self.signal_number: int | None = None
+        self._shielded = False
+
+    def ask(self, signal_number: int, frame: FrameType | None = None) -> None:
+        """Stop now, or when the shield comes down; a signal handler."""
+        self.signal_number = self.signal_number or signal_number
+        if not self._shielded:
+            raise Interrupted(self.signal_number)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether to ask for nothing more, and give back what is held."""
+        return self.signal_number is not None
+
+    def obey(self) -> None:
+        """Raise `Interrupted` when somebody asked us to stop."""
+        if self.signal_number is not None:
+            raise Interrupted(self.signal_number)
+
+    @contextmanager
+    def shield(self) -> Iterator[None]:
+        """Inside, a wish to stop is only noted: courts are being held, and must not be forgotten."""
+        self._shielded = True
+        try:
+            yield
+        finally:
+            self._shielded = False
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Inside, Ctrl-C and SIGTERM come to us."""
+        before = {number: signal.signal(number, self.ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -1,0 +1,120 @@
+"""What a booking system must be able to do.
+
+To add one: write a module beside this one with a subclass, name it in `systems/__init__.py`, and give it a
+twin in `simulator/`, a test module, a row in the README. What all systems do alike is in `run.py`; a subclass
+says only how its booking system speaks.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reserve.model import Account, BookingRequest, Hold, Offer, Offers, Reservation
+
+if TYPE_CHECKING:
+    from reserve.browser import Browser
+    from reserve.clock import Clock
+    from reserve.http import Http
+
+ALL = 1_000  # courts at once: more than any facility has
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the outside lends to a booking system: time, connections, a browser, addresses, an ear."""
+
+    clock: Clock
+    connect: Callable[[str, Mapping[str, str]], Http]
+    browser: Callable[[], AbstractContextManager[Browser]]
+    addresses: Mapping[str, str]
+    say: Callable[[str], None]
+    keep: Callable[
+        [str, str], None
+    ]  # a secret-free copy of an answer nobody understood, and what it answered
+    conceal: Callable[[str], None]  # a secret that came up on the way
+    user_agent: str
+
+
+class Line(ABC):
+    """One court on a connection of its own: opened before the opening, used at it."""
+
+    def __init__(self, offer: Offer) -> None:
+        """Nothing is sent yet."""
+        self.offer = offer
+
+    def warm(self) -> None:
+        """Open the connection, so that the opening does not pay for it."""
+
+    @abstractmethod
+    def hold(self) -> Hold:
+        """Ask for the court once; raises a `ReserveError` that says what a refusal means."""
+
+    def close(self) -> None:
+        """Let the connection go."""
+
+
+class BookingSystem(ABC):
+    """One booking system on behalf of one player."""
+
+    name: str
+    fan_out = 1  # courts asked for at once; more only where a spare hold costs the player nothing
+    hold_is_final = False
+    addresses: Mapping[str, str] = {}  # environment variable -> where the live system answers
+
+    def __init__(self, account: Account, request: BookingRequest, around: Surroundings) -> None:
+        """Nothing is sent yet."""
+        self.account = account
+        self.request = request
+        self.around = around
+
+    @abstractmethod
+    def offers(self) -> Offers:
+        """What the facility has for the booking request; public, needs no sign-in.
+
+        Raises `UsageError` when the facility, the sport, a court or the slot does not exist.
+        """
+
+    @abstractmethod
+    def sign_in(self) -> None:
+        """Make the booking system know the player; raises `SignInError` when it refuses."""
+
+    @abstractmethod
+    def reservations(self) -> list[Reservation]:
+        """The player's reservations, past ones of this week included."""
+
+    @abstractmethod
+    def holds(self) -> list[Hold]:
+        """What the player holds and has not confirmed; this is how a lost answer is looked up."""
+
+    @abstractmethod
+    def line(self, offer: Offer) -> Line:
+        """A connection for asking for *offer*."""
+
+    @abstractmethod
+    def look(self, hold: Hold) -> Hold:
+        """*hold* with the price and the expiry that its order says."""
+
+    @abstractmethod
+    def confirm(self, hold: Hold) -> None:
+        """Make *hold* final. Never to be repeated after a `LostAnswer`."""
+
+    @abstractmethod
+    def release(self, hold: Hold) -> None:
+        """Give *hold* back; no error when it is already gone. May be repeated."""
+
+    def send_code(self) -> None:
+        """Have a one-time code texted to the player."""
+
+    def enter_code(self, digits: str) -> None:
+        """Prove the player's phone with the code; raises `WrongCode` when it is refused."""
+
+    def settles_by_hand(self, hold: Hold) -> bool:
+        """Whether only the player can pay for *hold*."""
+        return False
+
+    def close(self) -> None:
+        """Let every connection go."""

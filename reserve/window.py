@@ -1,0 +1,173 @@
+"""When a slot opens, in the facility's own time zone; the only time-zone arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, tzinfo
+
+import pytz
+from dateutil.parser import isoparse
+
+from reserve.errors import UsageError
+from reserve.model import BookingRequest, Offer, Offers, Opening, Slot, WallTime
+
+REACH = timedelta(hours=24)  # a run waits at most this long for an opening; cron is better at longer waits
+STAMP = "%Y-%m-%d %H:%M:%S"
+
+
+def zone(name: str) -> tzinfo:
+    """The time zone called *name*; raises `UsageError` when there is none."""
+    try:
+        return pytz.timezone(name)
+    except pytz.UnknownTimeZoneError:
+        raise UsageError(f"time zone {name!r} is not known") from None
+
+
+def at(day: date, wall: time, where: tzinfo) -> datetime:
+    """The moment when the clocks of *where* show *wall* on *day*.
+
+    Raises `UsageError` for a time the clocks skip; of a time they show twice, the first is meant.
+    """
+    naive = datetime.combine(day, wall)
+    if not hasattr(where, "localize"):
+        return naive.replace(tzinfo=where)
+    try:
+        return where.localize(naive, is_dst=None)  # type: ignore[no-any-return]
+    except pytz.AmbiguousTimeError:
+        return where.localize(naive, is_dst=True)  # type: ignore[no-any-return]
+    except pytz.NonExistentTimeError:
+        raise UsageError(f"{wall:%H:%M} does not exist on {day}: clocks go forward then") from None
+
+
+def slot(day: date, start: time, length: timedelta, where: tzinfo) -> Slot:
+    """The slot from *start* on *day*, *length* long on the clock of *where*."""
+    end = datetime.combine(day, start) + length
+    return Slot(at(day, start, where), at(end.date(), end.time(), where))
+
+
+@dataclass(frozen=True)
+class DaysAhead:
+    """A window that opens a number of calendar days ahead, at a time on the facility's clock."""
+
+    days: int
+    time: time
+
+    def opens_at(self, start: datetime) -> datetime:
+        """When a slot that starts at *start* (in the facility's zone) can be booked.
+
+        A release time that the clocks skip is reached when they have been put forward.
+        """
+        day = start.date() - timedelta(days=self.days)
+        where = getattr(start.tzinfo, "zone", None)
+        local = pytz.timezone(where) if where else start.tzinfo
+        if local is None:
+            raise ValueError("a slot needs a time zone")
+        try:
+            return at(day, self.time, local)
+        except UsageError:
+            return at(day, (datetime.combine(day, self.time) + timedelta(hours=1)).time(), local)
+
+
+@dataclass(frozen=True)
+class HoursAhead:
+    """A window that opens a number of real hours ahead, whatever the clocks on the wall do."""
+
+    hours: int
+
+    def opens_at(self, start: datetime) -> datetime:
+        """When a slot that starts at *start* can be booked, in the zone of *start*."""
+        moment = start.astimezone(pytz.utc) - timedelta(hours=self.hours)
+        return moment.astimezone(start.tzinfo)
+
+
+def choose(found: Offers, request: BookingRequest, now: datetime) -> Opening:
+    """Which opening to wait for, and which offers can be asked for then.
+
+    What is open already is booked now. Otherwise the earliest opening counts, unless the player names one:
+    the player's word wins, with a warning when it differs from what the booking system publishes. Raises
+    `UsageError` for a slot in the past, and for an opening too far ahead to wait for.
+    """
+    offers = tuple(offer for offer in found.offers if offer.slot.start > now)
+    if not offers:
+        raise UsageError(f"{found.offers[0].slot} is in the past: check --date and --start-time")
+    if request.opens_at is not None:
+        return _insisted(found, offers, at(request.opens_at.day, request.opens_at.time, found.zone))
+    published = min(offer.opens_at for offer in offers)
+    if published <= now:
+        return _opening(found, now.astimezone(found.zone), offers, published=now)
+    if published - now > REACH:
+        raise UsageError(_too_far(found, published))
+    return _opening(found, published, offers, published=published)
+
+
+def _insisted(found: Offers, offers: tuple[Offer, ...], moment: datetime) -> Opening:
+    published = min(offer.opens_at for offer in offers)
+    warning = None
+    if all(offer.opens_at != moment for offer in offers):
+        warning = (
+            f"--opens-at says {moment:{STAMP}}, but {found.facility} publishes {published:{STAMP}} "
+            f"({found.zone}); going by --opens-at"
+        )
+    return _opening(found, moment, offers, published=max(moment, published), warning=warning)
+
+
+def _opening(
+    found: Offers,
+    moment: datetime,
+    offers: tuple[Offer, ...],
+    *,
+    published: datetime,
+    warning: str | None = None,
+) -> Opening:
+    """Keep what is open at *published*, and say when the rest opens."""
+    kept = tuple(offer for offer in offers if offer.opens_at <= published)
+    later = tuple(
+        (offer.court, f"{offer.slot} opens only at {offer.opens_at:{STAMP}}")
+        for offer in offers
+        if offer not in kept
+    )
+    return Opening(moment, kept, found.left_out + later, warning)
+
+
+def _too_far(found: Offers, published: datetime) -> str:
+    start = (published - timedelta(minutes=2)).astimezone()
+    return (
+        f"{found.facility} opens this slot at {published:{STAMP}} ({found.zone}), too far ahead to wait for; "
+        f"start the same command from cron with the line `{start.minute} {start.hour} {start.day} "
+        f"{start.month} * cd /path/to/first-serve && flock -n data/lock python3 main.py …`"
+    )
+
+
+def parse_day(text: str, option: str) -> date:
+    """The date in *text*, as `YYYY-MM-DD`; raises `UsageError` naming *option*."""
+    try:
+        if len(text.strip()) != 10:
+            raise ValueError
+        return isoparse(text.strip()).date()
+    except ValueError:
+        raise UsageError(f"{option}: {text!r} is not a date; write it as 2026-11-27") from None
+
+
+def parse_time(text: str, option: str) -> time:
+    """The time in *text*, as `HH:MM` or `HH:MM:SS`; raises `UsageError` naming *option*."""
+    try:
+        return time.fromisoformat(_padded(text)).replace(microsecond=0, tzinfo=None)
+    except ValueError:
+        raise UsageError(f"{option}: {text!r} is not a time; write it as 18:00 or 18:00:00") from None
+
+
+def parse_moment(text: str, option: str) -> WallTime:
+    """The date and time in *text*, as `YYYY-MM-DD HH:MM:SS`; raises `UsageError` naming *option*."""
+    day, _, wall = text.strip().replace("T", " ").partition(" ")
+    try:
+        return WallTime(parse_day(day, option), parse_time(wall, option))
+    except UsageError:
+        raise UsageError(f"{option}: {text!r} is not a moment; write it as 2026-11-20 08:00:00") from None
+
+
+def _padded(text: str) -> str:
+    """`8:00` becomes `08:00`; anything but two or three parts is refused."""
+    parts = text.strip().split(":")
+    if len(parts) not in (2, 3) or not all(part.isascii() and part.isdigit() for part in parts):
+        raise ValueError
+    return ":".join(part.zfill(2) for part in parts)
