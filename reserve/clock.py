@@ -20,6 +20,10 @@ class Clock:
         """The present moment, in UTC."""
         return datetime.now(UTC)
 
+    def monotonic(self) -> float:
+        """Seconds since some moment in the past, whatever is done to the wall clock."""
+        return time.monotonic()
+
     def sleep_until(self, moment: datetime) -> None:
         """Return at *moment*, never before it."""
         while (left := (moment - self.now()).total_seconds()) > 0:

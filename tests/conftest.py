@@ -1,0 +1,60 @@
+"""What every test has: virtual time, and no way out of this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from typing import Any
+
+import pytest
+
+from tests.fakes import FakeClock
+
+# Which argument of an audited call names the host (Python's audit events table).
+LEAVING = {
+    "socket.connect": 1,
+    "socket.sendto": 1,
+    "socket.sendmsg": 1,
+    "socket.getaddrinfo": 0,
+    "socket.gethostbyname": 0,
+}
+
+
+def is_here(host: object) -> bool:
+    """Whether *host* is this machine; a path is a Unix socket, and nothing means any address of ours."""
+    if isinstance(host, bytes):
+        host = host.decode()
+    if host in (None, "", "localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(str(host))
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def stay_here(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse every connection that is not to this machine, whichever library asks for it."""
+    if event not in LEAVING:
+        return
+    target = arguments[LEAVING[event]]
+    if event.startswith("socket.get"):
+        host = target
+    elif isinstance(target, tuple):
+        host = target[0]
+    else:
+        return  # the path of a Unix socket, or a socket that is connected already
+    if not is_here(host):
+        raise ConnectionRefusedError(f"no test leaves this machine: {host}")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_way_out() -> None:
+    """Nothing connects to another machine, from the first test to the last."""
+    sys.addaudithook(stay_here)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Virtual time that begins at 07:00 on a Monday in San Francisco."""
+    return FakeClock()

@@ -1,0 +1,351 @@
+"""Stand-ins for time and the network, so that a run of ten minutes takes as many milliseconds."""
+
+from __future__ import annotations
+
+import heapq
+import random
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from io import BytesIO
+from itertools import count
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import BaseAdapter
+from requests.cookies import extract_cookies_to_jar
+from requests.utils import get_encoding_from_headers
+from urllib3 import HTTPHeaderDict, HTTPResponse
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+from reserve.clock import Clock
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+T = TypeVar("T")
+
+START = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)  # 07:00 on a Monday in San Francisco
+STEPS = 1_000_000  # more than any test needs; a loop that never ends reaches it within seconds
+
+
+class FakeClock(Clock):
+    """Virtual time that jumps to the next moment at which somebody has something to do.
+
+    The thread that made the clock and those started by `together` and `call_at` hand a baton around:
+    one of them runs until it sleeps or ends, and who is next when several are due is drawn from *seed*.
+    A thread the clock does not know, such as that of an HTTP server, may read the time; if it sleeps,
+    it moves time itself, because the one with the baton is probably waiting for its answer.
+
+    A clock that has stood still for *patience* real seconds while somebody slept raises.
+    """
+
+    def __init__(self, start: datetime = START, *, seed: int = 0, patience: float = 60.0) -> None:
+        self._now = start
+        self._passed = timedelta()
+        self._chance = random.Random(seed)
+        self._patience = patience
+        self._agenda: list[tuple[datetime, float, int, Callable[[], None], Callable[[], None] | None]] = []
+        self._numbers = count()
+        self._lock = threading.RLock()
+        self._owner = threading.get_ident()
+        self._known = {self._owner}
+        self._asleep: set[threading.Event] = set()
+        self._steps = 0
+        self._looks = 0
+        self._broken = ""
+
+    def now(self) -> datetime:
+        """The present virtual moment, as a wall clock shows it."""
+        self._looks += 1
+        if self._looks > STEPS:
+            self._break("somebody looks at the clock for ever instead of sleeping")
+        return self._now
+
+    def monotonic(self) -> float:
+        """Virtual seconds since the clock was made, whatever was done to the wall clock."""
+        return self._passed.total_seconds()
+
+    def step(self, by: timedelta) -> None:
+        """Set the wall clock forward or back, as an administrator or a time service may."""
+        with self._lock:
+            self._now += by
+
+    def sleep_until(self, moment: datetime) -> None:
+        """Let the others run until *moment*; return at once when it has passed."""
+        self._count_step()
+        if threading.get_ident() not in self._known:
+            self._drag(moment)
+        elif moment > self._now:
+            turn = threading.Event()
+            self._put(moment, turn.set)
+            self._rest(turn)
+
+    def sleep(self, length: timedelta) -> None:
+        """Let the others run for *length*."""
+        self.sleep_until(self._now + length)
+
+    def call_at(self, moment: datetime, deed: Callable[[], None]) -> None:
+        """Call *deed* in a thread of its own when time reaches *moment*; it may sleep."""
+        self._put(max(moment, self._now), self._thread(deed).start, deed)
+
+    def together(self, deeds: Sequence[Callable[[], T]]) -> list[T]:
+        """Do all *deeds*, one at a time between sleeps; raise the first failure when all have ended."""
+        if not deeds:
+            return []
+        results: dict[int, T] = {}
+        failures: list[BaseException] = []
+        all_ended = threading.Event()
+        left = len(deeds)
+
+        def do(place: int) -> None:
+            nonlocal left
+            try:
+                results[place] = deeds[place]()
+            except BaseException as failure:
+                failures.append(failure)
+            left -= 1
+            if not left:
+                self._put(self._now, all_ended.set)
+
+        for place in range(len(deeds)):
+            self._put(self._now, self._thread(partial(do, place)).start)
+        self._rest(all_ended)
+        if failures:
+            raise failures[0]
+        return [results[place] for place in range(len(deeds))]
+
+    def within(self, length: timedelta, deed: Callable[[], T]) -> T:
+        """Do *deed* and return its result, or raise TimeoutError after *length* while it goes on."""
+        if threading.get_ident() not in self._known:
+            return deed()
+        outcome: list[T] = []
+        failures: list[BaseException] = []
+        turn = threading.Event()
+        alarm = self._put(self._now + length, turn.set)
+
+        def do() -> None:
+            try:
+                outcome.append(deed())
+            except BaseException as failure:
+                failures.append(failure)
+            if self._remove(alarm):
+                self._put(self._now, turn.set)
+
+        self._put(self._now, self._thread(do).start)
+        self._rest(turn)
+        if failures:
+            raise failures[0]
+        if not outcome:
+            raise TimeoutError
+        return outcome[0]
+
+    def _put(self, moment: datetime, wake: Callable[[], None], deed: Callable[[], None] | None = None) -> int:
+        """Note whom to wake at *moment*, behind or before others of that moment as chance has it."""
+        with self._lock:
+            number = next(self._numbers)
+            heapq.heappush(self._agenda, (moment, self._chance.random(), number, wake, deed))
+            return number
+
+    def _remove(self, number: int) -> bool:
+        """Take an entry off the agenda, and tell whether it was still there."""
+        with self._lock:
+            kept = [entry for entry in self._agenda if entry[2] != number]
+            found = len(kept) < len(self._agenda)
+            self._agenda = kept
+            heapq.heapify(self._agenda)
+            return found
+
+    def _thread(self, deed: Callable[[], None]) -> threading.Thread:
+        """A thread that has the baton when it starts, and passes it on when it ends."""
+
+        def run() -> None:
+            me = threading.get_ident()
+            self._known.add(me)
+            try:
+                deed()
+            finally:
+                self._known.discard(me)
+                self._pass_on()
+
+        return threading.Thread(target=run, daemon=True)
+
+    def _rest(self, turn: threading.Event) -> None:
+        """Pass the baton on and wait for it to come back."""
+        if threading.get_ident() not in self._known:
+            raise RuntimeError("a thread that the clock did not start cannot share its time with others")
+        self._asleep.add(turn)
+        self._pass_on()
+        seen = self._steps
+        while not turn.wait(self._patience):
+            if self._steps == seen:
+                self._break("nobody moves: the one with the baton waits for somebody who sleeps")
+            seen = self._steps
+        self._asleep.discard(turn)
+        self._check()
+
+    def _pass_on(self) -> None:
+        """Move time to the first entry of the agenda, and give the baton to whom it names."""
+        with self._lock:
+            self._steps += 1
+            if self._broken or not self._agenda:
+                return
+            moment, _, _, wake, _ = heapq.heappop(self._agenda)
+            self._advance(moment)
+            wake()
+
+    def _advance(self, moment: datetime) -> None:
+        """Move time to *moment*, never back."""
+        if moment > self._now:
+            self._passed += moment - self._now
+            self._now = moment
+            self._looks = 0
+
+    def _drag(self, moment: datetime) -> None:
+        """Move time on behalf of a thread without the baton; deeds on the way are done in that thread."""
+        while True:
+            with self._lock:
+                due = [entry for entry in self._agenda if entry[4] and entry[0] <= moment]
+                first, _, number, _, deed = min(due, default=(moment, 0.0, -1, None, None))
+                self._advance(first)
+                self._remove(number)
+            if deed is None:
+                return
+            deed()
+
+    def _count_step(self) -> None:
+        self._steps += 1
+        if self._steps > STEPS:
+            self._break("somebody sleeps again and again for ever")
+        self._check()
+
+    def _break(self, reason: str) -> None:
+        """Wake everybody and raise, now and whenever somebody uses the clock again."""
+        with self._lock:
+            self._broken = self._broken or reason
+            for turn in list(self._asleep):
+                turn.set()
+        self._check()
+
+    def _check(self) -> None:
+        """Raise if the clock is broken; a thread of its own ends silently, its starter says why."""
+        if self._broken:
+            raise (RuntimeError if threading.get_ident() == self._owner else SystemExit)(self._broken)
+
+
+class Answer(requests.Response):
+    """A response whose `elapsed` is virtual; requests would overwrite it with real time."""
+
+    def __init__(self, elapsed: timedelta) -> None:
+        super().__init__()
+        self.__dict__["elapsed"] = elapsed
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "elapsed" or "elapsed" not in self.__dict__:
+            super().__setattr__(name, value)
+
+
+class InProcess(BaseAdapter):
+    """Hands requests to WSGI apps in this process, as if they stood *latency* (both ways) away.
+
+    A lone app answers for every host this adapter is mounted for; a mapping names the host of each app,
+    and any other host is unreachable. An app cuts the connection by raising a `CutConnection`.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication | Mapping[str, WSGIApplication],
+        clock: FakeClock,
+        *,
+        latency: timedelta = timedelta(),
+    ) -> None:
+        super().__init__()
+        self.app = app
+        self.clock = clock
+        self.latency = latency
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: float | tuple[float | None, float | None] | None = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> requests.Response:
+        """Ask the app, in virtual time; the app goes on when we no longer wait for it."""
+        host = urlsplit(str(request.url)).hostname or ""
+        app = self.app.get(host) if isinstance(self.app, Mapping) else self.app
+        if app is None:
+            raise requests.ConnectionError(f"no test leaves this machine: {host}", request=request)
+        patience = timeout[1] if isinstance(timeout, tuple) else timeout
+        sent = self.clock.monotonic()
+        try:
+            if patience is None:
+                status, headers, body = self._exchange(app, request)
+            else:
+                length = timedelta(seconds=patience)
+                status, headers, body = self.clock.within(length, lambda: self._exchange(app, request))
+        except TimeoutError as error:
+            raise requests.ReadTimeout(f"no answer within {patience} s", request=request) from error
+        except Exception as error:
+            if "CutConnection" in {kind.__name__ for kind in type(error).__mro__}:
+                raise requests.ConnectionError("connection cut", request=request) from error
+            raise
+        return answer(request, status, headers, body, timedelta(seconds=self.clock.monotonic() - sent))
+
+    def _exchange(
+        self, app: WSGIApplication, request: requests.PreparedRequest
+    ) -> tuple[str, list[tuple[str, str]], bytes]:
+        """Carry the request there and the answer back."""
+        self.clock.sleep(self.latency / 2)
+        parts = urlsplit(str(request.url))
+        body = request.body.encode() if isinstance(request.body, str) else request.body
+        environ = EnvironBuilder(
+            method=str(request.method),
+            base_url=f"{parts.scheme}://{parts.netloc}/",
+            path=request.path_url,
+            headers=list(request.headers.items()),
+            data=body,
+        ).get_environ()
+        chunks, status, headers = run_wsgi_app(app, environ, buffered=True)
+        self.clock.sleep(self.latency - self.latency / 2)
+        return status, list(headers), b"".join(chunks)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def answer(
+    request: requests.PreparedRequest,
+    status: str,
+    headers: list[tuple[str, str]],
+    body: bytes,
+    elapsed: timedelta,
+) -> requests.Response:
+    """What requests makes of an answer that came over a wire."""
+    code, _, reason = status.partition(" ")
+    fields = HTTPHeaderDict(headers)
+    message = SimpleNamespace(get_all=lambda name, default=None: fields.getlist(name) or default)
+    wire: Any = SimpleNamespace(msg=message, isclosed=lambda: True, close=lambda: None)  # has the cookies
+    response = Answer(elapsed)
+    response.status_code = int(code)
+    response.reason = reason
+    response.headers.update(fields)
+    response.encoding = get_encoding_from_headers(response.headers)
+    response.url = str(request.url)
+    response.request = request
+    response.raw = HTTPResponse(
+        body=BytesIO(body),
+        headers=fields,
+        status=int(code),
+        reason=reason,
+        preload_content=False,
+        original_response=wire,
+        request_method=request.method,
+    )
+    extract_cookies_to_jar(response.cookies, request, response.raw)  # type: ignore[no-untyped-call]
+    return response
