@@ -1,0 +1,207 @@
+"""The webhook service: takes texts in from SMS gateways and hands one-time codes out to readers."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import re
+import socket
+import threading
+import traceback
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Self
+
+from flask import Flask, Response, abort, jsonify, request
+from waitress import wasyncore
+from waitress.server import BaseWSGIServer, create_server
+from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
+
+from webhook_server import gateways
+from webhook_server.inbox import Inbox, digits
+
+LONGEST_BODY = 64 * 1024  # bytes; a text has at most a few thousand
+LONGEST_WAIT = timedelta(seconds=30)
+THREADS = 32
+WAITERS = 16  # readers that wait hold a thread each; the others stay free for deliveries
+CONNECTIONS = 500  # more than a burst of deliveries; idle ones cost no thread
+
+log = logging.getLogger(__name__)
+# Its lines name paths, and a path of ours carries the token.
+logging.getLogger("waitress").setLevel(logging.CRITICAL)
+
+
+def create_app(*, data: Path, token: str | None, loopback: bool, now: Callable[[], datetime]) -> Flask:
+    """The service's routes over the inbox in *data*, which `app.extensions["inbox"].close()` lets go of.
+
+    Raises ValueError for a token that cannot stand in a path, and for none when others can reach us.
+    """
+    if token is None and not loopback:
+        raise ValueError("without a token the service listens on this machine only; set WEBHOOK_TOKEN")
+    if token is not None and not re.fullmatch(r"[A-Za-z0-9._~-]+", token):
+        raise ValueError("WEBHOOK_TOKEN may only have letters, digits and . _ ~ -")
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = LONGEST_BODY
+    inbox = app.extensions["inbox"] = Inbox(data, now)
+    waiters = threading.BoundedSemaphore(WAITERS)
+
+    def is_ours(given: str) -> bool:
+        return token is not None and hmac.compare_digest(given.encode(), token.encode())
+
+    def refuse_strangers() -> None:
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        if token is not None and not (scheme.lower() == "bearer" and is_ours(given.strip())):
+            abort(401, "readers send: Authorization: Bearer <token>")
+
+    def take(gateway: str | None = None) -> Response:
+        try:
+            text = gateways.read(request.get_data(), request.mimetype, gateway)
+        except gateways.Unreadable as problem:
+            abort(400, str(problem))
+        except ValueError as problem:
+            abort(400, f"neither JSON nor a form: {type(problem).__name__}")
+        text_id = text and inbox.add(text)
+        if gateway == "twilio" or (text and text.gateway == "twilio"):
+            return Response("<Response/>", mimetype="text/xml")  # what it wants to hear (SMS dossier 6)
+        return jsonify(id=text_id)
+
+    @app.post("/webhook")
+    def without_token() -> Response:
+        if token is not None:
+            abort(403, "the token belongs into the path: /webhook/<token>")
+        return take()
+
+    @app.post("/webhook/<given>")
+    @app.post("/webhook/<given>/<gateway>")
+    def with_token(given: str, gateway: str | None = None) -> Response:
+        if not is_ours(given) or (gateway is not None and gateway not in gateways.GATEWAYS):
+            abort(404)
+        return take(gateway)
+
+    @app.get("/get_verification_code")
+    def get_verification_code() -> Response:
+        refuse_strangers()
+        number = _number()
+        max_age, after, wait = _seconds("maxage", 60), _whole("after", 0), _seconds("wait", 0)
+        if wait and not waiters.acquire(blocking=False):
+            raise ServiceUnavailable("too many readers are waiting", retry_after=1)
+        try:
+            found = inbox.code(number, max_age=max_age, after=after, wait=min(wait, LONGEST_WAIT))
+        finally:
+            if wait:
+                waiters.release()
+        if found is None:
+            abort(404, "no code for this number yet")
+        return jsonify(
+            verification_code=found.code, id=found.text_id, received_at=found.received_at.isoformat()
+        )
+
+    @app.get("/newest")
+    def newest() -> Response:
+        refuse_strangers()
+        return jsonify(id=inbox.newest_id(_number()))
+
+    @app.get("/health")
+    def health() -> Response:
+        if "Authorization" in request.headers:
+            refuse_strangers()  # a monitor needs no token, but a wrong one should not look right
+        count, age = inbox.state()
+        return jsonify(texts=count, age_seconds=None if age is None else age.total_seconds())
+
+    app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(Exception, _failed)
+    return app
+
+
+class Server:
+    """An app at work on its own threads; `port` is where, also when it was asked for port 0."""
+
+    def __init__(self, app: Flask, host: str, port: int) -> None:
+        """Listen from now on; raises OSError when the address is not to be had."""
+        self._inbox: Inbox = app.extensions["inbox"]
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.create_server((host, port), family=family)
+        self.port: int = listening.getsockname()[1]
+        self._sockets: wasyncore._SocketMap = {}
+        server = create_server(
+            app,
+            map=self._sockets,
+            sockets=[listening],
+            threads=THREADS,
+            connection_limit=CONNECTIONS,
+            max_request_body_size=16 * LONGEST_BODY,  # below this the answer is ours, and JSON
+            ident=None,
+        )
+        assert isinstance(server, BaseWSGIServer)  # as always for a single socket
+        self._server = server
+        self._closing = False
+        self._thread = threading.Thread(target=self._work, name="webhook service", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Finish what has begun, then let go of port and inbox."""
+        self._inbox.stop_waiting()
+        self._server.task_dispatcher.shutdown()
+        self._closing = True
+        self._server.pull_trigger()
+        self._thread.join()
+        self._inbox.close()
+
+    def _work(self) -> None:
+        while not self._closing:
+            wasyncore.loop(timeout=1, use_poll=True, map=self._sockets, count=1)
+        wasyncore.close_all(self._sockets)
+
+    def __enter__(self) -> Self:
+        """Serve until the block ends."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+
+def serve(app: Flask, host: str, port: int) -> Server:
+    """Serve *app* from other threads until the returned server is closed."""
+    return Server(app, host, port)
+
+
+def _number() -> str:
+    number = request.args.get("phonenumber", "")
+    if not 4 <= len(digits(number)) <= 15:
+        abort(400, "phonenumber is missing or no phone number")
+    return number
+
+
+def _whole(name: str, default: int) -> int:
+    value = request.args.get(name, str(default))
+    if not re.fullmatch(r"[0-9]{1,15}", value):
+        abort(400, f"{name} is not a whole number")
+    return int(value)
+
+
+def _seconds(name: str, default: int) -> timedelta:
+    value = request.args.get(name, str(default))
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value):
+        abort(400, f"{name} is not a number of seconds")
+    return timedelta(seconds=float(value))
+
+
+def _refused(problem: HTTPException) -> Response:
+    log.warning("%s refused: %s", request.endpoint or "an unknown path", problem.description)
+    return _answer(problem)
+
+
+def _failed(problem: Exception) -> Response:
+    # Only where it happened: the message of an exception can hold what was in a text.
+    where = "".join(traceback.format_tb(problem.__traceback__))
+    log.error("%s failed with %s\n%s", request.endpoint, type(problem).__name__, where)
+    return _answer(InternalServerError("a fault of this service; its log tells where"))
+
+
+def _answer(problem: HTTPException) -> Response:
+    answer = jsonify(error=problem.description)
+    answer.status_code = problem.code or 500
+    answer.headers.extend(h for h in problem.get_headers() if h[0] != "Content-Type")
+    return answer

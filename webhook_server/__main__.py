@@ -1,0 +1,66 @@
+"""python -m webhook_server: read the environment, listen, and stop cleanly when told to."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dotenv import dotenv_values
+from sqlalchemy.exc import SQLAlchemyError
+
+from webhook_server import create_app, serve
+
+
+def main() -> int:
+    """Serve until SIGTERM or Ctrl-C; returns 2 when the settings make no sense."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    settings = {**dotenv_values(".env"), **os.environ}
+    host = settings.get("WEBHOOK_HOST") or "127.0.0.1"
+    port = settings.get("WEBHOOK_PORT") or "5000"
+    token = settings.get("WEBHOOK_TOKEN") or None
+    data = Path(settings.get("RESERVE_DATA") or "data")
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        app = create_app(data=data, token=token, loopback=is_loopback(host), now=lambda: datetime.now(UTC))
+    except ValueError as problem:
+        return _refuse(str(problem))
+    except (OSError, SQLAlchemyError) as problem:
+        return _refuse(f"cannot keep texts in {data}: {problem}")
+    try:
+        server = serve(app, host, int(port))
+    except (OSError, OverflowError, ValueError) as problem:
+        app.extensions["inbox"].close()
+        return _refuse(f"cannot listen on {host}, port {port}: {problem}")
+    with server:
+        shown = f"[{host}]" if ":" in host else host
+        print(
+            f"Listening on http://{shown}:{server.port}, {'with' if token else 'without'} a token", flush=True
+        )
+        stop.wait()
+    return 0
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach *host*; a name we would have to look up counts as no."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuse(why: str) -> int:
+    print(f"Refused: {why}.", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

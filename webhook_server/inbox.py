@@ -1,0 +1,169 @@
+"""Texts received, kept on disk for ten minutes; readers may wait here for the next one."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+
+from webhook_server.gateways import Text
+
+KEEP_TEXTS = timedelta(minutes=10)
+KEEP_EVENTS = timedelta(days=3)  # the most patient gateway repeats a delivery for two (SMS dossier 3)
+WHOLE_NUMBER = 8  # digits from which a number without its country code still means one phone
+
+log = logging.getLogger(__name__)
+
+_metadata = sa.MetaData()
+_texts = sa.Table(
+    "texts",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("received_at", sa.Float, nullable=False),  # seconds since 1970
+    sa.Column("gateway", sa.String, nullable=False),
+    sa.Column("recipient", sa.String),  # digits
+    sa.Column("sender", sa.String),
+    sa.Column("text", sa.String, nullable=False),
+    sa.Column("code", sa.String),
+    sqlite_autoincrement=True,  # an id is never given twice, so a larger one is always a newer text
+)
+_events = sa.Table(
+    "events",
+    _metadata,
+    sa.Column("fingerprint", sa.String, primary_key=True),
+    sa.Column("received_at", sa.Float, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Code:
+    """A one-time code and the text it came in."""
+
+    text_id: int
+    code: str = field(repr=False)
+    received_at: datetime
+
+
+class Inbox:
+    """The texts of the last ten minutes; every method may be called from any thread."""
+
+    def __init__(self, folder: Path, now: Callable[[], datetime]) -> None:
+        """Open or create the inbox in *folder*, readable by its owner only."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / "inbox.sqlite3"
+        path.touch(mode=0o600)
+        path.chmod(0o600)  # SQLite gives its side files the same mode
+        self._now = now
+        self._arrival = threading.Condition()  # also keeps threads apart: one connection, one at a time
+        self._closing = False
+        self._engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), hide_parameters=True)
+        sa.event.listen(self._engine, "connect", _prepare)
+        _metadata.create_all(self._engine)
+
+    def add(self, text: Text) -> int | None:
+        """Keep *text* and return its id once it is safe on disk; None if it had been delivered before."""
+        recipient = digits(text.to or "") or None
+        with self._arrival:
+            with self._engine.begin() as connection:
+                now = self._forget_old(connection)
+                fingerprint = hashlib.sha256(f"{text.gateway} {text.event_id}".encode()).hexdigest()
+                first = sqlite.insert(_events).on_conflict_do_nothing()
+                if connection.execute(first.values(fingerprint=fingerprint, received_at=now)).rowcount == 0:
+                    log.info("a repeat from %s", text.gateway)
+                    return None
+                row = sa.insert(_texts).values(
+                    received_at=now,
+                    gateway=text.gateway,
+                    recipient=recipient,
+                    sender=text.sender,
+                    text=text.text,
+                    code=text.code,
+                )
+                (text_id,) = connection.execute(row).inserted_primary_key or (None,)
+            self._arrival.notify_all()
+        whose = f"…{recipient[-2:]}" if recipient else "whoever asks"
+        log.info("text %s from %s for %s, %s code", text_id, text.gateway, whose, "a" if text.code else "no")
+        return text_id
+
+    def newest_id(self, number: str) -> int:
+        """The id of the newest text for *number*, with a code or without; 0 when there is none."""
+        with self._arrival, self._engine.begin() as connection:
+            self._forget_old(connection)
+            newest = sa.select(sa.func.max(_texts.c.id)).where(_is_for(number))
+            return connection.execute(newest).scalar() or 0
+
+    def code(self, number: str, *, max_age: timedelta, after: int, wait: timedelta) -> Code | None:
+        """The newest code for *number* in a text newer than *after*; for up to *wait*, wait for one."""
+        with self._arrival:
+            found = self._arrival.wait_for(
+                lambda: self._closing or self._newest_code(number, max_age, after), wait.total_seconds()
+            )
+        return found if isinstance(found, Code) else None
+
+    def state(self) -> tuple[int, timedelta | None]:
+        """How many texts are kept, and the age of the newest."""
+        with self._arrival, self._engine.begin() as connection:
+            now = self._forget_old(connection)
+            count, newest = connection.execute(
+                sa.select(sa.func.count(), sa.func.max(_texts.c.received_at))
+            ).one()
+        return count, None if newest is None else timedelta(seconds=now - newest)
+
+    def stop_waiting(self) -> None:
+        """Send away whoever waits for a code, now and from now on."""
+        with self._arrival:
+            self._closing = True
+            self._arrival.notify_all()
+
+    def close(self) -> None:
+        """Let go of the file; may be called again."""
+        self.stop_waiting()
+        self._engine.dispose()
+
+    def _newest_code(self, number: str, max_age: timedelta, after: int) -> Code | None:
+        with self._engine.begin() as connection:
+            now = self._forget_old(connection)
+            fresh = (
+                sa.select(_texts.c.id, _texts.c.code, _texts.c.received_at)
+                .where(_is_for(number), _texts.c.code.is_not(None))
+                .where(_texts.c.id > after, _texts.c.received_at >= now - max_age.total_seconds())
+                .order_by(_texts.c.id.desc())
+            )
+            row = connection.execute(fresh).first()
+        return row and Code(row.id, row.code, datetime.fromtimestamp(row.received_at, UTC))
+
+    def _forget_old(self, connection: sa.Connection) -> float:
+        now = self._now().timestamp()
+        for table, keep in ((_texts, KEEP_TEXTS), (_events, KEEP_EVENTS)):
+            connection.execute(sa.delete(table).where(table.c.received_at < now - keep.total_seconds()))
+        return now
+
+
+def digits(number: str) -> str:
+    """A phone number in any notation as its digits, without the zeros one dials first."""
+    return re.sub(r"[^0-9]", "", number).lstrip("0")
+
+
+def _is_for(number: str) -> sa.ColumnElement[bool]:
+    """True for texts to *number*, with or without the country code, and for those that name no number."""
+    asked, recipient = digits(number), _texts.c.recipient
+    same = [recipient.is_(None), recipient == asked]
+    same.append((sa.func.length(recipient) >= WHOLE_NUMBER) & sa.literal(asked).endswith(recipient))
+    if len(asked) >= WHOLE_NUMBER:
+        same.append(recipient.endswith(asked))
+    return sa.or_(*same)
+
+
+def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")  # what was answered 200 survives a power cut
+    connection.execute("PRAGMA secure_delete = ON")  # deleted texts are overwritten
