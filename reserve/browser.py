@@ -1,0 +1,377 @@
+"""A real Chrome, for the sign-ins that need one.
+
+The only home of selenium and webdriver_manager. They are imported inside functions, so that nothing else
+waits for them to load, or needs them installed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from reserve.clock import Clock
+from reserve.errors import ServiceError, Unreachable
+
+if TYPE_CHECKING:
+    from selenium.webdriver.remote.webdriver import WebDriver
+
+CHROMES = (
+    "google-chrome",
+    "google-chrome-stable",
+    "chromium",
+    "chromium-browser",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
+COMMAND_LIMIT = timedelta(seconds=30)  # for the driver to start, and for each command to it
+QUIT_LIMIT = timedelta(seconds=5)  # for the browser to close itself; then it is killed
+PAGE_LIMIT = timedelta(seconds=20)  # below COMMAND_LIMIT, so that a slow page is not taken for a dead browser
+NAP = timedelta(milliseconds=50)
+EXCERPT = 300  # characters of a page that an error message quotes
+WINDOW = "--window-size=1280,1000"  # wide enough for the desktop layout; narrow ones hide the log-in control
+
+# What is asked of a page. A script gets `arguments` and sees what a person sees: neither hidden nor disabled.
+SEEN = """
+    const seen = e => e.checkVisibility({visibilityProperty: true, opacityProperty: true})
+        && e.getClientRects().length > 0;
+    const usable = e => seen(e) && !e.readOnly && !e.closest(':disabled, [aria-disabled=true]');
+"""
+# A real control that says the words; else the innermost element that does: its click reaches the outer ones.
+CONTROL = (
+    SEEN
+    + """
+    const wanted = new RegExp('^(?:' + arguments[0] + ')$', 'i');
+    const words = e => (e.matches('input') ? e.value : e.textContent).replace(/\\s+/g, ' ').trim();
+    const found = [...document.querySelectorAll('body *')].filter(e => wanted.test(words(e)) && usable(e));
+    return found.find(e => e.matches('a, button, input, [role=button]'))
+        ?? found.find(e => !found.some(other => other !== e && e.contains(other))) ?? null;
+"""
+)
+FIELD = SEEN + "return [...document.querySelectorAll(arguments[0])].find(usable) ?? null;"
+SHOWS = SEEN + "return [...document.querySelectorAll(arguments[0])].some(seen);"
+TEXT = "return document.body?.innerText ?? '';"
+DIALOG = (
+    SEEN
+    + """
+    const dialogs = [...document.querySelectorAll('dialog, [role=dialog], [aria-modal=true]')].filter(seen);
+    return (dialogs.map(e => e.innerText).join(' ') || document.body?.innerText) ?? '';
+"""
+)
+# The setter of the class, not of the element: page frameworks replace the latter to learn what is typed.
+SET_VALUE = """
+    const [field, text] = arguments;
+    Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(field, text);
+    field.dispatchEvent(new Event('input', {bubbles: true}));
+    field.dispatchEvent(new Event('change', {bubbles: true}));
+"""
+HIDE_SECRETS = """
+    for (const field of document.querySelectorAll('input, textarea')) {
+        field.value = '';
+        field.style.visibility = 'hidden';  // also when the page's own script writes the value back
+    }
+    const texts = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        if (texts.currentNode.parentElement.closest('style, script')) continue;
+        let text = texts.currentNode.data;
+        for (const secret of arguments[0]) text = text.replaceAll(secret, '***');
+        texts.currentNode.data = text.replace(/[^\\s@]+@[^\\s@]+/g, '***');
+    }
+"""
+STATUS = "return performance.getEntriesByType('navigation')[0]?.responseStatus ?? 0;"
+
+
+class BrowserError(ServiceError):
+    """The browser itself could not start, crashed, or stopped answering."""
+
+
+class Browser:
+    """One Chrome with an empty private profile; a context manager that leaves no process and no file behind.
+
+    `binary` and `driver` are paths of Chrome and chromedriver; without them they are looked for. Pictures of
+    pages that were not as expected go into the folder `evidence`.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        binary: str | None,
+        driver: str | None,
+        evidence: Path,
+        user_agent: str | None = None,
+        headless: bool = True,
+    ) -> None:
+        """Remember how to start; nothing runs before the context is entered."""
+        self._clock = clock
+        self._binary = binary
+        self._driver = driver
+        self._evidence = evidence
+        self._user_agent = user_agent
+        self._headless = headless
+
+    def __enter__(self) -> Browser:
+        """Start Chrome, or leave nothing behind and raise `BrowserError`."""
+        chrome = find_chrome(self._binary)
+        driver = find_driver(self._driver, chrome)
+        # At level DEBUG selenium would log every command, and with it what is typed into the password field.
+        logging.getLogger("selenium.webdriver.remote.remote_connection").setLevel(logging.INFO)
+        with ExitStack() as undo:
+            self._folder = undo.enter_context(
+                TemporaryDirectory(prefix="first-serve-", ignore_cleanup_errors=True)
+            )
+            process = self._start_driver(driver)
+            undo.callback(self._end, process)
+            self._web = undo.enter_context(self._session(chrome, self._port(process)))
+            self._undo = undo.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close Chrome and its driver, and return when both are gone."""
+        self._undo.close()
+
+    def open(self, url: str, *, within: timedelta = PAGE_LIMIT) -> int:
+        """Go to a page and return its HTTP status; pictures and late scripts are not waited for."""
+        from selenium.common.exceptions import TimeoutException, WebDriverException
+
+        place = urlsplit(url)._replace(query="", fragment="").geturl()
+        with browser_trouble():
+            self._web.set_page_load_timeout(min(within, PAGE_LIMIT).total_seconds())
+            try:
+                self._web.get(url)
+            except TimeoutException:
+                raise ServiceError(f"{place}: the page did not load in time") from None
+            except WebDriverException as failure:
+                if cause := re.search(r"net::(ERR_\w+)", failure.msg or ""):
+                    raise Unreachable(f"{place}: {cause[1]}") from None
+                raise
+            return int(self._web.execute_script(STATUS))
+
+    def click(self, words: str) -> bool:
+        """Click what says exactly *words* (a regular expression, any case), if it is there to be clicked."""
+        from selenium.common.exceptions import (
+            ElementClickInterceptedException,
+            ElementNotInteractableException,
+            StaleElementReferenceException,
+        )
+
+        with browser_trouble():
+            control = self._web.execute_script(CONTROL, words)
+            if control is None:
+                return False
+            try:
+                control.click()
+            except ElementClickInterceptedException:  # a banner lies over it
+                self._web.execute_script("arguments[0].click()", control)
+            except (ElementNotInteractableException, StaleElementReferenceException):
+                return False
+            return True
+
+    def fill(self, field: str, text: str) -> bool:
+        """Type *text* into the first usable field of this CSS selector, if there is one."""
+        from selenium.common.exceptions import ElementNotInteractableException, StaleElementReferenceException
+
+        with browser_trouble():
+            element = self._web.execute_script(FIELD, field)
+            if element is None:
+                return False
+            try:
+                element.clear()
+                # The driver takes some characters for keys such as Return, and refuses those beyond U+FFFF.
+                if text.isprintable() and max(text, default="") <= "\uffff":
+                    element.send_keys(text)
+                if element.get_property("value") != text:
+                    self._web.execute_script(SET_VALUE, element, text)
+            except (ElementNotInteractableException, StaleElementReferenceException):
+                return False
+            return True
+
+    def shows(self, selector: str) -> bool:
+        """Whether anything of this CSS selector can be seen."""
+        with browser_trouble():
+            return bool(self._web.execute_script(SHOWS, selector))
+
+    @property
+    def title(self) -> str:
+        """The title of the page."""
+        with browser_trouble():
+            return self._web.title
+
+    def text(self) -> str:
+        """What can be read on the page; what is typed into fields is no part of it."""
+        with browser_trouble():
+            return str(self._web.execute_script(TEXT))
+
+    def cookie(self, name: str) -> str | None:
+        """The value of a cookie of this page, also of one that its scripts cannot read."""
+        with browser_trouble():
+            cookie = self._web.get_cookie(name)
+        return None if cookie is None else str(cookie["value"])
+
+    def describe(self, secrets: Sequence[str]) -> str:
+        """What the page shows, in one line, and where the picture of it lies.
+
+        Fields, e-mail addresses and *secrets* are hidden first; nothing else can be done with the page after.
+        """
+        with browser_trouble():
+            self._web.execute_script(HIDE_SECRETS, [secret for secret in secrets if secret])
+            title, text = self._web.title, " ".join(str(self._web.execute_script(DIALOG)).split())
+            picture = self._web.get_screenshot_as_png()
+        self._evidence.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._evidence / f"page-{self._clock.now():%Y%m%d-%H%M%S-%f}.png"
+        path.touch(mode=0o600)
+        path.write_bytes(picture)
+        return f'page "{title}" shows "{text[:EXCERPT]}", picture in {path}'
+
+    def _start_driver(self, driver: str) -> subprocess.Popen[bytes]:
+        """Run chromedriver; we start it, and not selenium, which may be told to log all that is typed."""
+        # Chrome leaves crash reports and caches in the home folder, and both may hold what was typed.
+        command = ["env", f"HOME={self._folder}", f"TMPDIR={self._folder}", driver, "--port=0"]
+        with (Path(self._folder) / "driver.log").open("wb") as log:
+            # In a session of its own, so that Ctrl-C reaches only us, and we close it in good order.
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def _port(self, process: subprocess.Popen[bytes]) -> int:
+        ends_at = self._clock.now() + COMMAND_LIMIT
+        while self._clock.now() < ends_at and process.poll() is None:
+            log = (Path(self._folder) / "driver.log").read_text(errors="replace")
+            if said := re.search(r"successfully on port (\d+)", log):
+                return int(said[1])
+            self._clock.sleep(NAP)
+        raise BrowserError("chromedriver does not start: set CHROMEDRIVER to one that fits this Chrome")
+
+    @contextmanager
+    def _session(self, chrome: str, port: int) -> Iterator[WebDriver]:
+        """Chrome, started by the driver; asked to close itself at the end."""
+        from selenium import webdriver
+        from selenium.common.exceptions import WebDriverException
+        from selenium.webdriver.common.proxy import Proxy
+        from selenium.webdriver.remote.client_config import ClientConfig
+        from selenium.webdriver.remote.remote_connection import RemoteConnection
+        from urllib3.exceptions import HTTPError
+
+        config = ClientConfig(
+            f"http://localhost:{port}",
+            timeout=int(COMMAND_LIMIT.total_seconds()),
+            proxy=Proxy(
+                {"proxyType": "direct"}
+            ),  # the driver is on this machine, whatever the environment says
+            init_args_for_pool_manager={"init_args_for_pool_manager": {"retries": False}},
+        )
+        try:
+            web = webdriver.Remote(RemoteConnection(client_config=config), options=self._options(chrome))
+        except (WebDriverException, HTTPError) as failure:
+            reason = str(getattr(failure, "msg", None) or type(failure).__name__).splitlines()[0]
+            raise BrowserError(f"{chrome} does not start: {reason}") from failure
+        try:
+            yield web
+        finally:
+            config.timeout = int(QUIT_LIMIT.total_seconds())
+            with suppress(WebDriverException, HTTPError):
+                web.quit()
+
+    def _options(self, chrome: str) -> Any:
+        from selenium import webdriver
+
+        options = webdriver.ChromeOptions()
+        options.binary_location = chrome
+        options.page_load_strategy = "eager"  # we look for what we need ourselves, and sooner
+        options.add_argument(f"--user-data-dir={self._folder}/profile")
+        options.add_argument(WINDOW)
+        options.add_argument("--disable-dev-shm-usage")  # small machines have too little of it for a page
+        if self._headless:
+            options.add_argument("--headless=new")
+        if os.geteuid() == 0:
+            options.add_argument("--no-sandbox")  # as root Chrome does not start with one
+        if self._user_agent:
+            options.add_argument(f"--user-agent={self._user_agent}")
+        options.add_experimental_option(
+            "prefs",
+            {
+                "profile.managed_default_content_settings.images": 2,  # blocked: not needed to sign in
+                "credentials_enable_service": False,  # no offer to keep the password,
+                "profile.password_manager_leak_detection": False,  # and no question elsewhere about it
+            },
+        )
+        return options
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill what did not go by itself, and return when it is gone."""
+        import psutil
+
+        for _ in range(3):  # a dying browser may still start something
+            family = [member for member in psutil.process_iter(["cmdline"]) if self._is_ours(member, process)]
+            if not family:
+                break
+            for member in family:
+                with suppress(psutil.Error):
+                    member.kill()
+            psutil.wait_procs(family, timeout=QUIT_LIMIT.total_seconds())
+            process.poll()  # buries our own child
+
+    def _is_ours(self, member: Any, process: subprocess.Popen[bytes]) -> bool:
+        """Told by the private folder on the command line, not by parents: crash handlers disown theirs."""
+        if member.pid == process.pid:
+            return process.poll() is None
+        return any(self._folder in argument for argument in member.info["cmdline"] or [])
+
+
+def find_chrome(given: str | None) -> str:
+    """The given Chrome, or the first one on the path."""
+    if given and not shutil.which(given):
+        raise BrowserError(f"no Chrome at {given}: install chromium or correct CHROME_BINARY")
+    found = next(filter(None, map(shutil.which, [given] if given else CHROMES)), None)
+    if found is None:
+        raise BrowserError("no Chrome found: install chromium or set CHROME_BINARY")
+    return found
+
+
+def find_driver(given: str | None, chrome: str) -> str:
+    """The given chromedriver, or the one on the path, or one that webdriver-manager downloads."""
+    if given and not shutil.which(given):
+        raise BrowserError(f"no chromedriver at {given}: install chromium-driver or correct CHROMEDRIVER")
+    return shutil.which(given or "chromedriver") or download_driver(chrome)
+
+
+def download_driver(chrome: str) -> str:
+    """Let webdriver-manager download the chromedriver for this kind of Chrome."""
+    from webdriver_manager.chrome import ChromeDriverManager
+    from webdriver_manager.core.download_manager import WDMDownloadManager
+    from webdriver_manager.core.http import WDMHttpClient
+    from webdriver_manager.core.os_manager import ChromeType
+
+    class Bounded(WDMHttpClient):
+        def get(self, url: Any, params: Any = None, **options: Any) -> Any:
+            return super().get(url, params=params, timeout=COMMAND_LIMIT.total_seconds(), **options)
+
+    kind = ChromeType.CHROMIUM if "chromium" in Path(chrome).name else ChromeType.GOOGLE
+    try:
+        download = WDMDownloadManager(Bounded())  # type: ignore[no-untyped-call]  # the library has few types
+        return ChromeDriverManager(chrome_type=kind, download_manager=download).install()
+    except Exception as failure:  # whatever it raises: network, archive, unknown version, full disk
+        raise BrowserError(
+            f"no chromedriver found, and the download failed ({type(failure).__name__}): "
+            "install chromium-driver or set CHROMEDRIVER"
+        ) from failure
+
+
+@contextmanager
+def browser_trouble() -> Iterator[None]:
+    """Turn what selenium raises into `BrowserError`, by its name only: its text may quote what was typed."""
+    from selenium.common.exceptions import WebDriverException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except (WebDriverException, HTTPError) as failure:
+        raise BrowserError(f"the browser does not answer: {type(failure).__name__}") from None
