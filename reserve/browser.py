@@ -139,11 +139,12 @@ class Browser:
         self._undo.close()
 
     def open(self, url: str, *, within: timedelta = PAGE_LIMIT) -> int:
-        """Go to a page and return its HTTP status; pictures and late scripts are not waited for."""
+        """Visit a page without any cookies, and return its HTTP status as soon as the page can be used."""
         from selenium.common.exceptions import TimeoutException, WebDriverException
 
         place = urlsplit(url)._replace(query="", fragment="").geturl()
         with browser_trouble():
+            self._web.delete_all_cookies()  # an earlier token must not be taken for a new one
             self._web.set_page_load_timeout(min(within, PAGE_LIMIT).total_seconds())
             try:
                 self._web.get(url)

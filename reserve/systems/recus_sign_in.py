@@ -93,8 +93,7 @@ def sign_in(
 
 def bearer(cookie: str | None) -> str | None:
     """The token in the cookie `access_token` (rec.us dossier 1.3), without what may be wrapped around it."""
-    token = unquote(cookie or "").strip(' "').removeprefix("Bearer ").strip()
-    return token or None
+    return re.sub(r'^[\s"]*(bearer\b)?\s*|[\s"]+$', "", unquote(cookie or ""), flags=re.IGNORECASE) or None
 
 
 @dataclass(frozen=True)
