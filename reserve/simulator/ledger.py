@@ -1,0 +1,123 @@
+"""What really happened at the simulated booking system: the record that tests and rehearsals ask."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+ASKS_PER_COURT = 5  # a fair client is bounded; more requests than this for one court are not
+CODES = 2  # one request and one repeat
+EARLY = timedelta(seconds=1)  # asking sooner than this before the opening is hammering
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened, at its true time."""
+
+    moment: datetime
+    what: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The event as one flat JSON object."""
+        return {"moment": self.moment.isoformat(), "what": self.what, **self.details}
+
+
+class Ledger:
+    """Every event in order of time, and the questions a referee asks about them."""
+
+    def __init__(self) -> None:
+        """Start with an empty record."""
+        self._events: list[Event] = []
+        self.requests: Counter[str] = Counter()
+
+    def record(self, moment: datetime, what: str, **details: Any) -> None:
+        """Write down that *what* happened at *moment*."""
+        self._events.append(Event(moment, what, details))
+
+    @property
+    def events(self) -> list[Event]:
+        """Everything that happened, earliest first."""
+        return sorted(self._events, key=lambda event: event.moment)
+
+    def all(self, *what: str) -> list[Event]:
+        """The events of these kinds, earliest first."""
+        return [event for event in self.events if event.what in what]
+
+    @property
+    def attempts(self) -> list[Event]:
+        """Every request for a hold, with the court, what the answer meant, and how early it came (ms)."""
+        return self.all("attempt")
+
+    @property
+    def paid(self) -> list[str]:
+        """Ids of the orders that were paid in this story."""
+        return self._orders("paid")
+
+    @property
+    def released(self) -> list[str]:
+        """Ids of the orders whose hold the player gave back."""
+        return self._orders("released")
+
+    @property
+    def asked_for_codes(self) -> int:
+        """How often a one-time code was asked for."""
+        return len(self.all("code-asked"))
+
+    def open_holds(self, now: datetime) -> list[str]:
+        """Ids of the orders that are held at *now*: not paid, not released, not lapsed."""
+        gone = {
+            event.details["order"] for event in self.all("paid", "released", "lapsed") if event.moment <= now
+        }
+        return [
+            event.details["order"]
+            for event in self.all("held")
+            if event.details["order"] not in gone
+            and event.moment <= now < datetime.fromisoformat(event.details["expires_at"])
+        ]
+
+    @property
+    def violations(self) -> list[str]:
+        """What a fair client must never do, and this one did; empty for a fair client."""
+        found = []
+        if len(self.paid) > 1:
+            found.append(f"{len(self.paid)} orders were paid")
+        if self.all("paid-again"):
+            found.append("a pay was sent after another had been accepted")
+        if self.asked_for_codes > CODES:
+            found.append(f"a code was asked for {self.asked_for_codes} times")
+        if any(event.details["code_was"] == "malformed" for event in self.all("code-refused")):
+            found.append("something that is no code was sent as a code")
+        if self.all("stranger-refused"):
+            found.append("a request for the player's own data came before the sign-in")
+        return found + self._unfair_attempts()
+
+    def as_json(self, now: datetime) -> dict[str, Any]:
+        """The whole record as one JSON object."""
+        return {
+            "paid": self.paid,
+            "released": self.released,
+            "open_holds": self.open_holds(now),
+            "asked_for_codes": self.asked_for_codes,
+            "violations": self.violations,
+            "requests": dict(sorted(self.requests.items())),
+            "events": [event.as_json() for event in self.events],
+        }
+
+    def _orders(self, what: str) -> list[str]:
+        return [event.details["order"] for event in self.all(what)]
+
+    def _unfair_attempts(self) -> list[str]:
+        asked = Counter((event.details["court"], event.details["start"]) for event in self.attempts)
+        found = [
+            f"{court} was asked for {times} times"
+            for (court, _), times in asked.items()
+            if times > ASKS_PER_COURT
+        ]
+        if any(event.details["early_ms"] > EARLY / timedelta(milliseconds=1) for event in self.attempts):
+            found.append("a hold was asked for more than a second before the opening")
+        if any(event.details["meaning"] == "held-already" for event in self.attempts):
+            found.append("a court was asked for that the player held already")
+        return found
