@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from reserve.clock import Clock
-from reserve.errors import LostAnswer, ServiceError, UsageError, WrongCode
+from reserve.errors import (
+    Forbidden,
+    LostAnswer,
+    NotVerified,
+    ServiceError,
+    UnknownRefusal,
+    UsageError,
+    WrongCode,
+)
 from reserve.http import Http, read
+from reserve.stop import Stop
+from reserve.timeline import Timeline
 
 AT_MOST = 2  # texts asked for in one run: the first, and one more when it does not come
 HOLD_BACK = timedelta(
@@ -54,15 +63,15 @@ class Inbox:
             raise ServiceError(f"{answer.asked}: the webhook service answered {answer.status}")
         return newest
 
-    def next_code(self, *, after: int, until: datetime) -> Code | None:
-        """The newest code in a text later than *after*, waiting for one until *until*."""
+    def next_code(self, *, after: int, until: datetime, stop: Stop) -> Code | None:
+        """The newest code in a text later than *after*; None when none comes until *until*, or we should stop."""
         while True:
             left = until - self._clock.now()
             try:
                 code = self._ask(after, max(min(left, self._hold_back), timedelta(0)))
             except ServiceError:
                 code = None  # the service may be starting again; we have until *until*
-            if code or left <= timedelta(0):
+            if code or left <= timedelta(0) or stop.is_asked:
                 return code
             self._clock.sleep(min(POLITE, max(until - self._clock.now(), timedelta(0))))
 
@@ -101,35 +110,40 @@ class OneTimeCode:
     """The one-time code of one run: asked for at most twice, each text used at most once."""
 
     def __init__(
-        self,
-        system: WantsCodes,
-        inbox: Inbox,
-        clock: Clock,
-        say: Callable[[str], None],
-        conceal: Callable[[str], None],
+        self, system: WantsCodes, inbox: Inbox, clock: Clock, timeline: Timeline, stop: Stop
     ) -> None:
         """Nothing is asked for yet."""
         self._system = system
         self._inbox = inbox
         self._clock = clock
-        self._say = say
-        self._conceal = conceal
+        self._say = timeline.say
+        self._conceal = timeline.secrets.add
+        self._stop = stop
         self._sent = 0
         self._after = 0
-        self.asked_at: datetime | None = None
+        self.is_awaited = False
 
     @property
     def can_ask(self) -> bool:
         """Whether another text may be asked for."""
         return self._sent < AT_MOST
 
-    def ask(self) -> None:
-        """Note the newest text, then have a code sent."""
+    def ask(self) -> bool:
+        """Note the newest text, then have a code sent; False when the booking system will not do that now."""
         self._after = max(self._after, self._inbox.newest())
         self._sent += 1
-        self.asked_at = self._clock.now()
-        self._system.send_code()
-        self._say("asked for a one-time code" if self._sent == 1 else "asked for another one-time code")
+        self.is_awaited = False
+        try:
+            self._system.send_code()
+        except (UnknownRefusal, NotVerified, Forbidden) as refusal:
+            self._say(f"no one-time code is to be had now: {refusal}")
+            return False
+        except LostAnswer as lost:
+            self._say(f"asked for a one-time code, without an answer: {lost}")
+        else:
+            self._say("asked for a one-time code" if self._sent == 1 else "asked for another one-time code")
+        self.is_awaited = True
+        return True
 
     def enter(self, *, until: datetime, again_at: datetime | None = None) -> bool:
         """Enter the first code that is accepted; False when none came until *until*.
@@ -138,13 +152,14 @@ class OneTimeCode:
         """
         while True:
             patience = min(again_at, until) if again_at and self.can_ask else until
-            code = self._inbox.next_code(after=self._after, until=patience)
-            if code is None and patience == until:
+            code = self._inbox.next_code(after=self._after, until=patience, stop=self._stop)
+            if code is None and (patience == until or self._stop.is_asked):
                 return False
-            if code is None:
-                self.ask()
-            elif self._enter(code):
+            if code is not None and self._enter(code):
+                self.is_awaited = False
                 return True
+            if code is None and not self.ask():
+                return False
 
     def _enter(self, code: Code) -> bool:
         self._after = code.id  # a code is used once

@@ -109,9 +109,8 @@ class Http:
             )
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, adapter)
-        # Proxies and certificates of the environment, worked out once instead of at the decisive moment.
+        # Streaming, proxies and certificates of the environment: worked out once, not at the decisive moment.
         self._settings = self._session.merge_environment_settings(self.base_url, {}, True, None, None)
-        del self._settings["stream"]  # said with each request
 
     def prepare(
         self,
@@ -138,7 +137,7 @@ class Http:
         asked = f"{prepared.method} {prepared.path_url.partition('?')[0]}"
         try:
             reply = self._session.send(
-                prepared, timeout=self._timeout, allow_redirects=False, stream=True, **self._settings
+                prepared, timeout=self._timeout, allow_redirects=False, **self._settings
             )
             with reply:
                 body = _whole(reply, asked)

@@ -8,7 +8,11 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
+
+if TYPE_CHECKING:
+    from reserve.model import Attempt
 
 MASK = "•••"
 SHORTEST = 4  # characters; masking anything shorter would blacken half of every line
@@ -57,6 +61,8 @@ class Timeline:
     tell: Callable[[str], None] = lambda line: None
     opens_at: datetime | None = None
     steps: list[tuple[datetime, str]] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)  # order ids
 
     def say(self, text: str) -> None:
         """Note *text* with the present moment."""

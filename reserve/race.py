@@ -1,0 +1,212 @@
+"""Asking every court at the opening within a budget of attempts, and finding what a lost answer left."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import groupby
+
+from reserve.clock import Clock
+from reserve.errors import (
+    Blocked,
+    LimitReached,
+    LostAnswer,
+    NotOpenYet,
+    NotVerified,
+    ReserveError,
+    ServiceError,
+    SlotTaken,
+    Throttled,
+    TokenRefused,
+    UnknownAnswer,
+    UnknownRefusal,
+    Unreachable,
+)
+from reserve.model import Attempt, Hold, Offer
+from reserve.stop import Stop
+from reserve.systems.base import BookingSystem, Line
+from reserve.timeline import Timeline
+
+ATTEMPTS = 5  # per court and run, the first included: few, as fair play wants, yet enough for a late opening
+PAUSES = (0.15, 0.35, 0.7, 1.5)  # seconds before asking again; together they outlast a clock that is 2 s off
+UNKNOWN_ATTEMPTS = 3  # nobody has recorded what an early request is told, so unknown words are asked again
+FINAL = (LimitReached, Blocked, TokenRefused)  # an answer to one court that holds for all of them
+
+WORDS: tuple[tuple[type[ReserveError], str], ...] = (
+    (NotOpenYet, "not open yet"),
+    (SlotTaken, "taken"),
+    (LimitReached, "limit reached"),
+    (NotVerified, "not verified"),
+    (TokenRefused, "token refused"),
+    (Throttled, "throttled"),
+    (Blocked, "blocked"),
+    (Unreachable, "unreachable"),
+    (UnknownAnswer, "unknown answer"),
+    (LostAnswer, "answer lost"),
+    (UnknownRefusal, "refused in unknown words"),
+    (ReserveError, "failed"),
+)
+
+
+def word(refusal: ReserveError) -> str:
+    """What *refusal* means, in a word or two."""
+    return next(text for kind, text in WORDS if isinstance(refusal, kind))
+
+
+@dataclass
+class Race:
+    """The asking for courts in one run: what was asked, what is held, why the rest is not."""
+
+    system: BookingSystem
+    clock: Clock
+    timeline: Timeline
+    stop: Stop
+    deadline: datetime
+    held: list[Hold] = field(default_factory=list)
+    refused: dict[Offer, ReserveError] = field(default_factory=dict)
+    _asked: dict[Offer, int] = field(default_factory=dict)
+    _over: threading.Event = field(default_factory=threading.Event)
+    _one_looks: threading.Lock = field(default_factory=threading.Lock)
+
+    def ask(self, lines: Sequence[Line], *, at_once: bool) -> None:
+        """Ask for the slots in order of preference until one court is held, and for a slot's courts together.
+
+        Without *at_once*, or with a system whose spare holds cost the player something, one court after the
+        other. Every request that leaves gets its answer or its time-out before this returns.
+        """
+        for _, same_slot in groupby(lines, key=lambda line: line.offer.slot):
+            size = self.system.fan_out if at_once else 1
+            for volley in _cut(list(same_slot), size):
+                self.clock.together([partial(self._ask_until_answered, line) for line in volley])
+                if self.held or self._is_over:
+                    break
+            if self.held or self._is_over:
+                break
+        self._sweep()
+        self.held.sort(key=lambda hold: [line.offer for line in lines].index(hold.offer))
+
+    @property
+    def _is_over(self) -> bool:
+        return self._over.is_set() or self.stop.is_asked
+
+    def _ask_until_answered(self, line: Line) -> None:
+        for pause in self._pauses(line.offer):
+            wait = timedelta(seconds=pause)
+            refusal = self._attempt(line)
+            if refusal is None:
+                return
+            self.refused[line.offer] = refusal
+            if isinstance(refusal, FINAL):
+                self._over.set()
+            if isinstance(refusal, LostAnswer) and self._find(line.offer):
+                return
+            if isinstance(refusal, Throttled):
+                wait = max(wait, refusal.retry_after or timedelta(seconds=1))
+            if not self._may_ask_again(line.offer, refusal) or self.clock.now() + wait > self.deadline:
+                return
+            self.clock.sleep(wait)
+            if self._is_over:
+                return
+
+    def _pauses(self, offer: Offer) -> Iterator[float]:
+        """One pause for each attempt that is left; the last is followed by none."""
+        while self._asked.get(offer, 0) < ATTEMPTS:
+            count = self._asked[offer] = self._asked.get(offer, 0) + 1
+            yield PAUSES[count - 1] if count <= len(PAUSES) else 0.0
+
+    def _may_ask_again(self, offer: Offer, refusal: ReserveError) -> bool:
+        if isinstance(refusal, UnknownRefusal):
+            return self._asked[offer] < UNKNOWN_ATTEMPTS
+        if isinstance(refusal, UnknownAnswer):
+            return False
+        again = isinstance(refusal, NotOpenYet | Throttled | Unreachable | LostAnswer)
+        return again and self._asked[offer] < ATTEMPTS
+
+    def _attempt(self, line: Line) -> ReserveError | None:
+        sent = self.clock.now()
+        refusal: ReserveError | None = None
+        try:
+            hold = line.hold()
+        except ReserveError as failure:
+            refusal = failure
+        answered = self.clock.now()
+        if refusal is None:
+            self.held.append(hold)
+            self.refused.pop(line.offer, None)
+        meaning = word(refusal) if refusal else "held"
+        self.timeline.attempts.append(Attempt(line.offer.court.name, sent, answered, meaning))
+        return refusal
+
+    def _find(self, offer: Offer) -> bool:
+        """Whether the lost answer was a yes; the hold is then ours like any other."""
+        with self._one_looks:
+            try:
+                holds = self.system.holds()
+            except ReserveError:
+                return False
+            return self._adopt(holds, [offer])
+
+    def _adopt(self, holds: Sequence[Hold], offers: Sequence[Offer]) -> bool:
+        known = {hold.order_id for hold in self.held}
+        for hold in holds:
+            for offer in offers:
+                same = hold.offer.slot == offer.slot and hold.offer.court.name == offer.court.name
+                if same and hold.order_id not in known:
+                    self.held.append(Hold(offer, hold.order_id, hold.price_cents, hold.expires_at, hold.link))
+                    self.refused.pop(offer, None)
+                    self.timeline.say(f"found {self.held[-1]} in the bookings: its answer was lost")
+                    return True
+        return False
+
+    def _sweep(self) -> None:
+        """Look once more when an answer was lost, or when a limit was reached, perhaps by our own hold."""
+        doubtful = [
+            offer
+            for offer, refusal in self.refused.items()
+            if isinstance(refusal, LostAnswer | LimitReached | SlotTaken)
+        ]
+        meanings = {attempt.meaning for attempt in self.timeline.attempts}
+        if not doubtful or not meanings & {"answer lost", "unknown answer", "limit reached"}:
+            return
+        try:
+            holds = self.system.holds()
+        except ServiceError as failure:
+            self.timeline.say(f"cannot look for holds whose answer was lost: {failure}")
+            return
+        while self._adopt(holds, doubtful):
+            pass
+
+    def wants_code(self, offer: Offer) -> bool:
+        """Whether a one-time code is all that *offer* lacks."""
+        return isinstance(self.refused.get(offer), NotVerified)
+
+    def say_what_came(self) -> None:
+        """Tell each attempt; afterwards, so that telling delays nothing."""
+        for attempt in self.timeline.attempts:
+            sent, answered = self.timeline.stamp(attempt.sent), self.timeline.stamp(attempt.answered)
+            self.timeline.say(f"{attempt.court}: {attempt.meaning} (sent {sent}, answered {answered})")
+
+    def verdict(self) -> ReserveError:
+        """Why nothing is held: the answer that says most, in words for the player."""
+        for kind in (TokenRefused, NotVerified, LimitReached, Blocked, ServiceError, NotOpenYet, SlotTaken):
+            for offer, refusal in self.refused.items():
+                if isinstance(refusal, kind):
+                    return self._said(offer, refusal)
+        return SlotTaken("nothing could be asked for")
+
+    def _said(self, offer: Offer, refusal: ReserveError) -> ReserveError:
+        if isinstance(refusal, SlotTaken):
+            names = ", ".join(f"{each.court.name}" for each in self.refused)
+            return SlotTaken(f"every court we could ask was taken ({names})")
+        if isinstance(refusal, NotOpenYet):
+            return NotOpenYet(f"the window did not open in time ({offer.court.name}: {refusal})")
+        refusal.args = (f"{offer.court.name}: {refusal.args[0]}",)
+        return refusal
+
+
+def _cut(lines: list[Line], size: int) -> Iterator[list[Line]]:
+    for place in range(0, len(lines), size):
+        yield lines[place : place + size]

@@ -1,0 +1,185 @@
+"""One run, from booking request to reservation: start reading here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from reserve import window
+from reserve.clock import Clock
+from reserve.codes import Inbox, OneTimeCode
+from reserve.errors import AlreadyReserved, CodeError, LimitReached
+from reserve.model import BookingRequest, Hold, Offers, Opening, Reservation
+from reserve.race import Race
+from reserve.settle import give_back_all, settle
+from reserve.stop import Stop
+from reserve.systems.base import BookingSystem, Line
+from reserve.timeline import Timeline
+
+
+@dataclass(frozen=True)
+class Leads:
+    """How long before the opening each step begins."""
+
+    sign_in: timedelta = timedelta(seconds=120)  # a browser needs 5 to 20 s; a token lives an hour
+    code: timedelta = timedelta(seconds=60)  # a code is said to live one to two minutes (rec.us dossier 3.2)
+    second_code: timedelta = timedelta(seconds=30)
+    warm: timedelta = timedelta(seconds=5)  # less than a server's patience with an idle connection
+    last_look: timedelta = timedelta(seconds=0.5)  # for a code; then the opening has all our attention
+
+
+class Run:
+    """One booking request on its way to one reservation."""
+
+    def __init__(
+        self,
+        request: BookingRequest,
+        system: BookingSystem,
+        clock: Clock,
+        timeline: Timeline,
+        stop: Stop,
+        inbox: Inbox | None = None,
+        leads: Leads = Leads(),
+    ) -> None:
+        """Nothing is sent yet."""
+        self.request = request
+        self.system = system
+        self.clock = clock
+        self.timeline = timeline
+        self.stop = stop
+        self.leads = leads
+        self._code = None
+        if inbox is not None:
+            self._code = OneTimeCode(system, inbox, clock, timeline, stop)
+
+    def book(self) -> Reservation | Hold:
+        """Sign in early, wait for the window to open, and reserve the first court we can.
+
+        Returns a `Hold` when only the player can pay for it; raises the `ReserveError` that says why not.
+        """
+        found = self.find()
+        opening = self.opening(found)
+
+        self.wait_until(opening.opens_at - self.leads.sign_in)
+        self.sign_in()
+        self.respect_limits(found, opening)
+
+        self.wait_until(opening.opens_at - self.leads.code)
+        self.verify(found, opening)
+
+        with self.warm_lines(opening) as lines, self.stop.shield():  # sleeps until the opening itself
+            holds = self.win(lines)
+            return settle(self.system, holds, self.clock, self.timeline, self.stop, self.verify_late)
+
+    def find(self) -> Offers:
+        """What the facility has for the booking request."""
+        return self.system.offers()
+
+    def opening(self, found: Offers) -> Opening:
+        """Which opening to wait for, with a word about each court that is left out."""
+        opening = window.choose(found, self.request, self.clock.now())
+        self.timeline.opens_at = opening.opens_at
+        for court, why in opening.left_out:
+            self.timeline.say(f"left out {court.name}: {why}")
+        if opening.warning:
+            self.timeline.say(f"warning: {opening.warning}")
+        names = ", ".join(f"{offer.court.name} {offer.slot}" for offer in opening.offers)
+        moment = f"{opening.opens_at:%Y-%m-%d %H:%M:%S %Z}"
+        self.timeline.say(f"{found.facility}: {names}; the window opens at {moment}")
+        late = self.clock.now() - (opening.opens_at - self.leads.sign_in)
+        if timedelta(seconds=5) < late < self.leads.sign_in:
+            self.timeline.say(f"started {late.total_seconds():.0f} s later than planned; going on")
+        return opening
+
+    def wait_until(self, moment: datetime) -> None:
+        """Sleep until *moment*; a wish to stop wakes us."""
+        self.clock.sleep_until(moment)
+        self.stop.obey()
+
+    def sign_in(self) -> None:
+        """Make the booking system know the player."""
+        self.system.sign_in()
+        self.timeline.say("signed in; the browser is closed")
+
+    def respect_limits(self, found: Offers, opening: Opening) -> None:
+        """Raise `AlreadyReserved` or `LimitReached` when the player's own reservations forbid another one."""
+        mine = self.system.reservations()
+        self.timeline.say(f"looked at the player's bookings: {len(mine)} reservations")
+        for offer in opening.offers:
+            for each in mine:
+                if each.slot.start < offer.slot.end and offer.slot.start < each.slot.end:
+                    raise AlreadyReserved(f"{each.court.name} is already reserved for {offer.slot}")
+        day = self.request.day
+        monday = day - timedelta(days=day.weekday())
+        days = [each.slot.start.astimezone(found.zone).date() for each in mine]
+        this_week = [each for each in days if monday <= each < monday + timedelta(days=7)]
+        limits = found.limits
+        if limits.per_day is not None and days.count(day) >= limits.per_day:
+            raise LimitReached(f"{days.count(day)} reserved on {day}; the limit is {limits.per_day} a day")
+        if limits.per_week is not None and len(this_week) >= limits.per_week:
+            in_week = f"{len(this_week)} reserved in the week of {monday}"
+            raise LimitReached(f"{in_week}; the limit is {limits.per_week} a week")
+
+    def verify(self, found: Offers, opening: Opening) -> None:
+        """Prove the player's phone before the opening, when the booking system wants that."""
+        if self._code is None or not found.wants_code or not self._code.ask():
+            return
+        asked = self.clock.now()
+        is_ahead = opening.opens_at > asked
+        until = opening.opens_at - self.leads.warm if is_ahead else asked + self.leads.code
+        self._code.enter(until=until, again_at=asked + self.leads.second_code)
+
+    @contextmanager
+    def warm_lines(self, opening: Opening) -> Iterator[list[Line]]:
+        """A connection for every offer, used once before it matters; yields them at the opening."""
+        self.wait_until(opening.opens_at - self.leads.warm)
+        lines = [self.system.line(offer) for offer in opening.offers]
+        try:
+            self.clock.together([line.warm for line in lines])
+            self.timeline.say(f"{len(lines)} connections are warm")
+            if self._code is not None and self._code.is_awaited:
+                self._code.enter(until=opening.opens_at - self.leads.last_look)
+            self.wait_until(opening.opens_at)
+            yield lines
+        finally:
+            for line in lines:
+                line.close()
+
+    def win(self, lines: list[Line]) -> list[Hold]:
+        """Hold what we can, best first; raises the reason when there is nothing to hold.
+
+        When a one-time code is still wanted, it is entered as soon as it comes; then the courts are asked again.
+        """
+        deadline = self.clock.now() + self.request.patience
+        race = Race(self.system, self.clock, self.timeline, self.stop, deadline)
+        try:
+            race.ask(lines, at_once=self.request.at_once)
+            unproved = [line for line in lines if race.wants_code(line.offer)]
+            if unproved and not race.held and self._code is not None:
+                self.prove_phone(self._code, until=deadline)
+                race.ask(unproved, at_once=self.request.at_once)
+        except BaseException:
+            give_back_all(self.system, race.held, self.clock, self.timeline)
+            raise
+        finally:
+            race.say_what_came()
+        if not race.held:
+            self.stop.obey()
+            raise race.verdict()
+        return race.held
+
+    def verify_late(self, hold: Hold) -> None:
+        """Prove the player's phone for a hold that is there already (the flow of 2026, dossier 3.2)."""
+        until = self.clock.now() + self.leads.code
+        if self._code is None:
+            raise CodeError(f"{hold}: a one-time code is wanted, and there is no phone to receive it")
+        self.prove_phone(self._code, until=min(until, hold.expires_at or until))
+
+    def prove_phone(self, code: OneTimeCode, *, until: datetime) -> None:
+        """Enter a code by *until*, asking for one when none is on its way; raises `CodeError`."""
+        if not code.is_awaited and not (code.can_ask and code.ask()):
+            raise CodeError("the booking system wants another one-time code; two were asked for already")
+        if not code.enter(until=until):
+            raise CodeError("no valid one-time code arrived in time")
