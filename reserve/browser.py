@@ -226,11 +226,15 @@ class Browser:
             self._web.execute_script(HIDE_SECRETS, [secret for secret in secrets if secret])
             title, text = self._web.title, " ".join(str(self._web.execute_script(DIALOG)).split())
             picture = self._web.get_screenshot_as_png()
-        self._evidence.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._evidence / f"page-{self._clock.now():%Y%m%d-%H%M%S-%f}.png"
-        path.touch(mode=0o600)
-        path.write_bytes(picture)
-        return f'page "{title}" shows "{text[:EXCERPT]}", picture in {path}'
+        try:
+            self._evidence.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_bytes(picture)
+            kept = f"picture in {path}"
+        except OSError as failure:  # what the page says matters more
+            kept = f"no picture ({failure.strerror})"
+        return f'page "{title}" shows "{text[:EXCERPT]}", {kept}'
 
     def _start_driver(self, driver: str) -> subprocess.Popen[bytes]:
         """Run chromedriver; we start it, and not selenium, which may be told to log all that is typed."""
@@ -238,9 +242,12 @@ class Browser:
         command = ["env", f"HOME={self._folder}", f"TMPDIR={self._folder}", driver, "--port=0"]
         with (Path(self._folder) / "driver.log").open("wb") as log:
             # In a session of its own, so that Ctrl-C reaches only us, and we close it in good order.
-            return subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+            try:
+                return subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                )
+            except OSError as failure:
+                raise BrowserError(f"{driver} does not start: {failure.strerror}") from failure
 
     def _port(self, process: subprocess.Popen[bytes]) -> int:
         ends_at = self._clock.now() + COMMAND_LIMIT

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -20,8 +21,10 @@ from werkzeug.serving import make_server
 
 from reserve.browser import Browser, BrowserError, find_chrome
 from reserve.clock import Clock
-from reserve.errors import Blocked, ServiceError, Unreachable
+from reserve.errors import Blocked, ServiceError, SignInError, Unreachable
 from reserve.model import Account
+from reserve.simulator import Scenario, Simulation, serve
+from reserve.simulator.scenario import DIALOGS
 from reserve.systems.recus_sign_in import bearer, sign_in
 
 CLOCK = Clock()  # a real browser lives in real time
@@ -84,6 +87,33 @@ def family() -> list[psutil.Process]:
         if process.info["status"] != psutil.STATUS_ZOMBIE
         and (process.pid in ours or "first-serve-" in " ".join(process.info["cmdline"] or []))
     ]
+
+
+@contextmanager
+def rec_us(dialog: str, **story: object) -> Iterator[tuple[Simulation, str]]:
+    """A simulated rec.us with this log-in dialog, and the address of its web pages."""
+    opens_at = CLOCK.now() + timedelta(hours=1)
+    simulation = Simulation(Scenario(opens_at, opens_at.date(), dialog=dialog, **story), CLOCK)
+    with serve(simulation.app) as server:
+        yield simulation, server.url
+
+
+@pytest.mark.parametrize("dialog", DIALOGS)
+def test_every_known_dialog_gives_a_token_that_the_booking_system_believes(browser, dialog):
+    with rec_us(dialog, cookie_http_only=dialog == "B") as (simulation, url):
+        token = sign_in(browser, url, simulation.scenario.account, clock=CLOCK)
+
+        simulation.rules.admit(token)
+
+
+@pytest.mark.parametrize("dialog", ["C", "D"])
+def test_a_refused_password_is_told_at_once_and_not_sent_again(browser, dialog):
+    with rec_us(dialog) as (simulation, url):
+        with pytest.raises(SignInError, match=r"refused .* password: Invalid email or password") as failure:
+            sign_in(browser, url, PLAYER, clock=CLOCK)
+
+        assert "nary" not in str(failure.value)
+        assert len(simulation.ledger.all("sign-in-refused")) == 1
 
 
 def test_any_password_arrives_unchanged_and_is_never_logged(browser, site, caplog):

@@ -47,7 +47,8 @@ EMAIL = Fill("email", "input[name=email], input#email, input[data-testid=email],
 PASSWORD = Fill("password", "input[name=password], input[data-testid=password], input[type=password]")
 SUBMIT = Click(r"log ?in\b.*\bcontinue")
 
-# How to come to a filled dialog. The password comes first in the first one: its field tells the two apart.
+# How to come to a filled dialog. The password comes before the e-mail address, because its field tells that
+# the right dialog is open: the one before it may have a field for the address, too.
 RECIPES: tuple[tuple[Step, ...], ...] = (
     (LOG_IN, PASSWORD, EMAIL),  # variants B and D
     (  # variant C, which would rather e-mail a code
@@ -55,8 +56,8 @@ RECIPES: tuple[tuple[Step, ...], ...] = (
         Click("log ?in with your e-?mail"),
         EMAIL,
         Click("(click here to )?log ?in with your password"),
-        EMAIL,
         PASSWORD,
+        EMAIL,
     ),
 )
 
