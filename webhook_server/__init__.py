@@ -16,7 +16,7 @@ from typing import Self
 from flask import Flask, Response, abort, jsonify, request
 from waitress import wasyncore
 from waitress.server import BaseWSGIServer, create_server
-from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
+from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable
 
 from webhook_server import gateways
 from webhook_server.inbox import Inbox, digits
@@ -92,7 +92,7 @@ def create_app(*, data: Path, token: str | None, loopback: bool, now: Callable[[
             if wait:
                 waiters.release()
         if found is None:
-            abort(404, "no code for this number yet")
+            return _answer(NotFound("no code for this number yet"))  # usual, so no line in the log
         return jsonify(
             verification_code=found.code, id=found.text_id, received_at=found.received_at.isoformat()
         )
@@ -140,7 +140,9 @@ class Server:
         self._thread.start()
 
     def close(self) -> None:
-        """Finish what has begun, then let go of port and inbox."""
+        """Finish what has begun, then let go of port and inbox; may be called again."""
+        if self._closing:
+            return
         self._inbox.stop_waiting()
         self._server.task_dispatcher.shutdown()
         self._closing = True

@@ -73,10 +73,10 @@ def smsgate(payload: Payload) -> Text | None:
     inner = _inner(payload, "payload")
     return Text(
         gateway="smsgate",
-        event_id=_needed(_word(payload, "id"), "id"),
+        event_id=_needed(payload, "id"),
         to=_word(inner, "recipient"),
         sender=_word(inner, "sender") or _word(inner, "phoneNumber"),
-        text=(text := _needed(_text(inner, "message"), "message")),
+        text=(text := _needed(inner, "message")),
         code=code_in(text),
     )
 
@@ -90,17 +90,17 @@ def httpsms(payload: Payload) -> Text | None:
         raise Unreadable("an encrypted text; switch encryption off in the app")
     return Text(
         gateway="httpsms",
-        event_id=_needed(_word(data, "message_id"), "message_id"),
+        event_id=_needed(data, "message_id"),
         to=_word(data, "owner"),
         sender=_word(data, "contact"),
-        text=(text := _needed(_text(data, "content"), "content")),
+        text=(text := _needed(data, "content")),
         code=code_in(text),
     )
 
 
 def forwarder(payload: Payload) -> Text | None:
     """Incoming SMS to URL forwarder (bogkonstantin): no id, no recipient."""
-    text = _needed(_text(payload, "text"), "text")
+    text = _needed(payload, "text")
     sender = _word(payload, "from")
     return Text(
         gateway="forwarder",
@@ -118,7 +118,7 @@ def twilio(payload: Payload) -> Text | None:
         return None
     return Text(
         gateway="twilio",
-        event_id=_needed(_word(payload, "MessageSid"), "MessageSid"),
+        event_id=_needed(payload, "MessageSid"),
         to=_word(payload, "To"),
         sender=_word(payload, "From"),
         text=(text := _text(payload, "Body") or ""),
@@ -180,7 +180,8 @@ def _inner(payload: Payload, name: str) -> Payload:
     return value
 
 
-def _needed(value: str | None, name: str) -> str:
+def _needed(payload: Payload, name: str) -> str:
+    value = _text(payload, name)
     if value is None:
         raise Unreadable(f"no {name}")
     return value
@@ -192,14 +193,14 @@ _CODE = (
     r"([0-9]{3}[ -][0-9]{3}|[0-9]{4}-[0-9]{4}|[0-9]{4,8})(?![A-Za-z0-9]|[.,:/-][0-9])"
 )
 _CALLED_CODE = (
-    r"(?:\w*code[sn]?\b|\b(?:otp|tan|pin|kode[nr]?|kod|koden|koodi|codice|c[oó]digo|passwor[dt])\b"
+    r"(?:code[sn]?\b|\b(?:otp|tan|pin|kode[nr]?|kod|koden|koodi|codice|c[oó]digo|passwor[dt])\b"
     r"|код|コード|验证码|驗證碼|인증번호)"
 )
 _IS = r"(?:(?:is|es|est|ist|er|är|é|è)\b|は|是|为|은|는)?"
 _YOUR = r"(?:your|the|votre|ton|tu|su|dein|ihr|il tuo|la tua|seu|din|je|uw)\b"
 _GAP = r"(?:[^\d.!?\n]|[.!?](?=\S)){0,40}?"  # within one sentence
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?,?"
-_NUMBER_IS = r"\W{0,3}(?:(?:no|nr|number|id|is|ending|in|with)\b\W{0,3})"
+_NUMBERED = "order|reference|invoice|ticket|receipt|permit|booking|reservation|account|card|member|customer"
 
 
 def _compiled(*patterns: str) -> list[re.Pattern[str]]:
@@ -213,16 +214,16 @@ _NEVER_CODES = _compiled(
     r"\b\d+(?:[.,]\d+)*\s?(?:usd|eur|gbp|nok|kr|dollars?|euros?|points?|%|€|£)(?!\w)",
     r"\b\d{4}-\d\d?-\d\d?\b|\b\d\d?([./-])\d\d?\1\d{2,4}\b|\b\d\d?:\d\d(?::\d\d)?",
     rf"\b{_MONTH}\s\d\d?(?:st|nd|rd|th)?,?\s\d{{4}}\b|\b\d\d?\.?\s{_MONTH}\s\d{{4}}\b",
-    r"\b\d+[\s-]?(?:(?:sec|min|hour|hr|day|week|month|year)\w*|分|秒)",
-    r"(?<!\d)(?:\+?\d{1,3}[ .-]?)?(?:\(\d{3}\)|\d{3})[ .-]?\d{3}[ .-]\d{4}\b",  # phone numbers
-    r"(?<!\d)\d{3}[.-]\d{4}\b|\+\d[\d ().-]{6,14}\d",
+    r"\b\d{1,4}[ -]?(?:(?:sec(?:ond)?|min(?:ute)?|h(?:ou)?r|day|week|month|year)s?\b|分|秒)",
+    r"\+\d{8,15}\b|\+\d{1,3}(?:[ .()-]{1,2}\d{2,6}){2,4}(?!\d)",  # phone numbers
+    r"(?<!\d)(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])?\d{3}[ .-]\d{4}\b",
     r"\b(?:reply|text|send)\b[^\d.!?\n]{0,30}\bto\s\d+",
     r"\b(?:call|dial|contact)(?:\sus)?(?:\s(?:at|on))?\s[\d-]+",
     r"\b(?:zip|postal|area|short|promo|coupon|discount|gate|door|error|dress|bar|qr)[\s-]?code\b"
     r"\W{0,3}(?:is\W{1,3})?[\w-]*\d",
-    r"\b(?:order|ref(?:erence)?|booking|reservation|invoice|ticket|case|receipt|permit|tracking)\b"
-    rf"(?:{_NUMBER_IS}{{0,3}}|\W{{0,3}})[a-z]{{0,4}}-?\d[\d-]*",
-    rf"\b(?:account|acct|card|member|customer)\b{_NUMBER_IS}{{1,3}}\d+|\bend(?:ing|s)\s(?:in|with)\s\d+",
+    r"\b(?:order|ref(?:erence)?|invoice|ticket|receipt|permit|booking|reservation) #?[a-z]{0,4}-?\d[\d-]*",
+    r"\b(?:order|ref(?:erence)?|invoice|ticket|receipt|permit): ?#?[a-z]{0,4}-?\d[\d-]*",
+    rf"\b(?:{_NUMBERED})\b(?:\W{{1,3}}(?:no|nr|number|id|is|ending|in|with)\b){{1,3}}\W{{1,3}}\d[\d-]*",
 )
 # Numbers that are codes only when the text plainly says so: years, and "#1234".
 _SELDOM_CODES = _compiled(r"\b(?:19|20)\d\d\b", r"#\s?\d+")

@@ -1,0 +1,122 @@
+"""The inbox: what lies on disk, and readers that wait in real threads."""
+
+import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from webhook_server.gateways import Text
+from webhook_server.inbox import Inbox
+
+NUMBER = "+14155550100"
+MINUTE = timedelta(minutes=1)
+LONG = timedelta(seconds=30)  # nobody waits that long; a test that does has failed
+
+
+def text(event_id, code="482913", to=NUMBER):
+    return Text("smspool", event_id=event_id, to=to, sender=None, text=f"Your code is {code}", code=code)
+
+
+@pytest.fixture
+def inbox(tmp_path, clock):
+    inbox = Inbox(tmp_path / "data", clock.now)
+    yield inbox
+    inbox.close()
+
+
+class Reader(threading.Thread):
+    """Waits for a code in a thread of its own."""
+
+    def __init__(self, inbox, after=0, number=NUMBER):
+        super().__init__()
+        self.ask = lambda: inbox.code(number, max_age=MINUTE, after=after, wait=LONG)
+        self.found = None
+        self.start()
+
+    def run(self):
+        self.found = self.ask()
+
+
+def test_only_the_owner_can_read_what_lies_on_disk(inbox, tmp_path):
+    inbox.add(text("1"))
+
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+    files = list((tmp_path / "data").iterdir())
+    assert {file.name for file in files} >= {"inbox.sqlite3", "inbox.sqlite3-wal"}
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+def test_a_file_others_could_read_is_closed_to_them(tmp_path, clock):
+    (tmp_path / "inbox.sqlite3").touch(mode=0o644)
+
+    Inbox(tmp_path, clock.now).close()
+
+    assert stat.S_IMODE((tmp_path / "inbox.sqlite3").stat().st_mode) == 0o600
+
+
+def test_texts_ids_and_repeats_outlive_the_process(tmp_path, clock):
+    first = Inbox(tmp_path, clock.now)
+    first.add(text("1"))
+    first.close()
+
+    second = Inbox(tmp_path, clock.now)
+    assert second.newest_id(NUMBER) == 1
+    assert second.add(text("1")) is None
+    assert second.add(text("2")) == 2
+    second.close()
+
+
+def test_a_deleted_text_is_not_left_on_disk(tmp_path, clock):
+    inbox = Inbox(tmp_path, clock.now)
+    inbox.add(text("1"))
+    clock.sleep(timedelta(minutes=11))
+    inbox.state()
+    inbox.close()
+
+    assert b"482913" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
+
+
+def test_whoever_waits_gets_the_code_when_it_arrives(inbox):
+    reader = Reader(inbox)
+
+    inbox.add(text("1"))
+    reader.join()
+
+    assert reader.found.code == "482913"
+
+
+def test_whoever_waits_is_not_content_with_less(inbox):
+    known = inbox.add(text("1"))
+    reader = Reader(inbox, after=known)
+
+    inbox.add(text("2", code=None))
+    inbox.add(text("3", code="111111", to="+14155550101"))
+    inbox.add(text("1", code="222222"))
+    inbox.add(text("4", code="591827"))
+    reader.join()
+
+    assert reader.found.code == "591827"
+
+
+def test_waiting_ends(inbox):
+    assert inbox.code(NUMBER, max_age=MINUTE, after=0, wait=timedelta(milliseconds=20)) is None
+
+
+def test_closing_sends_everybody_away(inbox):
+    readers = [Reader(inbox) for _ in range(3)]
+
+    inbox.close()
+
+    for reader in readers:
+        reader.join()
+        assert reader.found is None
+
+
+def test_many_threads_add_and_each_text_is_kept_once(inbox):
+    with ThreadPoolExecutor(8) as pool:
+        ids = list(pool.map(inbox.add, [text(str(n // 2)) for n in range(100)]))
+
+    assert sorted(i for i in ids if i is not None) == list(range(1, 51))
+    assert ids.count(None) == 50

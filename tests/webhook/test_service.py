@@ -1,0 +1,159 @@
+"""The service at work: real HTTP, and the real process."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.webhook.conftest import TOKEN
+from tests.webhook.test_gateways import sample
+from webhook_server import LONGEST_BODY, WAITERS, create_app, serve
+from webhook_server.__main__ import is_loopback
+
+REPOSITORY = Path(__file__).parents[2]
+READER = {"Authorization": f"Bearer {TOKEN}"}
+ORDER, _ = sample("smspool_webhook.json")
+
+
+@pytest.fixture
+def address(tmp_path):
+    app = create_app(data=tmp_path, token=TOKEN, loopback=True, now=lambda: datetime.now(UTC))
+    with serve(app, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.port}"
+
+
+@contextmanager
+def process(folder, **settings):
+    environment = {"PYTHONPATH": str(REPOSITORY), "PATH": os.environ["PATH"]} | settings
+    command = [sys.executable, "-m", "webhook_server"]
+    started = subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with started:
+        try:
+            yield started
+        finally:
+            started.kill()
+
+
+def where(started):
+    line = started.stdout.readline()
+    assert TOKEN not in line
+    return line.split()[2].rstrip(",")
+
+
+def deliver(address, body=ORDER, **options):
+    return requests.post(f"{address}/webhook/{TOKEN}", data=body, timeout=10, **options)
+
+
+def ask(address, **query):
+    query = {"phonenumber": "+14155550100"} | query
+    return requests.get(f"{address}/get_verification_code", params=query, headers=READER, timeout=40)
+
+
+def test_a_chunked_body_is_read_whole(address):
+    body, _ = sample("android_income_sms_webhook.json")
+
+    answer = deliver(address, iter([body[:20], body[20:]]), headers={"Content-Type": "application/json"})
+
+    assert answer.status_code == 200
+    assert ask(address).json()["verification_code"] == "482913"
+
+
+def test_a_body_that_is_too_long_is_refused_in_json_chunked_or_not(address):
+    long = b" " * (LONGEST_BODY + 1)
+
+    assert deliver(address, long).json().keys() == {"error"}
+    assert [deliver(address, body).status_code for body in (long, iter([long]))] == [413, 413]
+
+
+def test_readers_that_wait_leave_room_for_the_delivery_they_wait_for(address):
+    with ThreadPoolExecutor(WAITERS + 4) as pool:
+        readers = [pool.submit(ask, address, wait=30) for _ in range(WAITERS + 4)]
+        refused = [reader.result() for reader in islice(as_completed(readers), 4)]
+        deliver(address)
+        answers = [reader.result() for reader in readers]
+
+    assert [(answer.status_code, answer.headers["Retry-After"]) for answer in refused] == [(503, "1")] * 4
+    assert [answer.json()["verification_code"] for answer in answers if answer.ok] == ["482913"] * WAITERS
+
+
+def test_closing_answers_those_who_wait(tmp_path):
+    app = create_app(data=tmp_path, token=TOKEN, loopback=True, now=lambda: datetime.now(UTC))
+    with ThreadPoolExecutor(WAITERS + 1) as pool, serve(app, "127.0.0.1", 0) as server:
+        address = f"http://127.0.0.1:{server.port}"
+        readers = [pool.submit(ask, address, wait=30) for _ in range(WAITERS + 1)]
+        next(as_completed(readers))  # the one for whom there was no room: now all others wait
+        server.close()
+
+        assert sorted(reader.result().status_code for reader in readers) == [404] * WAITERS + [503]
+
+
+def test_a_text_answered_200_outlives_a_killed_process(tmp_path):
+    settings = {"WEBHOOK_TOKEN": TOKEN, "WEBHOOK_PORT": "0"}
+    with process(tmp_path, **settings) as first:
+        assert deliver(where(first)).status_code == 200
+        os.kill(first.pid, signal.SIGKILL)
+    with process(tmp_path, **settings) as second:
+        assert ask(where(second)).json()["verification_code"] == "482913"
+
+
+def test_the_dot_env_file_is_read_and_the_environment_wins(tmp_path):
+    (tmp_path / ".env").write_text(f"WEBHOOK_TOKEN={TOKEN}\nWEBHOOK_PORT=no\nRESERVE_DATA=elsewhere\n")
+
+    with process(tmp_path, WEBHOOK_PORT="0") as started:
+        assert ask(where(started)).status_code == 404
+
+    assert (tmp_path / "elsewhere" / "inbox.sqlite3").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly(tmp_path, number):
+    with process(tmp_path, WEBHOOK_TOKEN=TOKEN, WEBHOOK_PORT="0") as started:
+        deliver(where(started))
+        started.send_signal(number)
+        _, log = started.communicate(timeout=20)
+
+    assert started.returncode == 0
+    assert "text 1 from smspool" in log
+    assert "Traceback" not in log
+    assert TOKEN not in log
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"WEBHOOK_HOST": "0.0.0.0"}, "without a token"),
+        ({"WEBHOOK_HOST": "::"}, "without a token"),
+        ({"WEBHOOK_TOKEN": "two words"}, "WEBHOOK_TOKEN"),
+        ({"WEBHOOK_PORT": "http"}, "port http"),
+        ({"WEBHOOK_PORT": "70000"}, "port 70000"),
+        ({"WEBHOOK_PORT": "taken"}, "cannot listen"),
+        ({"RESERVE_DATA": "/dev/null/data"}, "cannot keep texts"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_in_one_sentence(tmp_path, settings, why):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = str(other.getsockname()[1])
+        settings = {name: value.replace("taken", taken) for name, value in settings.items()}
+        with process(tmp_path, **settings) as started:
+            out, problem = started.communicate(timeout=20)
+
+    assert (started.returncode, out) == (2, "")
+    assert why in problem
+    assert problem.count("\n") == 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
+def test_loopback_is_only_this_machine(host):
+    assert is_loopback(host)
+    assert not any(is_loopback(other) for other in ("0.0.0.0", "::", "10.0.0.1", "example.test", ""))
