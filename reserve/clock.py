@@ -1,16 +1,42 @@
-"""Reading the time and waiting for a moment; the only module that knows the library `time`."""
+"""Reading the time, waiting for a moment, and how far the server's clock is from ours.
+
+Every answer of a server carries the server's own time, in whole seconds. At face value such a stamp is half a
+second off, but it proves something: the server stamped after we sent and before we received, when its clock
+showed the stamp or less than a second more. So, with offset = server's clock - ours,
+
+    stamp - received  <  offset  <  stamp + 1 s - sent
+
+and all such intervals hold at once. Each probe is sent so that the server's second changes in the middle of
+what is still possible when it arrives, and halves that, until only the round trip is left, whose two ways
+nobody can tell apart. To meet an opening we need not: what the server's clock shows when a request arrives,
+minus what ours showed when we sent it (the *lead*: offset plus the way there), is found to some milliseconds.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 T = TypeVar("T")
 
-NAP = 30.0  # seconds; long waits are cut up, so that a corrected system clock is noticed
+NAP = 1.0  # seconds; long waits are cut up, so that a corrected clock makes us late by no more than this
+SECOND = timedelta(seconds=1)
+POLITE = timedelta(
+    milliseconds=250
+)  # between probes: four light requests a second is a person clicking about
+PAUSE = timedelta(
+    milliseconds=50
+)  # between shots: a server that said "not yet" needs time to change its mind
+SLACK = timedelta(
+    milliseconds=2
+)  # clocks drift while we measure, and some servers renew their stamp a bit late
+JUMP = timedelta(milliseconds=20)  # time services adjust gently below 100 ms; less may be a busy processor
+NTP_HOSTS = ("time.cloudflare.com", "time.google.com", "time.nist.gov", "pool.ntp.org")
 
 
 class Clock:
@@ -21,7 +47,7 @@ class Clock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds since some moment in the past, whatever is done to the wall clock."""
+        """Seconds since some moment in the past; nobody can set it, and it stands still while suspended."""
         return time.monotonic()
 
     def sleep_until(self, moment: datetime) -> None:
@@ -35,16 +61,19 @@ class Clock:
 
     def call_at(self, moment: datetime, deed: Callable[[], None]) -> None:
         """Call *deed* at *moment* from another thread, while this one goes on."""
-        timer = threading.Timer(max(0.0, (moment - self.now()).total_seconds()), deed)
-        timer.daemon = True
-        timer.start()
+
+        def wait() -> None:
+            self.sleep_until(moment)
+            deed()
+
+        threading.Thread(target=wait, daemon=True).start()
 
     def together(self, deeds: Sequence[Callable[[], T]]) -> list[T]:
         """Do all *deeds* at the same time and return their results in order, when the last has ended.
 
         Raises what the first failing one raised, but only after all have ended.
         """
-        results: list[T | None] = [None] * len(deeds)
+        results: dict[int, T] = {}
         failures: list[BaseException] = []
 
         def do(place: int) -> None:
@@ -60,4 +89,243 @@ class Clock:
             thread.join()
         if failures:
             raise failures[0]
-        return results  # type: ignore[return-value]  # every place was filled, or a failure was raised
+        return [results[place] for place in range(len(deeds))]
+
+
+class Watch:
+    """Notices when our clock was set, or the machine slept, since the watch was made."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Note what both kinds of time show now."""
+        self._clock = clock
+        self._wall = clock.now()
+        self._ticks = clock.monotonic()
+
+    def jumped(self) -> timedelta:
+        """How much more time went by on the wall than in truth; zero when it is too little to be a jump."""
+        passed = timedelta(seconds=self._clock.monotonic() - self._ticks)
+        difference = self._clock.now() - self._wall - passed
+        return difference if abs(difference) > JUMP else timedelta(0)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One request: when we sent it, when we had its answer, and the whole second it is stamped with."""
+
+    sent: datetime
+    received: datetime
+    stamp: datetime
+
+    @property
+    def trip(self) -> timedelta:
+        """How long it took, there and back."""
+        return self.received - self.sent
+
+    @property
+    def low(self) -> timedelta:
+        """At least so far the server's clock is ahead of ours: it stamped before we received."""
+        return self.stamp - self.received - SLACK
+
+    @property
+    def high(self) -> timedelta:
+        """At most so far the server's clock is ahead of ours: it stamped after we sent."""
+        return self.stamp + SECOND - self.sent + SLACK
+
+
+@dataclass(frozen=True)
+class ServerTime:
+    """How far the server's clock is ahead of ours: surely between `low` and `high`.
+
+    `lead` is what the server's clock shows when a request arrives, minus what ours showed when we sent it, at
+    least; `trip` is the quickest way there and back that we saw. Probes that contradict each other (several
+    servers, a stamp from a cache) are not `consistent`: then `lead` is what the largest group that agrees
+    says, and the bounds hold if any one of that group is right.
+    """
+
+    low: timedelta
+    high: timedelta
+    lead: timedelta
+    trip: timedelta
+    probes: int
+    consistent: bool
+
+    @property
+    def offset(self) -> timedelta:
+        """How far the server's clock is ahead of ours, as well as we know."""
+        return (self.low + self.high) / 2
+
+    @property
+    def bound(self) -> timedelta:
+        """How far `offset` may be off."""
+        return (self.high - self.low) / 2
+
+    @property
+    def one_way(self) -> timedelta:
+        """How long a request is under way, if both ways are alike; nothing proves more than 0 to `trip`."""
+        return self.trip / 2
+
+    def theirs(self, ours: datetime) -> datetime:
+        """What the server's clock shows when ours shows *ours*."""
+        return ours + self.offset
+
+    def ours(self, theirs: datetime) -> datetime:
+        """What our clock shows when the server's shows *theirs*."""
+        return theirs - self.offset
+
+    def likely(self, opening: datetime) -> datetime:
+        """When to send, so that the request arrives at *opening* or a moment later: never early on purpose.
+
+        It can be early if the network is quicker than we ever saw it, or if the server does less before it
+        looks at its clock than it did for our probes.
+        """
+        return opening - self.lead
+
+    def certain(self, opening: datetime) -> datetime:
+        """When to send at the earliest, so that the request cannot arrive before *opening*, however quick."""
+        return opening - self.low
+
+    def __str__(self) -> str:
+        """Say it for the timeline: server is 0.213 s ahead ± 0.006 s (9 probes)."""
+        if not self.probes:
+            return "server's clock is unknown and taken for ours"
+        seconds = self.offset.total_seconds()
+        where = "ahead" if seconds >= 0 else "behind"
+        doubt = "" if self.consistent else ", which contradict each other"
+        bound = self.bound.total_seconds()
+        return f"server is {abs(seconds):.3f} s {where} ± {bound:.3f} s ({self.probes} probes{doubt})"
+
+
+UNKNOWN = ServerTime(
+    -SECOND, SECOND, timedelta(0), timedelta(0), 0, consistent=False
+)  # a server says no time
+
+
+def measure(
+    probe: Callable[[], Probe],
+    clock: Clock,
+    *,
+    budget: int = 10,
+    good_enough: timedelta = timedelta(milliseconds=2),
+    until: datetime | None = None,
+) -> ServerTime:
+    """Find out the server's time by at most *budget* calls of *probe*, about one a second.
+
+    It ends sooner when the lead is known to *good_enough*, or when the next answer might not come by *until*.
+    *probe* raises ValueError when it got no stamp; if even the first did, the server is not asked again and
+    its time is `UNKNOWN`. When our clock jumps meanwhile, what was measured before is forgotten.
+    """
+    probes: list[Probe] = []
+    watch = Watch(clock)
+    for left in reversed(range(budget)):
+        last = bool(probes) and (left == 0 or timedelta(0) <= _blur(probes) <= good_enough)
+        if probes:
+            aim = _beyond(probes) if last else sum(_lead(_agreeing(probes)), timedelta(0)) / 2
+            moment = _before_a_second(clock.now() + POLITE, aim)
+            if until and moment + max(one.trip for one in probes) > until:
+                break
+            clock.sleep_until(moment)
+        try:
+            probes.append(probe())
+        except ValueError:
+            if not probes:
+                break
+        if watch.jumped():
+            probes.clear()
+            watch = Watch(clock)
+        elif last:
+            break
+    return weigh(probes)
+
+
+def weigh(probes: Sequence[Probe]) -> ServerTime:
+    """What *probes* say together."""
+    if not probes:
+        return UNKNOWN
+    agreeing = _agreeing(probes)
+    consistent = agreeing == list(probes)
+    # If all agree, the truth is in every interval; if not, it is in one of them at least.
+    inner, outer = (max, min) if consistent else (min, max)
+    return ServerTime(
+        low=inner(one.low for one in agreeing),
+        high=outer(one.high for one in agreeing),
+        lead=min(_lead(agreeing)),
+        trip=min(one.trip for one in agreeing),
+        probes=len(probes),
+        consistent=consistent,
+    )
+
+
+def plan(opening: datetime, server: ServerTime, shots: int) -> list[datetime]:
+    """When to send up to *shots* requests for one court, each only if the one before came too early.
+
+    The first arrives at the opening if all is as measured; the last cannot arrive before it.
+    """
+    first, last = server.likely(opening), server.certain(opening)
+    pause = max(PAUSE, (last - first) / max(1, shots - 1))
+    return [first + number * pause for number in range(shots)]
+
+
+def _agreeing(probes: Sequence[Probe]) -> list[Probe]:
+    """The largest group of probes that can all be right at once."""
+    groups = [[one for one in probes if one.low <= edge.low <= one.high] for edge in probes]
+    return max(groups, key=len)
+
+
+def _lead(probes: Sequence[Probe]) -> tuple[timedelta, timedelta]:
+    """Between what and what the lead lies, for a request as quick as the quickest of *probes*.
+
+    A probe that took longer may have lost all that time on its way there, so it proves that much less.
+    """
+    quickest = min(one.trip for one in probes)
+    return max(one.low for one in probes) + SLACK + quickest, min(one.high for one in probes) - SLACK
+
+
+def _blur(probes: Sequence[Probe]) -> timedelta:
+    """How exactly the lead is known; less than nothing if the network is too uneven to tell."""
+    soonest, latest = _lead(_agreeing(probes))
+    return latest - soonest
+
+
+def _beyond(probes: Sequence[Probe]) -> timedelta:
+    """A lead that only a clock further ahead than *probes* say could have.
+
+    Halving what is left cannot find a contradiction, as either half is possible. So the last probe looks for
+    one, and on this side, because a server whose clock is further ahead opens before we come.
+    """
+    agreeing = _agreeing(probes)
+    return min(one.high for one in agreeing) + max(one.trip for one in agreeing) + 2 * SLACK
+
+
+def _before_a_second(earliest: datetime, lead: timedelta) -> datetime:
+    """When to send, from *earliest* on, for the server's second to change at the arrival with this *lead*."""
+    arrival = earliest + lead
+    arrival += -timedelta(microseconds=arrival.microsecond) % SECOND
+    return arrival - lead
+
+
+def ntp_offset(host: str, port: int = 123) -> timedelta:
+    """How far one time server's clock is ahead of ours; raises OSError when it does not tell."""
+    import ntplib  # type: ignore[import-untyped]  # here, because few runs ask for it
+
+    try:
+        answer = ntplib.NTPClient().request(host, version=4, port=port, timeout=1)
+    except ntplib.NTPException as failure:
+        raise OSError(str(failure)) from failure
+    if not 0 < answer.stratum < 16:
+        raise OSError(f"{host} does not know the time itself")
+    return timedelta(seconds=answer.offset)
+
+
+def our_error(
+    hosts: Sequence[str] = NTP_HOSTS, ask: Callable[[str], timedelta] = ntp_offset
+) -> timedelta | None:
+    """How far the true time is ahead of our clock: the middle of what three time servers or more say.
+
+    A second opinion about our own clock, not to be added to a `ServerTime`, which is relative to it already.
+    None when fewer than three answer.
+    """
+    answers = []
+    for host in hosts:
+        with suppress(OSError):
+            answers.append(ask(host))
+    return sorted(answers)[len(answers) // 2] if len(answers) >= 3 else None

@@ -1,0 +1,438 @@
+"""Reading the time, waiting, and telling how far the server's clock is from ours."""
+
+from __future__ import annotations
+
+import random
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reserve.clock import (
+    PAUSE,
+    POLITE,
+    UNKNOWN,
+    Clock,
+    Probe,
+    ServerTime,
+    Watch,
+    measure,
+    ntp_offset,
+    our_error,
+    plan,
+    weigh,
+)
+from tests.fakes import START, FakeClock
+
+OPENING = START + timedelta(hours=1)
+SECOND = timedelta(seconds=1)
+
+
+def ms(number: float) -> timedelta:
+    """So many milliseconds."""
+    return timedelta(milliseconds=number)
+
+
+@dataclass
+class Server:
+    """A server whose clock is *offset* ahead of the true time, some milliseconds away in each direction."""
+
+    clock: FakeClock
+    offset: timedelta
+    there: tuple[float, float] = (30, 30)
+    back: tuple[float, float] = (30, 30)
+    chance: random.Random = field(default_factory=lambda: random.Random(0))
+    asked: list[datetime] = field(default_factory=list)
+
+    def probe(self) -> Probe:
+        """One request, answered with the whole second that the server's clock shows when it arrives."""
+        sent = self.clock.now()
+        self.asked.append(sent)
+        self.clock.sleep(ms(self.chance.uniform(*self.there)))
+        stamp = (self.clock.now() + self.offset).replace(microsecond=0)
+        self.clock.sleep(ms(self.chance.uniform(*self.back)))
+        return Probe(sent, self.clock.now(), stamp)
+
+    def arrival(self, sent: datetime) -> datetime:
+        """What the server's clock shows when a request sent at *sent* arrives, if the way is the quickest."""
+        return sent + ms(self.there[0]) + self.offset
+
+
+offsets = st.integers(-2_000_000, 2_000_000).map(lambda number: timedelta(microseconds=number))
+ways = st.tuples(st.floats(0, 80), st.floats(0, 80)).map(lambda two: (min(two), max(two)))
+always = settings(derandomize=True, deadline=None, max_examples=200, database=None)
+
+
+@always
+@given(offset=offsets, there=ways, back=ways, seed=st.integers(0, 999), wait=st.integers(0, 999_999))
+def test_the_true_offset_is_always_inside_the_stated_bound(
+    offset: timedelta, there: tuple[float, float], back: tuple[float, float], seed: int, wait: int
+) -> None:
+    clock = FakeClock(START + timedelta(microseconds=wait))
+    server = Server(clock, offset, there, back, random.Random(seed))
+
+    found = measure(server.probe, clock)
+
+    assert found.consistent
+    assert found.low <= offset <= found.high
+    assert abs(found.offset - offset) <= found.bound
+    assert len(server.asked) == found.probes <= 10
+
+
+@always
+@given(offset=offsets, trips=st.tuples(st.floats(20, 60), st.floats(20, 60)), seed=st.integers(0, 999))
+def test_ten_probes_reach_25_ms_over_round_trips_of_20_to_60_ms(
+    offset: timedelta, trips: tuple[float, float], seed: int
+) -> None:
+    clock = FakeClock()
+    each_way = (min(trips) / 2, min(trips) / 2)
+    server = Server(clock, offset, each_way, each_way, random.Random(seed))
+
+    found = measure(server.probe, clock)
+
+    half_a_trip = found.trip / 2
+    assert found.bound <= half_a_trip + ms(4)
+    assert abs(found.offset - offset) <= ms(4)
+
+
+@always
+@given(offset=offsets, seed=st.integers(0, 999))
+def test_uneven_round_trips_of_20_to_60_ms_leave_less_than_25_ms(offset: timedelta, seed: int) -> None:
+    clock = FakeClock()
+    server = Server(clock, offset, (10, 30), (10, 30), random.Random(seed))
+
+    found = measure(server.probe, clock)
+
+    assert found.bound < ms(40)
+    assert abs(found.offset - offset) < ms(25)
+
+
+@always
+@given(offset=offsets, there=st.floats(0, 80), back=st.floats(0, 80))
+def test_a_request_sent_when_told_arrives_at_the_opening_and_not_before(
+    offset: timedelta, there: float, back: float
+) -> None:
+    """However differently long the two ways are: no share of the round trip has to be guessed."""
+    clock = FakeClock()
+    server = Server(clock, offset, (there, there), (back, back))
+
+    found = measure(server.probe, clock)
+
+    late = server.arrival(found.likely(OPENING)) - OPENING
+    assert ms(0) <= late <= ms(4)
+
+
+@always
+@given(offset=offsets, there=ways, back=ways, seed=st.integers(0, 999))
+def test_the_certain_moment_is_never_early(
+    offset: timedelta, there: tuple[float, float], back: tuple[float, float], seed: int
+) -> None:
+    clock = FakeClock()
+    server = Server(clock, offset, there, back, random.Random(seed))
+
+    found = measure(server.probe, clock)
+
+    assert found.certain(OPENING) + offset >= OPENING
+    assert found.likely(OPENING) <= found.certain(OPENING)
+
+
+def test_probes_are_few_and_never_in_a_hurry(clock: FakeClock) -> None:
+    server = Server(clock, ms(413), (5, 5), (5, 5))
+
+    measure(server.probe, clock)
+
+    pauses = [later - earlier for earlier, later in zip(server.asked, server.asked[1:], strict=False)]
+    assert len(server.asked) == 10
+    assert min(pauses) >= POLITE
+    assert clock.now() - START < timedelta(seconds=15)
+
+
+def test_measuring_ends_when_it_is_good_enough(clock: FakeClock) -> None:
+    server = Server(clock, ms(413))
+
+    found = measure(server.probe, clock, good_enough=ms(100))
+
+    assert found.probes == 6  # five leave 1000 / 16 ms, and one looks for a contradiction
+
+
+def test_measuring_ends_in_time(clock: FakeClock) -> None:
+    server = Server(clock, ms(-250))
+
+    found = measure(server.probe, clock, until=START + 4 * SECOND)
+
+    assert clock.now() <= START + 4 * SECOND
+    assert 2 <= found.probes <= 5
+    assert found.low <= server.offset <= found.high
+
+
+def test_a_server_without_a_stamp_is_asked_once(clock: FakeClock) -> None:
+    asked = []
+
+    def probe() -> Probe:
+        asked.append(clock.now())
+        raise ValueError("no Date")
+
+    assert measure(probe, clock) is UNKNOWN
+    assert len(asked) == 1
+
+
+def test_an_unknown_time_is_taken_for_ours() -> None:
+    assert UNKNOWN.theirs(OPENING) == UNKNOWN.ours(OPENING) == UNKNOWN.likely(OPENING) == OPENING
+    assert str(UNKNOWN) == "server's clock is unknown and taken for ours"
+
+
+def test_an_answer_without_a_stamp_now_and_then_does_no_harm(clock: FakeClock) -> None:
+    server = Server(clock, ms(77))
+
+    def probe() -> Probe:
+        found = server.probe()
+        if len(server.asked) in (3, 5):
+            raise ValueError("no Date")
+        return found
+
+    found = measure(probe, clock)
+
+    assert found.probes == 8
+    assert found.low <= server.offset <= found.high
+
+
+def test_two_servers_that_contradict_each_other_are_noticed(clock: FakeClock) -> None:
+    """Whatever is only halved ends between the two clocks and looks fine; the last probe finds out."""
+    ours, other = Server(clock, ms(100)), Server(clock, ms(700))
+    turns = iter([ours, ours, other, ours, ours, other, ours, ours, ours, other])
+
+    found = measure(lambda: next(turns).probe(), clock)
+
+    assert not found.consistent
+    assert found.low <= ours.offset
+    assert other.offset <= found.high
+    assert "contradict" in str(found)
+
+
+def test_a_stamp_from_a_cache_does_not_win_against_the_others(clock: FakeClock) -> None:
+    server = Server(clock, ms(100))
+
+    def probe() -> Probe:
+        found = server.probe()
+        old = len(server.asked) == 4
+        return Probe(found.sent, found.received, found.stamp - timedelta(hours=1)) if old else found
+
+    found = measure(probe, clock)
+
+    assert not found.consistent
+    assert found.low <= server.offset <= found.high
+    assert ms(0) <= server.arrival(found.likely(OPENING)) - OPENING <= ms(10)
+
+
+def test_a_step_of_our_clock_makes_us_forget_what_was_measured_before(clock: FakeClock) -> None:
+    server = Server(clock, ms(100))
+
+    def probe() -> Probe:
+        if len(server.asked) == 4:
+            clock.step(ms(-400))
+            server.offset += ms(400)
+        return server.probe()
+
+    found = measure(probe, clock)
+
+    assert found.consistent
+    assert found.probes == 5
+    assert found.low <= server.offset <= found.high
+
+
+def test_a_step_in_the_middle_of_a_probe_spoils_it(clock: FakeClock) -> None:
+    server = Server(clock, ms(0))
+    clock.call_at(START + ms(10), lambda: clock.step(SECOND))
+
+    found = measure(server.probe, clock, budget=1)
+
+    assert found is UNKNOWN
+
+
+def test_a_watch_tells_by_how_much_the_clock_was_set(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    clock.sleep(timedelta(minutes=10))
+    assert watch.jumped() == timedelta(0)
+
+    clock.step(timedelta(minutes=-5))
+    assert watch.jumped() == timedelta(minutes=-5)
+
+
+def test_a_watch_does_not_mind_what_a_busy_machine_does(clock: FakeClock) -> None:
+    watch = Watch(clock)
+
+    clock.step(ms(15))
+
+    assert watch.jumped() == timedelta(0)
+
+
+def test_a_probe_proves_what_lies_between_sending_and_receiving() -> None:
+    found = weigh([Probe(sent=START + ms(100), received=START + ms(160), stamp=START)])
+
+    assert found.low == ms(-162)  # stamped at the latest moment, when its clock had just begun the second
+    assert found.high == ms(902)  # stamped at once, when its clock was about to end it
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (207, 219, "server is 0.213 s ahead ± 0.006 s (9 probes)"),
+        (-219, -207, "server is 0.213 s behind ± 0.006 s (9 probes)"),
+    ],
+)
+def test_a_server_time_says_itself(low: int, high: int, words: str) -> None:
+    assert str(ServerTime(ms(low), ms(high), ms(low), ms(12), probes=9, consistent=True)) == words
+
+
+def test_moments_are_translated_there_and_back() -> None:
+    server = ServerTime(ms(200), ms(300), ms(230), ms(60), probes=9, consistent=True)
+
+    assert server.theirs(OPENING) == OPENING + ms(250)
+    assert server.ours(OPENING) == OPENING - ms(250)
+    assert (server.offset, server.bound, server.one_way) == (ms(250), ms(50), ms(30))
+
+
+def test_a_plan_goes_from_the_likely_moment_to_the_certain_one() -> None:
+    server = ServerTime(ms(-300), ms(300), ms(100), ms(60), probes=9, consistent=False)
+
+    assert plan(OPENING, server, 3) == [OPENING - ms(100), OPENING + ms(100), OPENING + ms(300)]
+
+
+def test_a_plan_gives_the_server_time_to_change_its_mind() -> None:
+    server = ServerTime(ms(-1), ms(1), ms(0), ms(1), probes=9, consistent=True)
+
+    assert plan(OPENING, server, 3) == [OPENING, OPENING + PAUSE, OPENING + 2 * PAUSE]
+
+
+def test_a_plan_of_one_shot_is_the_likely_moment() -> None:
+    server = ServerTime(ms(100), ms(160), ms(130), ms(60), probes=9, consistent=True)
+
+    assert plan(OPENING, server, 1) == [server.likely(OPENING)]
+
+
+def test_the_middle_of_three_time_servers_is_believed() -> None:
+    says = {"a": ms(5), "b": timedelta(hours=1), "c": ms(-4)}
+
+    assert our_error(list(says), says.__getitem__) == ms(5)
+
+
+def test_two_time_servers_are_not_enough() -> None:
+    def ask(host: str) -> timedelta:
+        if host == "away":
+            raise OSError("unreachable")
+        return ms(3)
+
+    assert our_error(["a", "away", "b"], ask) is None
+
+
+@contextmanager
+def time_server(ahead: float, stratum: int) -> Iterator[int]:
+    """A time server on this machine (RFC 5905): one question, one answer; gives its port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(5)
+
+        def answer() -> None:
+            question, asker = server.recvfrom(256)
+            seconds = time.time() + 2_208_988_800 + ahead  # since 1900
+            stamp = struct.pack("!II", int(seconds), int(seconds % 1 * 2**32))
+            head = struct.pack("!BBBb3I", 0x24, stratum, 6, -20, 0, 0, 0)
+            server.sendto(head + stamp + question[40:48] + stamp + stamp, asker)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield server.getsockname()[1]
+        thread.join()
+
+
+def test_a_time_server_is_asked() -> None:
+    with time_server(ahead=100.0, stratum=2) as port:
+        found = ntp_offset("127.0.0.1", port)
+
+    assert timedelta(seconds=90) < found < timedelta(seconds=110)
+
+
+def test_a_time_server_that_lost_its_way_is_not_believed() -> None:
+    with time_server(ahead=0.0, stratum=0) as port, pytest.raises(OSError, match="does not know"):
+        ntp_offset("127.0.0.1", port)
+
+
+def test_a_time_server_elsewhere_is_unreachable_here() -> None:
+    assert our_error() is None
+
+
+def test_waiting_in_real_time_is_never_too_short() -> None:
+    clock = Clock()
+    moment = clock.now() + ms(150)
+
+    clock.sleep_until(moment)
+
+    assert ms(0) <= clock.now() - moment < ms(500)
+
+
+def test_time_goes_on_in_both_kinds() -> None:
+    clock = Clock()
+    wall, ticks = clock.now(), clock.monotonic()
+
+    clock.sleep(ms(20))
+
+    assert clock.now() - wall >= ms(20)
+    assert clock.monotonic() - ticks >= 0.019
+    assert clock.now().tzinfo is UTC
+
+
+def test_a_deed_is_done_later_while_we_go_on() -> None:
+    clock = Clock()
+    done = threading.Event()
+    moment = clock.now() + ms(50)
+    seen: list[datetime] = []
+
+    def deed() -> None:
+        seen.append(clock.now())
+        done.set()
+
+    clock.call_at(moment, deed)
+
+    assert seen == []
+    assert done.wait(5)
+    assert seen[0] >= moment
+
+
+def test_deeds_done_together_meet_each_other() -> None:
+    everybody_is_here = threading.Barrier(3)
+
+    def meet(name: str) -> str:
+        everybody_is_here.wait(5)
+        return name
+
+    assert Clock().together([lambda name=name: meet(name) for name in "abc"]) == ["a", "b", "c"]  # type: ignore[misc]
+    assert Clock().together([]) == []
+
+
+def raising(failure: BaseException) -> Callable[[], None]:
+    """A deed that fails."""
+
+    def deed() -> None:
+        raise failure
+
+    return deed
+
+
+def test_a_failure_is_raised_when_all_have_ended() -> None:
+    ended: list[str] = []
+
+    def work() -> None:
+        Clock().sleep(ms(30))
+        ended.append("work")
+
+    with pytest.raises(KeyError):
+        Clock().together([raising(KeyError()), work])
+    assert ended == ["work"]
