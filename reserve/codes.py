@@ -50,6 +50,16 @@ class Inbox:
         self._clock = clock
         self._hold_back = hold_back
 
+    def check(self) -> None:
+        """Raise `UsageError` when the webhook service cannot be used as it is configured."""
+        try:
+            self.newest()
+        except ServiceError as failure:
+            raise UsageError(
+                f"--webhook-url: no webhook service answers at {self._http.base_url} ({failure}); "
+                "start it with: python3 -m webhook_server"
+            ) from failure
+
     def newest(self) -> int:
         """The id of the newest text, 0 when there is none.
 
@@ -64,7 +74,7 @@ class Inbox:
         return newest
 
     def next_code(self, *, after: int, until: datetime, stop: Stop) -> Code | None:
-        """The newest code in a text later than *after*; None when none comes until *until*, or we should stop."""
+        """The newest code later than *after*; None when none comes until *until*, or we should stop."""
         while True:
             left = until - self._clock.now()
             try:

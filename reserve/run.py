@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from reserve import window
 from reserve.clock import Clock
 from reserve.codes import Inbox, OneTimeCode
-from reserve.errors import AlreadyReserved, CodeError, LimitReached
+from reserve.errors import AlreadyReserved, CodeError, LimitReached, UsageError
 from reserve.model import BookingRequest, Hold, Offers, Opening, Reservation
 from reserve.race import Race
 from reserve.settle import give_back_all, settle
@@ -50,14 +50,16 @@ class Run:
         self.timeline = timeline
         self.stop = stop
         self.leads = leads
+        self.found: Offers | None = None
+        self._inbox = inbox
         self._code = None
         if inbox is not None:
             self._code = OneTimeCode(system, inbox, clock, timeline, stop)
 
-    def book(self) -> Reservation | Hold:
+    def book(self) -> tuple[Offers, Reservation | Hold]:
         """Sign in early, wait for the window to open, and reserve the first court we can.
 
-        Returns a `Hold` when only the player can pay for it; raises the `ReserveError` that says why not.
+        The second value is a `Hold` when only the player can pay. Raises the `ReserveError` that says why not.
         """
         found = self.find()
         opening = self.opening(found)
@@ -71,11 +73,17 @@ class Run:
 
         with self.warm_lines(opening) as lines, self.stop.shield():  # sleeps until the opening itself
             holds = self.win(lines)
-            return settle(self.system, holds, self.clock, self.timeline, self.stop, self.verify_late)
+            end = settle(self.system, holds, self.clock, self.timeline, self.stop, self.verify_late)
+        return found, end
 
     def find(self) -> Offers:
-        """What the facility has for the booking request."""
-        return self.system.offers()
+        """What the facility has for the booking request, and whether a one-time code could reach us."""
+        self.found = found = self.system.offers()
+        if found.wants_code:
+            if self._inbox is None:
+                raise UsageError("--phone is missing; the one-time code has to go somewhere")
+            self._inbox.check()
+        return found
 
     def opening(self, found: Offers) -> Opening:
         """Which opening to wait for, with a word about each court that is left out."""
@@ -150,7 +158,7 @@ class Run:
     def win(self, lines: list[Line]) -> list[Hold]:
         """Hold what we can, best first; raises the reason when there is nothing to hold.
 
-        When a one-time code is still wanted, it is entered as soon as it comes; then the courts are asked again.
+        When a one-time code is still wanted, it is entered when it comes, and the courts are asked again.
         """
         deadline = self.clock.now() + self.request.patience
         race = Race(self.system, self.clock, self.timeline, self.stop, deadline)

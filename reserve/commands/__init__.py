@@ -1,0 +1,47 @@
+"""The commands of main.py: which one is meant, and what every one of them has in common.
+
+A command is imported only when it is called, so that `--help` costs nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from reserve.errors import ReserveError
+
+COMMANDS = {
+    "book": "reserve one court: now if the window is open, else at the opening",
+    "check": "everything a booking does up to, but not including, the first hold",
+    "rehearse": "a whole booking against a simulated booking system on this machine",
+}
+BUG = 70
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Call the command that *arguments* name, `book` when they name none, and return the exit code."""
+    os.umask(0o077)  # whatever a run writes is the player's alone
+    name = arguments[0] if arguments and not arguments[0].startswith("-") else None
+    if name is not None and name not in COMMANDS:
+        print(f"Refused: there is no command {name!r}; there are {', '.join(COMMANDS)}.")
+        return 2
+    command = import_module(f"reserve.commands.{name or 'book'}")
+    try:
+        return int(command.main(arguments[1:] if name else arguments, environment()))
+    except ReserveError as failure:
+        print(f"Refused: {failure}.")
+        return failure.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        return BUG
+
+
+def environment() -> Mapping[str, str]:
+    """The environment, with what it lacks from a `.env` file in the working directory."""
+    from dotenv import dotenv_values
+
+    written = dotenv_values(Path(".env"), interpolate=False)  # a `$` in a password is a `$`
+    return {**{name: value for name, value in written.items() if value is not None}, **os.environ}

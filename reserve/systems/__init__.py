@@ -1,0 +1,6 @@
+"""The booking systems we speak."""
+
+from reserve.systems.base import BookingSystem
+from reserve.systems.recus import RecUs
+
+SYSTEMS: dict[str, type[BookingSystem]] = {system.name: system for system in (RecUs,)}

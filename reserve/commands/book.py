@@ -1,0 +1,62 @@
+"""`book`: one booking, now if the window is open, else at the opening."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reserve.commands.options import Booking, booking_parser, read_booking
+
+if TYPE_CHECKING:
+    from reserve.commands.outcome import Outcome
+    from reserve.commands.outfit import Outfit
+    from reserve.run import Leads, Run
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Book as *arguments* say, tell the outcome, and return the exit code."""
+    options = booking_parser("book").parse_args(arguments)
+    booking = read_booking(options, environ)
+    from reserve.commands.outcome import tell
+    from reserve.run import Leads
+
+    result, outfit = book(booking, environ, Leads())
+    tell(result.sentence, result.as_json(booking, outfit.run_id, outfit.run) if booking.as_json else None)
+    return result.exit_code
+
+
+def book(booking: Booking, environ: Mapping[str, str], leads: Leads) -> tuple[Outcome, Outfit]:
+    """One run of *booking*, told on standard error as it goes; returns how it ended, without secrets."""
+    from reserve.commands import outcome
+    from reserve.commands.outfit import outfit
+    from reserve.commands.screen import telling
+    from reserve.stop import Stop
+
+    stop = Stop()
+    clothes = outfit(booking, environ, stop, leads)
+    timeline = clothes.run.timeline
+    with telling(timeline):
+        for warning in booking.warnings:
+            timeline.say(f"warning: {warning}")
+        try:
+            with stop.listening():
+                result = _end_of(clothes.run)
+        except Exception as failure:
+            result = outcome.failed(failure)
+            if result.exit_code == outcome.BUG:
+                clothes.write_bug(failure)
+        finally:
+            clothes.run.system.close()
+    result = replace(result, sentence=timeline.secrets.mask(result.sentence))
+    timeline.say(result.sentence)
+    clothes.write_down()
+    return result, clothes
+
+
+def _end_of(run: Run) -> Outcome:
+    from reserve.commands import outcome
+    from reserve.model import Hold
+
+    found, end = run.book()
+    return outcome.held(end, found) if isinstance(end, Hold) else outcome.reserved(end, found)

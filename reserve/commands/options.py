@@ -1,0 +1,186 @@
+"""The options of a booking: from argv and environment to a booking request and an account."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from typing import NoReturn
+
+from reserve.commands import COMMANDS
+from reserve.errors import UsageError
+from reserve.model import Account, BookingRequest
+
+SPORTS = ("tennis", "pickleball")
+LONGEST_PATIENCE = 600  # seconds; whoever wants to wait longer wants a waiting list
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, instead of a page of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise `UsageError`."""
+        raise UsageError(f"{message}; see --help")
+
+
+def booking_parser(command: str) -> Parser:
+    """The options that `book` and `check` share."""
+    others = "\n".join(f"  {name:<10}{what}" for name, what in COMMANDS.items())
+    parser = Parser(
+        prog="main.py" if command == "book" else f"main.py {command}",
+        description=f"{COMMANDS[command].capitalize()}.",
+        epilog=f"commands (each with its own --help; without one, `book` is meant):\n{others}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    what = parser.add_argument_group("what to reserve")
+    what.add_argument("-c", "--court", metavar="NAME", help='facility, e.g. "Alice Marble"')
+    what.add_argument("-d", "--date", metavar="DATE", help="YYYY-MM-DD, in the facility's time zone")
+    what.add_argument("-s", "--sport", metavar="SPORT", help=" or ".join(SPORTS))
+    what.add_argument("-t", "--start-time", metavar="TIME", help="HH:MM or HH:MM:SS")
+    what.add_argument("-y", "--end-time", metavar="TIME", help="HH:MM or HH:MM:SS")
+    what.add_argument("--only", metavar="COURTS", help="sub-courts in order of preference, comma-separated")
+    what.add_argument("--or", dest="or_starts", metavar="TIMES", help="further start times, same length")
+    who = parser.add_argument_group("who plays")
+    who.add_argument("-e", "--email", help="account (RESERVE_EMAIL)")
+    who.add_argument("-p", "--password", help="others on this machine can read it: better RESERVE_PASSWORD")
+    who.add_argument("-n", "--phone", help="number that receives the one-time code (RESERVE_PHONE)")
+    who.add_argument("--system", metavar="NAME", help="booking system: recus (RESERVE_SYSTEM)")
+    how = parser.add_argument_group("how")
+    how.add_argument(
+        "-r", "--opens-at", metavar="MOMENT", help="YYYY-MM-DD HH:MM:SS, facility time; otherwise computed"
+    )
+    how.add_argument("-m", "--multithreaded", action="store_true", help="ask every sub-court at once")
+    how.add_argument("--max-price", metavar="AMOUNT", help="dearest court to take (RESERVE_MAX_PRICE)")
+    how.add_argument("--pay", metavar="HOW", default="by-hand", help="by-hand (default), credit or card")
+    how.add_argument(
+        "--patience", metavar="SECONDS", default="10", help="to go on asking after the opening (10)"
+    )
+    how.add_argument("--webhook-url", metavar="URL", help="of the webhook service (RESERVE_WEBHOOK_URL)")
+    how.add_argument("--webhook-token", metavar="TOKEN", help="its token (RESERVE_WEBHOOK_TOKEN)")
+    how.add_argument("--json", action="store_true", help="the outcome as one JSON object on standard output")
+    return parser
+
+
+@dataclass(frozen=True)
+class Booking:
+    """Everything that options and environment say about one booking."""
+
+    request: BookingRequest
+    account: Account
+    system: str
+    webhook_url: str
+    webhook_token: str | None
+    as_json: bool
+    warnings: tuple[str, ...] = ()
+
+
+def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Booking:
+    """What *options* and *environ* ask for; raises `UsageError` naming the option and the way out."""
+    from reserve import window
+
+    for name in ("court", "date", "sport", "start_time", "end_time"):
+        if not getattr(options, name):
+            raise UsageError(f"--{name.replace('_', '-')} is missing; see --help")
+    start = window.parse_time(options.start_time, "--start-time")
+    end = window.parse_time(options.end_time, "--end-time")
+    day = window.parse_day(options.date, "--date")
+    length = timedelta(hours=end.hour - start.hour, minutes=end.minute - start.minute)
+    length += timedelta(seconds=end.second - start.second)
+    if length <= timedelta(0):
+        raise UsageError(f"--end-time: {end:%H:%M} is not after --start-time {start:%H:%M}")
+    others = [window.parse_time(text, "--or") for text in _list(options.or_starts)]
+    max_price = _cents(options.max_price or environ.get("RESERVE_MAX_PRICE"))
+    pay = _one_of(options.pay, ("by-hand", "credit", "card"), "--pay")
+    if pay != "by-hand" and max_price is None:
+        raise UsageError(f"--pay {pay} needs --max-price: the most that may be paid without asking you")
+    if pay == "card" and not environ.get("RECUS_STRIPE_KEY"):
+        raise UsageError("--pay card needs RECUS_STRIPE_KEY, the public key on rec.us's checkout page")
+    request = BookingRequest(
+        facility=options.court.strip(),
+        sport=_one_of(options.sport, SPORTS, "--sport"),
+        day=day,
+        starts=tuple(dict.fromkeys([start, *others])),
+        length=length,
+        only=tuple(dict.fromkeys(_list(options.only))),
+        opens_at=window.parse_moment(options.opens_at, "--opens-at") if options.opens_at else None,
+        at_once=options.multithreaded,
+        max_price_cents=max_price,
+        pay=pay,
+        patience=_patience(options.patience),
+    )
+    warnings = []
+    if options.password:
+        warnings.append("--password can be read by other users of this machine; set RESERVE_PASSWORD instead")
+    return Booking(
+        request,
+        _account(options, environ),
+        _one_of(options.system or environ.get("RESERVE_SYSTEM") or "recus", ("recus",), "--system"),
+        webhook_url=(
+            options.webhook_url or environ.get("RESERVE_WEBHOOK_URL") or "http://127.0.0.1:5000"
+        ).rstrip("/"),
+        webhook_token=options.webhook_token or environ.get("RESERVE_WEBHOOK_TOKEN") or None,
+        as_json=options.json,
+        warnings=tuple(warnings),
+    )
+
+
+def _account(options: argparse.Namespace, environ: Mapping[str, str]) -> Account:
+    email = (options.email or environ.get("RESERVE_EMAIL") or "").strip()
+    password = (options.password or environ.get("RESERVE_PASSWORD") or "").strip("\r\n")
+    phone = (options.phone or environ.get("RESERVE_PHONE") or "").strip()
+    if not email:
+        raise UsageError("--email is missing; give it or set RESERVE_EMAIL")
+    if "@" not in email.strip("@"):
+        raise UsageError("--email is not an e-mail address")
+    if not password:
+        raise UsageError("--password is missing; set RESERVE_PASSWORD")
+    return Account(email, password, _phone(phone) if phone else None)
+
+
+def _phone(text: str) -> str:
+    """*text* as +14155550100; numbers without a country are taken for American ones."""
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(text, "US")
+    except phonenumbers.NumberParseException:
+        raise UsageError("--phone is not a phone number; write it as +14155550100") from None
+    if not phonenumbers.is_possible_number(number):
+        raise UsageError("--phone is too short or too long for a phone number; write it as +14155550100")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _cents(text: str | None) -> int | None:
+    if not text:
+        return None
+    try:
+        amount = Decimal(text.strip().lstrip("$"))
+        if not amount.is_finite() or amount < 0 or amount != round(amount, 2):
+            raise InvalidOperation
+    except InvalidOperation:
+        raise UsageError(f"--max-price: {text!r} is not an amount of money; write it as 7.50") from None
+    return int(amount * 100)
+
+
+def _patience(text: str) -> timedelta:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= LONGEST_PATIENCE:
+        raise UsageError(f"--patience: {text!r} is not a number of seconds from 0 to {LONGEST_PATIENCE}")
+    return timedelta(seconds=seconds)
+
+
+def _one_of(text: str, allowed: Sequence[str], option: str) -> str:
+    word = text.strip().casefold()
+    if word not in allowed:
+        raise UsageError(f"{option}: {text!r} is not known; choose {', '.join(allowed)}")
+    return word
+
+
+def _list(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]

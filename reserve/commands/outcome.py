@@ -1,0 +1,119 @@
+"""How a run ended: the sentence, the exit code, and the JSON object of the contract."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+
+from reserve.commands.options import Booking
+from reserve.errors import Interrupted, ReserveError, SignInError, Unconfirmed
+from reserve.model import Hold, Offers, Reservation, Slot
+from reserve.run import Run
+
+BEGINNINGS = {
+    "reserved": "Reserved",
+    "held": "Held",
+    "not-reserved": "Not reserved",
+    "refused": "Refused",
+    "unconfirmed": "Not sure",
+}
+BUG = 70
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended, whatever the end."""
+
+    word: str
+    exit_code: int
+    sentence: str
+    court: str | None = None
+    slot: Slot | None = None
+    order_id: str | None = None
+    price_cents: int | None = None
+
+    def as_json(self, booking: Booking, run_id: str, run: Run) -> dict[str, object]:
+        """The object of the contract."""
+        timeline = run.timeline
+        return {
+            "outcome": self.word,
+            "exit_code": self.exit_code,
+            "sentence": self.sentence,
+            "system": booking.system,
+            "facility": run.found.facility if run.found else booking.request.facility,
+            "court": self.court,
+            "start": self.slot.start.isoformat() if self.slot else None,
+            "end": self.slot.end.isoformat() if self.slot else None,
+            "order_id": self.order_id,
+            "price_cents": self.price_cents,
+            "released": timeline.released,
+            "run_id": run_id,
+            "opens_at": timeline.opens_at.isoformat() if timeline.opens_at else None,
+            "attempts": [
+                {
+                    "court": attempt.court,
+                    "sent_ms": timeline.milliseconds(attempt.sent),
+                    "answered_ms": timeline.milliseconds(attempt.answered),
+                    "meaning": attempt.meaning,
+                }
+                for attempt in timeline.attempts
+            ],
+        }
+
+
+def tell(sentence: str, as_json: object = None) -> None:
+    """Say *sentence*, or *as_json* with the sentence on standard error."""
+    if as_json is None:
+        print(sentence)
+    else:
+        print(sentence, file=sys.stderr)
+        print(json.dumps(as_json, ensure_ascii=False))
+
+
+def reserved(reservation: Reservation, found: Offers) -> Outcome:
+    """A court is ours."""
+    court, slot, price = reservation.court, reservation.slot, reservation.price_cents
+    paid = {None: "", 0: ", free"}.get(price, f", {(price or 0) / 100:.2f} paid")
+    return Outcome(
+        "reserved",
+        0,
+        f"Reserved {court.name} at {found.facility}, {slot.start:%A} {slot}{paid}.",
+        court.name,
+        slot,
+        reservation.order_id,
+        price,
+    )
+
+
+def held(hold: Hold, found: Offers) -> Outcome:
+    """A court is ours for the moment, and the player must pay."""
+    court, slot = hold.offer.court, hold.offer.slot
+    until = f" by {hold.expires_at.astimezone(found.zone):%H:%M:%S}" if hold.expires_at else " soon"
+    price = f"{hold.price_cents / 100:.2f}" if hold.price_cents is not None else "it"
+    return Outcome(
+        "held",
+        8,
+        f"Held {court.name} at {found.facility}, {slot.start:%A} {slot}: pay {price}{until} at {hold.link}",
+        court.name,
+        slot,
+        hold.order_id,
+        hold.price_cents,
+    )
+
+
+def failed(failure: BaseException) -> Outcome:
+    """Why there is no court; a failure that is none of ours is a bug, and may have left anything behind."""
+    if not isinstance(failure, ReserveError):
+        bug = f"Not sure: a bug in this program ({type(failure).__name__})."
+        return Outcome("unconfirmed", BUG, f"{bug} Look at your reservations before you try again.")
+    advice = ""
+    if isinstance(failure, Unconfirmed):
+        advice = " Look at your reservations before you try again."
+    elif isinstance(failure, SignInError):
+        advice = " Check the e-mail address and the password; trying again and again may lock the account."
+    elif isinstance(failure, Interrupted):
+        advice = " What was held has been given back."
+    reason = str(failure).rstrip(".")
+    sentence = f"{BEGINNINGS[failure.outcome]}: {reason}.{advice}"
+    return Outcome(failure.outcome, failure.exit_code, " ".join(sentence.split()))

@@ -1,0 +1,104 @@
+"""What one run is given: a booking system, a clock, an inbox, a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from reserve import __version__
+from reserve.browser import Browser
+from reserve.clock import Clock
+from reserve.codes import Inbox
+from reserve.commands.options import Booking
+from reserve.http import Http
+from reserve.run import Leads, Run
+from reserve.stop import Stop
+from reserve.systems import SYSTEMS
+from reserve.systems.base import Surroundings
+from reserve.timeline import MASK, Secrets, Timeline
+
+USER_AGENT = f"FirstServe/{__version__} (reserves one court for one player)"
+WEBHOOK_TIMEOUT = (3.0, 35.0)  # seconds; the service may hold its answer back for 30
+PERSONAL = re.compile(r"[^\s\"@]+@[^\s\"@]+|\beyJ[\w-]+\.[\w.-]+|\+?\d[\d ().-]{8,}\d")
+
+
+@dataclass(frozen=True)
+class Outfit:
+    """One run and where it leaves its papers."""
+
+    run: Run
+    run_id: str
+    folder: Path
+
+    def write_down(self) -> None:
+        """Leave the timeline in the folder of the run."""
+        timeline = self.run.timeline
+        lines = [
+            json.dumps({"at": moment.isoformat(), "stamp": timeline.stamp(moment), "step": text})
+            for moment, text in timeline.steps
+        ]
+        (self.folder / "timeline.jsonl").write_text("".join(line + "\n" for line in lines))
+
+    def write_bug(self, failure: BaseException) -> None:
+        """Leave the traceback of a bug in the folder of the run, without secrets."""
+        told = "".join(traceback.format_exception(failure))
+        (self.folder / "bug.txt").write_text(self.run.timeline.secrets.mask(told))
+
+
+def outfit(booking: Booking, environ: Mapping[str, str], stop: Stop, leads: Leads) -> Outfit:
+    """Everything for one run of *booking*; nothing is sent yet."""
+    clock = Clock()
+    data = Path(environ.get("RESERVE_DATA") or "data")
+    run_id = f"{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+    folder = data / "runs" / run_id
+    folder.mkdir(parents=True, exist_ok=True)
+    data.chmod(0o700)
+    phone = booking.account.phone
+    timeline = Timeline(
+        clock.now,
+        Secrets(
+            [booking.account.password, booking.webhook_token, phone, phone and phone[1:], phone and phone[2:]]
+        ),
+    )
+    numbers = count(1)
+
+    def keep(asked: str, text: str) -> None:
+        path = folder / f"unknown-{next(numbers)}.txt"
+        path.write_text(f"{asked}\n\n{PERSONAL.sub(MASK, timeline.secrets.mask(text))[:20_000]}\n")
+        timeline.say(f"an answer we do not know is kept in {path}")
+
+    kind = SYSTEMS[booking.system]
+    around = Surroundings(
+        clock=clock,
+        connect=lambda base_url, headers: Http(base_url, headers=headers),
+        browser=lambda: Browser(
+            clock,
+            binary=environ.get("CHROME_BINARY") or None,
+            driver=environ.get("CHROMEDRIVER") or None,
+            evidence=folder,
+        ),
+        addresses={
+            name: (environ.get(name) or default).rstrip("/") for name, default in kind.addresses.items()
+        },
+        say=timeline.say,
+        keep=keep,
+        conceal=timeline.secrets.add,
+        user_agent=environ.get("RESERVE_USER_AGENT") or USER_AGENT,
+    )
+    system = kind(booking.account, booking.request, around)
+    inbox = _inbox(booking, clock) if phone else None
+    return Outfit(Run(booking.request, system, clock, timeline, stop, inbox, leads), run_id, folder)
+
+
+def _inbox(booking: Booking, clock: Clock) -> Inbox:
+    headers = {"User-Agent": USER_AGENT}
+    if booking.webhook_token:
+        headers["Authorization"] = f"Bearer {booking.webhook_token}"
+    http = Http(booking.webhook_url, headers=headers, timeout=WEBHOOK_TIMEOUT)
+    return Inbox(http, booking.account.phone or "", clock)
