@@ -24,18 +24,18 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-NAP = 1.0  # seconds; long waits are cut up, so that a corrected clock makes us late by no more than this
 SECOND = timedelta(seconds=1)
-POLITE = timedelta(
-    milliseconds=250
-)  # between probes: four light requests a second is a person clicking about
-PAUSE = timedelta(
-    milliseconds=50
-)  # between shots: a server that said "not yet" needs time to change its mind
-SLACK = timedelta(
-    milliseconds=2
-)  # clocks drift while we measure, and some servers renew their stamp a bit late
-JUMP = timedelta(milliseconds=20)  # time services adjust gently below 100 ms; less may be a busy processor
+NAP = 1.0  # seconds; long waits are cut up, so that a clock put forward makes us late by no more than this
+
+# Between probes: a person who clicks about asks no oftener.
+POLITE = timedelta(milliseconds=250)
+# Between shots: a server that says "not yet" needs a moment before it may say anything else.
+PAUSE = timedelta(milliseconds=50)
+# Two clocks drift apart while we measure, and some servers renew the text of their stamp a bit late.
+SLACK = timedelta(milliseconds=2)
+# Less may be a busy processor; time services correct less than 100 ms gently, without a jump.
+JUMP = timedelta(milliseconds=20)
+
 NTP_HOSTS = ("time.cloudflare.com", "time.google.com", "time.nist.gov", "pool.ntp.org")
 
 

@@ -90,7 +90,7 @@ class FakeClock(Clock):
 
     def call_at(self, moment: datetime, deed: Callable[[], None]) -> None:
         """Call *deed* in a thread of its own when time reaches *moment*; it may sleep."""
-        self._put(max(moment, self._now), self._thread(deed).start, deed)
+        self._put(moment, self._thread(deed).start, deed)
 
     def together(self, deeds: Sequence[Callable[[], T]]) -> list[T]:
         """Do all *deeds*, one at a time between sleeps; raise the first failure when all have ended."""
@@ -153,11 +153,9 @@ class FakeClock(Clock):
     def _remove(self, number: int) -> bool:
         """Take an entry off the agenda, and tell whether it was still there."""
         with self._lock:
-            kept = [entry for entry in self._agenda if entry[2] != number]
-            found = len(kept) < len(self._agenda)
-            self._agenda = kept
-            heapq.heapify(self._agenda)
-            return found
+            before = len(self._agenda)
+            self._agenda = sorted(entry for entry in self._agenda if entry[2] != number)
+            return len(self._agenda) < before
 
     def _thread(self, deed: Callable[[], None]) -> threading.Thread:
         """A thread that has the baton when it starts, and passes it on when it ends."""

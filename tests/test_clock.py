@@ -163,14 +163,40 @@ def test_measuring_ends_when_it_is_good_enough(clock: FakeClock) -> None:
     assert found.probes == 6  # five leave 1000 / 16 ms, and one looks for a contradiction
 
 
-def test_measuring_ends_in_time(clock: FakeClock) -> None:
-    server = Server(clock, ms(-250))
+@always
+@given(offset=offsets, seconds=st.floats(0.1, 12))
+def test_measuring_ends_in_time(offset: timedelta, seconds: float) -> None:
+    clock = FakeClock()
+    server = Server(clock, offset)
+    until = START + timedelta(seconds=seconds)
 
-    found = measure(server.probe, clock, until=START + 4 * SECOND)
+    found = measure(server.probe, clock, until=until)
 
-    assert clock.now() <= START + 4 * SECOND
-    assert 2 <= found.probes <= 5
+    assert clock.now() <= until
     assert found.low <= server.offset <= found.high
+
+
+def test_without_a_budget_nobody_is_asked(clock: FakeClock) -> None:
+    server = Server(clock, ms(0))
+
+    assert measure(server.probe, clock, budget=0) is UNKNOWN
+    assert server.asked == []
+
+
+@always
+@given(offset=offsets)
+def test_a_stamp_that_changes_a_bit_late_contradicts_nobody(offset: timedelta) -> None:
+    clock = FakeClock()
+    server = Server(clock, offset, (0.1, 0.1), (0.1, 0.1))
+
+    def probe() -> Probe:
+        server.offset = offset - ms(1.5)  # what a stamp that is renewed 1.5 ms late looks like
+        return server.probe()
+
+    found = measure(probe, clock, budget=14)
+
+    assert found.consistent
+    assert found.low <= offset <= found.high
 
 
 def test_a_server_without_a_stamp_is_asked_once(clock: FakeClock) -> None:
