@@ -40,11 +40,10 @@ def read(body: bytes, content_type: str, gateway: str | None = None) -> Text | N
     Returns None when the payload is fine but carries no text; raises ValueError when it makes no sense.
     """
     payload = _parsed(body, content_type)
-    if gateway is None:
-        gateway = next((name for name, marks in SHAPES if marks <= payload.keys()), None)
-    if gateway is None:
-        raise Unreadable("the payload of no known gateway")
-    return GATEWAYS[gateway](payload)
+    fitting = [name for name, marks in SHAPES if marks <= payload.keys() and gateway in (None, name)]
+    if not fitting:
+        raise Unreadable(f"no payload of {gateway or 'any gateway we know'}")
+    return GATEWAYS[fitting[0]](payload)
 
 
 def smspool(payload: Payload) -> Text | None:

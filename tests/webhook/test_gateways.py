@@ -126,5 +126,15 @@ def test_a_wrong_type_is_named_without_what_was_in_it(name, fields):
     assert "482913" not in str(refusal.value)
 
 
+def test_a_form_that_is_not_utf_8_is_refused():
+    with pytest.raises(UnicodeDecodeError):
+        read(b"MessageSid=SM1&Body=482913+%FF", FORM)
+
+
+def test_another_gateways_payload_is_not_taken_under_a_name():
+    with pytest.raises(Unreadable, match="no payload of twilio"):
+        read(*sample("smspool_webhook.json"), "twilio")
+
+
 def test_a_text_shows_nothing_private_when_printed():
     assert repr(read(*sample("smsgate_webhook.json"))) == "Text(gateway='smsgate')"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.webhook.conftest import TOKEN
 from tests.webhook.test_gateways import BY_SHAPE, changed, sample
-from webhook_server import LONGEST_BODY, create_app
+from webhook_server import LONGEST_BODY, WAITERS, create_app
 from webhook_server.gateways import FORM, GATEWAYS
 
 HOOK = f"/webhook/{TOKEN}"
@@ -110,6 +110,18 @@ def test_another_numbers_code_is_nobody_elses(client, asked):
     assert newest(client, asked) == 0
 
 
+def test_a_number_dialled_with_a_zero_is_the_one_with_its_country_code(client):
+    client.post(HOOK, json=rental("482913", "447700900123"))
+
+    assert ask(client, "07700 900123").json["verification_code"] == "482913"
+
+
+def test_a_short_number_is_not_the_end_of_a_long_one(client):
+    client.post(HOOK, json=rental("482913", "50100"))
+
+    assert ask(client, "+14155550100").status_code == 404
+
+
 def test_a_text_to_no_number_belongs_to_whoever_asks(client):
     client.post(HOOK, json=order("482913"))
 
@@ -143,6 +155,12 @@ def test_a_code_known_before_asking_is_no_new_one(client):
 
     client.post(HOOK, json=order("591827", 2))
     assert ask(client, after=known).json["verification_code"] == "591827"
+
+
+def test_a_reader_that_waited_makes_room_for_the_next(client):
+    answers = [ask(client, wait="0.001").status_code for _ in range(WAITERS + 1)]
+
+    assert answers == [404] * (WAITERS + 1)
 
 
 def test_texts_are_deleted_after_ten_minutes_and_their_ids_are_not_given_again(client, clock):
