@@ -195,9 +195,8 @@ class ServerTime:
         return f"server is {abs(seconds):.3f} s {where} ± {bound:.3f} s ({self.probes} probes{doubt})"
 
 
-UNKNOWN = ServerTime(
-    -SECOND, SECOND, timedelta(0), timedelta(0), 0, consistent=False
-)  # a server says no time
+# What is left to believe about a server that does not stamp its answers.
+UNKNOWN = ServerTime(-SECOND, SECOND, timedelta(0), timedelta(0), probes=0, consistent=False)
 
 
 def measure(
@@ -219,7 +218,7 @@ def measure(
     for left in reversed(range(budget)):
         last = bool(probes) and (left == 0 or timedelta(0) <= _blur(probes) <= good_enough)
         if probes:
-            aim = _beyond(probes) if last else sum(_lead(_agreeing(probes)), timedelta(0)) / 2
+            aim = _beyond(probes) if last else _middle(probes)
             moment = _before_a_second(clock.now() + POLITE, aim)
             if until and moment + max(one.trip for one in probes) > until:
                 break
@@ -248,7 +247,7 @@ def weigh(probes: Sequence[Probe]) -> ServerTime:
     return ServerTime(
         low=inner(one.low for one in agreeing),
         high=outer(one.high for one in agreeing),
-        lead=min(_lead(agreeing)),
+        lead=min(_lead(probes)),
         trip=min(one.trip for one in agreeing),
         probes=len(probes),
         consistent=consistent,
@@ -276,14 +275,21 @@ def _lead(probes: Sequence[Probe]) -> tuple[timedelta, timedelta]:
 
     A probe that took longer may have lost all that time on its way there, so it proves that much less.
     """
-    quickest = min(one.trip for one in probes)
-    return max(one.low for one in probes) + SLACK + quickest, min(one.high for one in probes) - SLACK
+    agreeing = _agreeing(probes)
+    quickest = min(one.trip for one in agreeing)
+    return max(one.low for one in agreeing) + SLACK + quickest, min(one.high for one in agreeing) - SLACK
 
 
 def _blur(probes: Sequence[Probe]) -> timedelta:
     """How exactly the lead is known; less than nothing if the network is too uneven to tell."""
-    soonest, latest = _lead(_agreeing(probes))
+    soonest, latest = _lead(probes)
     return latest - soonest
+
+
+def _middle(probes: Sequence[Probe]) -> timedelta:
+    """The lead that halves what it may be."""
+    soonest, latest = _lead(probes)
+    return soonest + (latest - soonest) / 2
 
 
 def _beyond(probes: Sequence[Probe]) -> timedelta:
@@ -292,8 +298,8 @@ def _beyond(probes: Sequence[Probe]) -> timedelta:
     Halving what is left cannot find a contradiction, as either half is possible. So the last probe looks for
     one, and on this side, because a server whose clock is further ahead opens before we come.
     """
-    agreeing = _agreeing(probes)
-    return min(one.high for one in agreeing) + max(one.trip for one in agreeing) + 2 * SLACK
+    _, latest = _lead(probes)
+    return latest + max(one.trip for one in probes) + 3 * SLACK
 
 
 def _before_a_second(earliest: datetime, lead: timedelta) -> datetime:

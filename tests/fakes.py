@@ -6,6 +6,7 @@ import heapq
 import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from io import BytesIO
@@ -21,7 +22,7 @@ from requests.utils import get_encoding_from_headers
 from urllib3 import HTTPHeaderDict, HTTPResponse
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from reserve.clock import Clock
+from reserve.clock import Clock, Probe
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -232,6 +233,31 @@ class FakeClock(Clock):
         """Raise if the clock is broken; a thread of its own ends silently, its starter says why."""
         if self._broken:
             raise (RuntimeError if threading.get_ident() == self._owner else SystemExit)(self._broken)
+
+
+@dataclass
+class StampingServer:
+    """A server whose clock is *offset* ahead of the true time, some milliseconds away in each direction."""
+
+    clock: FakeClock
+    offset: timedelta
+    there: tuple[float, float] = (30, 30)
+    back: tuple[float, float] = (30, 30)
+    chance: random.Random = field(default_factory=lambda: random.Random(0))
+    asked: list[datetime] = field(default_factory=list)
+
+    def probe(self) -> Probe:
+        """One request, answered with the whole second that the server's clock shows when it arrives."""
+        sent = self.clock.now()
+        self.asked.append(sent)
+        self.clock.sleep(timedelta(milliseconds=self.chance.uniform(*self.there)))
+        stamp = (self.clock.now() + self.offset).replace(microsecond=0)
+        self.clock.sleep(timedelta(milliseconds=self.chance.uniform(*self.back)))
+        return Probe(sent, self.clock.now(), stamp)
+
+    def arrival(self, sent: datetime) -> datetime:
+        """What the server's clock shows when a request sent at *sent* arrives, if the way is the quickest."""
+        return sent + timedelta(milliseconds=self.there[0]) + self.offset
 
 
 class Answer(requests.Response):

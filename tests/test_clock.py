@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -30,7 +29,7 @@ from reserve.clock import (
     plan,
     weigh,
 )
-from tests.fakes import START, FakeClock
+from tests.fakes import START, FakeClock, StampingServer
 
 OPENING = START + timedelta(hours=1)
 SECOND = timedelta(seconds=1)
@@ -39,31 +38,6 @@ SECOND = timedelta(seconds=1)
 def ms(number: float) -> timedelta:
     """So many milliseconds."""
     return timedelta(milliseconds=number)
-
-
-@dataclass
-class Server:
-    """A server whose clock is *offset* ahead of the true time, some milliseconds away in each direction."""
-
-    clock: FakeClock
-    offset: timedelta
-    there: tuple[float, float] = (30, 30)
-    back: tuple[float, float] = (30, 30)
-    chance: random.Random = field(default_factory=lambda: random.Random(0))
-    asked: list[datetime] = field(default_factory=list)
-
-    def probe(self) -> Probe:
-        """One request, answered with the whole second that the server's clock shows when it arrives."""
-        sent = self.clock.now()
-        self.asked.append(sent)
-        self.clock.sleep(ms(self.chance.uniform(*self.there)))
-        stamp = (self.clock.now() + self.offset).replace(microsecond=0)
-        self.clock.sleep(ms(self.chance.uniform(*self.back)))
-        return Probe(sent, self.clock.now(), stamp)
-
-    def arrival(self, sent: datetime) -> datetime:
-        """What the server's clock shows when a request sent at *sent* arrives, if the way is the quickest."""
-        return sent + ms(self.there[0]) + self.offset
 
 
 offsets = st.integers(-2_000_000, 2_000_000).map(lambda number: timedelta(microseconds=number))
@@ -77,7 +51,7 @@ def test_the_true_offset_is_always_inside_the_stated_bound(
     offset: timedelta, there: tuple[float, float], back: tuple[float, float], seed: int, wait: int
 ) -> None:
     clock = FakeClock(START + timedelta(microseconds=wait))
-    server = Server(clock, offset, there, back, random.Random(seed))
+    server = StampingServer(clock, offset, there, back, random.Random(seed))
 
     found = measure(server.probe, clock)
 
@@ -94,7 +68,7 @@ def test_ten_probes_reach_25_ms_over_round_trips_of_20_to_60_ms(
 ) -> None:
     clock = FakeClock()
     each_way = (min(trips) / 2, min(trips) / 2)
-    server = Server(clock, offset, each_way, each_way, random.Random(seed))
+    server = StampingServer(clock, offset, each_way, each_way, random.Random(seed))
 
     found = measure(server.probe, clock)
 
@@ -107,7 +81,7 @@ def test_ten_probes_reach_25_ms_over_round_trips_of_20_to_60_ms(
 @given(offset=offsets, seed=st.integers(0, 999))
 def test_uneven_round_trips_of_20_to_60_ms_leave_less_than_25_ms(offset: timedelta, seed: int) -> None:
     clock = FakeClock()
-    server = Server(clock, offset, (10, 30), (10, 30), random.Random(seed))
+    server = StampingServer(clock, offset, (10, 30), (10, 30), random.Random(seed))
 
     found = measure(server.probe, clock)
 
@@ -122,7 +96,7 @@ def test_a_request_sent_when_told_arrives_at_the_opening_and_not_before(
 ) -> None:
     """However differently long the two ways are: no share of the round trip has to be guessed."""
     clock = FakeClock()
-    server = Server(clock, offset, (there, there), (back, back))
+    server = StampingServer(clock, offset, (there, there), (back, back))
 
     found = measure(server.probe, clock)
 
@@ -136,7 +110,7 @@ def test_the_certain_moment_is_never_early(
     offset: timedelta, there: tuple[float, float], back: tuple[float, float], seed: int
 ) -> None:
     clock = FakeClock()
-    server = Server(clock, offset, there, back, random.Random(seed))
+    server = StampingServer(clock, offset, there, back, random.Random(seed))
 
     found = measure(server.probe, clock)
 
@@ -145,7 +119,7 @@ def test_the_certain_moment_is_never_early(
 
 
 def test_probes_are_few_and_never_in_a_hurry(clock: FakeClock) -> None:
-    server = Server(clock, ms(413), (5, 5), (5, 5))
+    server = StampingServer(clock, ms(413), (5, 5), (5, 5))
 
     measure(server.probe, clock)
 
@@ -156,7 +130,7 @@ def test_probes_are_few_and_never_in_a_hurry(clock: FakeClock) -> None:
 
 
 def test_measuring_ends_when_it_is_good_enough(clock: FakeClock) -> None:
-    server = Server(clock, ms(413))
+    server = StampingServer(clock, ms(413))
 
     found = measure(server.probe, clock, good_enough=ms(100))
 
@@ -167,7 +141,7 @@ def test_measuring_ends_when_it_is_good_enough(clock: FakeClock) -> None:
 @given(offset=offsets, seconds=st.floats(0.1, 12))
 def test_measuring_ends_in_time(offset: timedelta, seconds: float) -> None:
     clock = FakeClock()
-    server = Server(clock, offset)
+    server = StampingServer(clock, offset)
     until = START + timedelta(seconds=seconds)
 
     found = measure(server.probe, clock, until=until)
@@ -177,7 +151,7 @@ def test_measuring_ends_in_time(offset: timedelta, seconds: float) -> None:
 
 
 def test_without_a_budget_nobody_is_asked(clock: FakeClock) -> None:
-    server = Server(clock, ms(0))
+    server = StampingServer(clock, ms(0))
 
     assert measure(server.probe, clock, budget=0) is UNKNOWN
     assert server.asked == []
@@ -187,7 +161,7 @@ def test_without_a_budget_nobody_is_asked(clock: FakeClock) -> None:
 @given(offset=offsets)
 def test_a_stamp_that_changes_a_bit_late_contradicts_nobody(offset: timedelta) -> None:
     clock = FakeClock()
-    server = Server(clock, offset, (0.1, 0.1), (0.1, 0.1))
+    server = StampingServer(clock, offset, (0.1, 0.1), (0.1, 0.1))
 
     def probe() -> Probe:
         server.offset = offset - ms(1.5)  # what a stamp that is renewed 1.5 ms late looks like
@@ -216,7 +190,7 @@ def test_an_unknown_time_is_taken_for_ours() -> None:
 
 
 def test_an_answer_without_a_stamp_now_and_then_does_no_harm(clock: FakeClock) -> None:
-    server = Server(clock, ms(77))
+    server = StampingServer(clock, ms(77))
 
     def probe() -> Probe:
         found = server.probe()
@@ -232,7 +206,7 @@ def test_an_answer_without_a_stamp_now_and_then_does_no_harm(clock: FakeClock) -
 
 def test_two_servers_that_contradict_each_other_are_noticed(clock: FakeClock) -> None:
     """Whatever is only halved ends between the two clocks and looks fine; the last probe finds out."""
-    ours, other = Server(clock, ms(100)), Server(clock, ms(700))
+    ours, other = StampingServer(clock, ms(100)), StampingServer(clock, ms(700))
     turns = iter([ours, ours, other, ours, ours, other, ours, ours, ours, other])
 
     found = measure(lambda: next(turns).probe(), clock)
@@ -244,7 +218,7 @@ def test_two_servers_that_contradict_each_other_are_noticed(clock: FakeClock) ->
 
 
 def test_a_stamp_from_a_cache_does_not_win_against_the_others(clock: FakeClock) -> None:
-    server = Server(clock, ms(100))
+    server = StampingServer(clock, ms(100))
 
     def probe() -> Probe:
         found = server.probe()
@@ -259,7 +233,7 @@ def test_a_stamp_from_a_cache_does_not_win_against_the_others(clock: FakeClock) 
 
 
 def test_a_step_of_our_clock_makes_us_forget_what_was_measured_before(clock: FakeClock) -> None:
-    server = Server(clock, ms(100))
+    server = StampingServer(clock, ms(100))
 
     def probe() -> Probe:
         if len(server.asked) == 4:
@@ -275,7 +249,7 @@ def test_a_step_of_our_clock_makes_us_forget_what_was_measured_before(clock: Fak
 
 
 def test_a_step_in_the_middle_of_a_probe_spoils_it(clock: FakeClock) -> None:
-    server = Server(clock, ms(0))
+    server = StampingServer(clock, ms(0))
     clock.call_at(START + ms(10), lambda: clock.step(SECOND))
 
     found = measure(server.probe, clock, budget=1)
