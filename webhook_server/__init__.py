@@ -123,7 +123,7 @@ class Server:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.create_server((host, port), family=family)
         self.port: int = listening.getsockname()[1]
-        self._sockets: wasyncore._SocketMap = {}
+        self._sockets: dict[int, socket.socket] = {}
         server = create_server(
             app,
             map=self._sockets,
