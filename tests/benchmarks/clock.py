@@ -1,0 +1,139 @@
+"""How far off the server's time is found, by three methods: python -m tests.benchmarks.clock
+
+Virtual time, drawn from a seed: the same table on every machine. The server is up to 900 ms ahead or behind.
+*error* is that of the offset; *arrival* is how late after the opening a request arrives that is sent when the
+method says so (less than nothing: early); *inside* is how often the truth lies within what was stated.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+from reserve.clock import measure, weigh
+from tests.fakes import START, FakeClock, StampingServer
+
+RUNS = 300
+NETWORKS = [(10, 0), (10, 10), (60, 0), (60, 10), (150, 0), (150, 10)]  # ms there and back, and their jitter
+MS = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a method says: how far the server is ahead, how much sooner to send, and its bounds if any."""
+
+    offset: timedelta
+    lead: timedelta
+    bounds: tuple[timedelta, timedelta] | None = None
+
+
+def at_face_value(server: StampingServer) -> Finding:
+    """The stamp is what the server's clock shows now."""
+    probe = server.probe()
+    offset = probe.stamp - probe.received
+    return Finding(offset, lead=offset)
+
+
+def middle_of_one(server: StampingServer) -> Finding:
+    """The stamp, half a second on, is what the server's clock showed half way."""
+    probe = server.probe()
+    offset = probe.stamp + timedelta(seconds=0.5) - (probe.sent + probe.trip / 2)
+    return Finding(offset, lead=offset + probe.trip / 2)
+
+
+def ours(probes: int) -> Callable[[StampingServer], Finding]:
+    """The intervals of so many well-placed probes, intersected."""
+
+    def method(server: StampingServer) -> Finding:
+        found = measure(server.probe, server.clock, budget=probes)
+        return Finding(found.offset, found.lead, (found.low, found.high))
+
+    return method
+
+
+def at_random(probes: int) -> Callable[[StampingServer], Finding]:
+    """The same intervals, of probes sent at any moment: what the placing is worth."""
+
+    def method(server: StampingServer) -> Finding:
+        answers = []
+        for _ in range(probes):
+            server.clock.sleep(timedelta(milliseconds=server.chance.uniform(250, 1750)))
+            answers.append(server.probe())
+        found = weigh(answers)
+        return Finding(found.offset, found.lead, (found.low, found.high))
+
+    return method
+
+
+METHODS = {
+    ("Date at face value", 1): at_face_value,
+    ("middle of one probe", 1): middle_of_one,
+    ("probes at random", 10): at_random(10),
+    ("ours", 5): ours(5),
+    ("ours", 8): ours(8),
+    ("ours", 10): ours(10),
+}
+
+
+def server_for(run: int, rtt: float, jitter: float) -> StampingServer:
+    """The server of this run: every method meets the same ones."""
+    chance = random.Random(run)
+    clock = FakeClock(START + timedelta(seconds=chance.random()))
+    way = (max(0.0, rtt - jitter) / 2, (rtt + jitter) / 2)
+    return StampingServer(clock, timedelta(milliseconds=chance.uniform(-900, 900)), way, way, chance)
+
+
+def row(name: str, probes: int, rtt: float, jitter: float) -> dict[str, Any]:
+    """One method over one network."""
+    errors, arrivals, inside = [], [], []
+    for run in range(RUNS):
+        server = server_for(run, rtt, jitter)
+        found = METHODS[name, probes](server)
+        way = timedelta(milliseconds=server.chance.uniform(*server.there))
+        errors.append(abs(found.offset - server.offset) / MS)
+        arrivals.append((server.offset + way - found.lead) / MS)
+        if found.bounds:
+            inside.append(found.bounds[0] <= server.offset <= found.bounds[1])
+    return {
+        "method": name,
+        "probes": probes,
+        "rtt_ms": rtt,
+        "jitter_ms": jitter,
+        "runs": RUNS,
+        "error_ms": spread(errors),
+        "arrival_ms": spread(arrivals),
+        "inside": sum(inside) / RUNS if inside else None,
+    }
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """The middle, the 95th of a hundred, and the worst."""
+    cuts = quantiles(values, n=100, method="inclusive")
+    return {"p50": round(cuts[49], 1), "p95": round(cuts[94], 1), "max": round(max(values), 1)}
+
+
+def main() -> None:
+    """Print the table, and write it where the plots are made from."""
+    rows = [row(name, probes, rtt, jitter) for rtt, jitter in NETWORKS for name, probes in METHODS]
+    target = Path("build/bench/clock.json")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+    print(f"{RUNS} servers each, in ms: p50, p95, max")
+    print(f"{'network':9} {'method':20} {'probes':6} |{'error':>21} |{'arrival':>21} | inside")
+    for one in rows:
+        network = f"{one['rtt_ms']:>3} ± {one['jitter_ms']}"
+        figures = " |".join(
+            "".join(f"{value:>7}" for value in one[key].values()) for key in ("error_ms", "arrival_ms")
+        )
+        inside = "" if one["inside"] is None else f"{one['inside']:.1%}"
+        print(f"{network:9} {one['method']:20} {one['probes']:>6} |{figures} | {inside:>6}")
+
+
+if __name__ == "__main__":
+    main()
