@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 ASKS_PER_COURT = 5  # a fair client is bounded; more requests than this for one court are not
@@ -35,7 +35,7 @@ class Ledger:
 
     def record(self, moment: datetime, what: str, **details: Any) -> None:
         """Write down that *what* happened at *moment*."""
-        self._events.append(Event(moment, what, details))
+        self._events.append(Event(moment.astimezone(UTC), what, details))
 
     @property
     def events(self) -> list[Event]:
