@@ -186,7 +186,7 @@ class Browser:
                 return False
             try:
                 element.clear()
-                # The driver takes some characters for keys such as Return, and refuses those beyond U+FFFF.
+                # Drivers take some characters for keys such as Return; old ones refuse those beyond U+FFFF.
                 if text.isprintable() and max(text, default="") <= "\uffff":
                     element.send_keys(text)
                 if element.get_property("value") != text:
