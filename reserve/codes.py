@@ -48,7 +48,7 @@ class Inbox:
         self._http = http
         self._phone = phone
         self._clock = clock
-        self._hold_back = hold_back
+        self.hold_back = hold_back
 
     def check(self) -> None:
         """Raise `UsageError` when the webhook service cannot be used as it is configured."""
@@ -78,7 +78,7 @@ class Inbox:
         while True:
             left = until - self._clock.now()
             try:
-                code = self._ask(after, max(min(left, self._hold_back), timedelta(0)))
+                code = self._ask(after, max(min(left, self.hold_back), timedelta(0)))
             except ServiceError:
                 code = None  # the service may be starting again; we have until *until*
             if code or left <= timedelta(0) or stop.is_asked:

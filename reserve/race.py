@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
@@ -69,7 +69,7 @@ class Race:
     refused: dict[Offer, ReserveError] = field(default_factory=dict)
     _asked: dict[Offer, int] = field(default_factory=dict)
     _over: threading.Event = field(default_factory=threading.Event)
-    _one_looks: threading.Lock = field(default_factory=threading.Lock)
+    _adopting: threading.Lock = field(default_factory=threading.Lock)
 
     def ask(self, lines: Sequence[Line], *, at_once: bool) -> None:
         """Ask for the slots in order of preference until one court is held, and for a slot's courts together.
@@ -108,7 +108,7 @@ class Race:
             if not self._may_ask_again(line.offer, refusal) or self.clock.now() + wait > self.deadline:
                 return
             self.clock.sleep(wait)
-            if self._is_over:
+            if self._is_over or self.held:
                 return
 
     def _pauses(self, offer: Offer) -> Iterator[float]:
@@ -142,24 +142,26 @@ class Race:
 
     def _find(self, offer: Offer) -> bool:
         """Whether the lost answer was a yes; the hold is then ours like any other."""
-        with self._one_looks:
-            try:
-                holds = self.system.holds()
-            except ReserveError:
-                return False
-            return self._adopt(holds, [offer])
+        try:
+            holds = self.system.holds()
+        except ReserveError:
+            return False
+        return self._adopt(holds, [offer])
 
     def _adopt(self, holds: Sequence[Hold], offers: Sequence[Offer]) -> bool:
-        known = {hold.order_id for hold in self.held}
+        """Take over those of *holds* that are for one of *offers* and not known yet."""
+        before = len(self.held)
         for hold in holds:
             for offer in offers:
-                same = hold.offer.slot == offer.slot and hold.offer.court.name == offer.court.name
-                if same and hold.order_id not in known:
-                    self.held.append(Hold(offer, hold.order_id, hold.price_cents, hold.expires_at, hold.link))
-                    self.refused.pop(offer, None)
-                    self.timeline.say(f"found {self.held[-1]} in the bookings: its answer was lost")
-                    return True
-        return False
+                if hold.offer.slot != offer.slot or hold.offer.court.name != offer.court.name:
+                    continue
+                with self._adopting:
+                    if hold.order_id in {each.order_id for each in self.held}:
+                        continue
+                    self.held.append(replace(hold, offer=offer))
+                self.refused.pop(offer, None)
+                self.timeline.say(f"found {hold} in the bookings: its answer was lost")
+        return len(self.held) > before
 
     def _sweep(self) -> None:
         """Look once more when an answer was lost, or when a limit was reached, perhaps by our own hold."""
@@ -173,11 +175,10 @@ class Race:
             return
         try:
             holds = self.system.holds()
-        except ServiceError as failure:
+        except ReserveError as failure:
             self.timeline.say(f"cannot look for holds whose answer was lost: {failure}")
             return
-        while self._adopt(holds, doubtful):
-            pass
+        self._adopt(holds, doubtful)
 
     def wants_code(self, offer: Offer) -> bool:
         """Whether a one-time code is all that *offer* lacks."""

@@ -51,7 +51,7 @@ class Run:
         self.stop = stop
         self.leads = leads
         self.found: Offers | None = None
-        self._inbox = inbox
+        self.inbox = inbox
         self._code = None
         if inbox is not None:
             self._code = OneTimeCode(system, inbox, clock, timeline, stop)
@@ -59,7 +59,7 @@ class Run:
     def book(self) -> tuple[Offers, Reservation | Hold]:
         """Sign in early, wait for the window to open, and reserve the first court we can.
 
-        The second value is a `Hold` when only the player can pay. Raises the `ReserveError` that says why not.
+        The second value is a `Hold` when only the player can pay; raises the `ReserveError` that says why.
         """
         found = self.find()
         opening = self.opening(found)
@@ -80,9 +80,9 @@ class Run:
         """What the facility has for the booking request, and whether a one-time code could reach us."""
         self.found = found = self.system.offers()
         if found.wants_code:
-            if self._inbox is None:
+            if self.inbox is None:
                 raise UsageError("--phone is missing; the one-time code has to go somewhere")
-            self._inbox.check()
+            self.inbox.check()
         return found
 
     def opening(self, found: Offers) -> Opening:

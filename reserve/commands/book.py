@@ -11,7 +11,7 @@ from reserve.commands.options import Booking, booking_parser, read_booking
 if TYPE_CHECKING:
     from reserve.commands.outcome import Outcome
     from reserve.commands.outfit import Outfit
-    from reserve.run import Leads, Run
+    from reserve.run import Leads
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -28,7 +28,6 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
 def book(booking: Booking, environ: Mapping[str, str], leads: Leads) -> tuple[Outcome, Outfit]:
     """One run of *booking*, told on standard error as it goes; returns how it ended, without secrets."""
-    from reserve.commands import outcome
     from reserve.commands.outfit import outfit
     from reserve.commands.screen import telling
     from reserve.stop import Stop
@@ -39,24 +38,26 @@ def book(booking: Booking, environ: Mapping[str, str], leads: Leads) -> tuple[Ou
     with telling(timeline):
         for warning in booking.warnings:
             timeline.say(f"warning: {warning}")
-        try:
-            with stop.listening():
-                result = _end_of(clothes.run)
-        except Exception as failure:
-            result = outcome.failed(failure)
-            if result.exit_code == outcome.BUG:
-                clothes.write_bug(failure)
-        finally:
-            clothes.run.system.close()
-    result = replace(result, sentence=timeline.secrets.mask(result.sentence))
-    timeline.say(result.sentence)
+        with stop.listening():
+            result = conclude(clothes)
+        timeline.say(result.sentence)
     clothes.write_down()
     return result, clothes
 
 
-def _end_of(run: Run) -> Outcome:
+def conclude(clothes: Outfit) -> Outcome:
+    """Do the run and say how it ended, without secrets, whatever the end."""
     from reserve.commands import outcome
     from reserve.model import Hold
 
-    found, end = run.book()
-    return outcome.held(end, found) if isinstance(end, Hold) else outcome.reserved(end, found)
+    run = clothes.run
+    try:
+        found, end = run.book()
+        result = outcome.held(end, found) if isinstance(end, Hold) else outcome.reserved(end, found)
+    except Exception as failure:
+        result = outcome.failed(failure)
+        if result.exit_code == outcome.BUG:
+            clothes.write_bug(failure)
+    finally:
+        run.system.close()
+    return replace(result, sentence=run.timeline.secrets.mask(result.sentence))

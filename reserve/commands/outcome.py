@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 
 from reserve.commands.options import Booking
-from reserve.errors import Interrupted, ReserveError, SignInError, Unconfirmed
+from reserve.errors import Interrupted, ReserveError, SignInError, TokenRefused, Unconfirmed
 from reserve.model import Hold, Offers, Reservation, Slot
 from reserve.run import Run
 
@@ -110,7 +110,7 @@ def failed(failure: BaseException) -> Outcome:
     advice = ""
     if isinstance(failure, Unconfirmed):
         advice = " Look at your reservations before you try again."
-    elif isinstance(failure, SignInError):
+    elif isinstance(failure, SignInError) and not isinstance(failure, TokenRefused):
         advice = " Check the e-mail address and the password; trying again and again may lock the account."
     elif isinstance(failure, Interrupted):
         advice = " What was held has been given back."

@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -20,12 +20,19 @@ from reserve.http import Http
 from reserve.run import Leads, Run
 from reserve.stop import Stop
 from reserve.systems import SYSTEMS
-from reserve.systems.base import Surroundings
+from reserve.systems.base import BookingSystem, Surroundings
 from reserve.timeline import MASK, Secrets, Timeline
 
 USER_AGENT = f"FirstServe/{__version__} (reserves one court for one player)"
-WEBHOOK_TIMEOUT = (3.0, 35.0)  # seconds; the service may hold its answer back for 30
 PERSONAL = re.compile(r"[^\s\"@]+@[^\s\"@]+|\beyJ[\w-]+\.[\w.-]+|\+?\d[\d ().-]{8,}\d")
+
+
+Connect = Callable[[str, Mapping[str, str]], Http]
+
+
+def connect(base_url: str, headers: Mapping[str, str]) -> Http:
+    """A connection over the network."""
+    return Http(base_url, headers=headers)
 
 
 @dataclass(frozen=True)
@@ -51,9 +58,21 @@ class Outfit:
         (self.folder / "bug.txt").write_text(self.run.timeline.secrets.mask(told))
 
 
-def outfit(booking: Booking, environ: Mapping[str, str], stop: Stop, leads: Leads) -> Outfit:
-    """Everything for one run of *booking*; nothing is sent yet."""
-    clock = Clock()
+def outfit(
+    booking: Booking,
+    environ: Mapping[str, str],
+    stop: Stop,
+    leads: Leads,
+    *,
+    clock: Clock | None = None,
+    connect: Connect = connect,
+    kind: type[BookingSystem] | None = None,
+) -> Outfit:
+    """Everything for one run of *booking*; nothing is sent yet.
+
+    *clock*, *connect* and *kind* stand in for real time, the network and the system that *booking* names.
+    """
+    clock = clock or Clock()
     data = Path(environ.get("RESERVE_DATA") or "data")
     run_id = f"{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     folder = data / "runs" / run_id
@@ -73,10 +92,10 @@ def outfit(booking: Booking, environ: Mapping[str, str], stop: Stop, leads: Lead
         path.write_text(f"{asked}\n\n{PERSONAL.sub(MASK, timeline.secrets.mask(text))[:20_000]}\n")
         timeline.say(f"an answer we do not know is kept in {path}")
 
-    kind = SYSTEMS[booking.system]
+    kind = kind or SYSTEMS[booking.system]
     around = Surroundings(
         clock=clock,
-        connect=lambda base_url, headers: Http(base_url, headers=headers),
+        connect=connect,
         browser=lambda: Browser(
             clock,
             binary=environ.get("CHROME_BINARY") or None,
@@ -92,13 +111,12 @@ def outfit(booking: Booking, environ: Mapping[str, str], stop: Stop, leads: Lead
         user_agent=environ.get("RESERVE_USER_AGENT") or USER_AGENT,
     )
     system = kind(booking.account, booking.request, around)
-    inbox = _inbox(booking, clock) if phone else None
+    inbox = _inbox(booking, clock, connect) if phone else None
     return Outfit(Run(booking.request, system, clock, timeline, stop, inbox, leads), run_id, folder)
 
 
-def _inbox(booking: Booking, clock: Clock) -> Inbox:
+def _inbox(booking: Booking, clock: Clock, connect: Connect) -> Inbox:
     headers = {"User-Agent": USER_AGENT}
     if booking.webhook_token:
         headers["Authorization"] = f"Bearer {booking.webhook_token}"
-    http = Http(booking.webhook_url, headers=headers, timeout=WEBHOOK_TIMEOUT)
-    return Inbox(http, booking.account.phone or "", clock)
+    return Inbox(connect(booking.webhook_url, headers), booking.account.phone or "", clock)
