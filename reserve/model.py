@@ -106,12 +106,17 @@ class Reservation:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One request for one court: when it left, when its answer was here, and what the answer meant."""
+    """One request for one court: when it should have left and did, when its answer came, and what that meant.
+
+    `stamp` is the server's own time when it answered, in whole seconds, if it said so.
+    """
 
     court: str
+    planned: datetime
     sent: datetime
     answered: datetime
     meaning: str
+    stamp: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -30,8 +32,9 @@ from reserve.stop import Stop
 from reserve.systems.base import BookingSystem, Line
 from reserve.timeline import Timeline
 
+SHOTS = 3  # planned for each court: at the likely opening, at the certain one, and between them
 ATTEMPTS = 5  # per court and run, the first included: few, as fair play wants, yet enough for a late opening
-PAUSES = (0.15, 0.35, 0.7, 1.5)  # seconds before asking again; together they outlast a clock that is 2 s off
+PAUSES = (0.15, 0.35, 0.7, 1.5)  # seconds after each attempt, when the plan has nothing sooner to say
 UNKNOWN_ATTEMPTS = 3  # nobody has recorded what an early request is told, so unknown words are asked again
 FINAL = (LimitReached, Blocked, TokenRefused)  # an answer to one court that holds for all of them
 
@@ -64,6 +67,7 @@ class Race:
     clock: Clock
     timeline: Timeline
     stop: Stop
+    shots: Sequence[datetime]  # when to send to a court; the later ones only if the one before came too early
     deadline: datetime
     held: list[Hold] = field(default_factory=list)
     refused: dict[Offer, ReserveError] = field(default_factory=dict)
@@ -80,7 +84,8 @@ class Race:
         for _, same_slot in groupby(lines, key=lambda line: line.offer.slot):
             size = self.system.fan_out if at_once else 1
             for volley in _cut(list(same_slot), size):
-                self.clock.together([partial(self._ask_until_answered, line) for line in volley])
+                with _no_garbage_collection():
+                    self.clock.together([partial(self._ask_until_answered, line) for line in volley])
                 if self.held or self._is_over:
                     break
             if self.held or self._is_over:
@@ -93,9 +98,12 @@ class Race:
         return self._over.is_set() or self.stop.is_asked
 
     def _ask_until_answered(self, line: Line) -> None:
-        for pause in self._pauses(line.offer):
-            wait = timedelta(seconds=pause)
-            refusal = self._attempt(line)
+        planned: datetime | None = max(self.shots[0], self.clock.now())
+        while planned is not None:
+            self.clock.sleep_until(planned)
+            if self._is_over or (self.held and line.offer in self._asked):
+                return
+            refusal = self._attempt(line, planned)
             if refusal is None:
                 return
             self.refused[line.offer] = refusal
@@ -103,19 +111,19 @@ class Race:
                 self._over.set()
             if isinstance(refusal, LostAnswer) and self._find(line.offer):
                 return
-            if isinstance(refusal, Throttled):
-                wait = max(wait, refusal.retry_after or timedelta(seconds=1))
-            if not self._may_ask_again(line.offer, refusal) or self.clock.now() + wait > self.deadline:
-                return
-            self.clock.sleep(wait)
-            if self._is_over or self.held:
-                return
+            planned = self._next(line.offer, refusal)
 
-    def _pauses(self, offer: Offer) -> Iterator[float]:
-        """One pause for each attempt that is left; the last is followed by none."""
-        while self._asked.get(offer, 0) < ATTEMPTS:
-            count = self._asked[offer] = self._asked.get(offer, 0) + 1
-            yield PAUSES[count - 1] if count <= len(PAUSES) else 0.0
+    def _next(self, offer: Offer, refusal: ReserveError) -> datetime | None:
+        """When to ask for *offer* again, None for never."""
+        if not self._may_ask_again(offer, refusal):
+            return None
+        now = self.clock.now()
+        moment = now + timedelta(seconds=PAUSES[self._asked[offer] - 1])
+        if isinstance(refusal, NotOpenYet):
+            moment = next((shot for shot in self.shots if shot > now), moment)
+        if isinstance(refusal, Throttled):
+            moment = max(moment, now + (refusal.retry_after or timedelta(seconds=1)))
+        return moment if moment <= self.deadline else None
 
     def _may_ask_again(self, offer: Offer, refusal: ReserveError) -> bool:
         if isinstance(refusal, UnknownRefusal):
@@ -125,7 +133,8 @@ class Race:
         again = isinstance(refusal, NotOpenYet | Throttled | Unreachable | LostAnswer)
         return again and self._asked[offer] < ATTEMPTS
 
-    def _attempt(self, line: Line) -> ReserveError | None:
+    def _attempt(self, line: Line, planned: datetime) -> ReserveError | None:
+        self._asked[line.offer] = self._asked.get(line.offer, 0) + 1
         sent = self.clock.now()
         refusal: ReserveError | None = None
         try:
@@ -137,7 +146,9 @@ class Race:
             self.held.append(hold)
             self.refused.pop(line.offer, None)
         meaning = word(refusal) if refusal else "held"
-        self.timeline.attempts.append(Attempt(line.offer.court.name, sent, answered, meaning))
+        self.timeline.attempts.append(
+            Attempt(line.offer.court.name, planned, sent, answered, meaning, line.stamp)
+        )
         return refusal
 
     def _find(self, offer: Offer) -> bool:
@@ -206,6 +217,17 @@ class Race:
             return NotOpenYet(f"the window did not open in time ({offer.court.name}: {refusal})")
         refusal.args = (f"{offer.court.name}: {refusal.args[0]}",)
         return refusal
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Inside, no collection of garbage can come between the opening and a request."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _cut(lines: list[Line], size: int) -> Iterator[list[Line]]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reserve import window
-from reserve.clock import Clock
+from reserve.clock import UNKNOWN, Clock, Watch, measure, plan
 from reserve.codes import Inbox, OneTimeCode
 from reserve.errors import AlreadyReserved, CodeError, LimitReached, UsageError
 from reserve.model import BookingRequest, Hold, Offers, Opening, Reservation
-from reserve.race import Race
+from reserve.race import SHOTS, Race
 from reserve.settle import give_back_all, settle
 from reserve.stop import Stop
 from reserve.systems.base import BookingSystem, Line
@@ -26,7 +26,8 @@ class Leads:
     sign_in: timedelta = timedelta(seconds=120)  # a browser needs 5 to 20 s; a token lives an hour
     code: timedelta = timedelta(seconds=60)  # a code is said to live one to two minutes (rec.us dossier 3.2)
     second_code: timedelta = timedelta(seconds=30)
-    warm: timedelta = timedelta(seconds=5)  # less than a server's patience with an idle connection
+    measure: timedelta = timedelta(seconds=20)  # ten probes take ten seconds; later is better, clocks drift
+    warm: timedelta = timedelta(seconds=3)  # some servers close a connection that was idle for five
     last_look: timedelta = timedelta(seconds=0.5)  # for a code; then the opening has all our attention
 
 
@@ -71,9 +72,11 @@ class Run:
         self.wait_until(opening.opens_at - self.leads.code)
         self.verify(found, opening)
 
-        with self.warm_lines(opening) as lines, self.stop.shield():  # sleeps until the opening itself
-            holds = self.win(lines)
-            end = settle(self.system, holds, self.clock, self.timeline, self.stop, self.verify_late)
+        with self.lines(opening) as lines:
+            shots = self.aim(lines, opening)
+            with self.stop.shield():
+                holds = self.win(lines, shots)  # sleeps until the opening itself
+                end = settle(self.system, holds, self.clock, self.timeline, self.stop, self.verify_late)
         return found, end
 
     def find(self) -> Offers:
@@ -136,32 +139,54 @@ class Run:
             return
         asked = self.clock.now()
         is_ahead = opening.opens_at > asked
-        until = opening.opens_at - self.leads.warm if is_ahead else asked + self.leads.code
+        until = opening.opens_at - self.leads.measure if is_ahead else asked + self.leads.code
         self._code.enter(until=until, again_at=asked + self.leads.second_code)
 
     @contextmanager
-    def warm_lines(self, opening: Opening) -> Iterator[list[Line]]:
-        """A connection for every offer, used once before it matters; yields them at the opening."""
-        self.wait_until(opening.opens_at - self.leads.warm)
+    def lines(self, opening: Opening) -> Iterator[list[Line]]:
+        """A connection for every offer; nothing is sent yet."""
         lines = [self.system.line(offer) for offer in opening.offers]
         try:
-            self.clock.together([line.warm for line in lines])
-            self.timeline.say(f"{len(lines)} connections are warm")
-            if self._code is not None and self._code.is_awaited:
-                self._code.enter(until=opening.opens_at - self.leads.last_look)
-            self.wait_until(opening.opens_at)
             yield lines
         finally:
             for line in lines:
                 line.close()
 
-    def win(self, lines: list[Line]) -> list[Hold]:
+    def aim(self, lines: list[Line], opening: Opening) -> list[datetime]:
+        """Learn the server's time and use every connection once; returns when to send, shortly before.
+
+        When the server's answers contradict each other, or it does not tell its time, our own clock counts.
+        """
+        self.wait_until(opening.opens_at - self.leads.measure)
+        server, watch = UNKNOWN, Watch(self.clock)
+        if self.clock.now() < opening.opens_at - self.leads.warm:
+            server = measure(
+                lambda: lines[0].probe(self.clock), self.clock, until=opening.opens_at - self.leads.warm
+            )
+            self.timeline.say(f"{server}")
+        if not server.consistent:
+            server = UNKNOWN
+        self.timeline.ahead = server.offset
+        self.wait_until(server.likely(opening.opens_at) - self.leads.warm)
+        self.clock.together([line.warm for line in lines])
+        self.timeline.say(f"{len(lines)} connections are warm")
+        if self._code is not None and self._code.is_awaited:
+            self._code.enter(until=server.likely(opening.opens_at) - self.leads.last_look)
+        self.wait_until(server.likely(opening.opens_at) - self.leads.last_look)
+        if jump := watch.jumped():
+            server, self.timeline.ahead = UNKNOWN, UNKNOWN.offset
+            self.timeline.say(
+                f"this machine's clock jumped by {jump.total_seconds():+.3f} s; trusting it now"
+            )
+        return plan(opening.opens_at, server, SHOTS)
+
+    def win(self, lines: list[Line], shots: list[datetime]) -> list[Hold]:
         """Hold what we can, best first; raises the reason when there is nothing to hold.
 
         When a one-time code is still wanted, it is entered when it comes, and the courts are asked again.
         """
-        deadline = self.clock.now() + self.request.patience
-        race = Race(self.system, self.clock, self.timeline, self.stop, deadline)
+        deadline = max(shots[0], self.clock.now()) + self.request.patience
+        race = Race(self.system, self.clock, self.timeline, self.stop, shots, deadline)
         try:
             race.ask(lines, at_once=self.request.at_once)
             unproved = [line for line in lines if race.wants_code(line.offer)]

@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
@@ -54,12 +54,16 @@ def _base64_core(value: str, shift: int) -> str:
 
 @dataclass
 class Timeline:
-    """The story of one run, told as it goes to *tell*; nothing in it is secret."""
+    """The story of one run, told as it goes to *tell*; nothing in it is secret.
+
+    Its stamps count from the moment when the server's clock shows the opening, as well as that is known.
+    """
 
     now: Callable[[], datetime]
     secrets: Secrets = field(default_factory=Secrets)
     tell: Callable[[str], None] = lambda line: None
     opens_at: datetime | None = None
+    ahead: timedelta = timedelta()  # of our clock: the server's, by which the opening is told
     steps: list[tuple[datetime, str]] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     released: list[str] = field(default_factory=list)  # order ids
@@ -75,9 +79,11 @@ class Timeline:
         """*moment* relative to the opening, or by the clock while that is not known: `T-60.0`, `T+0.014`."""
         if self.opens_at is None:
             return f"{moment:%H:%M:%S}"
-        seconds = (moment - self.opens_at).total_seconds()
+        seconds = (moment + self.ahead - self.opens_at).total_seconds()
         return f"T{seconds:+.1f}" if seconds < -1 else f"T{seconds:+.3f}"
 
     def milliseconds(self, moment: datetime) -> float | None:
         """*moment* relative to the opening, in milliseconds."""
-        return round((moment - self.opens_at).total_seconds() * 1000, 1) if self.opens_at else None
+        if self.opens_at is None:
+            return None
+        return round((moment + self.ahead - self.opens_at).total_seconds() * 1000, 1)

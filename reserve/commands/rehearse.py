@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reserve.simulator import Simulation
     from reserve.timeline import Timeline
 
-AHEAD = 20  # seconds until the opening: enough for a browser to start and sign in on a slow machine
+AHEAD = 22  # seconds until the opening: enough for a browser to start and sign in on a slow machine
 RIVALS_COME = timedelta(seconds=8)  # after the opening, the slowest of them; only then who took what is known
 BROKEN_RULE = 70  # the referee saw something that a fair player never does: a bug
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     from reserve.run import Leads
 
     options = _parser().parse_args(arguments)
-    leads = Leads(*(timedelta(seconds=seconds) for seconds in (15, 8, 4, 2, 0.5)))
+    leads = Leads(*(timedelta(seconds=seconds) for seconds in (20, 14, 4, 10, 2, 0.5)))
     with _stage(options, environ) as stage:
         words = stage.arguments(one_by_one=options.one_by_one)
         booking = read_booking(booking_parser("book").parse_args(words), stage.environ)

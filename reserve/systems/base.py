@@ -11,13 +11,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reserve.model import Account, BookingRequest, Hold, Offer, Offers, Reservation
 
 if TYPE_CHECKING:
     from reserve.browser import Browser
-    from reserve.clock import Clock
+    from reserve.clock import Clock, Probe
     from reserve.http import Http
 
 ALL = 1_000  # courts at once: more than any facility has
@@ -42,9 +43,15 @@ class Surroundings:
 class Line(ABC):
     """One court on a connection of its own: opened before the opening, used at it."""
 
+    stamp: datetime | None = None  # the server's time in the last answer, in whole seconds
+
     def __init__(self, offer: Offer) -> None:
         """Nothing is sent yet."""
         self.offer = offer
+
+    def probe(self, clock: Clock) -> Probe:
+        """Ask for something light, to learn the server's time; raises ValueError when the answer has none."""
+        raise ValueError("this system does not tell its time")
 
     def warm(self) -> None:
         """Open the connection, so that the opening does not pay for it."""

@@ -6,9 +6,11 @@ Sign-in needs a real browser; everything else is JSON over HTTP. Facts and their
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
+from reserve.clock import Clock, Probe
 from reserve.errors import (
     Forbidden,
     LostAnswer,
@@ -303,15 +305,32 @@ class RecUsLine(Line):
         super().__init__(offer)
         self._system = system
         self._http = system.connect()
+        self._light = self._http.prepare("GET", "/v1/users/me")
         self._prepared = self._http.prepare("POST", "/v1/reservations", json=system.order_for(offer))
+
+    def probe(self, clock: Clock) -> Probe:
+        """Ask who we are, which the API answers afresh each time; a copy from a cache proves nothing."""
+        sent = clock.now()
+        try:
+            answer = self._http.send(self._light)
+        except ServiceError as failure:
+            raise ValueError("no answer") from failure
+        received = clock.now()
+        if answer.stamp is None or "Age" in answer.headers:
+            raise ValueError("no stamp of the server's own")
+        return Probe(sent, received, answer.stamp)
 
     def warm(self) -> None:
         """Use the connection for something light that the API answers to the player."""
-        self._http.ask("GET", "/v1/users/me")
+        with suppress(ServiceError):  # the opening may still go well, and says why if not
+            self._http.send(self._light)
 
     def hold(self) -> Hold:
         """Send the request and read the answer."""
-        return self._system.held(self.offer, self._http.send(self._prepared))
+        self.stamp = None
+        answer = self._http.send(self._prepared)
+        self.stamp = answer.stamp
+        return self._system.held(self.offer, answer)
 
     def close(self) -> None:
         """Let the connection go."""
