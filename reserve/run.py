@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reserve import window
-from reserve.clock import UNKNOWN, Clock, Watch, measure, plan
+from reserve.clock import UNKNOWN, Clock, ServerTime, Watch, measure, plan
 from reserve.codes import Inbox, OneTimeCode
 from reserve.errors import AlreadyReserved, CodeError, LimitReached, UsageError
 from reserve.model import BookingRequest, Hold, Offers, Opening, Reservation
@@ -83,14 +83,18 @@ class Run:
         """What the facility has for the booking request, and whether a one-time code could reach us."""
         self.found = found = self.system.offers()
         if found.wants_code:
-            if self.inbox is None:
-                raise UsageError("--phone is missing; the one-time code has to go somewhere")
-            self.inbox.check()
+            self.check_inbox()
         return found
 
-    def opening(self, found: Offers) -> Opening:
-        """Which opening to wait for, with a word about each court that is left out."""
-        opening = window.choose(found, self.request, self.clock.now())
+    def check_inbox(self) -> None:
+        """Raise `UsageError` when a one-time code could not reach us."""
+        if self.inbox is None:
+            raise UsageError("--phone is missing; the one-time code has to go somewhere")
+        self.inbox.check()
+
+    def opening(self, found: Offers, *, reach: timedelta | None = window.REACH) -> Opening:
+        """Which opening to wait for, no further ahead than *reach*; says a word about each court left out."""
+        opening = window.choose(found, self.request, self.clock.now(), reach=reach)
         self.timeline.opens_at = opening.opens_at
         for court, why in opening.left_out:
             self.timeline.say(f"left out {court.name}: {why}")
@@ -133,6 +137,11 @@ class Run:
             in_week = f"{len(this_week)} reserved in the week of {monday}"
             raise LimitReached(f"{in_week}; the limit is {limits.per_week} a week")
 
+    @property
+    def awaits_code(self) -> bool:
+        """Whether a one-time code was asked for and none was accepted yet."""
+        return self._code is not None and self._code.is_awaited
+
     def verify(self, found: Offers, opening: Opening) -> None:
         """Prove the player's phone before the opening, when the booking system wants that."""
         if self._code is None or not found.wants_code or not self._code.ask():
@@ -160,12 +169,7 @@ class Run:
         self.wait_until(opening.opens_at - self.leads.measure)
         server, watch = UNKNOWN, Watch(self.clock)
         if self.clock.now() < opening.opens_at - self.leads.warm:
-            server = measure(
-                lambda: lines[0].probe(self.clock), self.clock, until=opening.opens_at - self.leads.warm
-            )
-            self.timeline.say(f"{server}")
-        if not server.consistent:
-            server = UNKNOWN
+            server = self.measure(lines, until=opening.opens_at - self.leads.warm)
         self.timeline.ahead = server.offset
         self.wait_until(server.likely(opening.opens_at) - self.leads.warm)
         self.clock.together([line.warm for line in lines])
@@ -179,6 +183,12 @@ class Run:
                 f"this machine's clock jumped by {jump.total_seconds():+.3f} s; trusting it now"
             )
         return plan(opening.opens_at, server, SHOTS)
+
+    def measure(self, lines: list[Line], *, until: datetime | None = None) -> ServerTime:
+        """The server's time over the first of *lines*; `UNKNOWN` when its answers contradict each other."""
+        server = measure(lambda: lines[0].probe(self.clock), self.clock, until=until)
+        self.timeline.say(str(server))
+        return server if server.consistent else UNKNOWN
 
     def win(self, lines: list[Line], shots: list[datetime]) -> list[Hold]:
         """Hold what we can, best first; raises the reason when there is nothing to hold.

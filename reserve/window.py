@@ -80,12 +80,14 @@ class HoursAhead:
         return moment.astimezone(start.tzinfo)
 
 
-def choose(found: Offers, request: BookingRequest, now: datetime) -> Opening:
+def choose(
+    found: Offers, request: BookingRequest, now: datetime, *, reach: timedelta | None = REACH
+) -> Opening:
     """Which opening to wait for, and which offers can be asked for then.
 
     What is open already is booked now. Otherwise the earliest opening counts, unless the player names one:
     the player's word wins, with a warning when it differs from what the booking system publishes. Raises
-    `UsageError` for a slot in the past, and for an opening too far ahead to wait for.
+    `UsageError` for a slot in the past, and for an opening that is further ahead than *reach*.
     """
     offers = tuple(offer for offer in found.offers if offer.slot.start > now)
     if not offers:
@@ -95,7 +97,7 @@ def choose(found: Offers, request: BookingRequest, now: datetime) -> Opening:
     published = min(offer.opens_at for offer in offers)
     if published <= now:
         return _opening(found, now.astimezone(found.zone), offers, published=now)
-    if published - now > REACH:
+    if reach is not None and published - now > reach:
         raise UsageError(_too_far(found, published))
     return _opening(found, published, offers, published=published)
 

@@ -102,16 +102,21 @@ class Stage:
         from rich.console import Console
         from rich.table import Table
 
-        console = Console(stderr=True, highlight=False)
+        console, ledger = Console(stderr=True, highlight=False), self.simulation.ledger
         ours = Table(title="what we asked and were told", title_justify="left")
-        for heading in ("court", "sent", "answered", "meaning"):
+        for heading in ("court", "sent", "late by", "answered", "meaning"):
             ours.add_column(heading)
-        for attempt in timeline.attempts:
-            ours.add_row(
-                attempt.court, timeline.stamp(attempt.sent), timeline.stamp(attempt.answered), attempt.meaning
-            )
+        for attempt in sorted(timeline.attempts, key=lambda attempt: attempt.sent):
+            late = (attempt.sent - attempt.planned) / timedelta(milliseconds=1)
+            stamps = timeline.stamp(attempt.sent), f"{late:.1f} ms", timeline.stamp(attempt.answered)
+            ours.add_row(attempt.court, *stamps, attempt.meaning)
         console.print(ours)
-        ledger, names = self.simulation.ledger, {"paid", "released", "lapsed", "held", "taken-by-rival"}
+        console.print(*(text for _, text in timeline.steps if text.startswith("server")), sep="; ")
+        arrivals = [-attempt.details["early_ms"] for attempt in ledger.attempts]
+        if arrivals:
+            listed = ", ".join(f"{arrival:+.1f}" for arrival in arrivals)
+            console.print(f"by the ledger they arrived {listed} ms after the opening", highlight=False)
+        names = {"paid", "released", "lapsed", "held", "taken-by-rival"}
         truth = Table(title="what really happened, by the ledger", title_justify="left")
         for heading in ("when", "what", "court", "who or which order"):
             truth.add_column(heading)
