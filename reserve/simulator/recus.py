@@ -70,6 +70,11 @@ class Simulation:
             self.rules.catch_up()
         return self._ledger
 
+    @property
+    def opens_at(self) -> datetime:
+        """The true moment at which the wanted day opens; the published one by the server's clock."""
+        return self.scenario.opens_at - self.scenario.clock_offset + self.scenario.opens_late
+
     def _date(self) -> str:
         """The server's clock in whole seconds, as servers date their answers."""
         return format_datetime(self.rules.server_now.astimezone(UTC).replace(microsecond=0), usegmt=True)
@@ -283,7 +288,7 @@ class _Routes:
 
     def sign_in(self) -> Answered:
         """Firebase's sign-in (rec.us dossier 1.4)."""
-        body = request.get_json()
+        body = _object(request.get_json())
         email, password = str(body.get("email", "")), str(body.get("password", ""))
         try:
             token = self.rules.sign_in(email, password)

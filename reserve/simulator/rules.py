@@ -29,7 +29,7 @@ TOKEN_VALID_FOR = timedelta(seconds=3600)  # rec.us dossier 1.3
 INTENT_VALID_FOR = timedelta(seconds=5)  # rec.us dossier 3.4
 SETTLED_AFTER = timedelta(seconds=0.2)
 MILLISECOND = timedelta(milliseconds=1)
-LAST_PROMPT = timedelta(
+SLOWEST_RIVAL = timedelta(
     seconds=8
 )  # the slowest rival; popular courts are gone after 5-10 s (rec.us dossier 6)
 
@@ -59,7 +59,7 @@ class Payment:
     intent: str | None  # None when settled without a card
     secret: str
     card_cents: int
-    status: str = "pending"  # then "succeeded" or "canceled"
+    status: str = "pending"  # then "confirmed" by card and "succeeded", or "canceled"
     settled_at: datetime | None = None
 
 
@@ -86,6 +86,11 @@ class Order:
     def is_open(self) -> bool:
         """Is it a hold that can still be paid?"""
         return self.status == "pending"
+
+    @property
+    def is_being_paid(self) -> bool:
+        """Has a payment been accepted that may still fail?"""
+        return any(payment.status in ("pending", "confirmed") for payment in self.payments)
 
     @property
     def is_reservation(self) -> bool:
@@ -326,7 +331,7 @@ class Rules:
         return order
 
     def _lapse(self, order: Order, moment: datetime) -> None:
-        if order.is_open:
+        if order.is_open and not order.is_being_paid:
             order.status, order.canceled_at = "lapsed", moment
             self.ledger.record(moment, "lapsed", order=order.id, court=order.court.name)
 
@@ -372,8 +377,10 @@ class Rules:
     def release(self, id_: str) -> None:
         """Give a pending order back, so that the court is free again (rec.us dossier 3.5)."""
         order = self.order(id_)
-        if not order.is_open:
+        if not order.is_open or any(payment.status == "confirmed" for payment in order.payments):
             raise Refusal("not-pending")
+        for payment in order.payments:
+            payment.status = "canceled"
         order.status, order.canceled_at = "released", self.now
         self.ledger.record(self.now, "released", order=order.id, court=order.court.name)
 
@@ -400,7 +407,7 @@ class Rules:
     def _payable(self, order: Order) -> None:
         if any(payment.status != "canceled" for other in self.orders.values() for payment in other.payments):
             self.ledger.record(self.now, "paid-again", order=order.id)
-        if order.status == "completed" or any(payment.status != "canceled" for payment in order.payments):
+        if order.status == "completed" or order.is_being_paid:
             raise Refusal("paid-already")
         if order.status == "lapsed":
             raise Refusal("expired-order")
@@ -439,6 +446,8 @@ class Rules:
         if payment.status == "pending":
             payment.status = "canceled"
             self.ledger.record(moment, "intent-canceled", order=order.id)
+        if moment >= order.expires_at:
+            self._lapse(order, moment)
 
     def cancel(self, booking_id: str, destination: str | None) -> Order:
         """Cancel a booking; a paid one needs to know where the money goes (rec.us dossier 3.5)."""
@@ -477,7 +486,7 @@ class Rules:
                 self._at(moment, self._grab(wanted, court, f"rival at {court.name}"))
         for number in range(1, self.scenario.rivals + 1):
             # Most are quick, some are people with a mouse.
-            moment = opening + min(timedelta(seconds=0.15 + draws.expovariate(0.5)), LAST_PROMPT)
+            moment = opening + min(timedelta(seconds=0.15 + draws.expovariate(0.5)), SLOWEST_RIVAL)
             choice = draws.sample(open_courts, len(open_courts))
             self._at(moment, self._come(wanted, choice, f"rival {number}"))
 

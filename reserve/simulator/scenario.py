@@ -54,7 +54,7 @@ ANSWERS: Mapping[str, Answer] = {
 
 @dataclass(frozen=True)
 class Scenario:
-    """What one simulated rec.us is like; `opens_at` is the true time (whole seconds) at which `day` opens."""
+    """What one simulated rec.us is like; `opens_at` is the published moment (whole seconds) of `day`."""
 
     opens_at: datetime
     day: date

@@ -1,0 +1,197 @@
+"""What everybody may read at the simulated rec.us, compared with the dossier's samples."""
+
+from datetime import date, datetime, timedelta
+
+import pytest
+
+from reserve.simulator import Scenario
+from reserve.simulator.facilities import PICKLEBALL, TENNIS
+from tests.simulator.visitor import ALICE_MARBLE, COURTS, DAY, OPENS_AT, Visitor
+
+
+def courts(visitor, facility=ALICE_MARBLE):
+    location = visitor.get(f"/v1/locations/{facility}?publishedSites=true").json["location"]
+    return {court["courtNumber"]: court for court in location["courts"]}
+
+
+def test_the_courts_are_published_out_of_order():
+    assert list(courts(Visitor())) == ["Court 2", "Court 4", "Court 1", "Court 3"]
+
+
+def test_the_published_window_leads_to_the_opening():
+    late_opening = datetime.fromisoformat("2026-03-06T21:40:17-08:00")
+
+    court = courts(Visitor(opens_at=late_opening, day=date(2026, 3, 16)))["Court 1"]
+
+    assert court["defaultReservationWindowDays"] == 10
+    assert court["reservationReleaseTimeLocal"] == "21:40:17"
+
+
+def test_the_window_counts_calendar_days_across_the_clock_change():
+    before, after = (
+        datetime.fromisoformat("2026-03-02T08:00:00-08:00"),
+        date(2026, 3, 9),
+    )  # clocks change on the 8th
+
+    visitor = Visitor(opens_at=before, day=after).arrive()
+
+    assert courts(visitor)["Court 1"]["defaultReservationWindowDays"] == 7
+    assert visitor.hold().status_code == 201
+
+
+def test_the_last_court_opens_two_days_ahead_at_noon_for_an_hour():
+    court = courts(Visitor(courts=1))["Court 2"]
+    blocks = court["config"]["bookingPolicies"][0]["slots"]
+
+    assert (court["defaultReservationWindowDays"], court["reservationReleaseTimeLocal"]) == (2, "12:00:00")
+    assert court["maxReservationTime"] == "01:00:00"
+    assert blocks[0] == {"dayOfWeek": 1, "startTimeLocal": "07:00:00", "endTimeLocal": "08:00:00"}
+    assert blocks[-1] == {"dayOfWeek": 7, "startTimeLocal": "18:00:00", "endTimeLocal": "19:00:00"}
+
+
+def test_there_may_be_33_courts_and_every_id_differs():
+    published = courts(Visitor(courts=32))
+    ids = [sport["id"] for court in published.values() for sport in court["sports"]]
+
+    assert len(published) == 33
+    assert len(set(ids)) == len(ids) == 34  # one court serves two sports
+
+
+def test_one_court_serves_pickleball_too():
+    sports = {
+        name: [sport["sportId"] for sport in court["sports"]] for name, court in courts(Visitor()).items()
+    }
+
+    assert sports["Court 1"] == [TENNIS]
+    assert sports["Court 2"] == [TENNIS, PICKLEBALL]
+
+
+def test_a_booking_for_one_sport_blocks_the_other():
+    visitor = Visitor().arrive()
+    pickleball = courts(visitor)["Court 2"]["sports"][1]["id"]
+    visitor.order("Court 2")
+
+    assert visitor.hold(pickleball).json["message"] == "Court already reserved at this time"
+
+
+def test_a_day_is_not_listed_before_it_opens():
+    visitor = Visitor()
+    before = courts(visitor)["Court 1"]["availableSlots"]
+    visitor.wait(0)
+    after = courts(visitor)["Court 1"]["availableSlots"]
+
+    assert not [slot for slot in before if slot.startswith("2026-03-09")]
+    assert "2026-03-09 18:30:00" in after
+
+
+def test_every_known_facility_is_listed():
+    listed = Visitor().get("/v1/locations/availability?organizationSlug=san-francisco-rec-park").json
+
+    names = [entry["location"]["name"] for entry in listed]
+    assert names == ["Alice Marble", "Moscone", "Lafayette", "Helen Wills"]
+    assert Visitor().get("/v1/locations/availability").json == []
+
+
+def test_the_organization_and_the_sports_are_known():
+    visitor = Visitor()
+
+    organization = visitor.get("/v1/organizations/san-francisco-rec-park").json
+    assert f"/locations/{ALICE_MARBLE}" in organization["config"]["banners"]["pages"]
+    assert {"id": TENNIS, "name": "Tennis", "description": None} in visitor.get("/v1/sports").json
+    assert visitor.get("/v1/organizations/nobody").status_code == 404
+
+
+def test_the_schedule_shows_what_is_taken_and_joins_what_is_free():
+    visitor = Visitor().arrive()
+    visitor.order(start="09:00")
+
+    day = visitor.get(f"/v1/locations/{ALICE_MARBLE}/schedule?startDate=2026-03-09").json
+    first = day["dates"]["20260309"][0]
+
+    assert first["courtNumber"] == "Court 1"
+    kinds = {times: piece["referenceType"] for times, piece in first["schedule"].items()}
+    assert kinds == {
+        "07:00, 07:30": "OPEN",
+        "07:30, 09:00": "RESERVABLE",
+        "09:00, 10:30": "RESERVATION",
+        "10:30, 19:30": "RESERVABLE",
+        "19:30, 21:00": "OPEN",
+    }
+    assert first["schedule"]["09:00, 10:30"]["referenceId"] in day["reservations"]
+
+
+@pytest.mark.parametrize("query", ["", "?startDate=yesterday", "?startDate=2026-03-09&endDate=2026-03-08"])
+def test_a_schedule_without_a_proper_day_is_refused(query):
+    assert Visitor().get(f"/v1/locations/{ALICE_MARBLE}/schedule{query}").status_code == 422
+
+
+def test_an_unknown_path_is_refused_in_the_manner_of_the_api():
+    answer = Visitor().get("/v1/nothing/here")
+
+    assert answer.status_code == 404
+    assert set(answer.json) == {"correlationId", "message", "obstructions", "type"}
+
+
+def same_keys(sample, answer, path=""):
+    """Every key of the sample is in the answer, at every depth; of a list the first entry counts."""
+    if isinstance(sample, dict):
+        assert isinstance(answer, dict), path
+        for key, value in sample.items():
+            assert key in answer, f"{path}.{key}"
+            same_keys(value, answer[key], f"{path}.{key}")
+    elif isinstance(sample, list) and sample and answer:
+        same_keys(sample[0], answer[0], f"{path}[0]")
+
+
+def test_a_facility_has_every_field_of_the_sample(sample):
+    answer = Visitor().get(f"/v1/locations/{ALICE_MARBLE}").json
+
+    same_keys(sample("location"), answer)
+
+
+def test_a_hold_and_its_payments_have_every_field_of_the_samples(sample):
+    visitor = Visitor(price_cents=500).arrive()
+
+    held = visitor.hold()
+    paid = visitor.pay(held.json["data"], [{"paymentMethodType": "card-online", "amountCents": 750}])
+
+    same_keys(sample("reservation_created"), held.json)
+    same_keys(sample("order_pay_pending"), paid.json)
+
+
+def test_a_refusal_has_every_field_of_the_sample(sample):
+    visitor = Visitor(bookings=((DAY, OPENS_AT.time().replace(hour=7, minute=30)),)).arrive()
+
+    refused = visitor.hold()
+
+    same_keys(sample("error_daily_limit"), refused.json)
+    assert refused.json["message"] == sample("error_daily_limit")["message"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"opens_at": datetime(2026, 3, 2, 8)},  # noqa: DTZ001  # the point of it
+        {"courts": 0},
+        {"courts": 33},
+        {"shape": "2027"},
+        {"dialog": "A"},
+        {"verify": "sometimes"},
+        {"faults": ("no-such-fault",)},
+    ],
+)
+def test_a_story_that_cannot_be_told_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"\w"):
+        Scenario(**{"opens_at": OPENS_AT, "day": DAY, **wrong})
+
+
+def test_a_day_before_its_opening_is_refused():
+    with pytest.raises(ValueError, match="before its opening"):
+        Visitor(day=DAY - timedelta(days=8))
+
+
+def test_the_ids_are_the_published_ones():
+    published = courts(Visitor())
+
+    for name in ("Court 1", "Court 2", "Court 3", "Court 4"):
+        assert published[name]["sports"][0]["id"] == COURTS[name]
