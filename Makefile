@@ -1,0 +1,59 @@
+# `make demo` and `make test` set up what they need: once, and again when it has changed.
+
+PYTHON ?= python3
+PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test bench clean browser
+
+demo: .venv/packages browser
+	@.venv/bin/python main.py rehearse
+
+test: .venv/tools browser
+	@.venv/bin/ruff format --check
+	@.venv/bin/ruff check
+	@.venv/bin/mypy
+	@.venv/bin/pytest
+
+bench: .venv/packages
+	@.venv/bin/python -m tests.benchmarks.clock
+
+clean:
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+
+# Installs packages of the system if the caller may; else, or when that fails, says what is missing.
+# dpkg wants the sbin folders, which cron and users without rights do not have on their path.
+install = { PATH="$$PATH:/usr/sbin:/sbin"; root=; [ "$$(id -u)" = 0 ] || root='sudo -n'; \
+	command -v apt-get >/dev/null && $$root true 2>/dev/null && echo 'Installing $(1)' >&2 && \
+	$$root apt-get -qq update && \
+	$$root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $(1) >/dev/null; } \
+	|| { echo $(2) >&2; exit 1; }
+
+.venv/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo 'Python 3.11 or newer is needed; name another one like this: make PYTHON=python3.12' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+		$(call install,$(notdir $(PYTHON))-venv,'Please install $(notdir $(PYTHON))-venv and try again.')
+	@echo 'Making the virtual environment .venv' >&2
+	@$(PYTHON) -m venv .venv
+	@$(PIP) install --upgrade pip
+	@touch $@
+
+.venv/packages: requirements.txt .venv/made
+	@echo 'Installing the packages of requirements.txt' >&2
+	@$(PIP) install -r requirements.txt
+	@touch $@
+
+.venv/tools: pyproject.toml .venv/packages
+	@echo 'Installing the tools of make test' >&2
+	@$(PIP) install -r requirements.txt --group dev
+	@touch $@
+
+found = $(firstword $(foreach name,$(1),$(shell command -v $(name) 2>/dev/null)))
+CHROME = $(or $(CHROME_BINARY),$(call found,google-chrome google-chrome-stable chromium chromium-browser))
+# For Google's Chrome the program itself downloads the driver that fits.
+DRIVER = $(or $(CHROMEDRIVER),$(call found,chromedriver google-chrome google-chrome-stable))
+
+browser:
+	@$(if $(and $(CHROME),$(DRIVER)),:,$(call install,chromium chromium-driver,\
+		'Please install chromium and chromium-driver (on Ubuntu: Google Chrome) and try again.'))
