@@ -1,0 +1,85 @@
+"""The ledger: what it calls unfair, and how it is told."""
+
+from datetime import timedelta
+
+from tests.simulator.visitor import OPENS_AT, Visitor
+
+
+def test_a_fair_visit_breaks_no_rule():
+    visitor = Visitor().arrive()
+    first, second = visitor.order("Court 1"), visitor.order("Court 2")
+    visitor.pay(first)
+    visitor.delete(f"/v1/orders/{second['id']}")
+
+    assert visitor.ledger.violations == []
+    assert visitor.ledger.open_holds(visitor.clock.now()) == []
+
+
+def test_asking_six_times_for_one_court_is_unfair():
+    visitor = Visitor().arrive()
+    visitor.clock.step(-timedelta(milliseconds=500))
+    for _ in range(5):
+        visitor.hold()
+    assert visitor.ledger.violations == []
+    visitor.hold()
+
+    assert visitor.ledger.violations == ["Court 1 was asked for 6 times"]
+
+
+def test_asking_more_than_a_second_early_is_unfair():
+    visitor = Visitor()
+    visitor.sign_in()
+    visitor.wait(-1)
+    visitor.hold()
+    assert visitor.ledger.violations == []
+    visitor.clock.step(-timedelta(milliseconds=1))
+    visitor.hold()
+
+    assert visitor.ledger.violations == ["a hold was asked for more than a second before the opening"]
+
+
+def test_asking_for_a_court_one_holds_is_unfair():
+    visitor = Visitor().arrive()
+    visitor.hold()
+    visitor.hold()
+
+    assert visitor.ledger.violations == ["a court was asked for that the player held already"]
+
+
+def test_asking_for_a_third_code_is_unfair():
+    visitor = Visitor()
+    visitor.sign_in()
+    for _ in range(3):
+        visitor.ask_for_code()
+
+    assert visitor.ledger.asked_for_codes == 3
+    assert visitor.ledger.violations == ["a code was asked for 3 times"]
+
+
+def test_the_ledger_is_told_as_json_without_secrets():
+    visitor = Visitor().arrive()
+    visitor.get("/")
+    order = visitor.order()
+
+    answer = visitor.get("/simulator/ledger")
+
+    assert answer.json["open_holds"] == [order["id"]]
+    assert answer.json["requests"]["POST /v1/reservations"] == 1
+    assert [event["what"] for event in answer.json["events"]] == [
+        "signed-in",
+        "code-asked",
+        "text-delivered",
+        "code-verified",
+        "page-visited",
+        "attempt",
+        "held",
+    ]
+    assert visitor.newest_code() not in answer.text
+
+
+def test_a_lapse_is_told_at_its_true_time_even_if_nobody_asked_since():
+    visitor = Visitor().arrive()
+    visitor.order()
+    visitor.wait(3600)
+
+    assert [event.moment for event in visitor.ledger.all("lapsed")] == [OPENS_AT + timedelta(minutes=10)]

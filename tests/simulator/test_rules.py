@@ -1,0 +1,420 @@
+"""The rules of the simulated rec.us: who may hold, pay and release what, and when."""
+
+import json
+from base64 import urlsafe_b64decode
+from datetime import date, time, timedelta
+
+import pytest
+
+from reserve.simulator import Answer
+from tests.simulator.visitor import COURTS, DAY, FREE, OPENS_AT, Visitor, card, meanings
+
+
+def test_a_wrong_password_is_refused_as_firebase_does():
+    answer = Visitor().sign_in(password="wrong")
+
+    assert answer.status_code == 400
+    assert answer.json["error"]["message"] == "INVALID_LOGIN_CREDENTIALS"
+
+
+def test_the_token_says_when_it_expires():
+    visitor = Visitor()
+    token = visitor.sign_in().json["idToken"]
+
+    claims = json.loads(urlsafe_b64decode(token.split(".")[1] + "=="))
+
+    assert claims["exp"] == (visitor.clock.now() + timedelta(hours=1)).timestamp()
+
+
+def test_a_token_is_refused_after_an_hour():
+    visitor = Visitor()
+    visitor.sign_in()
+    visitor.clock.sleep(timedelta(minutes=59))
+    assert visitor.get("/v1/users/me").status_code == 200
+    visitor.clock.sleep(timedelta(minutes=1))
+    assert visitor.get("/v1/users/me").status_code == 401
+    assert visitor.ledger.violations == []
+
+
+def test_a_stranger_is_refused_and_remembered():
+    visitor = Visitor()
+
+    answer = visitor.hold()
+
+    assert (answer.status_code, answer.json["type"]) == (401, "E_UNAUTHORIZED")
+    assert visitor.ledger.violations == ["a request for the player's own data came before the sign-in"]
+
+
+def test_the_player_leads_the_household():
+    visitor = Visitor()
+    visitor.sign_in()
+
+    assert visitor.get("/v1/users/household-members").json[0]["id"] == visitor.id
+
+
+def test_a_code_is_good_for_two_minutes():
+    visitor = Visitor()
+    visitor.sign_in()
+    code = visitor.ask_for_code(wait=119)
+    assert visitor.verify(code).status_code == 200
+    visitor.clock.sleep(timedelta(seconds=1))
+    assert visitor.verify(code).json["message"] == "Verification code expired"
+
+
+def test_only_the_newest_code_is_good():
+    visitor = Visitor()
+    visitor.sign_in()
+    old, new = visitor.ask_for_code(), visitor.ask_for_code()
+
+    assert visitor.verify(old).status_code == 400
+    assert visitor.verify(new).status_code == 200
+
+
+def test_a_code_has_the_length_of_the_story():
+    visitor = Visitor(code_length=4)
+    visitor.sign_in()
+
+    assert len(visitor.ask_for_code()) == 4
+
+
+@pytest.mark.parametrize("nonsense", ["None", "", None, 123456])
+def test_something_that_is_no_code_is_a_violation(nonsense):
+    visitor = Visitor()
+    visitor.sign_in()
+
+    assert visitor.verify(nonsense).status_code >= 400
+    assert visitor.ledger.violations == ["something that is no code was sent as a code"]
+
+
+def test_a_court_is_held_at_the_opening_and_not_before():
+    visitor = Visitor().arrive()
+    visitor.clock.step(timedelta(milliseconds=-1))
+    early = visitor.hold()
+    visitor.clock.step(timedelta(milliseconds=1))
+
+    assert early.json["message"] == "The reservation is outside of the reservation window"
+    assert visitor.hold().status_code == 201
+    assert [attempt.details["early_ms"] for attempt in visitor.ledger.attempts] == [1.0, 0.0]
+
+
+def test_the_last_court_opens_at_noon_two_days_ahead():
+    visitor = Visitor().arrive()
+
+    assert visitor.hold("Court 4", day=date(2026, 3, 4), start="18:00", end="19:00").status_code == 400
+    assert visitor.hold("Court 4", day=date(2026, 3, 3), start="18:00", end="19:00").status_code == 201
+
+
+@pytest.mark.parametrize("changes", [{"start": "18:30", "end": "20:00"}, {"start": "18:00", "end": "19:00"}])
+def test_only_a_fixed_slot_can_be_held(changes):
+    answer = Visitor().arrive().hold(**changes)
+
+    assert (answer.status_code, answer.json["message"]) == (
+        400,
+        "The reservation violates the site's booking policy",
+    )
+
+
+def test_a_slot_that_has_begun_cannot_be_held():
+    assert Visitor().arrive().hold(day=DAY - timedelta(days=7), start="07:30").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"courtSportIds": []},
+        {"courtSportIds": list(COURTS.values())[:2]},
+        {"courtSportIds": None},
+        {"from": {"date": "2026-03-09", "time": "6 pm"}},
+        {"from": "2026-03-09 18:00:00"},
+        {"to": {"date": "2026-03-10", "time": "19:30:00"}},
+    ],
+)
+def test_a_body_that_makes_no_sense_is_refused(changes):
+    answer = Visitor().arrive().hold(**changes)
+
+    assert (answer.status_code, answer.json["type"]) == (422, "E_INVALID_BODY")
+
+
+def test_an_unknown_court_and_another_player_are_refused():
+    visitor = Visitor().arrive()
+
+    assert visitor.hold("no-such-court").status_code == 404
+    assert visitor.hold(participantUserId="somebody").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("shape", "way"),
+    [("2025", ["order"]), ("2026", ["data"]), ("data-order", ["data", "order"]), ("bare", [])],
+)
+def test_a_hold_is_answered_in_the_shape_of_the_story(shape, way):
+    answer = Visitor(shape=shape).arrive().hold(flow="cart").json
+    for key in way:
+        answer = answer[key]
+
+    assert (answer["status"], answer["total"], answer["flow"]) == ("pending", 0, "cart")
+    assert answer["timeRemainingMs"] == 600_000
+
+
+def test_a_hold_is_taken_for_everybody_even_for_its_player():
+    visitor = Visitor().arrive()
+    visitor.order()
+
+    assert visitor.hold().json["message"] == "Court already reserved at this time"
+    assert meanings(visitor) == ["held", "held-already"]
+
+
+def test_several_courts_may_be_held_at_once():
+    visitor = Visitor().arrive()
+
+    assert [visitor.hold(court).status_code for court in ("Court 1", "Court 2", "Court 3")] == [201, 201, 201]
+
+
+@pytest.mark.parametrize("story", [{"limit_counts_holds": True}, {"parallel_holds": False}])
+def test_a_story_may_forbid_a_second_hold(story):
+    visitor = Visitor(**story).arrive()
+
+    assert [visitor.hold(court).status_code for court in ("Court 1", "Court 2")] == [201, 400]
+
+
+def test_an_answer_can_be_worded_otherwise():
+    visitor = Visitor(answers={"early": Answer(409, "E_TOO_EARLY", "Patience until {day}")})
+    visitor.sign_in()
+
+    answer = visitor.hold()
+
+    assert (answer.status_code, answer.json["message"]) == (409, "Patience until March 9, 2026")
+
+
+def test_a_hold_lapses_after_ten_minutes_and_frees_the_court():
+    visitor = Visitor(verified_for=timedelta(hours=1)).arrive()
+    order = visitor.order()
+    visitor.wait(600)
+
+    assert visitor.pay(order).json["type"] == "E_ORDER_EXPIRED"
+    assert visitor.hold().status_code == 201
+
+
+def test_a_released_hold_frees_the_court_and_cannot_be_paid():
+    visitor = Visitor().arrive()
+    order = visitor.order()
+
+    assert visitor.delete(f"/v1/orders/{order['id']}").status_code == 204
+    assert visitor.delete(f"/v1/orders/{order['id']}").status_code == 400
+    assert visitor.pay(order).status_code == 400
+    assert visitor.ledger.released == [order["id"]]
+    assert visitor.hold().status_code == 201
+
+
+def test_an_unverified_player_cannot_hold():
+    visitor = Visitor()
+    visitor.sign_in()
+
+    assert visitor.wait(0).hold().json["type"] == "E_VERIFICATION_REQUIRED"
+
+
+def test_verification_may_be_wanted_only_before_paying():
+    visitor = Visitor(verify="after")
+    visitor.sign_in()
+    order = visitor.wait(0).order()
+
+    assert visitor.pay(order).json["type"] == "E_VERIFICATION_REQUIRED"
+    visitor.verify(visitor.ask_for_code())
+    assert visitor.pay(order).status_code == 200
+
+
+def test_verification_may_never_be_wanted():
+    visitor = Visitor(verify="never")
+    visitor.sign_in()
+
+    assert visitor.pay(visitor.wait(0).order()).status_code == 200
+
+
+def test_a_free_order_is_paid_at_once_and_becomes_a_booking():
+    visitor = Visitor().arrive()
+    order = visitor.order()
+    assert [booking["status"] for booking in visitor.bookings()] == ["pending"]
+
+    paid = visitor.pay(order)
+
+    assert paid.json["data"]["status"] == "succeeded"
+    assert [booking["status"] for booking in visitor.bookings()] == ["confirmed"]
+    assert visitor.get(f"/v1/orders/{order['id']}").json["order"]["status"] == "completed"
+    assert visitor.ledger.paid == [order["id"]]
+    assert visitor.ledger.violations == []
+
+
+def test_only_the_story_of_2025_takes_a_payment_without_payments():
+    old, new = Visitor(shape="2025").arrive(), Visitor().arrive()
+    first, second = old.hold().json["order"], new.order()
+
+    assert old.post(f"/v1/orders/{first['id']}/pay", {"data": {}}).status_code == 200
+    assert new.post(f"/v1/orders/{second['id']}/pay", {"data": {}}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("payments", "status"),
+    [
+        (FREE, 422),
+        (card(749), 422),
+        ([{"paymentMethodType": "ACH", "amountCents": 750}], 422),
+        ([{"paymentMethodType": "cash", "amountCents": 750}], 403),
+        ([{"paymentMethodType": "organization-credit", "amountCents": 750}], 422),
+        ("everything", 422),
+    ],
+)
+def test_a_payment_must_be_of_the_right_kind_and_amount(payments, status):
+    visitor = Visitor(price_cents=500, credit_cents=200).arrive()
+
+    assert visitor.pay(visitor.order(), payments).status_code == status
+    assert visitor.ledger.paid == []
+
+
+def test_credit_pays_first_and_a_card_the_rest():
+    visitor = Visitor(price_cents=500, credit_cents=200).arrive()
+    order = visitor.order()
+    assert (order["total"], order["maxCreditAdjustmentAllowed"]) == (750, 200)
+    parts = [{"paymentMethodType": "organization-credit", "amountCents": 200}, *card(550)]
+
+    paid = visitor.pay(order, parts, source="retail", distributions={order["items"][0]["id"]: 750})
+
+    assert paid.json["data"]["status"] == "pending"
+    assert visitor.confirm(paid).json["status"] == "succeeded"
+    assert visitor.ledger.paid == []
+    visitor.clock.sleep(timedelta(seconds=0.2))
+    assert visitor.ledger.paid == [order["id"]]
+
+
+def test_a_card_payment_nobody_confirms_is_given_up_after_five_seconds():
+    visitor = Visitor(price_cents=500).arrive()
+    order = visitor.order()
+    paid = visitor.pay(order, card(750))
+    visitor.clock.sleep(timedelta(seconds=5))
+
+    assert visitor.confirm(paid).status_code == 400
+    assert visitor.pay(order, card(750)).status_code == 200
+    assert visitor.ledger.violations == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [({"key": "sk_secret"}, 401), ({"client_secret": "guess"}, 400), ({"payment_method": "pm_other"}, 400)],
+)
+def test_a_card_payment_wants_the_right_key_secret_and_card(changes, status):
+    visitor = Visitor(price_cents=500).arrive()
+
+    assert visitor.confirm(visitor.pay(visitor.order(), card(750)), **changes).status_code == status
+
+
+@pytest.mark.parametrize(("kind", "status"), [("declined", 400), ("requires-action", 200)])
+def test_a_card_may_not_be_charged(kind, status):
+    visitor = Visitor(price_cents=500, card=kind).arrive()
+
+    answer = visitor.confirm(visitor.pay(visitor.order(), card(750)))
+
+    assert answer.status_code == status
+    assert answer.json.get("status") != "succeeded"
+    visitor.clock.sleep(timedelta(seconds=10))
+    assert visitor.ledger.paid == []
+
+
+def test_a_second_payment_of_the_day_is_refused_and_remembered():
+    visitor = Visitor().arrive()
+    first, second = visitor.order("Court 1"), visitor.order("Court 2")
+    visitor.pay(first)
+
+    assert visitor.pay(first).status_code == 400
+    assert "Daily booking limit of 1 reached" in visitor.pay(second).json["message"]
+    assert visitor.ledger.paid == [first["id"]]
+    assert visitor.ledger.violations == ["a pay was sent after another had been accepted"]
+
+
+def test_a_day_allows_one_reservation():
+    answer = Visitor(bookings=((DAY, time(9, 0)),)).arrive().hold()
+
+    assert answer.json["message"] == "Daily booking limit of 1 reached for March 9, 2026"
+
+
+@pytest.mark.parametrize(("first", "status"), [(9, 400), (6, 201)])
+def test_a_week_from_monday_to_sunday_allows_three(first, status):
+    days = [date(2026, 3, first), date(2026, 3, 10), date(2026, 3, 15)]
+    visitor = Visitor(
+        day=date(2026, 3, 12),
+        opens_at=OPENS_AT,
+        bookings=tuple((day, time(9, 0)) for day in days),
+    ).arrive()
+
+    assert visitor.hold(day=date(2026, 3, 12)).status_code == status
+
+
+def test_a_cancelled_booking_counts_no_more():
+    visitor = Visitor(bookings=((DAY, time(9, 0)),)).arrive()
+    booking = visitor.bookings()[0]
+
+    cancelled = visitor.post(f"/v1/bookings/{booking['id']}/cancel").json["data"]
+
+    assert cancelled["status"] == "confirmed"
+    assert cancelled["canceledAt"] is not None
+    assert visitor.hold().status_code == 201
+
+
+def test_cancelling_a_paid_booking_needs_to_know_where_the_money_goes():
+    visitor = Visitor(price_cents=500, bookings=((DAY, time(9, 0)),)).arrive()
+    path = f"/v1/bookings/{visitor.bookings()[0]['id']}/cancel"
+
+    assert visitor.post(path).status_code == 422
+    assert visitor.post(path, {"data": {"refundDestination": "account_credit"}}).status_code == 200
+
+
+def test_bookings_come_in_pages():
+    visitor = Visitor(bookings=tuple((DAY + timedelta(days=number), time(9, 0)) for number in range(3)))
+    visitor.sign_in()
+
+    second = visitor.get(f"/v1/users/{visitor.id}/bookings?page=2&pageSize=2").json
+
+    assert len(second["data"]) == 1
+    assert second["meta"]["pg"] == {"num": 2, "size": 2, "totalResults": 3}
+    reservation = second["included"]["reservations"][0]
+    assert reservation["reservationTimestampRange"] == ["2026-03-11 09:00:00", "2026-03-11 10:30:00"]
+    assert reservation["startsAt"] == "2026-03-11T16:00:00.000Z"
+    assert visitor.get("/v1/users/somebody/bookings").status_code == 403
+
+
+def test_an_order_is_found_by_its_booking_and_as_the_current_one():
+    visitor = Visitor().arrive()
+    assert visitor.get("/v1/orders/current").json["order"] is None
+    order = visitor.order()
+    booking = order["items"][0]["details"]["bookingId"]
+
+    assert visitor.get(f"/v1/orders?bookingId={booking}").json["order"]["id"] == order["id"]
+    assert visitor.get("/v1/orders/current").json["order"]["id"] == order["id"]
+    assert visitor.get(f"/v1/bookings/{booking}").json["data"]["status"] == "pending"
+    assert visitor.get("/v1/orders/unknown").status_code == 404
+
+
+def test_rivals_take_what_is_free_and_the_player_then_hears_taken():
+    visitor = Visitor(rivals=9).arrive()
+    order = visitor.order()
+    visitor.wait(10)
+
+    takings = visitor.ledger.all("taken-by-rival")
+    assert {event.details["court"] for event in takings} == {"Court 2", "Court 3"}
+    assert visitor.hold("Court 2").json["message"] == "Court already reserved at this time"
+    assert visitor.ledger.open_holds(visitor.clock.now()) == [order["id"]]
+
+
+def test_the_same_seed_tells_the_same_story():
+    def story(seed):
+        visitor = Visitor(rivals=5, seed=seed).arrive()
+        visitor.pay(visitor.order())
+        return visitor.wait(20).ledger.events
+
+    assert story(1) == story(1)
+    assert story(1) != story(2)
+
+
+def test_two_players_at_once_cannot_both_get_one_court():
+    visitor = Visitor().arrive()
+
+    answers = visitor.clock.together([visitor.hold] * 4)
+
+    assert sorted(answer.status_code for answer in answers) == [201, 400, 400, 400]
