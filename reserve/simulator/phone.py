@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 from reserve.clock import Clock
@@ -72,7 +72,7 @@ class Phone:
 
     def _payload(self, moment: datetime, code: str, id_: str) -> dict[str, object]:
         text = f"Your rec.us verification code is: {code}. It expires in 2 minutes."
-        stamp = f"{moment:%Y-%m-%d %I:%M:%S%p}".lower()
+        stamp = f"{moment.astimezone(UTC):%Y-%m-%d %I:%M:%S%p}".lower()
         if self.scenario.text_payload == "one-time":
             return {"orderid": id_, "sms": code, "full_sms": text, "timestamp": stamp}
         digits = "".join(filter(str.isdigit, self.scenario.account.phone or ""))

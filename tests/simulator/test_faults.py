@@ -1,0 +1,302 @@
+"""What can go wrong: every fault by name does what it says, and only that."""
+
+from datetime import timedelta
+
+import pytest
+
+from reserve.simulator import FAULTS, CutConnection, Fault
+from reserve.simulator.faults import SWITCHES, TROUBLE
+from reserve.simulator.phone import HABITS
+from tests.simulator.visitor import Visitor, meanings
+
+HOLD = "POST /v1/reservations"
+OUTCOMES = {}  # fault -> a visit that returns something true when the fault is seen
+
+
+def shows(name):
+    """Marks the visit that shows the fault of this name."""
+
+    def keep(visit):
+        OUTCOMES[name] = visit
+        return visit
+
+    return keep
+
+
+def arrived(name, **story):
+    return Visitor(faults=(name,), **story).arrive()
+
+
+def asked(name):
+    """A visitor who asked for a code one minute ahead, ten seconds ago."""
+    visitor = Visitor(faults=(name,))
+    visitor.sign_in()
+    visitor.wait(-60).post("/v1/users/mobile-totp/send")
+    visitor.clock.sleep(timedelta(seconds=10))
+    return visitor
+
+
+def code_of(text):
+    return text["full_sms"].split("code is: ")[1].split(".")[0]
+
+
+@shows("late-sms")
+def late_sms():
+    visitor = asked("late-sms")
+    none_yet = not visitor.texts
+    visitor.wait(2.01)
+    return none_yet and visitor.verify(visitor.newest_code()).status_code == 200
+
+
+@shows("stale-sms")
+def stale_sms():
+    visitor = asked("stale-sms")
+    return [visitor.verify(code_of(text)).status_code for text in visitor.texts] == [400, 200]
+
+
+@shows("wrong-code-first")
+def wrong_code_first():
+    visitor = asked("wrong-code-first")
+    return [visitor.verify(code_of(text)).status_code for text in visitor.texts] == [400, 200]
+
+
+@shows("no-sms")
+def no_sms():
+    visitor = asked("no-sms")
+    return not visitor.texts and visitor.ledger.all("text-lost")
+
+
+@shows("duplicate-sms")
+def duplicate_sms():
+    first, second = asked("duplicate-sms").texts
+    return first == second
+
+
+@shows("slow-server")
+def slow_server():
+    visitor = arrived("slow-server")
+    before = visitor.clock.now()
+    visitor.hold()
+    held = visitor.clock.now()
+    visitor.bookings()
+    return (held - before, visitor.clock.now() - held) == (timedelta(seconds=3), timedelta(seconds=2))
+
+
+@shows("lost-answer")
+def lost_answer():
+    visitor = arrived("lost-answer")
+    with pytest.raises(CutConnection):
+        visitor.hold()
+    return len(visitor.ledger.all("held")) == 1 and visitor.hold("Court 2").status_code == 201
+
+
+@shows("lost-pay-answer")
+def lost_pay_answer():
+    visitor = arrived("lost-pay-answer")
+    order = visitor.order()
+    with pytest.raises(CutConnection):
+        visitor.pay(order)
+    return visitor.ledger.paid == [order["id"]]
+
+
+@shows("server-errors")
+def server_errors():
+    visitor = arrived("server-errors")
+    return [visitor.hold().status_code for _ in range(3)] == [500, 500, 201] and meanings(visitor) == [
+        "status",
+        "status",
+        "held",
+    ]
+
+
+@shows("throttled")
+def throttled():
+    visitor = arrived("throttled")
+    answers = [visitor.hold() for _ in range(4)]
+    return [answer.status_code for answer in answers] == [429, 429, 429, 201] and (
+        answers[0].headers["Retry-After"] == "1"
+    )
+
+
+@shows("firewall")
+def firewall():
+    answer = arrived("firewall").hold()
+    return answer.status_code == 403 and "awselb/2.0" in answer.text and answer.mimetype == "text/html"
+
+
+@shows("token-refused")
+def token_refused():
+    visitor = Visitor(faults=("token-refused",))
+    visitor.http.post("/identitytoolkit/v1/accounts:signInWithPassword", json={})
+    return visitor.get("/v1/users/me").json["type"] == "E_UNAUTHORIZED" and not visitor.ledger.violations
+
+
+@shows("unknown-body")
+def unknown_body():
+    visitor = arrived("unknown-body")
+    answer = visitor.hold()
+    return answer.status_code == 200 and "id" not in answer.json and not visitor.ledger.all("held")
+
+
+@shows("unknown-refusal")
+def unknown_refusal():
+    answer = arrived("unknown-refusal").hold()
+    return answer.status_code == 400 and answer.json["type"] == "E_TRY_THE_OTHER_DESK"
+
+
+@shows("wrong-password")
+def wrong_password():
+    return Visitor(faults=("wrong-password",)).sign_in().status_code == 400
+
+
+@shows("clock-ahead")
+def clock_ahead():
+    visitor = arrived("clock-ahead")
+    lead = visitor.simulation.scenario.opens_at - visitor.clock.now()
+    return timedelta() < lead <= timedelta(seconds=1) and visitor.hold().status_code == 201
+
+
+@shows("clock-behind")
+def clock_behind():
+    visitor = Visitor(faults=("clock-behind",)).arrive()
+    visitor.clock.step(visitor.simulation.scenario.opens_at - visitor.clock.now())
+    return visitor.hold().status_code == 400 and "15:59:59" in visitor.get("/v1/sports").headers["Date"]
+
+
+@shows("opens-late")
+def opens_late():
+    visitor = arrived("opens-late")
+    visitor.clock.step(timedelta(milliseconds=-1))
+    early = visitor.hold()
+    visitor.clock.step(timedelta(milliseconds=1))
+    return (early.status_code, visitor.hold().status_code) == (400, 201)
+
+
+@shows("daily-limit")
+def daily_limit():
+    return "Daily booking limit" in arrived("daily-limit").hold().json["message"]
+
+
+@shows("weekly-limit")
+def weekly_limit():
+    return "Weekly booking limit" in arrived("weekly-limit").hold().json["message"]
+
+
+@shows("already-reserved")
+def already_reserved():
+    visitor = arrived("already-reserved")
+    return visitor.bookings()[0]["status"] == "confirmed" and visitor.hold().status_code == 400
+
+
+@shows("all-taken")
+def all_taken():
+    visitor = arrived("all-taken").wait(0.05)
+    return {visitor.hold(court).json["message"] for court in ("Court 1", "Court 2", "Court 3")} == {
+        "Court already reserved at this time"
+    }
+
+
+@shows("priced")
+def priced():
+    return arrived("priced").order()["total"] == 750
+
+
+@shows("hold-lapses")
+def hold_lapses():
+    visitor = arrived("hold-lapses")
+    order = visitor.order()
+    visitor.wait(1)
+    return visitor.pay(order).status_code == 400
+
+
+@shows("send-refused")
+def send_refused():
+    visitor = Visitor(faults=("send-refused",))
+    visitor.sign_in()
+    return visitor.post("/v1/users/mobile-totp/send").status_code == 400 and not visitor.texts
+
+
+@shows("release-fails-once")
+def release_fails_once():
+    visitor = arrived("release-fails-once")
+    path = f"/v1/orders/{visitor.order()['id']}"
+    return [visitor.delete(path).status_code for _ in range(2)] == [503, 204]
+
+
+@shows("slow-release")
+def slow_release():
+    visitor = arrived("slow-release")
+    order, before = visitor.order(), visitor.clock.now()
+    visitor.delete(f"/v1/orders/{order['id']}")
+    return visitor.clock.now() - before == timedelta(seconds=3)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_fault_does_what_it_says(name):
+    assert OUTCOMES[name]()
+
+
+def test_every_fault_is_either_of_the_story_or_of_the_wire():
+    assert sorted(FAULTS) == sorted([*SWITCHES, *TROUBLE])
+
+
+def test_the_phone_has_only_known_habits():
+    switched = {changes["texts"] for changes in (change(None) for change in text_switches()) if changes}
+
+    assert switched | {"prompt"} == set(HABITS)
+
+
+def text_switches():
+    return [SWITCHES[name] for name in FAULTS if name.endswith("-sms") or name == "wrong-code-first"]
+
+
+def test_faults_can_be_combined():
+    visitor = Visitor(faults=("priced", "server-errors", "opens-late")).arrive()
+
+    assert [visitor.hold().status_code for _ in range(3)] == [500, 500, 201]
+    assert visitor.order("Court 2")["total"] == 750
+
+
+@pytest.mark.parametrize(
+    ("kind", "held"), [("cut-before", 0), ("cut-after", 1), ("status", 0), ("answer", 1), ("truncated", 1)]
+)
+def test_a_fault_strikes_before_or_after_the_deed(kind, held):
+    visitor = Visitor(faults=(Fault(HOLD, 1, kind, status=502),)).arrive()
+
+    if kind.startswith("cut"):
+        with pytest.raises(CutConnection):
+            visitor.hold()
+    else:
+        assert visitor.hold().status_code == (201 if kind == "truncated" else 502)
+    assert len(visitor.ledger.all("held")) == held
+
+
+def test_an_answer_may_be_spoilt():
+    spoilt = Visitor(faults=(Fault("GET /v1/sports", 2, "body-not-json"),))
+
+    assert [spoilt.get("/v1/sports").text.startswith("this is not") for _ in range(3)] == [False, True, False]
+
+
+def test_a_fault_may_choose_its_requests_by_a_function():
+    visitor = Visitor(faults=(Fault(lambda method, path: path.endswith("/me"), 0, "status", status=418),))
+
+    assert visitor.get("/v1/users/me").status_code == 418
+    assert visitor.get("/v1/sports").status_code == 200
+
+
+def test_texts_may_come_as_of_a_one_time_order():
+    visitor = Visitor(text_payload="one-time")
+    visitor.sign_in()
+    visitor.ask_for_code()
+
+    assert set(visitor.texts[0]) == {"orderid", "sms", "full_sms", "timestamp"}
+
+
+def test_texts_come_as_of_a_rented_number():
+    visitor = Visitor()
+    visitor.sign_in()
+    visitor.ask_for_code()
+
+    assert set(visitor.texts[0]) == {"rental_code", "phonenumber", "full_sms", "timestamp"}
+    assert visitor.texts[0]["phonenumber"] == "14155550100"
+    assert visitor.texts[0]["timestamp"].startswith("2026-03-02 03:30:0")

@@ -1,0 +1,122 @@
+"""The simulation over real HTTP: connections that stay open, are cut, or end early."""
+
+import http.client
+import json
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from reserve.simulator import Fault, serve
+from tests.simulator.visitor import Visitor
+
+
+def connect(server):
+    return http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=10)
+
+
+def ask(connection, path="/v1/sports"):
+    connection.request("GET", path)
+    return connection.getresponse()
+
+
+def test_a_connection_stays_open_and_each_answer_is_dated_by_the_servers_clock():
+    with serve(Visitor().simulation.app) as server:
+        connection = connect(server)
+        first = ask(connection)
+        first.read()
+        socket = connection.sock
+        second = ask(connection)
+
+        assert json.loads(second.read())[0]["name"] == "Tennis"
+        assert connection.sock is socket
+        assert second.getheader("Date") == "Mon, 02 Mar 2026 15:30:00 GMT"
+        connection.close()
+
+
+def test_a_refused_post_leaves_the_connection_usable():
+    with serve(Visitor().simulation.app) as server:
+        connection = connect(server)
+        connection.request("POST", "/v1/reservations", json.dumps({"much": "x" * 5000}))
+        refused = connection.getresponse()
+        refused.read()
+
+        assert refused.status == 401
+        assert ask(connection).status == 200
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("cut-before", http.client.RemoteDisconnected),
+        ("cut-after", http.client.RemoteDisconnected),
+        ("truncated", http.client.IncompleteRead),
+    ],
+)
+def test_a_connection_is_cut_when_a_fault_says_so(kind, error):
+    visitor = Visitor(faults=(Fault("GET /v1/sports", 1, kind),))
+    with serve(visitor.simulation.app) as server:
+        connection = connect(server)
+        with pytest.raises(error):
+            ask(connection).read()
+        connection.close()
+        assert ask(connection).status == 200
+        connection.close()
+
+
+def test_closing_leaves_no_thread_even_with_connections_open():
+    before = threading.active_count()
+    server = serve(Visitor().simulation.app)
+    connection = connect(server)
+    ask(connection).read()
+
+    server.close()
+
+    assert threading.active_count() == before
+    connection.close()
+
+
+def test_a_page_draws_the_dialog_of_the_story_and_a_short_address_leads_to_it():
+    visitor = Visitor(dialog="C")
+
+    moved = visitor.get("/alicemarble")
+
+    assert moved.status_code == 308
+    assert '"dialog": "C"' in visitor.get(moved.location).text
+    assert visitor.get("/nowhere").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--fault", "nope"],
+        ["--courts", "99"],
+        ["--day", "2020-01-01"],
+        ["--port", "99999"],
+        ["--webhook", "x"],
+    ],
+)
+def test_bad_input_is_refused_with_a_sentence(words):
+    done = subprocess.run(
+        [sys.executable, "-m", "reserve.simulator", *words], capture_output=True, text=True, timeout=20
+    )
+
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip()
+
+
+def test_it_starts_alone_invites_the_real_command_and_shows_the_ledger_when_interrupted():
+    command = [sys.executable, "-m", "reserve.simulator", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        lines = [process.stdout.readline() for _ in range(4)]
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=20)
+
+    assert lines[1].startswith("export RECUS_WEB_URL=http://127.0.0.1:")
+    assert lines[3].startswith("python3 main.py -c 'Alice Marble' -d ")
+    assert process.returncode == 0
+    assert json.loads(rest)["violations"] == []
