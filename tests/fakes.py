@@ -6,7 +6,7 @@ import heapq
 import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from io import BytesIO
@@ -23,6 +23,8 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from reserve.clock import Clock, Probe
+from reserve.model import BookingRequest, Court, Hold, Offer, Offers, Reservation, Slot
+from reserve.systems.base import ALL, BookingSystem, Line
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -373,3 +375,118 @@ def answer(
     )
     extract_cookies_to_jar(response.cookies, request, response.raw)  # type: ignore[no-untyped-call]
     return response
+
+
+EVENING = Slot(START + timedelta(days=7, hours=10), START + timedelta(days=7, hours=11, minutes=30))
+HOLD_LENGTH = timedelta(minutes=10)
+
+
+def offer(name: str, slot: Slot = EVENING, price_cents: int | None = None) -> Offer:
+    """The court called *name* for *slot*, in a window that opened at START."""
+    return Offer(Court(name.lower(), name), slot, START, price_cents)
+
+
+class FakeSystem(BookingSystem):
+    """A booking system that answers from lists and keeps a diary.
+
+    *answers* says for each line of the diary ("hold Court 1", "confirm order-1", "reservations") what comes
+    of it, time after time: an error is raised, anything else returned. A list that has run out fails the
+    test; what has no list goes well and finds nothing. Every answer takes *delay*.
+    """
+
+    name = "fake"
+    fan_out = ALL
+
+    def __init__(
+        self,
+        clock: FakeClock,
+        answers: Mapping[str, Sequence[Any]] | None = None,
+        *,
+        delay: timedelta = timedelta(milliseconds=20),
+        max_price_cents: int | None = None,
+    ) -> None:
+        self.clock = clock
+        self.answers = {line: list(found) for line, found in (answers or {}).items()}
+        self.delay = delay
+        self.request = BookingRequest(
+            "Alice Marble",
+            "tennis",
+            EVENING.start.date(),
+            (EVENING.start.time(),),
+            EVENING.end - EVENING.start,
+            max_price_cents=max_price_cents,
+        )
+        self.diary: list[tuple[datetime, str]] = []
+        self.asking = self.most_at_once = 0
+
+    @property
+    def said(self) -> list[str]:
+        """The diary without its moments."""
+        return [line for _, line in self.diary]
+
+    def times(self, line: str) -> list[float]:
+        """When *line* was written, in seconds since START."""
+        return [(moment - START).total_seconds() for moment, each in self.diary if each == line]
+
+    def _answer(self, line: str, otherwise: Any = None) -> Any:
+        self.diary.append((self.clock.now(), line))
+        self.asking += 1
+        self.most_at_once = max(self.most_at_once, self.asking)
+        self.clock.sleep(self.delay)
+        self.asking -= 1
+        if line not in self.answers:
+            return otherwise
+        assert self.answers[line], f"nobody said what comes of {line!r} this time"
+        found = self.answers[line].pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def offers(self) -> Offers:
+        raise AssertionError("a race and a settlement know their offers")
+
+    def sign_in(self) -> None:
+        self._answer("sign in")
+
+    def reservations(self) -> list[Reservation]:
+        return list(self._answer("reservations", []))
+
+    def holds(self) -> list[Hold]:
+        return list(self._answer("holds", []))
+
+    def line(self, offer: Offer) -> Line:
+        return FakeLine(offer, self)
+
+    def lines(self, *offers: Offer) -> list[Line]:
+        """A connection for each of *offers*."""
+        return [self.line(each) for each in offers]
+
+    def held(self, offer: Offer, order_id: str, price_cents: int | None = 0) -> Hold:
+        """The hold of *offer* under this order."""
+        return Hold(offer, order_id, price_cents, self.clock.now() + HOLD_LENGTH, f"https://pay/{order_id}")
+
+    def look(self, hold: Hold) -> Hold:
+        return replace(hold, price_cents=self._answer(f"look {hold.order_id}"))
+
+    def confirm(self, hold: Hold) -> None:
+        self._answer(f"confirm {hold.order_id}")
+
+    def release(self, hold: Hold) -> None:
+        self._answer(f"release {hold.order_id}")
+
+    def settles_by_hand(self, hold: Hold) -> bool:
+        return bool(self._answer(f"by hand {hold.order_id}", False))
+
+
+class FakeLine(Line):
+    """One court of a fake system."""
+
+    def __init__(self, offer: Offer, system: FakeSystem) -> None:
+        super().__init__(offer)
+        self._system = system
+
+    def hold(self) -> Hold:
+        line = f"hold {self.offer.court.name}"
+        order_id = self._system._answer(line)
+        assert order_id, f"nobody said what comes of {line!r}"
+        return self._system.held(self.offer, order_id)
