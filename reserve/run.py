@@ -74,9 +74,9 @@ class Run:
 
         with self.lines(opening) as lines:
             shots = self.aim(lines, opening)
-            with self.stop.shield():
-                holds = self.win(lines, shots)  # sleeps until the opening itself
-                end = settle(self.system, holds, self.clock, self.timeline, self.stop, self.verify_late)
+            self.stop.shield()
+            holds = self.win(lines, shots)  # sleeps until the opening itself
+            end = settle(self.system, holds, self.clock, self.timeline, self.stop, self.verify_late)
         return found, end
 
     def find(self) -> Offers:
@@ -222,7 +222,11 @@ class Run:
 
     def prove_phone(self, code: OneTimeCode, *, until: datetime) -> None:
         """Enter a code by *until*, asking for one when none is on its way; raises `CodeError`."""
-        if not code.is_awaited and not (code.can_ask and code.ask()):
-            raise CodeError("the booking system wants another one-time code; two were asked for already")
+        if not code.is_awaited:
+            if not code.can_ask:
+                raise CodeError("the booking system wants another one-time code; two were asked for already")
+            if not code.ask():
+                raise CodeError("the booking system wants a one-time code, and will not send one")
         if not code.enter(until=until):
+            self.stop.obey()
             raise CodeError("no valid one-time code arrived in time")

@@ -19,7 +19,7 @@ class Stop:
         self._shielded = False
 
     def ask(self, signal_number: int, frame: FrameType | None = None) -> None:
-        """Stop now, or when the shield comes down; a signal handler."""
+        """Stop now, or once the run itself looks; a signal handler."""
         self.signal_number = self.signal_number or signal_number
         if not self._shielded:
             raise Interrupted(self.signal_number)
@@ -34,14 +34,12 @@ class Stop:
         if self.signal_number is not None:
             raise Interrupted(self.signal_number)
 
-    @contextmanager
-    def shield(self) -> Iterator[None]:
-        """Inside, a wish to stop is only noted: courts are being held, and must not be forgotten."""
+    def shield(self) -> None:
+        """Only note a wish to stop from now on, to the end of the run.
+
+        Courts are being held, and must not be forgotten; and what has been reserved must be said.
+        """
         self._shielded = True
-        try:
-            yield
-        finally:
-            self._shielded = False
 
     @contextmanager
     def listening(self) -> Iterator[None]:
