@@ -29,6 +29,9 @@ from reserve.timeline import Timeline
 READS = 5  # of the bookings, after a confirmation
 BETWEEN_READS = timedelta(seconds=2)  # so that all reads take about ten seconds
 CONFIRMATIONS = 3  # only after a refusal that is certain and says *later*
+LONGEST_PAUSE = timedelta(
+    seconds=30
+)  # before another confirmation; a court is not kept from others for longer
 RELEASES = 4  # tries for one hold
 BETWEEN_RELEASES = timedelta(seconds=1)
 
@@ -131,7 +134,10 @@ def _confirm(
             verify(hold)
             last: ReserveError = refusal
         except (Throttled, Unreachable) as refusal:
-            clock.sleep(getattr(refusal, "retry_after", None) or BETWEEN_RELEASES)
+            pause = getattr(refusal, "retry_after", None) or BETWEEN_RELEASES
+            if pause > LONGEST_PAUSE:
+                raise
+            clock.sleep(pause)
             last = refusal
         except LostAnswer as lost:
             timeline.say(f"{hold}: the answer to the confirmation was lost; looking it up")
