@@ -19,6 +19,7 @@ from reserve.errors import (
     ServiceError,
     UnknownAnswer,
     UnknownRefusal,
+    Unreachable,
     WrongCode,
 )
 from reserve.http import Answer, Http, Json, read
@@ -236,6 +237,8 @@ class RecUs(BookingSystem):
                     "return_url": self.around.addresses["RECUS_WEB_URL"],
                 },
             )
+        except Unreachable as failure:  # but the pay has arrived, and must not be repeated
+            raise LostAnswer(f"{hold}: the card payment could not be confirmed: {failure}") from failure
         finally:
             stripe.close()
         status = read(answer.json(), "status") if answer.is_good else f"refused ({answer.status})"
