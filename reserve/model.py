@@ -155,3 +155,8 @@ class BookingRequest:
     max_price_cents: int | None = None
     pay: str = "by-hand"
     patience: timedelta = timedelta(seconds=10)
+
+    def __str__(self) -> str:
+        """Say it in a line: Alice Marble, tennis, 2026-11-27 18:00."""
+        starts = " or ".join(f"{start:%H:%M}" for start in self.starts)
+        return f"{self.facility}, {self.sport}, {self.day} {starts}"

@@ -91,6 +91,7 @@ class Race:
             if self.held or self._is_over:
                 break
         self._sweep()
+        self.timeline.write("held", self.held)
         self.held.sort(key=lambda hold: [line.offer for line in lines].index(hold.offer))
 
     @property

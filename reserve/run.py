@@ -13,8 +13,10 @@ from reserve.codes import Inbox, OneTimeCode
 from reserve.errors import AlreadyReserved, CodeError, LimitReached, UsageError
 from reserve.model import BookingRequest, Hold, Offers, Opening, Reservation
 from reserve.race import SHOTS, Race
+from reserve.recover import recover
 from reserve.settle import give_back_all, settle
 from reserve.stop import Stop
+from reserve.store import Record
 from reserve.systems.base import BookingSystem, Line
 from reserve.timeline import Timeline
 
@@ -43,6 +45,7 @@ class Run:
         stop: Stop,
         inbox: Inbox | None = None,
         leads: Leads = Leads(),
+        record: Record | None = None,
     ) -> None:
         """Nothing is sent yet."""
         self.request = request
@@ -51,6 +54,7 @@ class Run:
         self.timeline = timeline
         self.stop = stop
         self.leads = leads
+        self.record = record
         self.found: Offers | None = None
         self.inbox = inbox
         self._code = None
@@ -67,6 +71,7 @@ class Run:
 
         self.wait_until(opening.opens_at - self.leads.sign_in)
         self.sign_in()
+        self.recover()
         self.respect_limits(found, opening)
 
         self.wait_until(opening.opens_at - self.leads.code)
@@ -76,7 +81,15 @@ class Run:
             shots = self.aim(lines, opening)
             self.stop.shield()
             holds = self.win(lines, shots)  # sleeps until the opening itself
-            end = settle(self.system, holds, self.clock, self.timeline, self.stop, self.verify_late)
+            end = settle(
+                self.system,
+                holds,
+                self.clock,
+                self.timeline,
+                self.stop,
+                self.verify_late,
+                respect_limits=lambda: self.respect_limits(found, opening),
+            )
         return found, end
 
     def find(self) -> Offers:
@@ -117,6 +130,11 @@ class Run:
         """Make the booking system know the player."""
         self.system.sign_in()
         self.timeline.say("signed in; the browser is closed")
+
+    def recover(self) -> None:
+        """Put in order what an earlier run left behind that was cut off."""
+        if self.record is not None:
+            recover(self.system, self.record, self.clock, self.timeline)
 
     def respect_limits(self, found: Offers, opening: Opening) -> None:
         """Raise `AlreadyReserved` or `LimitReached` when the player's own reservations forbid another one."""
@@ -176,6 +194,7 @@ class Run:
         self.timeline.say(f"{len(lines)} connections are warm")
         if self._code is not None and self._code.is_awaited:
             self._code.enter(until=server.likely(opening.opens_at) - self.leads.last_look)
+        self.timeline.write("asking", opening.offers)
         self.wait_until(server.likely(opening.opens_at) - self.leads.last_look)
         if jump := watch.jumped():
             server, self.timeline.ahead = UNKNOWN, UNKNOWN.offset

@@ -43,6 +43,8 @@ def settle(
     timeline: Timeline,
     stop: Stop,
     verify: Callable[[Hold], None],
+    *,
+    respect_limits: Callable[[], None] = lambda: None,
 ) -> Reservation | Hold:
     """Confirm the best of *holds* that the player can afford and release the others.
 
@@ -57,12 +59,20 @@ def settle(
         others = [hold for hold in holds if hold.order_id != best.order_id]
         spare = [best, *give_back(system, others, clock, timeline)]
         if not system.settles_by_hand(best):
+            try:
+                respect_limits()  # once more: another machine of the player may have been quicker
+            except ServiceError as failure:
+                timeline.say(f"could not look at the bookings once more: {failure}; going on")
+            timeline.write("confirming", [best])
             reservation = _confirm(system, best, clock, timeline, verify)
+            timeline.write("confirmed", [best])
             spare.remove(best)
             return reservation
+        timeline.write("kept", [best])
         spare.remove(best)
         return best
     except Unconfirmed:
+        timeline.write("unconfirmed", [best])
         spare.remove(best)  # it may be a reservation by now, which must not be given back
         raise
     finally:
@@ -118,6 +128,7 @@ def give_back(system: BookingSystem, holds: Sequence[Hold], clock: Clock, timeli
         return True
 
     done = clock.together([partial(release, hold) for hold in holds])
+    timeline.write("released", [hold for hold, is_done in zip(holds, done, strict=True) if is_done])
     for hold, is_done in zip(holds, done, strict=True):
         timeline.say(f"gave back {hold}" if is_done else f"giving back {hold} failed")
     return [hold for hold, is_done in zip(holds, done, strict=True) if not is_done]

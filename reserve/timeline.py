@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
-    from reserve.model import Attempt
+    from reserve.model import Attempt, Hold, Offer
 
 MASK = "•••"
 SHORTEST = 4  # characters; masking anything shorter would blacken half of every line
@@ -64,6 +64,7 @@ class Timeline:
     tell: Callable[[str], None] = lambda line: None
     opens_at: datetime | None = None
     ahead: timedelta = timedelta()  # of our clock: the server's, by which the opening is told
+    record: Callable[[str, Sequence[Hold | Offer]], str | None] = lambda what, about: None
     steps: list[tuple[datetime, str]] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     released: list[str] = field(default_factory=list)  # order ids
@@ -74,6 +75,11 @@ class Timeline:
         text = self.secrets.mask(text)
         self.steps.append((moment, text))
         self.tell(f"{self.stamp(moment)} {text}")
+
+    def write(self, what: str, about: Sequence[Hold | Offer]) -> None:
+        """Have a deed written to the record before, or after, it is done."""
+        if about and (trouble := self.record(what, about)):
+            self.say(trouble)
 
     def stamp(self, moment: datetime) -> str:
         """*moment* relative to the opening, or by the clock while that is not known: `T-60.0`, `T+0.014`."""

@@ -17,6 +17,8 @@ COMMANDS = {
     "book": "reserve one court: now if the window is open, else at the opening",
     "check": "everything a booking does up to, but not including, the first hold",
     "rehearse": "a whole booking against a simulated booking system on this machine",
+    "history": "the latest runs and how they ended",
+    "explain": "what happened in one run, step by step",
 }
 BUG = 70
 

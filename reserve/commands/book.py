@@ -50,9 +50,10 @@ def conclude(clothes: Outfit) -> Outcome:
     from reserve.commands import outcome
     from reserve.model import Hold
 
-    run = clothes.run
+    run, wish = clothes.run, clothes.run.request
     try:
-        found, end = run.book()
+        with clothes.record.kept(system=run.system.name, wish=str(wish), day=str(wish.day)):
+            found, end = run.book()
         result = outcome.held(end, found) if isinstance(end, Hold) else outcome.reserved(end, found)
     except Exception as failure:
         result = outcome.failed(failure)
@@ -60,4 +61,7 @@ def conclude(clothes: Outfit) -> Outcome:
             clothes.write_bug(failure)
     finally:
         run.system.close()
-    return replace(result, sentence=run.timeline.secrets.mask(result.sentence))
+    result = replace(result, sentence=run.timeline.secrets.mask(result.sentence))
+    clothes.record.end(result.exit_code, result.sentence)
+    clothes.record.store.close()
+    return result

@@ -33,6 +33,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             run.timeline.say(f"warning: {warning}")
         verdicts = list(_Check(run).verdicts())
         run.system.close()
+        clothes.record.store.close()
     clothes.write_down()
     mask = run.timeline.secrets.mask
     for verdict in verdicts:

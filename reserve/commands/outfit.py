@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from reserve import __version__
 from reserve.browser import Browser
@@ -19,6 +20,7 @@ from reserve.commands.options import Booking
 from reserve.http import Http
 from reserve.run import Leads, Run
 from reserve.stop import Stop
+from reserve.store import Record, Store, player_key
 from reserve.systems import SYSTEMS
 from reserve.systems.base import BookingSystem, Surroundings
 from reserve.timeline import MASK, Secrets, Timeline
@@ -42,6 +44,7 @@ class Outfit:
     run: Run
     run_id: str
     folder: Path
+    record: Record
 
     def write_down(self) -> None:
         """Leave the timeline in the folder of the run."""
@@ -76,8 +79,8 @@ def outfit(
     data = Path(environ.get("RESERVE_DATA") or "data")
     run_id = f"{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     folder = data / "runs" / run_id
+    store = Store(data, environ.get("RESERVE_DATABASE_URL") or None)
     folder.mkdir(parents=True, exist_ok=True)
-    data.chmod(0o700)
     phone = booking.account.phone
     timeline = Timeline(
         clock.now,
@@ -112,7 +115,12 @@ def outfit(
     )
     system = kind(booking.account, booking.request, around)
     inbox = _inbox(booking, clock, connect) if phone else None
-    return Outfit(Run(booking.request, system, clock, timeline, stop, inbox, leads), run_id, folder)
+    address = next(iter(around.addresses.values()), "")
+    player = player_key(kind.name, urlsplit(address).hostname or "", booking.account.email)
+    record = Record(store, run_id, player, clock.now)
+    timeline.record = record.note
+    run = Run(booking.request, system, clock, timeline, stop, inbox, leads, record)
+    return Outfit(run, run_id, folder, record)
 
 
 def _inbox(booking: Booking, clock: Clock, connect: Connect) -> Inbox:

@@ -112,7 +112,9 @@ class Stage:
             ours.add_row(attempt.court, *stamps, attempt.meaning)
         console.print(ours)
         console.print(*(text for _, text in timeline.steps if text.startswith("server")), sep="; ")
-        arrivals = [-attempt.details["early_ms"] for attempt in ledger.attempts]
+        scenario = self.simulation.scenario
+        opening = scenario.opens_at + scenario.opens_late - scenario.clock_offset
+        arrivals = [(each.moment - opening) / timedelta(milliseconds=1) for each in ledger.attempts]
         if arrivals:
             listed = ", ".join(f"{arrival:+.1f}" for arrival in arrivals)
             console.print(f"by the ledger they arrived {listed} ms after the opening", highlight=False)
@@ -159,7 +161,6 @@ def _stage(options: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[
             simulation = Simulation(story, clock, deliver=post_to(webhook, token))
             with serve(simulation.app) as server:
                 mine = {
-                    "RESERVE_DATA": str(Path(environ.get("RESERVE_DATA") or "data") / "rehearsals"),
                     "RESERVE_SYSTEM": "recus",
                     "RESERVE_EMAIL": story.account.email,
                     "RESERVE_PASSWORD": story.account.password,

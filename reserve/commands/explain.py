@@ -1,0 +1,50 @@
+"""`explain RUN`: what happened in one run, step by step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from reserve.commands.history import as_json, opened
+from reserve.commands.options import Parser
+from reserve.errors import UsageError
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Print the story of a run: its steps, and what it wrote down before it did it."""
+    parser = Parser(prog="main.py explain", description="What happened in one run, step by step.")
+    parser.add_argument("run", metavar="RUN", help="its id, or how that begins; `history` lists them")
+    parser.add_argument("--json", action="store_true", help="as one JSON object")
+    options = parser.parse_args(arguments)
+    store = opened(environ)
+    runs = store.history(most=2, run_id=options.run)
+    is_alive = bool(runs) and store.is_alive(runs[0].run_id)
+    store.close()
+    if len(runs) != 1:
+        raise UsageError(
+            f"{'several runs begin' if runs else 'no run begins'} with {options.run!r}; see history"
+        )
+    run = runs[0]
+    folder = Path(environ.get("RESERVE_DATA") or "data") / "runs" / run.run_id
+    steps = [json.loads(line) for line in _lines(folder / "timeline.jsonl")]
+    deeds = [
+        {"at": deed.moment.isoformat(), "what": deed.what, "court": deed.court, "order_id": deed.order_id}
+        for deed in run.deeds
+    ]
+    if options.json:
+        print(json.dumps({**as_json(run), "steps": steps, "deeds": deeds}, ensure_ascii=False))
+        return 0
+    print(f"{run.run_id}: {run.wish}, started {run.started:%Y-%m-%d %H:%M:%S} UTC")
+    for step in steps:
+        print(f"  {step['stamp']:>8} {step['step']}")
+    if not steps:
+        print("  it left no timeline; this is what it wrote down before it did it:")
+        for deed in run.deeds:
+            print(f"  {deed.moment:%H:%M:%S} {deed.what} {deed.court} {deed.order_id or ''}".rstrip())
+    print(run.sentence or ("Under way." if is_alive else "Cut off; the next run puts it in order."))
+    return 0
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []

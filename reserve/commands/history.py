@@ -1,0 +1,54 @@
+"""`history`: the latest runs and how they ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from reserve.commands.options import Parser
+from reserve.errors import UsageError
+from reserve.store import NAME, PastRun, Store
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Print one line for each run, latest first."""
+    parser = Parser(prog="main.py history", description="The latest runs and how they ended.")
+    parser.add_argument("--most", type=int, default=20, metavar="N", help="how many to show (20)")
+    parser.add_argument("--json", action="store_true", help="as one JSON array")
+    options = parser.parse_args(arguments)
+    if options.most < 1:
+        raise UsageError("--most: show at least one")
+    store = opened(environ)
+    runs = store.history(most=options.most)
+    if options.json:
+        print(json.dumps([as_json(run) for run in runs], ensure_ascii=False))
+    else:
+        for run in runs:
+            end = run.sentence or ("Under way." if store.is_alive(run.run_id) else "Cut off.")
+            print(f"{run.run_id}  {run.wish}: {end}")
+        if not runs:
+            print("No run is recorded yet.")
+    store.close()
+    return 0
+
+
+def opened(environ: Mapping[str, str]) -> Store:
+    """The store of this machine; raises `UsageError` when no run ever wrote to it."""
+    folder, url = Path(environ.get("RESERVE_DATA") or "data"), environ.get("RESERVE_DATABASE_URL")
+    if not url and not (folder / NAME).exists():
+        raise UsageError(f"no run is recorded in {folder}; set RESERVE_DATA to the folder of your runs")
+    return Store(folder, url or None)
+
+
+def as_json(run: PastRun) -> dict[str, object]:
+    """*run* as a JSON object."""
+    return {
+        "run_id": run.run_id,
+        "system": run.system,
+        "wish": run.wish,
+        "started": run.started.isoformat(),
+        "ended": run.ended.isoformat() if run.ended else None,
+        "exit_code": run.exit_code,
+        "sentence": run.sentence,
+    }

@@ -1,0 +1,48 @@
+"""Putting in order what a run left behind that was cut off: killed, or stopped by a reboot."""
+
+from __future__ import annotations
+
+from reserve.clock import Clock
+from reserve.errors import ReserveError
+from reserve.model import Hold, Reservation
+from reserve.settle import give_back_all
+from reserve.store import PastRun, Record
+from reserve.systems.base import BookingSystem
+from reserve.timeline import Timeline
+
+
+def recover(system: BookingSystem, record: Record, clock: Clock, timeline: Timeline) -> None:
+    """Give back what earlier runs of the player left held, and note what became of their payments.
+
+    Nothing is asked when every earlier run ended. What the player holds by hand is left alone.
+    """
+    for past in record.cut_off():
+        try:
+            holds, reservations = system.holds(), system.reservations()
+        except ReserveError as failure:
+            timeline.say(f"cannot look what the run {past.run_id} left behind: {failure}")
+            continue
+        stray = [hold for hold in holds if _is_left_by(past, hold)]
+        give_back_all(system, stray, clock, timeline)
+        left = {hold.order_id for hold in stray} - set(timeline.released)
+        sentence = f"Not sure: cut off; {_what_became(past, reservations, len(stray) - len(left))}."
+        timeline.say(f"the run {past.run_id} was {sentence.removeprefix('Not sure: ').rstrip('.')}")
+        if not left:
+            record.end(None, sentence, of=past.run_id)
+
+
+def _is_left_by(past: PastRun, hold: Hold) -> bool:
+    """Whether *past* made this hold; it may have been cut off before it could write the order down."""
+    if hold.order_id in past.orders("kept"):
+        return False
+    asked = {(deed.court, deed.start) for deed in past.deeds if deed.what == "asking"}
+    here = (hold.offer.court.name, hold.offer.slot.start)
+    return hold.order_id in past.orders("held", "confirming") or here in asked
+
+
+def _what_became(past: PastRun, reservations: list[Reservation], given_back: int) -> str:
+    wanted = {(deed.court, deed.start) for deed in past.deeds if deed.what in ("asking", "confirming")}
+    for each in reservations:
+        if (each.court.name, each.slot.start) in wanted:
+            return f"{each.court.name} was reserved by it, {given_back} holds were given back now"
+    return f"nothing was reserved by it, {given_back} holds were given back now"

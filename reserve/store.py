@@ -1,0 +1,295 @@
+"""The one place that keeps state: every run, and what it was about to do, written down before it is done.
+
+What stands here outlives a killed process. So the next run knows which orders are left over, and gives them
+back.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Select,
+    String,
+    Table,
+    TypeDecorator,
+    create_engine,
+    event,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import SQLAlchemyError
+
+from reserve.errors import AlreadyReserved, UsageError
+from reserve.model import Hold, Offer
+
+NAME = "reserve.sqlite3"
+BUSY = 5_000  # milliseconds that a write waits for another process; writes take about one
+
+
+class Utc(TypeDecorator[datetime]):
+    """A moment with a time zone, kept in UTC; most databases forget the zone."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Ours to theirs."""
+        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Theirs to ours."""
+        return value.replace(tzinfo=UTC) if value else None
+
+
+SCHEMA = MetaData()
+RUNS = Table(
+    "runs",
+    SCHEMA,
+    Column("run_id", String, primary_key=True),
+    Column("system", String, nullable=False),
+    Column("player", String, nullable=False),  # a fingerprint; whose it is stands nowhere
+    Column("host", String, nullable=False),  # the machine that runs it
+    Column("wish", String, nullable=False),
+    Column("started", Utc, nullable=False),
+    Column("opens_at", Utc),
+    Column("ended", Utc),
+    Column("exit_code", Integer),
+    Column("sentence", String),
+    Index("runs_of_player", "player", "ended"),
+)
+DEEDS = Table(
+    "deeds",
+    SCHEMA,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", String, ForeignKey("runs.run_id"), nullable=False, index=True),
+    Column("moment", Utc, nullable=False),
+    Column(
+        "what", String, nullable=False
+    ),  # asking, held, confirming, confirmed, unconfirmed, kept, released
+    Column("court", String, nullable=False),
+    Column("start", Utc, nullable=False),
+    Column("order_id", String),
+)
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Something that a run did, or was about to do."""
+
+    moment: datetime
+    what: str
+    court: str
+    start: datetime
+    order_id: str | None
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A run as it stands in the store; without `ended` it is under way, or was cut off."""
+
+    run_id: str
+    system: str
+    wish: str
+    started: datetime
+    opens_at: datetime | None
+    ended: datetime | None
+    exit_code: int | None
+    sentence: str | None
+    deeds: tuple[Deed, ...]
+
+    def orders(self, *what: str) -> set[str]:
+        """The ids of the orders with a deed of these kinds."""
+        return {deed.order_id for deed in self.deeds if deed.what in what and deed.order_id}
+
+
+class Record:
+    """One run's page in the store."""
+
+    def __init__(self, store: Store, run_id: str, player: str, now: Callable[[], datetime]) -> None:
+        """Nothing is written yet."""
+        self.store = store
+        self.run_id = run_id
+        self.player = player
+        self._now = now
+
+    @contextmanager
+    def kept(self, *, system: str, wish: str, day: str) -> Iterator[None]:
+        """Inside, this run is under way; raises `AlreadyReserved` when another one for the same day is."""
+        with self.store.alive(self.run_id):
+            self.store.begin(self.run_id, system=system, player=self.player, wish=wish, started=self._now())
+            with self.store.alone(self.player, day):
+                yield
+
+    def note(self, what: str, about: Sequence[Hold | Offer]) -> str | None:
+        """Write a deed down, or return why it cannot be: no court is given up for that."""
+        try:
+            self.store.note(self.run_id, what, about, self._now())
+        except SQLAlchemyError as failure:
+            return f"cannot write down what this run does ({type(failure).__name__})"
+        return None
+
+    def cut_off(self) -> list[PastRun]:
+        """Earlier runs of the same player that never ended."""
+        return self.store.cut_off(self.player, but=self.run_id)
+
+    def end(self, exit_code: int | None, sentence: str, *, of: str | None = None) -> None:
+        """Note how this run ended, or what became of the run *of*."""
+        with suppress(SQLAlchemyError):  # the outcome is said in any case
+            run_id = of or self.run_id
+            self.store.end(run_id, ended=self._now(), exit_code=exit_code, sentence=sentence)
+
+
+class Store:
+    """What we know of all runs of this machine, or of all machines that share a database."""
+
+    def __init__(self, folder: Path, url: str | None = None) -> None:
+        """Open the database, by default a file in *folder*; raises `UsageError` when that cannot be."""
+        self._folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder.chmod(0o700)
+            self._engine = _engine(url or f"sqlite:///{folder / NAME}")
+            SCHEMA.create_all(self._engine)
+        except (SQLAlchemyError, OSError) as failure:
+            cause = getattr(failure, "orig", None) or failure
+            raise UsageError(f"RESERVE_DATA: cannot keep state in {folder}: {cause}") from failure
+
+    def close(self) -> None:
+        """Let the database go."""
+        self._engine.dispose()
+
+    @contextmanager
+    def alone(self, player: str, day: str) -> Iterator[None]:
+        """Inside, no other run on this machine is for the same player and day; raises `AlreadyReserved`."""
+        with _locked(self._folder / "locks" / f"{player[:16]}-{day}") as is_ours:
+            if not is_ours:
+                raise AlreadyReserved(f"another run of this player for {day} is under way on this machine")
+            yield
+
+    @contextmanager
+    def alive(self, run_id: str) -> Iterator[None]:
+        """Inside, other processes can see that this run is under way, however it ends."""
+        with _locked(self._folder / "runs" / run_id / "alive"):
+            yield
+
+    def is_alive(self, run_id: str) -> bool:
+        """Whether the process of this run of this machine still exists."""
+        path = self._folder / "runs" / run_id / "alive"
+        if not path.exists():
+            return False
+        with _locked(path) as is_ours:
+            return not is_ours
+
+    def begin(self, run_id: str, *, system: str, player: str, wish: str, started: datetime) -> None:
+        """Note that a run has started."""
+        row = {"run_id": run_id, "system": system, "player": player, "host": socket.gethostname()}
+        with self._engine.begin() as connection:
+            connection.execute(insert(RUNS).values(**row, wish=wish, started=started))
+
+    def note(self, run_id: str, what: str, about: Sequence[Hold | Offer], moment: datetime) -> None:
+        """Write a deed down for each of *about*; it is on the disk when this returns."""
+        rows = []
+        for each in about:
+            offer, order_id = (each.offer, each.order_id) if isinstance(each, Hold) else (each, None)
+            row = {"run_id": run_id, "moment": moment, "what": what, "order_id": order_id}
+            rows.append({**row, "court": offer.court.name, "start": offer.slot.start})
+        with self._engine.begin() as connection:
+            connection.execute(insert(DEEDS), rows)
+
+    def end(self, run_id: str, *, ended: datetime, exit_code: int | None, sentence: str) -> None:
+        """Note how a run ended, or what became of one that was cut off."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(RUNS)
+                .where(RUNS.c.run_id == run_id)
+                .values(ended=ended, exit_code=exit_code, sentence=sentence)
+            )
+
+    def cut_off(self, player: str, *, but: str) -> list[PastRun]:
+        """This machine's runs of *player* that never ended and whose process is gone; not the run *but*."""
+        wanted = (RUNS.c.player == player) & (RUNS.c.ended.is_(None)) & (RUNS.c.run_id != but)
+        with self._engine.connect() as connection:
+            query = select(RUNS).where(wanted & (RUNS.c.host == socket.gethostname()))
+            runs = _past(connection, query.order_by(RUNS.c.started))
+        return [run for run in runs if not self.is_alive(run.run_id)]
+
+    def history(self, *, most: int = 20, run_id: str | None = None) -> list[PastRun]:
+        """The latest runs, latest first; only those whose id begins with *run_id*, if given."""
+        query = select(RUNS).order_by(RUNS.c.started.desc()).limit(most)
+        if run_id is not None:
+            query = query.where(RUNS.c.run_id.startswith(run_id, autoescape=True))
+        with self._engine.connect() as connection:
+            return _past(connection, query)
+
+
+def player_key(system: str, address: str, email: str) -> str:
+    """A fingerprint of one player at one booking system."""
+    return sha256("\0".join((system, address, email.casefold())).encode()).hexdigest()
+
+
+def _past(connection: Connection, query: Select[Any]) -> list[PastRun]:
+    runs = []
+    for row in connection.execute(query).mappings().all():
+        deeds = select(DEEDS).where(DEEDS.c.run_id == row["run_id"]).order_by(DEEDS.c.id)
+        runs.append(
+            PastRun(
+                **{each.name: row[each.name] for each in fields(PastRun) if each.name != "deeds"},
+                deeds=tuple(
+                    Deed(**{each.name: deed[each.name] for each in fields(Deed)})
+                    for deed in connection.execute(deeds).mappings()
+                ),
+            )
+        )
+    return runs
+
+
+def _engine(url: str) -> Engine:
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def _careful(connection: object, _: object) -> None:
+            cursor = connection.cursor()  # type: ignore[attr-defined]
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute("PRAGMA synchronous=FULL")
+            cursor.execute(f"PRAGMA busy_timeout={BUSY}")
+            cursor.execute("PRAGMA foreign_keys=ON")
+            cursor.close()
+
+    return engine
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[bool]:
+    """Whether the lock of *path* is ours; it goes with the process, however that ends."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(file)
