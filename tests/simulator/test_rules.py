@@ -295,6 +295,35 @@ def test_a_card_payment_nobody_confirms_is_given_up_after_five_seconds():
     assert visitor.ledger.violations == []
 
 
+def test_a_hold_does_not_lapse_while_its_card_payment_is_pending():
+    visitor = Visitor(price_cents=500, hold_length=timedelta(seconds=3)).arrive()
+    order = visitor.order()
+    paid = visitor.pay(order, card(750))
+    visitor.wait(4)
+    visitor.confirm(paid)
+
+    visitor.wait(6)
+    assert visitor.ledger.paid == [order["id"]]
+    assert visitor.ledger.all("lapsed") == []
+
+
+def test_a_hold_lapses_when_its_card_payment_is_given_up_too_late():
+    visitor = Visitor(price_cents=500, hold_length=timedelta(seconds=3)).arrive()
+    visitor.pay(visitor.order(), card(750))
+
+    visitor.wait(6)
+    assert len(visitor.ledger.all("lapsed")) == 1
+    assert visitor.hold().status_code == 201
+
+
+def test_a_payment_for_another_item_is_refused():
+    visitor = Visitor(price_cents=500).arrive()
+
+    answer = visitor.pay(visitor.order(), card(750), distributions={"another": 750})
+
+    assert answer.status_code == 422
+
+
 @pytest.mark.parametrize(
     ("changes", "status"),
     [({"key": "sk_secret"}, 401), ({"client_secret": "guess"}, 400), ({"payment_method": "pm_other"}, 400)],
