@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 
@@ -23,10 +24,10 @@ def zone(name: str) -> tzinfo:
         raise UsageError(f"time zone {name!r} is not known") from None
 
 
-def at(day: date, wall: time, where: tzinfo) -> datetime:
+def at(day: date, wall: time, where: tzinfo, option: str = "the time") -> datetime:
     """The moment when the clocks of *where* show *wall* on *day*.
 
-    Raises `UsageError` for a time the clocks skip; of a time they show twice, the first is meant.
+    Raises `UsageError` naming *option* for a time the clocks skip; of one shown twice, the first is meant.
     """
     naive = datetime.combine(day, wall)
     if not hasattr(where, "localize"):
@@ -36,13 +37,15 @@ def at(day: date, wall: time, where: tzinfo) -> datetime:
     except pytz.AmbiguousTimeError:
         return where.localize(naive, is_dst=True)  # type: ignore[no-any-return]
     except pytz.NonExistentTimeError:
-        raise UsageError(f"{wall:%H:%M} does not exist on {day}: clocks go forward then") from None
+        raise UsageError(
+            f"{option}: {wall:%H:%M} does not exist on {day}, when clocks go forward; choose another time"
+        ) from None
 
 
 def slot(day: date, start: time, length: timedelta, where: tzinfo) -> Slot:
     """The slot from *start* on *day*, *length* long on the clock of *where*."""
     end = datetime.combine(day, start) + length
-    return Slot(at(day, start, where), at(end.date(), end.time(), where))
+    return Slot(at(day, start, where, "--start-time"), at(end.date(), end.time(), where, "--end-time"))
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,9 @@ def choose(
     if not offers:
         raise UsageError(f"{found.offers[0].slot} is in the past: check --date and --start-time")
     if request.opens_at is not None:
-        return _insisted(found, offers, at(request.opens_at.day, request.opens_at.time, found.zone))
+        return _insisted(
+            found, offers, at(request.opens_at.day, request.opens_at.time, found.zone, "--opens-at")
+        )
     published = min(offer.opens_at for offer in offers)
     if published <= now:
         return _opening(found, now.astimezone(found.zone), offers, published=now)
@@ -134,8 +139,8 @@ def _opening(
 def _too_far(found: Offers, published: datetime) -> str:
     start = (published - timedelta(minutes=2)).astimezone()
     return (
-        f"{found.facility} opens this slot at {published:{STAMP}} ({found.zone}), too far ahead to wait for; "
-        f"start the same command from cron with the line `{start.minute} {start.hour} {start.day} "
+        f"--date: {found.facility} opens this slot at {published:{STAMP}} ({found.zone}), too far ahead to wait "
+        f"for; start the same command from cron with the line `{start.minute} {start.hour} {start.day} "
         f"{start.month} * cd /path/to/first-serve && flock -n data/lock python3 main.py …`"
     )
 
@@ -143,7 +148,7 @@ def _too_far(found: Offers, published: datetime) -> str:
 def parse_day(text: str, option: str) -> date:
     """The date in *text*, as `YYYY-MM-DD`; raises `UsageError` naming *option*."""
     try:
-        if len(text.strip()) != 10:
+        if not re.fullmatch(r"2\d{3}-\d\d-\d\d", text.strip(), re.ASCII):
             raise ValueError
         return isoparse(text.strip()).date()
     except ValueError:
