@@ -25,8 +25,10 @@ def recover(system: BookingSystem, record: Record, clock: Clock, timeline: Timel
         stray = [hold for hold in holds if _is_left_by(past, hold)]
         give_back_all(system, stray, clock, timeline)
         left = {hold.order_id for hold in stray} - set(timeline.released)
-        sentence = f"Not sure: cut off; {_what_became(past, reservations, len(stray) - len(left))}."
-        timeline.say(f"the run {past.run_id} was {sentence.removeprefix('Not sure: ').rstrip('.')}")
+        sentence = (
+            f"{_what_became(past, reservations)}; {len(stray) - len(left)} holds were given back later."
+        )
+        timeline.say(f"the run {past.run_id} was cut off. {sentence}")
         if not left:
             record.end(None, sentence, of=past.run_id)
 
@@ -40,9 +42,9 @@ def _is_left_by(past: PastRun, hold: Hold) -> bool:
     return hold.order_id in past.orders("held", "confirming") or here in asked
 
 
-def _what_became(past: PastRun, reservations: list[Reservation], given_back: int) -> str:
+def _what_became(past: PastRun, reservations: list[Reservation]) -> str:
     wanted = {(deed.court, deed.start) for deed in past.deeds if deed.what in ("asking", "confirming")}
     for each in reservations:
         if (each.court.name, each.slot.start) in wanted:
-            return f"{each.court.name} was reserved by it, {given_back} holds were given back now"
-    return f"nothing was reserved by it, {given_back} holds were given back now"
+            return f"Reserved {each.court.name}, but cut off before it could say so"
+    return "Not reserved: cut off"
