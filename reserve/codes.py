@@ -21,9 +21,7 @@ from reserve.stop import Stop
 from reserve.timeline import Timeline
 
 AT_MOST = 2  # texts asked for in one run: the first, and one more when it does not come
-HOLD_BACK = timedelta(
-    seconds=20
-)  # how long the webhook service is asked to hold its answer back; it allows 30
+HOLD_BACK = timedelta(seconds=10)  # asked of the webhook service; less than we wait for any answer
 POLITE = timedelta(seconds=1)  # between two questions to the webhook service when it does not hold back
 MAX_AGE = timedelta(minutes=10)  # freshness is proved by the id; the service keeps texts no longer than this
 

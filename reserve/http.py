@@ -122,12 +122,14 @@ class Http:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> requests.PreparedRequest:
-        """A request with nothing left to compute."""
-        return self._session.prepare_request(
-            requests.Request(
-                method, self.base_url + path, json=json, data=form, params=params, headers=headers
-            )
+        """A request with nothing left to compute; raises `Unreachable` when there is no way to ask that."""
+        asked = requests.Request(
+            method, self.base_url + path, json=json, data=form, params=params, headers=headers
         )
+        try:
+            return self._session.prepare_request(asked)
+        except (requests.RequestException, ValueError) as failure:  # not `from`: it may show a token
+            raise Unreachable(f"{method} {path}: {type(failure).__name__}") from None
 
     def send(self, prepared: requests.PreparedRequest) -> Answer:
         """Send *prepared* and return the answer, whatever its status; redirects are not followed.
@@ -149,8 +151,10 @@ class Http:
             raise LostAnswer(f"{asked}: the connection broke") from failure
         except requests.Timeout as failure:
             raise LostAnswer(f"{asked}: no answer in time") from failure
-        except requests.exceptions.InvalidURL as failure:
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as failure:
             raise Unreachable(f"{asked}: {self.base_url!r} is not an address") from failure
+        except UnicodeEncodeError:
+            raise Unreachable(f"{asked}: a header has letters that cannot be sent") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as failure:
             raise LostAnswer(f"{asked}: {type(failure).__name__}") from failure
         return Answer(asked, reply.status_code, reply.headers, body.decode("utf-8", "replace"))

@@ -23,6 +23,7 @@ from reserve.errors import (
     SlotTaken,
     Throttled,
     TokenRefused,
+    Unconfirmed,
     UnknownAnswer,
     UnknownRefusal,
     Unreachable,
@@ -36,6 +37,8 @@ SHOTS = 3  # planned for each court: at the likely opening, at the certain one, 
 ATTEMPTS = 5  # per court and run, the first included: few, as fair play wants, yet enough for a late opening
 PAUSES = (0.15, 0.35, 0.7, 1.5)  # seconds after each attempt, when the plan has nothing sooner to say
 UNKNOWN_ATTEMPTS = 3  # nobody has recorded what an early request is told, so unknown words are asked again
+LOOKS = 3  # for what a lost answer left behind, where that would be a reservation
+BETWEEN_LOOKS = timedelta(seconds=1)
 FINAL = (LimitReached, Blocked, TokenRefused)  # an answer to one court that holds for all of them
 
 WORDS: tuple[tuple[type[ReserveError], str], ...] = (
@@ -110,7 +113,7 @@ class Race:
             self.refused[line.offer] = refusal
             if isinstance(refusal, FINAL):
                 self._over.set()
-            if isinstance(refusal, LostAnswer) and self._find(line.offer):
+            if isinstance(refusal, LostAnswer) and self._is_settled_by_looking(line.offer, refusal):
                 return
             planned = self._next(line.offer, refusal)
 
@@ -152,13 +155,26 @@ class Race:
         )
         return refusal
 
-    def _find(self, offer: Offer) -> bool:
-        """Whether the lost answer was a yes; the hold is then ours like any other."""
-        try:
-            holds = self.system.holds()
-        except ReserveError:
-            return False
-        return self._adopt(holds, [offer])
+    def _is_settled_by_looking(self, offer: Offer, lost: LostAnswer) -> bool:
+        """Whether the lost answer was a yes, or nobody can tell and asking on might reserve a second court.
+
+        Where a hold is not final, a hold that was overlooked here is found by the last look at the end.
+        """
+        found: bool | None = None
+        for _ in range(LOOKS if self.system.hold_is_final else 1):
+            try:
+                found = self._adopt(self.system.holds(), [offer])
+            except ReserveError:
+                found = None
+            if found:
+                return True
+            if self.system.hold_is_final:
+                self.clock.sleep(BETWEEN_LOOKS)
+        if self.system.hold_is_final and (found is None or isinstance(lost, UnknownAnswer)):
+            self.refused[offer] = Unconfirmed(f"{offer.court.name} may be reserved: {lost}")
+            self._over.set()
+            return True
+        return False
 
     def _adopt(self, holds: Sequence[Hold], offers: Sequence[Offer]) -> bool:
         """Take over those of *holds* that are for one of *offers* and not known yet."""
@@ -204,7 +220,16 @@ class Race:
 
     def verdict(self) -> ReserveError:
         """Why nothing is held: the answer that says most, in words for the player."""
-        for kind in (TokenRefused, NotVerified, LimitReached, Blocked, ServiceError, NotOpenYet, SlotTaken):
+        for kind in (
+            Unconfirmed,
+            TokenRefused,
+            NotVerified,
+            LimitReached,
+            Blocked,
+            ServiceError,
+            NotOpenYet,
+            SlotTaken,
+        ):
             for offer, refusal in self.refused.items():
                 if isinstance(refusal, kind):
                     return self._said(offer, refusal)

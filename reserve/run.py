@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reserve import window
 from reserve.clock import UNKNOWN, Clock, ServerTime, Watch, measure, plan
 from reserve.codes import Inbox, OneTimeCode
-from reserve.errors import AlreadyReserved, CodeError, LimitReached, UsageError
+from reserve.errors import AlreadyReserved, CodeError, LimitReached, TooDear, UsageError
 from reserve.model import BookingRequest, Hold, Offers, Opening, Reservation
 from reserve.race import SHOTS, Race
 from reserve.recover import recover
@@ -107,7 +107,7 @@ class Run:
 
     def opening(self, found: Offers, *, reach: timedelta | None = window.REACH) -> Opening:
         """Which opening to wait for, no further ahead than *reach*; says a word about each court left out."""
-        opening = window.choose(found, self.request, self.clock.now(), reach=reach)
+        opening = self.affordable(window.choose(found, self.request, self.clock.now(), reach=reach))
         self.timeline.opens_at = opening.opens_at
         for court, why in opening.left_out:
             self.timeline.say(f"left out {court.name}: {why}")
@@ -120,6 +120,20 @@ class Run:
         if timedelta(seconds=5) < late < self.leads.sign_in:
             self.timeline.say(f"started {late.total_seconds():.0f} s later than planned; going on")
         return opening
+
+    def affordable(self, opening: Opening) -> Opening:
+        """The opening without what is published as dearer than the ceiling; raises `TooDear` when all is."""
+        ceiling = self.request.max_price_cents
+        if ceiling is None:
+            return opening
+        dear = [offer for offer in opening.offers if (offer.price_cents or 0) > ceiling]
+        if len(dear) == len(opening.offers):
+            price = min(offer.price_cents or 0 for offer in dear)
+            raise TooDear(f"the cheapest court costs {price / 100:.2f}, more than --max-price allows")
+        why = "dearer than --max-price allows"
+        left_out = tuple((offer.court, f"{offer.slot} is {why}") for offer in dear)
+        kept = tuple(offer for offer in opening.offers if offer not in dear)
+        return replace(opening, offers=kept, left_out=opening.left_out + left_out)
 
     def wait_until(self, moment: datetime) -> None:
         """Sleep until *moment*; a wish to stop wakes us."""

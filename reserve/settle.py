@@ -52,6 +52,8 @@ def settle(
     `Unconfirmed` when the best may be reserved and nobody can tell, and whatever refused it otherwise; then
     nothing is held any more, or the timeline names what is.
     """
+    if system.hold_is_final:
+        return _read_back(system, holds[0], clock, why=None)
     spare = list(holds)
     try:
         stop.obey()
@@ -80,7 +82,12 @@ def settle(
 
 
 def give_back_all(system: BookingSystem, holds: Sequence[Hold], clock: Clock, timeline: Timeline) -> None:
-    """Release *holds*, trying again a few times; the timeline names what stays held."""
+    """Release *holds*, trying again a few times; the timeline names what stays held.
+
+    Where a hold is final it is a reservation, which nobody wants to lose because something else went wrong.
+    """
+    if system.hold_is_final:
+        return
     for remaining in reversed(range(RELEASES)):
         holds = give_back(system, holds, clock, timeline)
         if not holds:

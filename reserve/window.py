@@ -139,8 +139,8 @@ def _opening(
 def _too_far(found: Offers, published: datetime) -> str:
     start = (published - timedelta(minutes=2)).astimezone()
     return (
-        f"--date: {found.facility} opens this slot at {published:{STAMP}} ({found.zone}), too far ahead to wait "
-        f"for; start the same command from cron with the line `{start.minute} {start.hour} {start.day} "
+        f"--date: {found.facility} opens this slot at {published:{STAMP}} ({found.zone}), too far ahead to "
+        f"wait for; start the same command from cron with the line `{start.minute} {start.hour} {start.day} "
         f"{start.month} * cd /path/to/first-serve && flock -n data/lock python3 main.py …`"
     )
 

@@ -9,6 +9,7 @@ import socket
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
@@ -146,7 +147,8 @@ class Server:
         self._inbox.stop_waiting()
         self._server.task_dispatcher.shutdown()
         self._closing = True
-        self._server.pull_trigger()
+        with suppress(OSError):  # it may have woken by itself, and closed what would wake it
+            self._server.pull_trigger()
         self._thread.join()
         self._inbox.close()
 

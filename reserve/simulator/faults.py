@@ -46,7 +46,7 @@ FAULTS: dict[str, str] = {
     "daily-limit": "the player has a reservation at another time of that day",
     "weekly-limit": "the player has three reservations in that week",
     "already-reserved": "the player has reserved this very slot",
-    "all-taken": "rivals take every court within 50 ms",
+    "all-taken": "rivals take every court at the very opening",
     "priced": "a court costs 500 cents an hour",
     "hold-lapses": "a hold lapses after one second",
     "send-refused": "asking for a code is answered 400",

@@ -482,8 +482,7 @@ class Rules:
         opening = self.opens_at(wanted, open_courts[0], self.scenario.day)
         if self.scenario.all_taken:
             for court in open_courts:
-                moment = opening + timedelta(milliseconds=draws.uniform(1, 50))
-                self._at(moment, self._grab(wanted, court, f"rival at {court.name}"))
+                self._at(opening, self._grab(wanted, court, f"rival at {court.name}"))
         for number in range(1, self.scenario.rivals + 1):
             # Most are quick, some are people with a mouse.
             moment = opening + min(timedelta(seconds=0.15 + draws.expovariate(0.5)), SLOWEST_RIVAL)

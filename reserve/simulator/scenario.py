@@ -85,7 +85,7 @@ class Scenario:
     card: str = "visa"  # or "requires-action", "declined", "none"
     clock_offset: timedelta = timedelta()  # how far the server's clock is ahead of the true time
     opens_late: timedelta = timedelta()  # after the published moment
-    all_taken: bool = False  # rivals take every court within 50 ms
+    all_taken: bool = False  # rivals take every court at the very opening
     refuses_password: bool = False
     cookie_http_only: bool = False
     cookie_delay: timedelta = timedelta(milliseconds=200)  # between the sign-in and the cookie

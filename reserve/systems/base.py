@@ -69,7 +69,9 @@ class BookingSystem(ABC):
 
     name: str
     fan_out = 1  # courts asked for at once; more only where a spare hold costs the player nothing
-    hold_is_final = False
+    hold_is_final = (
+        False  # then a hold is a reservation: `fan_out` is 1, and nothing is confirmed or released
+    )
     addresses: Mapping[str, str] = {}  # environment variable -> where the live system answers
 
     def __init__(self, account: Account, request: BookingRequest, around: Surroundings) -> None:
@@ -95,7 +97,10 @@ class BookingSystem(ABC):
 
     @abstractmethod
     def holds(self) -> list[Hold]:
-        """What the player holds and has not confirmed; this is how a lost answer is looked up."""
+        """What the player holds and has not confirmed; this is how a lost answer is looked up.
+
+        Where a hold is final, the reservations.
+        """
 
     @abstractmethod
     def line(self, offer: Offer) -> Line:
