@@ -1,0 +1,239 @@
+"""Reading one host safely, over real sockets: what surely was not done, and what may have been."""
+
+import socket
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reserve.codes import HOLD_BACK
+from reserve.errors import LostAnswer, UnknownAnswer, Unreachable
+from reserve.http import LARGEST, TIMEOUT, Answer, Http, read
+
+NOW = datetime(2026, 3, 2, 16, tzinfo=UTC)
+QUICK = (1.0, 0.2)  # seconds; a server of ours that says nothing is given up soon
+
+
+class Host:
+    """A server that says what it is told to, and counts its connections and requests."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.connections = 0
+        self.requests = []
+        self.done = threading.Event()
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self.listening.getsockname()[1]}"
+        self.thread = threading.Thread(target=self.work)
+        self.thread.start()
+
+    def work(self):
+        while True:
+            connection, _ = self.listening.accept()
+            with connection, connection.makefile("rb") as reader:
+                if not self.answers or not self.talk(connection, reader):
+                    return
+
+    def talk(self, connection, reader):
+        """Answer requests on one connection until it or the answers end; False to end the server."""
+        self.connections += 1
+        while self.answers:
+            head = b""
+            while (line := reader.readline()) not in (b"\r\n", b""):
+                head += line
+            if not head or not self.answers:
+                return bool(self.answers)
+            self.requests.append(head.decode().split("\r\n")[0])
+            answer = self.answers.pop(0)
+            if answer is None:
+                self.done.wait(10)
+                return False
+            connection.sendall(answer)
+            if answer.endswith(CUT):
+                return bool(self.answers)
+        return False
+
+    def close(self):
+        self.done.set()
+        self.answers.clear()
+        with socket.socket() as last:  # wakes who waits for a connection
+            last.settimeout(1)
+            last.connect_ex(self.listening.getsockname())
+        self.thread.join()
+        self.listening.close()
+
+
+CUT = b"\0cut"
+
+
+def http_answer(body=b"{}", status="200 OK", **headers):
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Content-Type: application/json"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+@contextmanager
+def talking_to(*answers):
+    host = Host(*answers)
+    http = Http(host.address, headers={"User-Agent": "FirstServe"}, timeout=QUICK)
+    try:
+        yield http, host
+    finally:
+        http.close()
+        host.close()
+
+
+def test_an_answer_is_read_whatever_its_status():
+    with talking_to(http_answer(b'{"a": [1]}'), http_answer(b"no", "404 Not Found")) as (http, _):
+        good, bad = http.ask("GET", "/a"), http.ask("GET", "/b", params={"phonenumber": "+1415"})
+
+    assert (good.status, good.is_good, good.json()) == (200, True, {"a": [1]})
+    assert (bad.status, bad.is_good, bad.text) == (404, False, "no")
+    assert bad.asked == "GET /b"  # without what was asked, which may be personal
+
+
+def test_one_connection_serves_every_request():
+    with talking_to(*[http_answer()] * 3) as (http, host):
+        for _ in range(3):
+            http.ask("POST", "/v1/reservations", json={})
+
+        assert host.connections == 1
+
+
+def test_a_redirect_is_not_followed():
+    with talking_to(http_answer(b"", "302 Found", Location="/elsewhere")) as (http, host):
+        assert http.ask("POST", "/pay").status == 302
+        assert host.requests == ["POST /pay HTTP/1.1"]
+
+
+def test_a_refused_connection_is_unreachable():
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    http = Http(f"http://127.0.0.1:{port}", headers={})
+
+    with pytest.raises(Unreachable, match="GET /a: no connection"):
+        http.ask("GET", "/a")
+
+
+def test_a_host_that_has_no_address_is_unreachable():
+    http = Http("http://nowhere.invalid", headers={})
+
+    with pytest.raises(Unreachable):
+        http.ask("GET", "/a")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1:5000", "localhost:5000", "http://", "nonsense", "ftp://x", "http://a b"],
+)
+def test_what_is_no_address_is_unreachable(address):
+    with pytest.raises(Unreachable):
+        Http(address, headers={}).ask("GET", "/a")
+
+
+@pytest.mark.parametrize("token", ["t\nX: y", "t\u20ac", "t\udcff"])
+def test_a_header_that_cannot_be_sent_is_unreachable_and_not_repeated_in_the_message(token):
+    with talking_to(http_answer()) as (plain, host):
+        http = Http(plain.base_url, headers={"Authorization": f"Bearer {token}"})
+        with pytest.raises(Unreachable) as failed:
+            http.ask("GET", "/a")
+        http.close()
+
+        assert host.requests == []
+    assert token not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (CUT, ""),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{" + CUT, ""),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz" + CUT, ""),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 6\r\n\r\nno" + CUT, ""),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{", "no answer in time|connection broke"),
+        (None, "no answer in time"),
+    ],
+    ids=["garbage", "truncated", "bad chunks", "bad gzip", "half and silence", "silence"],
+)
+def test_what_left_and_got_no_whole_answer_may_have_been_done(answer, says):
+    with talking_to(answer, None) as (http, host):
+        with pytest.raises(LostAnswer, match=f"^POST /pay: .*({says})"):
+            http.ask("POST", "/pay", json={})
+
+        assert len(host.requests) == 1  # and was not repeated behind our back
+
+
+def test_an_answer_longer_than_any_sensible_one_is_not_read_to_its_end():
+    body = b"[" + b" " * LARGEST + b"]"
+    with talking_to(http_answer(body)) as (http, _), pytest.raises(UnknownAnswer, match="longer than"):
+        http.ask("GET", "/v1/locations")
+
+
+@pytest.mark.parametrize("text", ["", "<html>", "{", '"yes"', "7", "null", "[" * 100_000])
+def test_what_is_not_a_json_object_or_array_is_unknown(text):
+    answer = Answer("GET /a", 200, {}, text)
+
+    assert not answer.is_json
+    with pytest.raises(UnknownAnswer, match=r"GET /a: the answer \(200\) is not"):
+        answer.json()
+
+
+def test_letters_that_are_no_utf8_do_not_hurt():
+    with talking_to(http_answer(b'{"name": "\xff"}')) as (http, _):
+        assert http.ask("GET", "/a").json() == {"name": "\ufffd"}
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [(("data", "order", "id"), "7"), (("list", 0), 1), ((), {"data": {"order": {"id": "7"}}, "list": [1]})],
+)
+def test_a_path_into_an_answer_is_read(keys, found):
+    assert read({"data": {"order": {"id": "7"}}, "list": [1]}, *keys) == found
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, {"order": {}}, {"order": None}, {"order": "x"}, [], None, {"order": []}]
+)
+def test_a_path_that_is_not_there_is_named(answer):
+    with pytest.raises(UnknownAnswer, match=r"the answer has no 'order\.id'"):
+        read(answer, "order", "id")
+
+
+@pytest.mark.parametrize(
+    ("text", "wait"),
+    [
+        ("0", 0),
+        ("120", 120),
+        (" 5 ", 5),
+        ("999999999999", 86_400),
+        ("Mon, 02 Mar 2026 16:00:30 GMT", 30),
+        ("Mon, 02 Mar 2026 15:00:00 GMT", 0),
+    ],
+)
+def test_how_long_to_wait_is_read_in_both_forms(text, wait):
+    assert Answer("", 429, {"Retry-After": text}, "").retry_after(NOW) == timedelta(seconds=wait)
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Retry-After": "soon"}, {"Retry-After": "-5"}, {"Retry-After": "1.5"}]
+)
+def test_what_does_not_say_how_long_to_wait_says_nothing(headers):
+    assert Answer("", 429, headers, "").retry_after(NOW) is None
+
+
+@given(
+    st.text()
+    | st.from_regex(r"[A-Z][a-z]{2}, [0-9]{1,2} [A-Z][a-z]{2} [0-9]{1,6} [0-9:]{1,9} [+-]?[A-Z0-9]{1,9}")
+)
+def test_no_header_can_hurt(text):
+    answer = Answer("", 200, {"Retry-After": text, "Date": text}, "")
+
+    assert answer.retry_after(NOW) is None or answer.retry_after(NOW) >= timedelta(0)
+    assert answer.stamp is None or answer.stamp.utcoffset() is not None
+
+
+def test_the_webhook_service_answers_before_our_patience_with_it_ends():
+    assert HOLD_BACK.total_seconds() < TIMEOUT[1]
