@@ -12,7 +12,9 @@ from reserve.errors import (
     LostAnswer,
     NotVerified,
     ServiceError,
+    Throttled,
     UnknownRefusal,
+    Unreachable,
     UsageError,
     WrongCode,
 )
@@ -43,6 +45,7 @@ class Inbox:
 
     def __init__(self, http: Http, phone: str, clock: Clock, *, hold_back: timedelta = HOLD_BACK) -> None:
         """Nothing is asked yet."""
+        self.known = 0  # the id of the newest text when the service last told us
         self._http = http
         self._phone = phone
         self._clock = clock
@@ -69,19 +72,21 @@ class Inbox:
         newest = read(answer.json(), "id") if answer.is_good else None
         if not isinstance(newest, int):
             raise ServiceError(f"{answer.asked}: the webhook service answered {answer.status}")
+        self.known = newest
         return newest
 
     def next_code(self, *, after: int, until: datetime, stop: Stop) -> Code | None:
         """The newest code later than *after*; None when none comes until *until*, or we should stop."""
         while True:
-            left = until - self._clock.now()
+            asked = self._clock.now()
+            left = until - asked
             try:
                 code = self._ask(after, max(min(left, self.hold_back), timedelta(0)))
             except ServiceError:
                 code = None  # the service may be starting again; we have until *until*
             if code or left <= timedelta(0) or stop.is_asked:
                 return code
-            self._clock.sleep(min(POLITE, max(until - self._clock.now(), timedelta(0))))
+            self._clock.sleep_until(min(asked + POLITE, until))
 
     def _ask(self, after: int, wait: timedelta) -> Code | None:
         params = {
@@ -138,12 +143,11 @@ class OneTimeCode:
 
     def ask(self) -> bool:
         """Note the newest text, then have a code sent; False when the booking system will not do that now."""
-        self._after = max(self._after, self._inbox.newest())
+        self._after = max(self._after, self._newest())
         self._sent += 1
-        self.is_awaited = False
         try:
             self._system.send_code()
-        except (UnknownRefusal, NotVerified, Forbidden) as refusal:
+        except (UnknownRefusal, NotVerified, Forbidden, Throttled, Unreachable) as refusal:
             self._say(f"no one-time code is to be had now: {refusal}")
             return False
         except LostAnswer as lost:
@@ -152,6 +156,14 @@ class OneTimeCode:
             self._say("asked for a one-time code" if self._sent == 1 else "asked for another one-time code")
         self.is_awaited = True
         return True
+
+    def _newest(self) -> int:
+        """The newest text; when the service is starting again, the newest it told us of before."""
+        try:
+            return self._inbox.newest()
+        except ServiceError as failure:
+            self._say(f"the webhook service does not answer now: {failure}")
+            return self._inbox.known
 
     def enter(self, *, until: datetime, again_at: datetime | None = None) -> bool:
         """Enter the first code that is accepted; False when none came until *until*.
@@ -166,8 +178,8 @@ class OneTimeCode:
             if code is not None and self._enter(code):
                 self.is_awaited = False
                 return True
-            if code is None and not self.ask():
-                return False
+            if code is None:
+                self.ask()  # even if that is refused, the first text may still come
 
     def _enter(self, code: Code) -> bool:
         self._after = code.id  # a code is used once
