@@ -1,0 +1,217 @@
+"""Nothing is missing in the documents, and what they tell to type can be typed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from reserve import errors
+from reserve.commands import BUG, COMMANDS
+from reserve.commands.options import booking_parser, read_booking
+from reserve.simulator import FAULTS
+from reserve.systems import SYSTEMS
+from tests.stage import Stage
+from webhook_server.gateways import GATEWAYS
+
+HERE = Path(__file__).parent.parent
+README = (HERE / "README.md").read_text()
+CRONTAB = (HERE / "crontab.example").read_text()
+OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
+DOT_ENV = {"RESERVE_EMAIL": "you@example.com", "RESERVE_PASSWORD": "secret", "RESERVE_PHONE": "+14155550100"}
+BOOKINGS = ("book", "check")
+
+
+def rows(*heads: str) -> list[list[str]]:
+    """The cells of the table of the README that has this head."""
+    _, _, after = README.partition(f"| {' | '.join(heads)} |\n")
+    table = after.split("\n\n")[0].splitlines()[1:]
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in table]
+
+
+def named(cell: str) -> list[str]:
+    """What stands between backquotes in a cell."""
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def shell_lines(text: str) -> list[str]:
+    """Every line of every block of shell commands in *text*, with continued lines joined."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    return "".join(blocks).replace("\\\n", " ").splitlines()
+
+
+def cron_lines() -> list[str]:
+    """The lines of crontab.example that start something."""
+    lines = [line for line in CRONTAB.splitlines() if line and not line.startswith("#")]
+    return [line for line in lines if not re.match(r"[A-Z]+=", line)]
+
+
+def calls(program: str, lines: list[str]) -> list[list[str]]:
+    """The words behind *program* in each line that calls it."""
+    found = []
+    for line in lines:
+        words = shlex.split(line.partition(">>")[0].replace(r"\%", "%"), comments=True)
+        if program in words:
+            found.append(words[words.index(program) + 1 :])
+    return found
+
+
+def command_and_options(words: list[str]) -> tuple[str, list[str]]:
+    """Which command *words* call, and with what."""
+    return (words[0], words[1:]) if words and words[0] in COMMANDS else ("book", words)
+
+
+def dated(words: list[str]) -> list[str]:
+    """*words* with what the shell puts in the place of each `$(date …)`."""
+
+    def today(call: re.Match[str]) -> str:
+        return subprocess.run(
+            ["sh", "-c", call[1]], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    return [re.sub(r"\$\((date [^)]+)\)", today, word) for word in words]
+
+
+@cache
+def options_of(*program: str) -> frozenset[str]:
+    """The options that the program itself says it has."""
+    told = subprocess.run(
+        [sys.executable, *program, "--help"], cwd=HERE, capture_output=True, text=True, check=True
+    )
+    return frozenset(OPTION.findall(told.stdout.partition("faults:")[0])) - {"-h", "--help"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_and_each_of_its_options_is_in_the_readme(command: str) -> None:
+    assert f"`{command}`" in README or f"main.py {command}" in README
+
+    assert options_of("main.py", command) - set(OPTION.findall(README)) == set()
+
+
+def test_the_table_of_options_has_those_of_book_and_no_others() -> None:
+    table = rows("option", "meaning", "environment")
+
+    assert {option for row in table for option in named(row[0])} == options_of("main.py", "book")
+
+
+def test_every_exit_code_has_its_row_and_no_other_code_has_one() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    ends = {kind.exit_code for kind in kinds if issubclass(kind, errors.ReserveError)}
+    signals = {errors.Interrupted(number).exit_code for number in (2, 15)}
+
+    told = {int(code) for row in rows("code", "meaning") for code in row[0].split(", ")}
+
+    assert told == ends | signals | {0, 8, BUG}
+
+
+def test_every_environment_variable_that_is_read_is_in_the_readme() -> None:
+    readers = [*(HERE / "reserve/commands").glob("*.py"), HERE / "webhook_server/__main__.py"]
+    read = {
+        name for path in readers for name in re.findall(r'\.get\("([A-Z][A-Z_]+)"\)', path.read_text())
+    } | {name for system in SYSTEMS.values() for name in system.addresses}
+
+    assert len(read) > 10
+    assert {name for name in read if f"`{name}`" not in README} == set()
+
+
+def test_every_booking_system_is_in_the_readme() -> None:
+    told = {row[0].strip("`"): row[2] for row in rows("`--system`", "booking system", "state")}
+
+    assert {name for name, state in told.items() if "not there yet" not in state} == set(SYSTEMS)
+
+
+def test_every_gateway_of_texts_is_in_the_readme() -> None:
+    assert {name for name in GATEWAYS if name not in README.lower()} == set()
+
+
+def test_every_fault_of_a_rehearsal_is_in_the_readme() -> None:
+    assert [fault for row in rows("fault", "what happens", "exit code") for fault in named(row[0])] == list(
+        FAULTS
+    )
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [(fault, int(row[2])) for row in rows("fault", "what happens", "exit code") for fault in named(row[0])],
+)
+def test_a_rehearsed_fault_ends_as_the_readme_says(fault: str, code: int, tmp_path: Path) -> None:
+    with Stage(tmp_path, {"rivals": 2, "seed": 1, "faults": (fault,)}) as stage:
+        assert stage.book().exit_code == code
+
+
+@pytest.mark.parametrize("words", calls("main.py", shell_lines(README)), ids=" ".join)
+def test_a_command_of_the_readme_has_only_options_that_exist(words: list[str]) -> None:
+    command, options = command_and_options(words)
+
+    used = [word for word in options if OPTION.fullmatch(word)]
+
+    assert set(used) <= options_of("main.py", command)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        words
+        for words in calls("main.py", [*shell_lines(README), *cron_lines()])
+        if command_and_options(words)[0] in BOOKINGS
+    ],
+    ids=" ".join,
+)
+def test_a_booking_of_the_documents_makes_sense(words: list[str]) -> None:
+    command, options = command_and_options(words)
+
+    booking = read_booking(booking_parser(command).parse_args(dated(options)), DOT_ENV)
+
+    assert booking.request.facility == "Alice Marble"
+    assert booking.request.at_once
+
+
+def test_the_simulator_of_the_readme_is_started_with_options_that_exist() -> None:
+    (words,) = calls("reserve.simulator", shell_lines(README))
+
+    used = [word for word in words if OPTION.fullmatch(word)]
+
+    assert used
+    assert set(used) <= options_of("-m", "reserve.simulator")
+
+
+def test_make_has_every_target_of_the_readme() -> None:
+    makefile = (HERE / "Makefile").read_text()
+
+    told = set(re.findall(r"make (demo|test|bench|clean)\b", README))
+
+    assert told == {"demo", "test", "bench", "clean"}
+    assert {target for target in told if not re.search(rf"^{target}:", makefile, re.MULTILINE)} == set()
+
+
+@pytest.mark.parametrize("line", cron_lines())
+def test_a_cron_line_has_a_time_a_folder_and_no_bare_percent_sign(line: str) -> None:
+    time = r"@reboot|[\d*,/-]+( [\d*,/-]+){4}"
+
+    assert re.match(rf"({time}) cd /\S+ && ", line)
+    assert not re.search(r"(?<!\\)%", line)
+    assert line.endswith(" 2>&1")
+
+
+def test_cron_books_under_a_lock_and_starts_the_webhook_service() -> None:
+    lines = cron_lines()
+
+    assert any(line.startswith("@reboot") and "-m webhook_server" in line for line in lines)
+    assert all("flock -n" in line for line in lines if "main.py" in line)
+    assert {command_and_options(words)[0] for words in calls("main.py", lines)} == set(BOOKINGS)
+
+
+def test_every_package_has_its_reason() -> None:
+    reasons = (HERE / "CONTRIBUTING.md").read_text()
+    tools = tomllib.loads((HERE / "pyproject.toml").read_text())["dependency-groups"]["dev"]
+    packages = [line.partition("==")[0] for line in (HERE / "requirements.txt").read_text().split()]
+
+    wanted = packages + [tool.partition("==")[0] for tool in tools]
+
+    assert [name for name in wanted if not re.search(rf"^\|.*\b{name}\b.*\|$", reasons, re.MULTILINE)] == []
