@@ -208,6 +208,18 @@ class Race:
             return
         self._adopt(holds, doubtful)
 
+    @property
+    def lag(self) -> tuple[timedelta, timedelta] | None:
+        """Between what and what the window opened after the moment the first shot aimed at.
+
+        Known only when one request came too early and a later one did not.
+        """
+        closed = [each.sent for each in self.timeline.attempts if each.meaning == "not open yet"]
+        open_ = [each.sent for each in self.timeline.attempts if each.meaning in ("held", "taken")]
+        if not closed or not open_ or max(closed) >= min(open_):
+            return None
+        return max(closed) - self.shots[0], min(open_) - self.shots[0]
+
     def wants_code(self, offer: Offer) -> bool:
         """Whether a one-time code is all that *offer* lacks."""
         return isinstance(self.refused.get(offer), NotVerified)

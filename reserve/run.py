@@ -215,7 +215,11 @@ class Run:
             self.timeline.say(
                 f"this machine's clock jumped by {jump.total_seconds():+.3f} s; trusting it now"
             )
-        return plan(opening.opens_at, server, SHOTS)
+        shots = plan(opening.opens_at, server, SHOTS)
+        if lag := self.record and self.found and self.record.lag(self.found.facility):
+            shots = [shots[0], shots[0] + (lag[0] + lag[1]) / 2, shots[0] + lag[1]]
+            self.timeline.say(f"last time it opened {lag[1].total_seconds():.2f} s late; asking then too")
+        return shots
 
     def measure(self, lines: list[Line], *, until: datetime | None = None) -> ServerTime:
         """The server's time over the first of *lines*; `UNKNOWN` when its answers contradict each other."""
@@ -241,10 +245,19 @@ class Run:
             raise
         finally:
             race.say_what_came()
+        self.learn(race.lag)
         if not race.held:
             self.stop.obey()
             raise race.verdict()
         return race.held
+
+    def learn(self, lag: tuple[timedelta, timedelta] | None) -> None:
+        """Keep for the next run how late the window opened, if this run could tell."""
+        if lag is not None and self.record is not None and self.found is not None:
+            self.timeline.say(
+                f"the window opened {lag[0].total_seconds():.2f} to {lag[1].total_seconds():.2f} s late"
+            )
+            self.record.learn(self.found.facility, lag)
 
     def verify_late(self, hold: Hold) -> None:
         """Prove the player's phone for a hold that is there already (the flow of 2026, dossier 3.2)."""

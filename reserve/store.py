@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from sqlalchemy import (
     Table,
     TypeDecorator,
     create_engine,
+    delete,
     event,
     insert,
     select,
@@ -89,6 +90,14 @@ DEEDS = Table(
     Column("court", String, nullable=False),
     Column("start", Utc, nullable=False),
     Column("order_id", String),
+)
+LAGS = Table(
+    "lags",
+    SCHEMA,
+    Column("facility", String, primary_key=True),
+    Column("learnt", Utc, nullable=False),
+    Column("soonest_ms", Integer, nullable=False),  # after the published opening, by the server's clock
+    Column("latest_ms", Integer, nullable=False),
 )
 
 
@@ -151,6 +160,17 @@ class Record:
     def cut_off(self) -> list[PastRun]:
         """Earlier runs of the same player that never ended."""
         return self.store.cut_off(self.player, but=self.run_id)
+
+    def lag(self, facility: str) -> tuple[timedelta, timedelta] | None:
+        """Between what and what the window of *facility* opened late, the last time somebody could tell."""
+        with suppress(SQLAlchemyError):
+            return self.store.lag(facility)
+        return None
+
+    def learn(self, facility: str, lag: tuple[timedelta, timedelta]) -> None:
+        """Keep how late the window of *facility* opened."""
+        with suppress(SQLAlchemyError):  # it was good to know, no more
+            self.store.learn(facility, lag, self._now())
 
     def end(self, exit_code: int | None, sentence: str, *, of: str | None = None) -> None:
         """Note how this run ended, or what became of the run *of*."""
@@ -224,6 +244,22 @@ class Store:
                 .where(RUNS.c.run_id == run_id)
                 .values(ended=ended, exit_code=exit_code, sentence=sentence)
             )
+
+    def lag(self, facility: str) -> tuple[timedelta, timedelta] | None:
+        """How late the window of *facility* opened, at least and at most, when it was last learnt."""
+        with self._engine.connect() as connection:
+            row = connection.execute(select(LAGS).where(LAGS.c.facility == facility)).mappings().first()
+        if row is None:
+            return None
+        return timedelta(milliseconds=row["soonest_ms"]), timedelta(milliseconds=row["latest_ms"])
+
+    def learn(self, facility: str, lag: tuple[timedelta, timedelta], moment: datetime) -> None:
+        """Keep how late the window of *facility* opened, in place of what was known."""
+        soonest, latest = (round(each / timedelta(milliseconds=1)) for each in lag)
+        row = {"facility": facility, "learnt": moment, "soonest_ms": soonest, "latest_ms": latest}
+        with self._engine.begin() as connection:
+            connection.execute(delete(LAGS).where(LAGS.c.facility == facility))
+            connection.execute(insert(LAGS), [row])
 
     def cut_off(self, player: str, *, but: str) -> list[PastRun]:
         """This machine's runs of *player* that never ended and whose process is gone; not the run *but*."""

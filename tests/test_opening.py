@@ -1,0 +1,62 @@
+"""The aim at the opening: the server's clock, its lag, and what a run learns for the next."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.stage import Stage
+
+
+def arrivals(stage: Stage) -> list[float]:
+    """When requests for a hold came in truth, in milliseconds after the window really opened."""
+    scenario = stage.simulation.scenario
+    opening = scenario.opens_at + scenario.opens_late - scenario.clock_offset
+    return [(each.moment - opening) / timedelta(milliseconds=1) for each in stage.ledger.attempts]
+
+
+@pytest.mark.parametrize("offset_ms", [-900, -333, 0, 250, 900])
+def test_the_first_request_comes_at_the_opening_however_wrong_the_servers_clock_is(
+    tmp_path: Path, offset_ms: int
+) -> None:
+    with Stage(tmp_path, {"clock_offset": timedelta(milliseconds=offset_ms)}) as stage:
+        assert stage.book().word == "reserved"
+
+        assert all(0 <= arrival < 20 for arrival in arrivals(stage))
+
+
+def test_a_server_without_a_clock_is_asked_by_our_own(tmp_path: Path) -> None:
+    with Stage(tmp_path) as stage:
+        bare = stage.simulation.app.wsgi_app
+
+        def without_date(environ, start_response):  # type: ignore[no-untyped-def]
+            def start(status, headers, *rest):  # type: ignore[no-untyped-def]
+                return start_response(status, [each for each in headers if each[0] != "Date"], *rest)
+
+            return bare(environ, start)
+
+        stage.apps["api.rec.us"] = without_date
+        assert stage.book().word == "reserved"
+
+        assert any("unknown and taken for ours" in step for step in stage.steps)
+
+
+def test_a_window_that_opened_late_is_remembered_and_met_sooner_the_next_time(tmp_path: Path) -> None:
+    first_holds = []
+    for morning in range(4):
+        story = {"opens_late": timedelta(milliseconds=700), "seed": morning}
+        with Stage(tmp_path, story) as stage:
+            assert stage.book().word == "reserved"
+            first_holds.append(min(arrival for arrival in arrivals(stage) if arrival >= 0))
+
+    assert first_holds[3] < first_holds[0]
+
+
+def test_no_court_is_asked_for_more_than_five_times_when_the_window_stays_closed(tmp_path: Path) -> None:
+    with Stage(tmp_path, {"opens_late": timedelta(minutes=5)}) as stage:
+        outcome = stage.book()
+
+        assert (outcome.word, outcome.exit_code) == ("not-reserved", 1)
+        assert len(stage.ledger.attempts) <= 5 * 3
