@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -46,6 +46,7 @@ class Run:
         inbox: Inbox | None = None,
         leads: Leads = Leads(),
         record: Record | None = None,
+        true_time: Callable[[], timedelta | None] | None = None,
     ) -> None:
         """Nothing is sent yet."""
         self.request = request
@@ -55,6 +56,8 @@ class Run:
         self.stop = stop
         self.leads = leads
         self.record = record
+        self._true_time = true_time
+        self._our_error: timedelta | None = None
         self.found: Offers | None = None
         self.inbox = inbox
         self._code = None
@@ -73,6 +76,7 @@ class Run:
         self.sign_in()
         self.recover()
         self.respect_limits(found, opening)
+        self.ask_time_servers(opening)
 
         self.wait_until(opening.opens_at - self.leads.code)
         self.verify(found, opening)
@@ -169,6 +173,17 @@ class Run:
             in_week = f"{len(this_week)} reserved in the week of {monday}"
             raise LimitReached(f"{in_week}; the limit is {limits.per_week} a week")
 
+    def ask_time_servers(self, opening: Opening) -> None:
+        """Have the true time asked for while we wait anyway; a second opinion, for the timeline only."""
+        ask, now = self._true_time, self.clock.now()
+        if ask is None or now > opening.opens_at - self.leads.code:
+            return
+
+        def note() -> None:
+            self._our_error = ask()
+
+        self.clock.call_at(now, note)
+
     @property
     def awaits_code(self) -> bool:
         """Whether a one-time code was asked for and none was accepted yet."""
@@ -225,6 +240,12 @@ class Run:
         """The server's time over the first of *lines*; `UNKNOWN` when its answers contradict each other."""
         server = measure(lambda: lines[0].probe(self.clock), self.clock, until=until)
         self.timeline.say(str(server))
+        if (error := self._our_error) is not None and server.probes:
+            said = f"time servers say that our clock is off by {-error.total_seconds():+.3f} s"
+            fits = server.low <= error <= server.high
+            self.timeline.say(
+                f"{said}, which fits" if fits else f"warning: {said}; going by the server's clock"
+            )
         return server if server.consistent else UNKNOWN
 
     def win(self, lines: list[Line], shots: list[datetime]) -> list[Hold]:

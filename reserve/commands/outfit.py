@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from reserve import __version__
 from reserve.browser import Browser
-from reserve.clock import Clock
+from reserve.clock import Clock, our_error
 from reserve.codes import Inbox
 from reserve.commands.options import Booking
 from reserve.http import Http
@@ -75,6 +75,7 @@ def outfit(
 
     *clock*, *connect* and *kind* stand in for real time, the network and the system that *booking* names.
     """
+    true_time = our_error if clock is None else None
     clock = clock or Clock()
     data = Path(environ.get("RESERVE_DATA") or "data")
     run_id = f"{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
@@ -116,10 +117,13 @@ def outfit(
     system = kind(booking.account, booking.request, around)
     inbox = _inbox(booking, clock, connect) if phone else None
     address = next(iter(around.addresses.values()), "")
-    player = player_key(kind.name, urlsplit(address).hostname or "", booking.account.email)
+    host = urlsplit(address).hostname or ""
+    player = player_key(kind.name, host, booking.account.email)
     record = Record(store, run_id, player, clock.now)
     timeline.record = record.note
-    run = Run(booking.request, system, clock, timeline, stop, inbox, leads, record)
+    if host in ("localhost", "127.0.0.1"):
+        true_time = None  # a rehearsal needs nobody else
+    run = Run(booking.request, system, clock, timeline, stop, inbox, leads, record, true_time)
     return Outfit(run, run_id, folder, record)
 
 
