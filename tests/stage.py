@@ -53,6 +53,7 @@ class Stage:
     latency: timedelta = timedelta(milliseconds=20)
     seed: int = 0
     environ: Mapping[str, str] = field(default_factory=dict)
+    together: bool = True  # with -m
 
     def __post_init__(self) -> None:
         self.clock = FakeClock(OPENS_AT - self.ahead, seed=self.seed)
@@ -93,7 +94,8 @@ class Stage:
     def book(self, *words: str) -> Outcome:
         """The outcome of `main.py` with *words* beside the usual ones; a later word wins."""
         account = self.simulation.scenario.account
-        usual = ["-c", "Alice Marble", "-d", DAY, "-s", "tennis", "-t", "18:00:00", "-y", "19:30:00", "-m"]
+        usual = ["-c", "Alice Marble", "-d", DAY, "-s", "tennis", "-t", "18:00:00", "-y", "19:30:00"]
+        usual += ["-m"] if self.together else []
         environ = {
             "RESERVE_DATA": str(self.folder / "data"),
             "RESERVE_EMAIL": account.email,
