@@ -100,6 +100,16 @@ def test_the_table_of_options_has_those_of_book_and_no_others() -> None:
     assert {option for row in table for option in named(row[0])} == options_of("main.py", "book")
 
 
+def test_the_readme_tells_the_steps_of_a_run_in_their_order() -> None:
+    story = (HERE / "reserve/run.py").read_text().partition("def book(")[2].partition("return found, end")[0]
+    done = re.findall(r"= (?:self\.)?(\w+)\(|^ +self\.(\w+)\(", story, re.MULTILINE)
+
+    told = [step.replace(" ", "_") for step in re.findall(r"^\d\. \*\*(.+?)\*\*", README, re.MULTILINE)]
+
+    assert told == [name for names in done if (name := "".join(names)) in told]
+    assert {"find", "opening", "win", "settle"} <= set(told)
+
+
 def test_every_exit_code_has_its_row_and_no_other_code_has_one() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
     ends = {kind.exit_code for kind in kinds if issubclass(kind, errors.ReserveError)}
