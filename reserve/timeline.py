@@ -6,6 +6,7 @@ import base64
 import json
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -74,7 +75,8 @@ class Timeline:
         moment = self.now()
         text = self.secrets.mask(text)
         self.steps.append((moment, text))
-        self.tell(f"{self.stamp(moment)} {text}")
+        with suppress(OSError):  # a listener that went away is no reason to lose a court
+            self.tell(f"{self.stamp(moment)} {text}")
 
     def write(self, what: str, about: Sequence[Hold | Offer]) -> None:
         """Have a deed written to the record before, or after, it is done."""
