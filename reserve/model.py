@@ -141,7 +141,8 @@ class BookingRequest:
     """What the player asks for, in the facility's own wall-clock time.
 
     `starts` holds the wanted start times in order of preference, all of the same `length`; `only` names
-    sub-courts in order of preference and is empty for *any*; `opens_at` is the opening the player insists on.
+    sub-courts in order of preference and is empty for *any*; `opens_at` is the opening the player insists on;
+    `link` is where the booking system itself shows what is wanted.
     """
 
     facility: str
@@ -155,6 +156,8 @@ class BookingRequest:
     max_price_cents: int | None = None
     pay: str = "by-hand"
     patience: timedelta = timedelta(seconds=10)
+    link: str | None = None
+    wait_list: bool = False
 
     def __str__(self) -> str:
         """Say it in a line: Alice Marble, tennis, 2026-11-27 18:00."""

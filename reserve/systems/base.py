@@ -56,6 +56,10 @@ class Line(ABC):
     def warm(self) -> None:
         """Open the connection, so that the opening does not pay for it."""
 
+    def is_free(self) -> bool:
+        """Whether a light look says that asking makes sense; the waiting list looks before it asks."""
+        return True
+
     @abstractmethod
     def hold(self) -> Hold:
         """Ask for the court once; raises a `ReserveError` that says what a refusal means."""

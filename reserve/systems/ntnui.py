@@ -1,0 +1,258 @@
+"""NTNUI Tennis and padel: a form log-in, then one GET that takes a free place in a session, final at once.
+
+The site answers 200 to everything, so its words decide; it signs up from 72 hours before the start.
+Facts and their sources: NTNUI dossier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+from reserve.clock import Clock, Probe
+from reserve.errors import (
+    LostAnswer,
+    ReserveError,
+    ServiceError,
+    SignInError,
+    TokenRefused,
+    UnknownRefusal,
+    UsageError,
+)
+from reserve.http import Answer, Http
+from reserve.model import Court, Hold, Offer, Offers, Reservation
+from reserve.systems.base import BookingSystem, Line
+from reserve.systems.ntnui_link import ZONE, SessionLink, read_link
+from reserve.systems.ntnui_pages import Page, meaning, read_page, redacted, trouble
+from reserve.window import HoursAhead
+
+WINDOW = HoursAhead(72)  # real hours before the start (dossier 5)
+OTHER_SESSIONS = 3  # looked at for the player's number; each shows it that has a free place for the player
+
+
+class Ntnui(BookingSystem):
+    """The NTNUI site on behalf of one member."""
+
+    name = "ntnui"
+    hold_is_final = True
+    addresses: Mapping[str, str] = {
+        "NTNUI_URL": "https://www.ntnuitennis.no",
+        "NTNUI_MEMBER_ID": "",  # the number in the member's sign-up links; otherwise read from a page
+    }
+
+    _http: Http | None = None
+    _offer: Offer | None = None
+    _found_member: str | None = None
+
+    @property
+    def session(self) -> SessionLink:
+        """The session that `--link` names."""
+        if not self.request.link:
+            raise UsageError("--link is missing; open the session on the site and copy its address")
+        return read_link(self.request.link, also=(urlsplit(self.around.addresses["NTNUI_URL"]).netloc,))
+
+    @property
+    def member(self) -> str | None:
+        """The player's number in links, as far as it is known."""
+        return self.around.addresses["NTNUI_MEMBER_ID"] or self._found_member
+
+    def offers(self) -> Offers:
+        """The one session that is wanted, as its page shows it to everybody."""
+        session = self.session
+        answer, page = self._look()
+        if page.is_error:
+            raise UsageError(f"--link: the site knows no session {session.timeid}; they change every term")
+        if not page.is_session:
+            self.keep(answer)
+            self.around.say("the page of the session looks new to us; going on with what the link says")
+        bane = page.says("Bane:") or f"session {session.timeid}"
+        court = Court(str(session.timeid), bane if len(bane) > 2 else f"Bane {bane}")
+        slot = session.slot(page.end)
+        self._offer = Offer(court, slot, WINDOW.opens_at(slot.start))
+        return Offers(page.says("Sted:") or "NTNUI", ZONE, (self._offer,))
+
+    def sign_in(self) -> None:
+        """Log in, and find the player's number in the links of some page, if it is to be found already."""
+        page = self.log_in()
+        if self.member is not None:
+            return
+        places = [self.session.path(), *(f"/{link.lstrip('./')}" for link in page.sessions[:OTHER_SESSIONS])]
+        for place in places:
+            with suppress(ServiceError):  # it can still be read from the page of the session when that opens
+                self._note_member(self._look(place)[1])
+            if self.member is not None:
+                return
+        self.around.say("no page shows the player's number yet; it will be read from the page of the session")
+
+    def log_in(self) -> Page:
+        """Send the log-in form (dossier 1); returns the page that greets the player."""
+        form = {
+            "email": self.account.email,
+            "password": self.account.password,
+            "lang": "no",
+            "rememberme": "on",
+        }
+        answer, page = self._ask("POST", "/index.php?lang=no", form)
+        if page.is_signed_out:
+            raise SignInError("the site does not accept the e-mail address or the password")
+        if not page.is_signed_in:
+            self.keep(answer)
+            raise UnknownRefusal("the log-in was answered with a page that we do not know")
+        return page
+
+    def look(self, hold: Hold) -> Hold:
+        """A session has no price and does not lapse."""
+        return hold
+
+    def reservations(self) -> list[Reservation]:
+        """This session, when the player is signed up for it; the site lists no others."""
+        return [Reservation(hold.offer.court, hold.offer.slot, hold.order_id) for hold in self.holds()]
+
+    def holds(self) -> list[Hold]:
+        """The same, as a hold."""
+        return [self.hold()] if self.session_page().shows_reservation else []
+
+    def hold(self) -> Hold:
+        """The player's place in the session."""
+        session = self.session
+        if self._offer is None:
+            self.offers()
+        assert self._offer is not None
+        order_id = f"{session.timeid}/{session.spilletid}"
+        return Hold(self._offer, order_id, link=str(session))
+
+    def session_page(self) -> Page:
+        """The page of the session as the player sees it; logs in again when the site forgot the player."""
+        answer, page = self._look()
+        if page.is_signed_out:
+            self.log_in_again()
+            answer, page = self._look()
+        if page.is_signed_out:
+            raise TokenRefused("the site does not know us any more, although it accepted the log-in")
+        if not page.is_signed_in and not page.shows_reservation:
+            self.keep(answer)
+            raise UnknownRefusal(f"{answer.asked}: the answer is a page that we do not know")
+        self._note_member(page)
+        return page
+
+    def log_in_again(self) -> None:
+        """Log in once more during a run; raises `TokenRefused` when the site refuses now."""
+        self.around.say("the site has forgotten us; logging in once more")
+        try:
+            self.log_in()
+        except SignInError as refusal:
+            raise TokenRefused("the site has forgotten us and refuses another log-in") from refusal
+
+    def take_place(self) -> Answer:
+        """Send the sign-up link, once; raises the reason when there is none to send yet."""
+        if self.member is None:
+            page = self.session_page()
+            if page.member is None:
+                raise meaning(page)
+        return self.connection.ask("GET", self.session.path(leggtilvikarid=self.member or ""))
+
+    def taken(self, answer: Answer) -> Hold:
+        """What *answer* to the sign-up says: the place is ours, or a `ReserveError` that says why not."""
+        page = self._read(answer)
+        if page.shows_reservation:
+            return self.hold()
+        refusal = meaning(page)
+        if isinstance(refusal, LostAnswer | UnknownRefusal):
+            self.keep(answer)
+        raise refusal
+
+    def line(self, offer: Offer) -> Line:
+        """The one connection there is: one session, one log-in."""
+        return NtnuiLine(offer, self)
+
+    def confirm(self, hold: Hold) -> None:
+        """A place is final as soon as it is taken."""
+
+    def release(self, hold: Hold) -> None:
+        """A place is never given up by us: it is the reservation."""
+
+    @property
+    def connection(self) -> Http:
+        """The connection that knows the player's cookies."""
+        if self._http is None:
+            headers = {"User-Agent": self.around.user_agent, "Accept": "text/html"}
+            self._http = self.around.connect(self.around.addresses["NTNUI_URL"], headers)
+        return self._http
+
+    def keep(self, answer: Answer) -> None:
+        """Keep a page that nobody understood, without what it says about people."""
+        self.around.keep(answer.asked, redacted(answer.text))
+
+    def close(self) -> None:
+        """Let the connection go, and the log-in with it."""
+        if self._http is not None:
+            self._http.close()
+            self._http = None
+
+    def _look(self, place: str | None = None) -> tuple[Answer, Page]:
+        return self._ask("GET", place or self.session.path())
+
+    def _ask(self, method: str, path: str, form: Mapping[str, str] | None = None) -> tuple[Answer, Page]:
+        """A page; a lost answer to what changes nothing is simply asked for once more."""
+        try:
+            answer = self.connection.ask(method, path, form=form)
+            return answer, self._read(answer)
+        except LostAnswer:
+            answer = self.connection.ask(method, path, form=form)
+            return answer, self._read(answer)
+
+    def _read(self, answer: Answer) -> Page:
+        if wrong := trouble(answer, self.around.clock.now()):
+            raise wrong
+        return read_page(answer.text)
+
+    def _note_member(self, page: Page) -> None:
+        if page.member is not None and page.member != self._found_member:
+            self.around.conceal(page.member)
+            self._found_member = page.member
+
+
+class NtnuiLine(Line):
+    """The wanted session, asked for over the connection that knows the player."""
+
+    def __init__(self, offer: Offer, system: Ntnui) -> None:
+        """Nothing is sent yet."""
+        super().__init__(offer)
+        self._system = system
+
+    def probe(self, clock: Clock) -> Probe:
+        """Ask for the page of the session."""
+        sent = clock.now()
+        try:
+            answer = self._system.connection.ask("GET", self._system.session.path())
+        except ServiceError as failure:
+            raise ValueError("no answer") from failure
+        received = clock.now()
+        if answer.stamp is None or "Age" in answer.headers:
+            raise ValueError("no stamp of the server's own")
+        return Probe(sent, received, answer.stamp)
+
+    def warm(self) -> None:
+        """Look whether the site still knows us, and log in again if not."""
+        with suppress(ReserveError):  # the opening may still go well, and says why if not
+            self._system.session_page()
+
+    def hold(self) -> Hold:
+        """Take a place; when the site has forgotten us, surely nothing was done, and we ask once more."""
+        try:
+            return self._take()
+        except TokenRefused:
+            self._system.log_in_again()
+            return self._take()
+
+    def _take(self) -> Hold:
+        self.stamp = None
+        answer = self._system.take_place()
+        self.stamp = answer.stamp
+        return self._system.taken(answer)
+
+    def is_free(self) -> bool:
+        """Whether the page of the session offers the place, or shows that it is ours."""
+        page = self._system.session_page()
+        return page.offers_place or page.shows_reservation

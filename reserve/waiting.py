@@ -1,0 +1,76 @@
+"""The waiting list: every court is taken, so look now and then until one is free or the slot has started."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from reserve.clock import Clock
+from reserve.errors import Blocked, NotOpenYet, ReserveError, ServiceError, SlotTaken, Throttled
+from reserve.model import Hold
+from reserve.race import Race
+from reserve.stop import Stop
+from reserve.systems.base import BookingSystem, Line
+from reserve.timeline import Timeline
+
+LOOK_EVERY = timedelta(
+    seconds=30
+)  # as others do who watch such pages (NTNUI dossier 7); no burden for a server
+TELL_EVERY = timedelta(minutes=10)
+NAP = timedelta(seconds=1)  # a wish to stop is noticed so soon
+WORTH_WAITING = (SlotTaken, NotOpenYet, ServiceError)  # anything else will not get better by itself
+
+
+def wait_for_court(
+    system: BookingSystem, lines: Sequence[Line], clock: Clock, timeline: Timeline, stop: Stop
+) -> list[Hold]:
+    """The first court that becomes free, held; raises the last reason when every slot has started before."""
+    ends = max(line.offer.slot.start for line in lines)
+    timeline.say(f"on the waiting list until {ends:%Y-%m-%d %H:%M}: looking every {LOOK_EVERY.seconds} s")
+    why: ReserveError = SlotTaken("every court we could ask was taken")
+    told = clock.now()
+    pause = LOOK_EVERY
+    while clock.now() + pause < ends:
+        _sleep_until(clock.now() + pause, clock, stop)
+        pause = LOOK_EVERY
+        for line in lines:
+            found = _try(system, line, clock, timeline, stop)
+            if isinstance(found, Hold):
+                return [found]
+            why = found or why
+            if isinstance(found, Throttled):
+                pause = max(pause, found.retry_after or pause)
+        if clock.now() - told >= TELL_EVERY:
+            timeline.say(f"still on the waiting list: {why}")
+            told = clock.now()
+    raise why
+
+
+def _try(
+    system: BookingSystem, line: Line, clock: Clock, timeline: Timeline, stop: Stop
+) -> Hold | ReserveError | None:
+    """The court if it is free now, otherwise why not; raises what makes waiting useless."""
+    now = clock.now()
+    if line.offer.slot.start <= now:
+        return None
+    try:
+        if not line.is_free():
+            return None
+    except ServiceError as failure:
+        why: ReserveError = failure
+    else:
+        race = Race(system, clock, timeline, stop, [now], deadline=now)  # asks once, and finds a lost answer
+        race.ask([line], at_once=False)
+        if race.held:
+            return race.held[0]
+        why = race.verdict()
+    if isinstance(why, Blocked) or not isinstance(why, WORTH_WAITING):
+        raise why
+    return why
+
+
+def _sleep_until(moment: datetime, clock: Clock, stop: Stop) -> None:
+    while clock.now() < moment:
+        stop.obey()
+        clock.sleep_until(min(moment, clock.now() + NAP))
+    stop.obey()
