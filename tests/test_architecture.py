@@ -1,4 +1,4 @@
-"""Who may import whom. Arrows go one way: downwards in `ORDER`."""
+"""Who may import whom: MAY_IMPORT for what is ours, HOME for what is not."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent.parent
-PROJECT = ("main", "reserve", "webhook_server", "tests")
 
 SYSTEM = "errors model window clock http browser timeline codes systems.base"
 COMMAND = f"{SYSTEM} run race settle recover stop store systems commands"
 
-# What each module of `reserve` may import from `reserve`; a package stands for the modules in it. A booking system
-# may import SYSTEM and what else is its own (`recus_answers` is of `recus`), never another booking system.
+# What each module of `reserve` may import from `reserve`; a package stands for the modules in it. A booking
+# system may import SYSTEM and what else is its own (`recus_answers` is of `recus`), never another system.
 MAY_IMPORT = {
     "errors": "",
     "model": "errors",
