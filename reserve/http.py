@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json as jsonlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from email.utils import parsedate_to_datetime
 
 import requests
@@ -157,7 +159,9 @@ class Http:
             raise Unreachable(f"{asked}: a header has letters that cannot be sent") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as failure:
             raise LostAnswer(f"{asked}: {type(failure).__name__}") from failure
-        return Answer(asked, reply.status_code, reply.headers, body.decode("utf-8", "replace"))
+        return Answer(
+            asked, reply.status_code, reply.headers, _text(body, reply.headers.get("Content-Type", ""))
+        )
 
     def ask(
         self,
@@ -185,6 +189,16 @@ def _whole(reply: requests.Response, asked: str) -> bytes:
         if len(body) > LARGEST:
             raise UnknownAnswer(f"{asked}: the answer is longer than {LARGEST} bytes")
     return bytes(body)
+
+
+def _text(body: bytes, content_type: str) -> str:
+    """*body* in the letters that its header names, or else in UTF-8, or else in the web's older letters."""
+    header = Message()
+    header["Content-Type"] = content_type
+    for letters in (header.get_content_charset("utf-8"), "utf-8"):
+        with suppress(UnicodeDecodeError, LookupError):
+            return body.decode(letters)
+    return body.decode("iso-8859-1")
 
 
 def _never_left(failure: requests.ConnectionError) -> bool:

@@ -181,9 +181,21 @@ def test_what_is_not_a_json_object_or_array_is_unknown(text):
         answer.json()
 
 
-def test_letters_that_are_no_utf8_do_not_hurt():
-    with talking_to(http_answer(b'{"name": "\xff"}')) as (http, _):
-        assert http.ask("GET", "/a").json() == {"name": "\ufffd"}
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ("Åpnes".encode(), "text/html"),
+        ("Åpnes".encode("iso-8859-1"), "text/html"),
+        ("Åpnes".encode("iso-8859-1"), "text/html; charset=ISO-8859-1"),
+        ("Åpnes".encode("utf-16"), "text/html; charset=utf-16"),
+        ("Åpnes".encode(), "text/html; charset=unheard-of"),
+        ("Åpnes".encode("iso-8859-1"), "text/html; charset=utf-8"),
+    ],
+)
+def test_a_page_is_read_in_its_letters_whatever_its_header_says(body, content_type):
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nContent-Type: {content_type}\r\n\r\n"
+    with talking_to(head.encode() + body) as (http, _):
+        assert http.ask("GET", "/a").text == "Åpnes"
 
 
 @pytest.mark.parametrize(
