@@ -186,8 +186,9 @@ class Store:
         """Open the database, by default a file in *folder*; raises `UsageError` when that cannot be."""
         self._folder = folder
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            folder.chmod(0o700)
+            if not folder.exists():  # one that is there may be shared, and is not ours to close
+                folder.mkdir(parents=True)
+                folder.chmod(0o700)
             self._engine = _engine(url or f"sqlite:///{folder / NAME}")
             SCHEMA.create_all(self._engine)
         except (SQLAlchemyError, OSError) as failure:

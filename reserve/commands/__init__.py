@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from reserve.errors import ReserveError
+from reserve.errors import ReserveError, UsageError
 
 COMMANDS = {
     "book": "reserve one court: now if the window is open, else at the opening",
@@ -32,7 +32,9 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     command = import_module(f"reserve.commands.{name or 'book'}")
     try:
-        return int(command.main(arguments[1:] if name else arguments, environment()))
+        return int(
+            command.main(arguments[1:] if name else arguments, read_environment(Path(".env"), os.environ))
+        )
     except ReserveError as failure:
         print(f"Refused: {failure}.")
         return failure.exit_code
@@ -41,9 +43,12 @@ def main(arguments: Sequence[str]) -> int:
         return BUG
 
 
-def environment() -> Mapping[str, str]:
-    """The environment, with what it lacks from a `.env` file in the working directory."""
+def read_environment(file: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """*environ*, with what it lacks from *file*; raises `UsageError` when that is there and not readable."""
     from dotenv import dotenv_values
 
-    written = dotenv_values(Path(".env"), interpolate=False)  # a `$` in a password is a `$`
-    return {**{name: value for name, value in written.items() if value is not None}, **os.environ}
+    try:
+        written = dotenv_values(file, interpolate=False)  # a `$` in a password is a `$`
+    except (OSError, UnicodeDecodeError) as failure:
+        raise UsageError(f"{file} cannot be read ({type(failure).__name__}); write it as UTF-8") from failure
+    return {**{name: value for name, value in written.items() if value is not None}, **environ}

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 from reserve.commands import COMMANDS
 from reserve.errors import UsageError
 from reserve.model import Account, BookingRequest
 
 SPORTS = ("tennis", "pickleball")
+WEBHOOK = "http://127.0.0.1:5000"
 LONGEST_PATIENCE = 600  # seconds; whoever wants to wait longer wants a waiting list
 
 
@@ -118,10 +120,8 @@ def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Boo
         request,
         _account(options, environ),
         _one_of(options.system or environ.get("RESERVE_SYSTEM") or "recus", ("recus",), "--system"),
-        webhook_url=(
-            options.webhook_url or environ.get("RESERVE_WEBHOOK_URL") or "http://127.0.0.1:5000"
-        ).rstrip("/"),
-        webhook_token=options.webhook_token or environ.get("RESERVE_WEBHOOK_TOKEN") or None,
+        webhook_url=_address(options.webhook_url or environ.get("RESERVE_WEBHOOK_URL") or WEBHOOK),
+        webhook_token=_token(options.webhook_token or environ.get("RESERVE_WEBHOOK_TOKEN")),
         as_json=options.json,
         warnings=tuple(warnings),
     )
@@ -151,6 +151,24 @@ def _phone(text: str) -> str:
     if not phonenumbers.is_possible_number(number):
         raise UsageError("--phone is too short or too long for a phone number; write it as +14155550100")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _address(text: str) -> str:
+    try:
+        parts = urlsplit(text.strip())
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise UsageError(f"--webhook-url: {text!r} is not an address; write it as {WEBHOOK}")
+    return text.strip().rstrip("/")
+
+
+def _token(text: str | None) -> str | None:
+    token = (text or "").strip()
+    if not token.isascii() or not token.isprintable():
+        raise UsageError("--webhook-token has letters that no token has; use the service's WEBHOOK_TOKEN")
+    return token or None
 
 
 def _cents(text: str | None) -> int | None:

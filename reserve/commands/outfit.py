@@ -7,6 +7,7 @@ import re
 import secrets
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -93,7 +94,8 @@ def outfit(
 
     def keep(asked: str, text: str) -> None:
         path = folder / f"unknown-{next(numbers)}.txt"
-        path.write_text(f"{asked}\n\n{PERSONAL.sub(MASK, timeline.secrets.mask(text))[:20_000]}\n")
+        with suppress(OSError):  # a full disk is no reason to lose a court
+            path.write_text(f"{asked}\n\n{PERSONAL.sub(MASK, timeline.secrets.mask(text))[:20_000]}\n")
         timeline.say(f"an answer we do not know is kept in {path}")
 
     kind = kind or SYSTEMS[booking.system]
