@@ -95,8 +95,11 @@ def give_back_all(system: BookingSystem, holds: Sequence[Hold], clock: Clock, ti
         if remaining:
             clock.sleep(BETWEEN_RELEASES)
     for hold in holds:
-        until = f"{hold.expires_at:%H:%M:%S} UTC" if hold.expires_at else "it lapses"
-        timeline.say(f"could not give back {hold}; it stays held until {until}")
+        timeline.say(f"could not give back {hold}; it stays held until {_end_of(hold)}")
+
+
+def _end_of(hold: Hold) -> str:
+    return f"{hold.expires_at:%H:%M:%S} UTC" if hold.expires_at else "it lapses"
 
 
 def _best(system: BookingSystem, holds: Sequence[Hold]) -> Hold:
@@ -181,4 +184,5 @@ def _read_back(system: BookingSystem, hold: Hold, clock: Clock, *, why: ReserveE
             if each.court.name == court.name:
                 return Reservation(court, slot, hold.order_id, hold.price_cents)
     cause = f": {why}" if why else ""
-    raise Unconfirmed(f"{hold} may be booked{cause}; {hold.link or 'see the bookings'}")
+    state = "may be booked" if system.hold_is_final else f"may be booked, or is held until {_end_of(hold)}"
+    raise Unconfirmed(f"{hold} {state}{cause}; {hold.link or 'see the bookings'}")
