@@ -247,9 +247,20 @@ class RecUs(BookingSystem):
 
     def release(self, hold: Hold) -> None:
         """Delete the order (dossier 3.5); one that is gone already is as good as deleted."""
-        answer = self._http_now.ask("DELETE", f"/v1/orders/{hold.order_id}")
-        if not answer.is_good and answer.status not in (404, 410):
+        path = f"/v1/orders/{hold.order_id}"
+        answer = self._http_now.ask("DELETE", path)
+        if answer.status in (204, 404, 410):
+            return
+        if not answer.is_good:
             raise self.meaning(answer)
+        try:  # nobody has recorded what a yes looks like, so we look
+            order = order_in(self._get(path))
+        except UnknownRefusal:
+            return  # the order is gone
+        if order is None or order.get("status") in (None, "pending"):
+            raise UnknownAnswer(
+                f"{hold}: giving it back was answered with {answer.status}, and it is still there"
+            )
 
     def connect(self) -> Http:
         """A connection of its own to the API, with the web app's headers (dossier 1.5)."""
