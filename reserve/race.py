@@ -229,6 +229,9 @@ class Race:
         for attempt in self.timeline.attempts:
             sent, answered = self.timeline.stamp(attempt.sent), self.timeline.stamp(attempt.answered)
             self.timeline.say(f"{attempt.court}: {attempt.meaning} (sent {sent}, answered {answered})")
+        for offer, refusal in self.refused.items():
+            if isinstance(refusal, LostAnswer):
+                self.timeline.say(f"{offer.court.name} may be held until it lapses: {refusal}")
 
     def verdict(self) -> ReserveError:
         """Why nothing is held: the answer that says most, in words for the player."""
