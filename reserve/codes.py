@@ -23,6 +23,7 @@ from reserve.stop import Stop
 from reserve.timeline import Timeline
 
 AT_MOST = 2  # texts asked for in one run: the first, and one more when it does not come
+ENTRIES = 3  # of one code, while it surely did not arrive
 HOLD_BACK = timedelta(seconds=10)  # asked of the webhook service; less than we wait for any answer
 POLITE = timedelta(seconds=1)  # between two questions to the webhook service when it does not hold back
 MAX_AGE = timedelta(minutes=10)  # freshness is proved by the id; the service keeps texts no longer than this
@@ -184,13 +185,21 @@ class OneTimeCode:
     def _enter(self, code: Code) -> bool:
         self._after = code.id  # a code is used once
         self._conceal(code.digits)
-        try:
-            self._system.enter_code(code.digits)
-        except WrongCode:
-            self._say("the one-time code was refused; waiting for a newer one")
-            return False
-        except LostAnswer:
-            self._say("no answer to the one-time code; going on as if it was accepted")
-            return True
+        for left in reversed(range(ENTRIES)):
+            try:
+                self._system.enter_code(code.digits)
+            except WrongCode:
+                self._say("the one-time code was refused; waiting for a newer one")
+                return False
+            except LostAnswer:
+                self._say("no answer to the one-time code; going on as if it was accepted")
+                return True
+            except (Throttled, Unreachable) as failure:
+                if not left:
+                    raise
+                self._say(f"entering the one-time code again: {failure}")
+                self._clock.sleep(POLITE)
+            else:
+                break
         self._say("one-time code accepted")
         return True
