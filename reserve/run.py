@@ -6,11 +6,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from reserve import window
 from reserve.clock import UNKNOWN, Clock, ServerTime, Watch, measure, plan
 from reserve.codes import Inbox, OneTimeCode
-from reserve.errors import AlreadyReserved, CodeError, LimitReached, TooDear, UsageError
+from reserve.errors import (
+    AlreadyReserved,
+    Blocked,
+    CodeError,
+    LimitReached,
+    ServiceError,
+    TooDear,
+    UsageError,
+)
 from reserve.model import BookingRequest, Hold, Offers, Opening, Reservation
 from reserve.race import SHOTS, Race
 from reserve.recover import recover
@@ -19,6 +28,12 @@ from reserve.stop import Stop
 from reserve.store import Record
 from reserve.systems.base import BookingSystem, Line
 from reserve.timeline import Timeline
+
+T = TypeVar("T")
+
+# Before what reads, and changes nothing, is tried again: minutes are left until the opening.
+PATIENCE = (timedelta(seconds=2), timedelta(seconds=8))
+LONGEST_TRIP = timedelta(seconds=1)  # there and back; a slower server's clock is not known well enough
 
 
 @dataclass(frozen=True)
@@ -75,7 +90,7 @@ class Run:
         self.wait_until(opening.opens_at - self.leads.sign_in)
         self.sign_in()
         self.recover()
-        self.respect_limits(found, opening)
+        self.patiently(lambda: self.respect_limits(found, opening))
         self.ask_time_servers(opening)
 
         self.wait_until(opening.opens_at - self.leads.code)
@@ -98,7 +113,7 @@ class Run:
 
     def find(self) -> Offers:
         """What the facility has for the booking request, and whether a one-time code could reach us."""
-        self.found = found = self.system.offers()
+        self.found = found = self.patiently(self.system.offers)
         if found.wants_code:
             self.check_inbox()
         return found
@@ -139,6 +154,18 @@ class Run:
         kept = tuple(offer for offer in opening.offers if offer not in dear)
         return replace(opening, offers=kept, left_out=opening.left_out + left_out)
 
+    def patiently(self, deed: Callable[[], T]) -> T:
+        """Do *deed*, and again after a while when the booking system has trouble: nothing is decided yet."""
+        for pause in PATIENCE:
+            try:
+                return deed()
+            except Blocked:
+                raise
+            except ServiceError as failure:
+                self.timeline.say(f"trying again in {pause.total_seconds():.0f} s: {failure}")
+                self.wait_until(self.clock.now() + pause)
+        return deed()
+
     def wait_until(self, moment: datetime) -> None:
         """Sleep until *moment*; a wish to stop wakes us."""
         self.clock.sleep_until(moment)
@@ -146,7 +173,7 @@ class Run:
 
     def sign_in(self) -> None:
         """Make the booking system know the player."""
-        self.system.sign_in()
+        self.patiently(self.system.sign_in)
         self.timeline.say("signed in; the browser is closed")
 
     def recover(self) -> None:
@@ -237,7 +264,10 @@ class Run:
         return shots
 
     def measure(self, lines: list[Line], *, until: datetime | None = None) -> ServerTime:
-        """The server's time over the first of *lines*; `UNKNOWN` when its answers contradict each other."""
+        """The server's time over the first of *lines*; `UNKNOWN` when its answers contradict each other.
+
+        So it is when they take so long that going by them could mean asking much too early.
+        """
         server = measure(lambda: lines[0].probe(self.clock), self.clock, until=until)
         self.timeline.say(str(server))
         if (error := self._our_error) is not None and server.probes:
@@ -246,7 +276,7 @@ class Run:
             self.timeline.say(
                 f"{said}, which fits" if fits else f"warning: {said}; going by the server's clock"
             )
-        return server if server.consistent else UNKNOWN
+        return server if server.consistent and server.trip <= LONGEST_TRIP else UNKNOWN
 
     def win(self, lines: list[Line], shots: list[datetime]) -> list[Hold]:
         """Hold what we can, best first; raises the reason when there is nothing to hold.
