@@ -41,7 +41,7 @@ MAY_IMPORT = {
 }
 # The only home of each of these in the product; a package stands for the modules in it.
 HOME = {
-    "dateutil": "reserve.window reserve.systems",
+    "dateutil": "reserve.window reserve.plans reserve.systems",
     "dotenv": "reserve.commands webhook_server.__main__",
     "flask": "reserve.simulator webhook_server",
     "ntplib": "reserve.clock",
@@ -94,6 +94,7 @@ def allowed_to(name: str) -> str:
     if name in MAY_IMPORT:
         return MAY_IMPORT[name]
     package, _, last = name.rpartition(".")
+    assert package in MAY_IMPORT, f"say in MAY_IMPORT what {name} may import"
     if package != "systems":
         return MAY_IMPORT[package]
     family = f"reserve.systems.{last.partition('_')[0]}"  # "recus" of "recus_answers"
