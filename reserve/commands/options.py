@@ -15,6 +15,7 @@ from reserve.errors import UsageError
 from reserve.model import Account, BookingRequest
 
 SPORTS = ("tennis", "pickleball")
+WISH = ("court", "date", "sport", "start_time", "end_time", "link")  # what a booking system may need to know
 WEBHOOK = "http://127.0.0.1:5000"
 LONGEST_PATIENCE = 600  # seconds; whoever wants to wait longer wants a waiting list
 
@@ -82,13 +83,17 @@ class Booking:
 def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Booking:
     """What *options* and *environ* ask for; raises `UsageError` naming the option and the way out."""
     from reserve import window
+    from reserve.systems import SYSTEMS
 
-    for name in ("court", "date", "sport", "start_time", "end_time"):
-        if not getattr(options, name):
+    system = _one_of(options.system or environ.get("RESERVE_SYSTEM") or "recus", tuple(SYSTEMS), "--system")
+    kind = SYSTEMS[system]
+    wish = kind.completed({name: text for name in WISH if (text := getattr(options, name, None))})
+    for name in kind.needs:
+        if name in WISH and not wish.get(name):
             raise UsageError(f"--{name.replace('_', '-')} is missing; see --help")
-    start = window.parse_time(options.start_time, "--start-time")
-    end = window.parse_time(options.end_time, "--end-time")
-    day = window.parse_day(options.date, "--date")
+    start = window.parse_time(wish["start_time"], "--start-time")
+    end = window.parse_time(wish["end_time"], "--end-time")
+    day = window.parse_day(wish["date"], "--date")
     length = timedelta(hours=end.hour - start.hour, minutes=end.minute - start.minute)
     length += timedelta(seconds=end.second - start.second)
     if length <= timedelta(0):
@@ -101,8 +106,8 @@ def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Boo
     if pay == "card" and not environ.get("RECUS_STRIPE_KEY"):
         raise UsageError("--pay card needs RECUS_STRIPE_KEY, the public key on rec.us's checkout page")
     request = BookingRequest(
-        facility=options.court.strip(),
-        sport=_one_of(options.sport, SPORTS, "--sport"),
+        facility=wish["court"].strip(),
+        sport=_one_of(wish["sport"], SPORTS, "--sport"),
         day=day,
         starts=tuple(dict.fromkeys([start, *others])),
         length=length,
@@ -118,8 +123,8 @@ def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Boo
         warnings.append("--password can be read by other users of this machine; set RESERVE_PASSWORD instead")
     return Booking(
         request,
-        _account(options, environ),
-        _one_of(options.system or environ.get("RESERVE_SYSTEM") or "recus", ("recus",), "--system"),
+        _account(options, environ, kind.needs),
+        system,
         webhook_url=_address(options.webhook_url or environ.get("RESERVE_WEBHOOK_URL") or WEBHOOK),
         webhook_token=_token(options.webhook_token or environ.get("RESERVE_WEBHOOK_TOKEN")),
         as_json=options.json,
@@ -127,7 +132,7 @@ def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Boo
     )
 
 
-def _account(options: argparse.Namespace, environ: Mapping[str, str]) -> Account:
+def _account(options: argparse.Namespace, environ: Mapping[str, str], needs: Sequence[str]) -> Account:
     email = (options.email or environ.get("RESERVE_EMAIL") or "").strip()
     password = (options.password or environ.get("RESERVE_PASSWORD") or "").strip("\r\n")
     phone = (options.phone or environ.get("RESERVE_PHONE") or "").strip()
@@ -135,7 +140,7 @@ def _account(options: argparse.Namespace, environ: Mapping[str, str]) -> Account
         raise UsageError("--email is missing; give it or set RESERVE_EMAIL")
     if "@" not in email.strip("@"):
         raise UsageError("--email is not an e-mail address")
-    if not password:
+    if not password and "password" in needs:
         raise UsageError("--password is missing; set RESERVE_PASSWORD")
     return Account(email, password, _phone(phone) if phone else None)
 

@@ -1,15 +1,19 @@
-"""A simulated rec.us that keeps its own rules and remembers what really happened."""
+"""Booking systems that run here, keep their own rules, and remember what really happened."""
 
 from reserve.simulator.faults import FAULTS, CutConnection, Fault
 from reserve.simulator.ledger import Event, Ledger
 from reserve.simulator.recus import Simulation
-from reserve.simulator.scenario import ANSWERS, PLAYER, Answer, Scenario
+from reserve.simulator.scenario import ANSWERS, Answer, Scenario
 from reserve.simulator.server import Server, serve
+from reserve.simulator.twin import PLAYER, Story, Twin
+
+TWINS: dict[str, type[Twin]] = {"recus": Simulation}  # the name of a booking system -> its double here
 
 __all__ = [
     "ANSWERS",
     "FAULTS",
     "PLAYER",
+    "TWINS",
     "Answer",
     "CutConnection",
     "Event",
@@ -18,5 +22,7 @@ __all__ = [
     "Scenario",
     "Server",
     "Simulation",
+    "Story",
+    "Twin",
     "serve",
 ]

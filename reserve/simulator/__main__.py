@@ -13,14 +13,12 @@ from datetime import date, timedelta
 from threading import Event as Stop
 
 from reserve.clock import Clock
-from reserve.model import Account
-from reserve.simulator import FAULTS, PLAYER, Scenario, Simulation, serve
-from reserve.simulator.phone import Deliver
+from reserve.simulator import FAULTS, PLAYER, Simulation, serve
 from reserve.simulator.scenario import DIALOGS, SHAPES, VERIFY
+from reserve.simulator.twin import Deliver
 from reserve.window import zone
 
 ZONE = zone("America/Los_Angeles")
-DAYS_AHEAD = 7  # rec.us dossier 2.7
 PATIENCE = 5.0  # seconds that the webhook service may take for one text
 
 
@@ -70,24 +68,6 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def scenario(options: argparse.Namespace, clock: Clock) -> Scenario:
-    """The story that the options ask for; raises ValueError when there is none."""
-    opens_at = clock.now() + timedelta(seconds=options.opens_in + 1)  # the opening has whole seconds
-    return Scenario(
-        opens_at=opens_at,
-        day=options.day or opens_at.astimezone(ZONE).date() + timedelta(days=DAYS_AHEAD),
-        seed=options.seed,
-        courts=options.courts,
-        rivals=options.rivals,
-        price_cents=options.price,
-        shape=options.shape,
-        dialog=options.dialog,
-        verify=options.verify,
-        account=Account(options.email, options.password, options.phone),
-        faults=tuple(options.fault),
-    )
-
-
 def post_to(webhook: str, token: str | None) -> Deliver:
     """How the phone hands its texts to the webhook service."""
     url = f"{webhook.rstrip('/')}/webhook" + (f"/{token}" if token else "")
@@ -101,9 +81,10 @@ def post_to(webhook: str, token: str | None) -> Deliver:
     return deliver
 
 
-def invitation(told: Scenario, url: str, options: argparse.Namespace) -> str:
+def invitation(simulation: Simulation, url: str, options: argparse.Namespace) -> str:
     """The environment and the command that book a court here."""
-    environment = {"RECUS_WEB_URL": url, "RECUS_API_URL": url}
+    told = simulation.scenario
+    environment = dict(simulation.environ(url))
     if options.webhook:
         environment["RESERVE_WEBHOOK_URL"] = options.webhook
     if options.webhook_token:
@@ -123,7 +104,7 @@ def main() -> int:
         if options.webhook and not options.webhook.startswith(("http://", "https://")):
             raise ValueError(f"--webhook must be an http address, not {options.webhook!r}")
         deliver = post_to(options.webhook, options.webhook_token) if options.webhook else None
-        simulation = Simulation(scenario(options, clock), clock, deliver=deliver)
+        simulation = Simulation.rehearsed(options, clock, deliver)
         server = serve(simulation.app, port=options.port)
     except ValueError as error:
         print(f"Refused: {error}.", file=sys.stderr)
@@ -136,7 +117,7 @@ def main() -> int:
     with server:
         opens_at = simulation.scenario.opens_at.astimezone(ZONE)
         print(f"A simulated rec.us answers at {server.url}; reservations open at {opens_at}.")
-        print(invitation(simulation.scenario, server.url, options), flush=True)
+        print(invitation(simulation, server.url, options), flush=True)
         with suppress(KeyboardInterrupt):
             Stop().wait()
     print(json.dumps(simulation.ledger.as_json(clock.now()), indent=1))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from fnmatch import fnmatch
 from io import BytesIO
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.wrappers import Response
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     from reserve.simulator.scenario import Scenario
+    from reserve.simulator.twin import Story
+
+S = TypeVar("S", bound="Story")
 
 HOLD = "POST /v1/reservations"
 PAY = "POST /v1/orders/*/pay"
@@ -165,43 +168,51 @@ def _three_other_days(scenario: Scenario) -> tuple[tuple[date, time], ...]:
     return tuple((day, time(18, 0)) for day in week if day != scenario.day)[-3:]
 
 
-def _drawn(scenario: Scenario) -> timedelta:
-    return timedelta(milliseconds=Random(f"{scenario.seed}/clock").randint(200, 1000))
+Switch = Callable[[Any], dict[str, Any]]
 
 
-# Faults of the story: switches of the scenario, set otherwise.
-SWITCHES: Mapping[str, Callable[[Scenario], dict[str, Any]]] = {
+def _drawn(story: Story) -> timedelta:
+    return timedelta(milliseconds=Random(f"{story.seed}/clock").randint(200, 1000))
+
+
+# Faults that every story can have: its switches, set otherwise.
+COMMON: Mapping[str, Switch] = {
+    "clock-ahead": lambda story: {"clock_offset": _drawn(story)},
+    "clock-behind": lambda story: {"clock_offset": -_drawn(story)},
+    "opens-late": lambda story: {"opens_late": timedelta(seconds=0.7)},
+    "all-taken": lambda story: {"all_taken": True},
+}
+SWITCHES: Mapping[str, Switch] = {
+    **COMMON,
     "late-sms": lambda scenario: {"texts": "late"},
     "stale-sms": lambda scenario: {"texts": "stale"},
     "no-sms": lambda scenario: {"texts": "none"},
     "duplicate-sms": lambda scenario: {"texts": "twice"},
     "wrong-code-first": lambda scenario: {"texts": "wrong-first"},
     "wrong-password": lambda scenario: {"refuses_password": True},
-    "clock-ahead": lambda scenario: {"clock_offset": _drawn(scenario)},
-    "clock-behind": lambda scenario: {"clock_offset": -_drawn(scenario)},
-    "opens-late": lambda scenario: {"opens_late": timedelta(seconds=0.7)},
     "daily-limit": lambda scenario: {
         "bookings": (*scenario.bookings, (scenario.day, _another_time(scenario)))
     },
     "weekly-limit": lambda scenario: {"bookings": scenario.bookings + _three_other_days(scenario)},
     "already-reserved": lambda scenario: {"has_the_slot": True},
-    "all-taken": lambda scenario: {"all_taken": True},
     "priced": lambda scenario: {"price_cents": scenario.price_cents or 500},
     "hold-lapses": lambda scenario: {"hold_length": timedelta(seconds=1)},
 }
 
 
-def told(scenario: Scenario) -> tuple[Scenario, list[Fault]]:
+def told(
+    story: S, switches: Mapping[str, Switch], trouble: Mapping[str, Sequence[Fault]]
+) -> tuple[S, list[Fault]]:
     """The story with its named faults worked in, and the faults that are left for the wire."""
     wire: list[Fault] = []
-    for fault in scenario.faults:
+    for fault in story.faults:
         if isinstance(fault, Fault):
             wire.append(fault)
-        elif fault in SWITCHES:
-            scenario = scenario.changed(**SWITCHES[fault](scenario))
+        elif fault in switches:
+            story = story.changed(**switches[fault](story))
         else:
-            wire.extend(TROUBLE[fault])
-    return scenario, wire
+            wire.extend(trouble[fault])
+    return story, wire
 
 
 class Wire:

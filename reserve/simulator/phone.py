@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from random import Random
 
 from reserve.clock import Clock
 from reserve.simulator.ledger import Ledger
 from reserve.simulator.scenario import Scenario
+from reserve.simulator.twin import Deliver
 
 HABITS = ("prompt", "late", "stale", "none", "twice", "wrong-first")
 LATE = timedelta(seconds=2)  # after the opening
 STALE = timedelta(milliseconds=50)  # after the asking: the old text looks new to a careless reader
 NEXT = timedelta(seconds=1.5)  # between a misleading text and the right one
-
-Deliver = Callable[[dict[str, object]], None]
 
 
 class Phone:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from email.utils import format_datetime
-from threading import RLock
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from reserve.clock import Clock
+from reserve.model import Account
 from reserve.simulator.facilities import (
     DAY_ENDS,
     DAY_STARTS,
@@ -23,75 +23,88 @@ from reserve.simulator.facilities import (
     days,
     published,
 )
-from reserve.simulator.faults import Fault, Wire, for_signed_in, told
+from reserve.simulator.faults import FAULTS, SWITCHES, TROUBLE, for_signed_in, told
 from reserve.simulator.ledger import Ledger
 from reserve.simulator.pages import add_pages
 from reserve.simulator.phone import Phone
 from reserve.simulator.rules import MILLISECOND, Order, Payment, Refusal, Rules, SignInRefused, UnknownIntent
 from reserve.simulator.scenario import Scenario
+from reserve.simulator.twin import PLAYER, Deliver, Twin
+from reserve.window import zone
 
 MOST_DAYS = 31  # of one schedule
 
 Answered = Response | tuple[Response, int]
 
 
-class Simulation:
+class Simulation(Twin):
     """One simulated rec.us: its web app and API in `app`, and what really happened in `ledger`."""
 
-    def __init__(
-        self, scenario: Scenario, clock: Clock, *, deliver: Callable[[dict[str, object]], None] | None = None
-    ) -> None:
+    title = "rec.us"
+    faults = FAULTS
+    options: ClassVar[Mapping[str, object]] = {
+        "courts": 3,
+        "shape": "2026",
+        "verify": "before",
+        "dialog": "D",
+        "price": 0,
+    }
+    scenario: Scenario
+
+    def __init__(self, scenario: Scenario, clock: Clock, *, deliver: Deliver | None = None) -> None:
         """Set up the story; *deliver* is handed every text the player's phone receives."""
-        self.scenario, wire = told(scenario)
-        self._ledger = Ledger()
-        self.rules = Rules(
-            self.scenario, clock, self._ledger, Phone(self.scenario, clock, self._ledger, deliver)
+        scenario, wire = told(scenario, SWITCHES, TROUBLE)
+        ledger = Ledger()
+        self.rules = Rules(scenario, clock, ledger, Phone(scenario, clock, ledger, deliver))
+        app = Flask("simulated-rec-us")
+        app.json.sort_keys = False  # type: ignore[attr-defined]  # of the default provider
+        _Routes(self.rules, ledger).add_to(app)
+        add_pages(app, self.rules, ledger)
+        super().__init__(scenario, wire, self.rules, ledger, app)
+
+    @classmethod
+    def rehearsed(cls, options: argparse.Namespace, clock: Clock, deliver: Deliver | None) -> Simulation:
+        """The rec.us that *options* ask for; `day`, `email`, `password` and `phone` may be among them."""
+        opens_at = clock.now() + timedelta(seconds=options.opens_in + 1)  # the opening has whole seconds
+        here = zone("America/Los_Angeles")
+        account = Account(
+            getattr(options, "email", PLAYER.email),
+            getattr(options, "password", PLAYER.password),
+            getattr(options, "phone", PLAYER.phone),
         )
-        self._lock = RLock()
-        self.app = Flask("simulated-rec-us")
-        self.app.json.sort_keys = False  # type: ignore[attr-defined]  # of the default provider
-        _Routes(self.rules, self._ledger).add_to(self.app)
-        add_pages(self.app, self.rules, self._ledger)
-        self.app.wsgi_app = Wire(  # type: ignore[method-assign]
-            self.app.wsgi_app,
-            wire,
-            lock=self._lock,
-            latency=self.scenario.latency,
-            sleep=clock.sleep,
-            date=self._date,
-            seen=self._seen,
-            swallowed=self._swallowed,
+        scenario = Scenario(
+            opens_at=opens_at,
+            day=getattr(options, "day", None) or opens_at.astimezone(here).date() + timedelta(days=7),
+            seed=options.seed,
+            courts=options.courts,
+            rivals=options.rivals,
+            price_cents=options.price,
+            shape=options.shape,
+            dialog=options.dialog,
+            verify=options.verify,
+            account=account,
+            faults=tuple(options.fault),
         )
+        return cls(scenario, clock, deliver=deliver)
 
-    @property
-    def ledger(self) -> Ledger:
-        """What has really happened until now."""
-        with self._lock:
-            self.rules.catch_up()
-        return self._ledger
+    def environ(self, url: str) -> Mapping[str, str]:
+        """The addresses of its pages and its API."""
+        return {"RECUS_WEB_URL": url, "RECUS_API_URL": url}
 
-    @property
-    def opens_at(self) -> datetime:
-        """The true moment at which the wanted day opens; the published one by the server's clock."""
-        return self.scenario.opens_at - self.scenario.clock_offset + self.scenario.opens_late
+    def words(self) -> list[str]:
+        """The wanted slot, and all courts at once."""
+        facility, day = self.scenario.facility, f"{self.scenario.day}"
+        return ["-c", facility, "-d", day, "-s", "tennis", "-t", "18:00", "-y", "19:30", "-m"]
 
-    def _date(self) -> str:
-        """The server's clock in whole seconds, as servers date their answers."""
-        return format_datetime(self.rules.server_now.astimezone(UTC).replace(microsecond=0), usegmt=True)
-
-    def _seen(self, method: str, path: str) -> None:
-        self.rules.catch_up()
-        self._ledger.requests[f"{method} {path}"] += 1
-
-    def _swallowed(self, method: str, path: str, body: bytes, fault: Fault) -> None:
-        self._ledger.record(self.rules.now, "fault", kind=fault.kind, request=f"{method} {path}")
+    def note_swallowed(self, method: str, path: str, body: bytes, kind: str) -> None:
+        """A request for a hold is an attempt, also when it did not come to the rules."""
         if (method, path) != ("POST", "/v1/reservations"):
             return
         try:
             asked = json.loads(body)
             court, start = asked["courtSportIds"][0], asked["from"]
             self.rules.note_attempt(
-                court, date.fromisoformat(start["date"]), time.fromisoformat(start["time"]), fault.kind
+                court, date.fromisoformat(start["date"]), time.fromisoformat(start["time"]), kind
             )
         except (ValueError, LookupError, TypeError):
             self.rules.note_attempt(None, None, None, "invalid-body")

@@ -7,18 +7,17 @@ settlements are worked out from the clock, never by a thread.
 from __future__ import annotations
 
 import base64
-import heapq
 import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from itertools import count
 from random import Random
 from uuid import UUID
 
 from reserve.clock import Clock
 from reserve.model import Slot
+from reserve.simulator.agenda import Agenda, rivals
 from reserve.simulator.facilities import MOSCONE, Court, Facility, facilities
 from reserve.simulator.ledger import Ledger
 from reserve.simulator.phone import Phone
@@ -29,9 +28,6 @@ TOKEN_VALID_FOR = timedelta(seconds=3600)  # rec.us dossier 1.3
 INTENT_VALID_FOR = timedelta(seconds=5)  # rec.us dossier 3.4
 SETTLED_AFTER = timedelta(seconds=0.2)
 MILLISECOND = timedelta(milliseconds=1)
-SLOWEST_RIVAL = timedelta(
-    seconds=8
-)  # the slowest rival; popular courts are gone after 5-10 s (rec.us dossier 6)
 
 
 class Refusal(Exception):
@@ -115,12 +111,13 @@ class Player:
     old_codes: set[str] = field(default_factory=set)
 
 
-class Rules:
+class Rules(Agenda):
     """One simulated rec.us, from its opening to its last booking."""
 
     def __init__(self, scenario: Scenario, clock: Clock, ledger: Ledger, phone: Phone) -> None:
         """Set the scene: the player's earlier reservations, and rivals waiting for the opening."""
-        self.scenario, self.clock, self.ledger, self.phone = scenario, clock, ledger, phone
+        super().__init__(clock, scenario.clock_offset)
+        self.scenario, self.ledger, self.phone = scenario, ledger, phone
         self.facilities = {facility.id: facility for facility in facilities(scenario)}
         self.courts = {
             id_: (facility, court)
@@ -133,36 +130,12 @@ class Rules:
         self._ids = Random(f"{scenario.seed}/ids")
         self._codes = Random(f"{scenario.seed}/codes")
         self._tokens: dict[str, datetime] = {}
-        self._due: list[tuple[datetime, int, Callable[[datetime], None]]] = []
-        self._numbers = count()
         self.player = Player(self.new_id(), self.new_id())
         self._set_scene()
-
-    # -- time ------------------------------------------------------------------------------------------------
-
-    @property
-    def now(self) -> datetime:
-        """The true time."""
-        return self.clock.now()
-
-    @property
-    def server_now(self) -> datetime:
-        """What the server believes the time to be."""
-        return self.now + self.scenario.clock_offset
 
     def opens_at(self, facility: Facility, court: Court, day: date) -> datetime:
         """The true moment at which the server begins to accept *day*."""
         return facility.opening(court, day) - self.scenario.clock_offset + self.scenario.opens_late
-
-    def catch_up(self) -> None:
-        """Let everything happen that was due until now, in order."""
-        now = self.now
-        while self._due and self._due[0][0] <= now:
-            moment, _, deed = heapq.heappop(self._due)
-            deed(moment)
-
-    def _at(self, moment: datetime, deed: Callable[[datetime], None]) -> None:
-        heapq.heappush(self._due, (moment, next(self._numbers), deed))
 
     # -- the player ------------------------------------------------------------------------------------------
 
@@ -245,7 +218,7 @@ class Rules:
             slot=str(slot),
             expires_at=order.expires_at.isoformat(),
         )
-        self._at(order.expires_at, lambda moment: self._lapse(order, moment))
+        self.at(order.expires_at, lambda moment: self._lapse(order, moment))
         return order
 
     def note_attempt(self, court_sport_id: object, day: object, start: object, meaning: str) -> None:
@@ -401,7 +374,7 @@ class Rules:
         if payment.intent is None:
             self._settle(order, payment, self.now)
         else:
-            self._at(self.now + INTENT_VALID_FOR, lambda moment: self._give_up(order, payment, moment))
+            self.at(self.now + INTENT_VALID_FOR, lambda moment: self._give_up(order, payment, moment))
         return payment
 
     def _payable(self, order: Order) -> None:
@@ -434,7 +407,7 @@ class Rules:
             return "requires_action"
         if payment.status == "pending":
             payment.status = "confirmed"
-            self._at(self.now + SETTLED_AFTER, lambda moment: self._settle(order, payment, moment))
+            self.at(self.now + SETTLED_AFTER, lambda moment: self._settle(order, payment, moment))
         return "succeeded"
 
     def _settle(self, order: Order, payment: Payment, moment: datetime) -> None:
@@ -475,19 +448,15 @@ class Rules:
         wanted = next(iter(self.facilities.values()))
         if self.scenario.has_the_slot:
             self._reserved_before(wanted, "Court 1", self.scenario.day, self.scenario.start)
-        draws = Random(f"{self.scenario.seed}/rivals")
         open_courts = sorted(
             (court for court in wanted.courts[::-1]), key=lambda court: int(court.name.split()[1])
         )[:-1]
         opening = self.opens_at(wanted, open_courts[0], self.scenario.day)
         if self.scenario.all_taken:
             for court in open_courts:
-                self._at(opening, self._grab(wanted, court, f"rival at {court.name}"))
-        for number in range(1, self.scenario.rivals + 1):
-            # Most are quick, some are people with a mouse.
-            moment = opening + min(timedelta(seconds=0.15 + draws.expovariate(0.5)), SLOWEST_RIVAL)
-            choice = draws.sample(open_courts, len(open_courts))
-            self._at(moment, self._come(wanted, choice, f"rival {number}"))
+                self.at(opening, self._grab(wanted, court, f"rival at {court.name}"))
+        for name, moment, choice in rivals(self.scenario.seed, self.scenario.rivals, opening, open_courts):
+            self.at(moment, self._come(wanted, choice, name))
 
     def _grab(self, facility: Facility, court: Court, name: str) -> Callable[[datetime], None]:
         def deed(moment: datetime) -> None:

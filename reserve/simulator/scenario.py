@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass, field
+from datetime import date, time, timedelta
+from typing import ClassVar
 
-from reserve.model import Account
-from reserve.simulator.faults import FAULTS, Fault
-
-PLAYER = Account("player@example.com", "correct horse $% \"battery'", "+1 415 555 0100")
+from reserve.simulator.faults import FAULTS
+from reserve.simulator.twin import Story
 
 SHAPES = ("2025", "2026", "data-order", "bare")  # rec.us dossier 3.3
 DIALOGS = ("B", "C", "D")  # rec.us dossier 1.2
@@ -52,22 +51,19 @@ ANSWERS: Mapping[str, Answer] = {
 }
 
 
-@dataclass(frozen=True)
-class Scenario:
-    """What one simulated rec.us is like; `opens_at` is the published moment (whole seconds) of `day`."""
+@dataclass(frozen=True, kw_only=True)
+class Scenario(Story):
+    """What one simulated rec.us is like."""
 
-    opens_at: datetime
-    day: date
-    seed: int = 0
+    FAULTS: ClassVar[Mapping[str, str]] = FAULTS
+
     courts: int = 3  # "Court 1".."Court n" open on `opens_at`; one more is a 2-day, 12:00, 60-minute court
-    rivals: int = 0
     price_cents: int = 0  # per hour; San Francisco asks 500 in 2026
     credit_cents: int = 0
     shape: str = "2026"  # of the answer to a hold
     dialog: str = "D"
     verify: str = "before"  # the hold, "after" it (before pay), or "never"
     start: time = time(18, 0)  # the slot that rivals want, and that `already-reserved` is about
-    account: Account = PLAYER
     facility: str = "Alice Marble"
     timezone: str = "America/Los_Angeles"
     answers: Mapping[str, Answer] = field(default_factory=dict)  # replaces entries of ANSWERS
@@ -83,32 +79,18 @@ class Scenario:
     texts: str = "prompt"  # how the phone delivers: one of phone.HABITS
     text_payload: str = "rental"  # or "one-time" (SMS dossier 1)
     card: str = "visa"  # or "requires-action", "declined", "none"
-    clock_offset: timedelta = timedelta()  # how far the server's clock is ahead of the true time
-    opens_late: timedelta = timedelta()  # after the published moment
-    all_taken: bool = False  # rivals take every court at the very opening
     refuses_password: bool = False
     cookie_http_only: bool = False
     cookie_delay: timedelta = timedelta(milliseconds=200)  # between the sign-in and the cookie
-    latency: timedelta = timedelta()  # of every answer
-    faults: tuple[str | Fault, ...] = ()  # names from FAULTS, or faults of one's own
 
     def __post_init__(self) -> None:
-        """Refuse a story that cannot be told; what is published has whole seconds, so the opening has too."""
-        if self.opens_at.utcoffset() is None:
-            raise ValueError("the opening needs a time zone")
-        object.__setattr__(self, "opens_at", self.opens_at.replace(microsecond=0))
+        """Refuse a story that cannot be told."""
+        super().__post_init__()
         if not 1 <= self.courts <= MOST_COURTS:
             raise ValueError(f"there can be 1 to {MOST_COURTS} courts, not {self.courts}")
         for word, allowed in ((self.shape, SHAPES), (self.dialog, DIALOGS), (self.verify, VERIFY)):
             if word not in allowed:
                 raise ValueError(f"{word!r} is none of {', '.join(allowed)}")
-        for fault in self.faults:
-            if isinstance(fault, str) and fault not in FAULTS:
-                raise ValueError(f"no fault is called {fault!r}; there are {', '.join(FAULTS)}")
-
-    def changed(self, **changes: object) -> Scenario:
-        """The same story with some switches set otherwise."""
-        return replace(self, **changes)  # type: ignore[arg-type]  # the names are checked by replace itself
 
     def answer(self, name: str) -> Answer:
         """The refusal of this name, as this story words it."""

@@ -77,12 +77,18 @@ class BookingSystem(ABC):
         False  # then a hold is a reservation: `fan_out` is 1, and nothing is confirmed or released
     )
     addresses: Mapping[str, str] = {}  # environment variable -> where the live system answers
+    needs: tuple[str, ...] = ("court", "date", "sport", "start_time", "end_time", "email", "password")
 
     def __init__(self, account: Account, request: BookingRequest, around: Surroundings) -> None:
         """Nothing is sent yet."""
         self.account = account
         self.request = request
         self.around = around
+
+    @classmethod
+    def completed(cls, options: Mapping[str, str]) -> Mapping[str, str]:
+        """*options* of the command line, with what follows from them here; `needs` is looked for in that."""
+        return options
 
     @abstractmethod
     def offers(self) -> Offers:

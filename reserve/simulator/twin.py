@@ -1,0 +1,128 @@
+"""What every simulated booking system has: a story, a web app, a ledger, and what leads a player to it.
+
+To add one: subclass `Story` and `Twin` in a module beside this one, and name it in `simulator/__init__.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from email.utils import format_datetime
+from threading import RLock
+from typing import ClassVar, TypeVar
+
+from flask import Flask
+
+from reserve.clock import Clock
+from reserve.model import Account
+from reserve.simulator.agenda import Agenda
+from reserve.simulator.faults import Fault, Wire
+from reserve.simulator.ledger import Ledger
+
+PLAYER = Account("player@example.com", "correct horse $% \"battery'", "+1 415 555 0100")
+
+S = TypeVar("S", bound="Story")
+Deliver = Callable[[dict[str, object]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """What all stories have; `opens_at` is the published moment (in whole seconds) of the slot on `day`."""
+
+    FAULTS: ClassVar[Mapping[str, str]]  # what may go wrong here, by name
+
+    opens_at: datetime
+    day: date
+    seed: int = 0
+    rivals: int = 0
+    account: Account = PLAYER
+    clock_offset: timedelta = timedelta()  # how far the server's clock is ahead of the true time
+    opens_late: timedelta = timedelta()  # after the published moment
+    all_taken: bool = False  # rivals take every court at the very opening
+    latency: timedelta = timedelta()  # of every answer
+    faults: tuple[str | Fault, ...] = field(default=())  # names from FAULTS, or faults of one's own
+
+    def __post_init__(self) -> None:
+        """Refuse a story that cannot be told; what is published has whole seconds, so the opening has too."""
+        if self.opens_at.utcoffset() is None:
+            raise ValueError("the opening needs a time zone")
+        object.__setattr__(self, "opens_at", self.opens_at.replace(microsecond=0))
+        for fault in self.faults:
+            if isinstance(fault, str) and fault not in self.FAULTS:
+                raise ValueError(f"no fault is called {fault!r}; there are {', '.join(self.FAULTS)}")
+
+    def changed(self: S, **changes: object) -> S:
+        """The same story with some switches set otherwise."""
+        return replace(self, **changes)  # type: ignore[arg-type]  # the names are checked by replace itself
+
+
+class Twin(ABC):
+    """One simulated booking system: its pages and its API in `app`, and what really happened in `ledger`."""
+
+    title: ClassVar[str]
+    faults: ClassVar[Mapping[str, str]]
+    options: ClassVar[Mapping[str, object]] = {}  # of `rehearse`, beyond the common ones, and their defaults
+    scenario: Story
+
+    def __init__(
+        self, scenario: Story, wire: list[Fault], agenda: Agenda, ledger: Ledger, app: Flask
+    ) -> None:
+        """Put the faults of the wire before *app*; every request then comes to it one at a time."""
+        self.scenario, self.app = scenario, app
+        self._agenda, self._ledger, self._lock = agenda, ledger, RLock()
+        app.wsgi_app = Wire(  # type: ignore[method-assign]
+            app.wsgi_app,
+            wire,
+            lock=self._lock,
+            latency=scenario.latency,
+            sleep=agenda.clock.sleep,
+            date=self._date,
+            seen=self._seen,
+            swallowed=self._swallowed,
+        )
+
+    @classmethod
+    @abstractmethod
+    def rehearsed(cls, options: argparse.Namespace, clock: Clock, deliver: Deliver | None) -> Twin:
+        """The twin in the story that *options* ask for; raises ValueError when there is none.
+
+        They have `opens_in` (seconds), `seed`, `rivals`, `fault` and the twin's own `options`.
+        """
+
+    @abstractmethod
+    def environ(self, url: str) -> Mapping[str, str]:
+        """The environment that leads the player of this story to *url*."""
+
+    @abstractmethod
+    def words(self) -> list[str]:
+        """What the player would write on the command line."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """What has really happened until now."""
+        with self._lock:
+            self._agenda.catch_up()
+        return self._ledger
+
+    @property
+    def opens_at(self) -> datetime:
+        """The true moment at which the wanted slot opens; the published one by the server's clock."""
+        return self.scenario.opens_at - self.scenario.clock_offset + self.scenario.opens_late
+
+    def note_swallowed(self, method: str, path: str, body: bytes, kind: str) -> None:
+        """Write down what a request would have been that a fault of this *kind* kept from its app."""
+
+    def _date(self) -> str:
+        """The server's clock in whole seconds, as servers date their answers."""
+        return format_datetime(self._agenda.server_now.astimezone(UTC).replace(microsecond=0), usegmt=True)
+
+    def _seen(self, method: str, path: str) -> None:
+        self._agenda.catch_up()
+        self._ledger.requests[f"{method} {path}"] += 1
+
+    def _swallowed(self, method: str, path: str, body: bytes, fault: Fault) -> None:
+        self._ledger.record(self._agenda.now, "fault", kind=fault.kind, request=f"{method} {path}")
+        self.note_swallowed(method, path, body, fault.kind)
