@@ -16,7 +16,9 @@ from reserve.errors import (
     Blocked,
     CodeError,
     LimitReached,
+    NotOpenYet,
     ServiceError,
+    SlotTaken,
     TooDear,
     UsageError,
 )
@@ -28,6 +30,7 @@ from reserve.stop import Stop
 from reserve.store import Record
 from reserve.systems.base import BookingSystem, Line
 from reserve.timeline import Timeline
+from reserve.waiting import wait_for_court
 
 T = TypeVar("T")
 
@@ -282,6 +285,7 @@ class Run:
         """Hold what we can, best first; raises the reason when there is nothing to hold.
 
         When a one-time code is still wanted, it is entered when it comes, and the courts are asked again.
+        When all is taken, the waiting list goes on, if the player wants that.
         """
         deadline = max(shots[0], self.clock.now()) + self.request.patience
         race = Race(self.system, self.clock, self.timeline, self.stop, shots, deadline)
@@ -299,7 +303,10 @@ class Run:
         self.learn(race.lag)
         if not race.held:
             self.stop.obey()
-            raise race.verdict()
+            verdict = race.verdict()
+            if not self.request.wait_list or not isinstance(verdict, SlotTaken | NotOpenYet):
+                raise verdict
+            return wait_for_court(self.system, lines, self.clock, self.timeline, self.stop)
         return race.held
 
     def learn(self, lag: tuple[timedelta, timedelta] | None) -> None:
