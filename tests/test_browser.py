@@ -94,7 +94,7 @@ def family() -> list[psutil.Process]:
 def rec_us(dialog: str, **story: object) -> Iterator[tuple[Simulation, str]]:
     """A simulated rec.us with this log-in dialog, and the address of its web pages."""
     opens_at = CLOCK.now() + timedelta(hours=1)
-    simulation = Simulation(Scenario(opens_at, opens_at.date(), dialog=dialog, **story), CLOCK)
+    simulation = Simulation(Scenario(opens_at=opens_at, day=opens_at.date(), dialog=dialog, **story), CLOCK)
     with serve(simulation.app) as server:
         yield simulation, server.url
 
