@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import NoReturn
@@ -45,12 +45,13 @@ def booking_parser(command: str) -> Parser:
     what.add_argument("-t", "--start-time", metavar="TIME", help="HH:MM or HH:MM:SS")
     what.add_argument("-y", "--end-time", metavar="TIME", help="HH:MM or HH:MM:SS")
     what.add_argument("--only", metavar="COURTS", help="sub-courts in order of preference, comma-separated")
+    what.add_argument("--link", metavar="URL", help="ntnui: the session's page, instead of all these")
     what.add_argument("--or", dest="or_starts", metavar="TIMES", help="further start times, same length")
     who = parser.add_argument_group("who plays")
     who.add_argument("-e", "--email", help="account (RESERVE_EMAIL)")
     who.add_argument("-p", "--password", help="others on this machine can read it: better RESERVE_PASSWORD")
     who.add_argument("-n", "--phone", help="number that receives the one-time code (RESERVE_PHONE)")
-    who.add_argument("--system", metavar="NAME", help="booking system: recus (RESERVE_SYSTEM)")
+    who.add_argument("--system", metavar="NAME", help="recus (default) or ntnui (RESERVE_SYSTEM)")
     how = parser.add_argument_group("how")
     how.add_argument(
         "-r", "--opens-at", metavar="MOMENT", help="YYYY-MM-DD HH:MM:SS, facility time; otherwise computed"
@@ -61,6 +62,7 @@ def booking_parser(command: str) -> Parser:
     how.add_argument(
         "--patience", metavar="SECONDS", default="10", help="to go on asking after the opening (10)"
     )
+    how.add_argument("--wait-list", action="store_true", help="when all is taken, look again every 30 s")
     how.add_argument("--webhook-url", metavar="URL", help="of the webhook service (RESERVE_WEBHOOK_URL)")
     how.add_argument("--webhook-token", metavar="TOKEN", help="its token (RESERVE_WEBHOOK_TOKEN)")
     how.add_argument("--json", action="store_true", help="the outcome as one JSON object on standard output")
@@ -75,7 +77,7 @@ class Booking:
     account: Account
     system: str
     webhook_url: str
-    webhook_token: str | None
+    webhook_token: str | None = field(repr=False)
     as_json: bool
     warnings: tuple[str, ...] = ()
 
@@ -87,7 +89,9 @@ def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Boo
 
     system = _one_of(options.system or environ.get("RESERVE_SYSTEM") or "recus", tuple(SYSTEMS), "--system")
     kind = SYSTEMS[system]
-    wish = kind.completed({name: text for name in WISH if (text := getattr(options, name, None))})
+    wish = kind.completed(
+        {name: text for name in WISH if (text := (getattr(options, name, None) or "").strip())}
+    )
     for name in kind.needs:
         if name in WISH and not wish.get(name):
             raise UsageError(f"--{name.replace('_', '-')} is missing; see --help")
@@ -117,6 +121,8 @@ def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Boo
         max_price_cents=max_price,
         pay=pay,
         patience=_patience(options.patience),
+        link=wish.get("link"),
+        wait_list=options.wait_list,
     )
     warnings = []
     if options.password:

@@ -1,0 +1,319 @@
+"""What a player types and sets: read whole, or refused in one sentence before anything is sent."""
+
+import io
+from contextlib import redirect_stderr, redirect_stdout
+from datetime import date, time, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reserve.commands import main, read_environment
+from reserve.commands.options import booking_parser, read_booking
+from reserve.errors import UsageError
+from tests.stage import Stage
+
+USUAL = {
+    "-c": "Alice Marble",
+    "-d": "2026-03-09",
+    "-s": "tennis",
+    "-t": "18:00:00",
+    "-y": "19:30:00",
+}
+ACCOUNT = {
+    "RESERVE_EMAIL": "player@example.com",
+    "RESERVE_PASSWORD": "correct horse",
+    "RESERVE_PHONE": "+14155550100",
+}
+
+
+def words(*more, **changed):
+    """The usual options, with those of *changed* (`t="25:00"`, None to leave out) and *more* words."""
+    options = USUAL | {f"-{name}": value for name, value in changed.items()}
+    return [word for pair in options.items() if pair[1] is not None for word in pair] + list(more)
+
+
+def read(*more, environ=(), **changed):
+    return read_booking(
+        booking_parser("book").parse_args(words(*more, **changed)), {**ACCOUNT, **dict(environ)}
+    )
+
+
+def refusal(*more, environ=(), **changed):
+    with pytest.raises(UsageError) as refused:
+        read(*more, environ=environ, **changed)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "changed", "names"),
+    [
+        ([], {"c": None}, "--court"),
+        ([], {"d": None}, "--date"),
+        ([], {"s": None}, "--sport"),
+        ([], {"t": None}, "--start-time"),
+        ([], {"y": None}, "--end-time"),
+        ([], {"c": "  "}, "--court"),
+        ([], {"s": "badminton"}, "--sport"),
+        ([], {"d": "2026-02-30"}, "--date"),
+        ([], {"d": "tomorrow"}, "--date"),
+        ([], {"t": "25:00"}, "--start-time"),
+        ([], {"t": "6pm"}, "--start-time"),
+        ([], {"y": "17:00"}, "--end-time"),
+        ([], {"y": "18:00"}, "--end-time"),
+        ([], {"n": "not a number"}, "--phone"),
+        ([], {"n": "12"}, "--phone"),
+        ([], {"n": "+999999999999999999"}, "--phone"),
+        ([], {"e": "player"}, "--email"),
+        ([], {"r": "08:00"}, "--opens-at"),
+        ([], {"r": "2026-03-02 25:00:00"}, "--opens-at"),
+        (["--or", "17:00,soon"], {}, "--or"),
+        (["--max-price", "cheap"], {}, "--max-price"),
+        (["--max-price", "-1"], {}, "--max-price"),
+        (["--max-price", "7.505"], {}, "--max-price"),
+        (["--max-price", "nan"], {}, "--max-price"),
+        (["--max-price", "1e999999"], {}, "--max-price"),
+        (["--pay", "gold"], {}, "--pay"),
+        (["--pay", "credit"], {}, "--max-price"),
+        (["--pay", "card", "--max-price", "8"], {}, "RECUS_STRIPE_KEY"),
+        (["--patience", "nan"], {}, "--patience"),
+        (["--patience", "-1"], {}, "--patience"),
+        (["--patience", "601"], {}, "--patience"),
+        (["--system", "wimbledon"], {}, "--system"),
+        (["--webhook-url", "127.0.0.1:5000"], {}, "--webhook-url"),
+        (["--webhook-url", "http://[::1"], {}, "--webhook-url"),
+        (["--webhook-url", "ftp://x"], {}, "--webhook-url"),
+        (["--webhook-token", "two\nlines"], {}, "--webhook-token"),
+    ],
+)
+def test_bad_input_is_refused_by_the_name_of_its_option(more, changed, names):
+    assert names in refusal(*more, **changed)
+
+
+@pytest.mark.parametrize("name", ["RESERVE_EMAIL", "RESERVE_PASSWORD"])
+def test_who_does_not_say_who_plays_is_told_how(name):
+    said = refusal(environ={name: ""})
+
+    assert f"--{name.removeprefix('RESERVE_').lower()}" in said
+    assert name in said
+
+
+@pytest.mark.parametrize(
+    "word", [["--cuort", "x"], ["--court"], ["surplus"], ["--mult"], ["-m=1"], ["--json", "--verbose"]]
+)
+def test_an_option_nobody_knows_is_refused_in_one_sentence(word):
+    with pytest.raises(UsageError, match="see --help"):
+        read(*word)
+
+
+@given(
+    st.sampled_from(
+        ["c", "d", "s", "t", "y", "e", "p", "n", "r", "-only", "-or", "-max-price", "-pay", "-patience"]
+    ),
+    st.text(),
+)
+def test_whatever_is_typed_is_read_or_refused(option, text):
+    options = [f"--{option[1:]}={text}"] if option.startswith("-") else [f"-{option}{text}"]
+    try:
+        read(*options)
+    except UsageError as refused:
+        assert "\n" not in str(refused).replace(repr(text), "")  # noqa: PT017
+
+
+def test_the_usual_options_make_a_booking_request():
+    booking = read(
+        "-m", "--only", " Court 3 ,Court 1,Court 3", "--or", "16:30, 18:00", r="2026-03-02 08:00:00"
+    )
+
+    request = booking.request
+    assert (request.facility, request.sport, request.day) == ("Alice Marble", "tennis", date(2026, 3, 9))
+    assert request.starts == (time(18), time(16, 30))
+    assert request.length == timedelta(minutes=90)
+    assert request.only == ("Court 3", "Court 1")
+    assert request.at_once
+    assert request.opens_at.time == time(8)
+    assert (request.pay, request.max_price_cents) == ("by-hand", None)
+    assert request.patience == timedelta(seconds=10)
+    assert (booking.system, booking.webhook_url) == ("recus", "http://127.0.0.1:5000")
+
+
+@pytest.mark.parametrize(("text", "cents"), [("7.50", 750), ("$8", 800), ("0", 0), (" 10 ", 1000)])
+def test_a_price_is_read_in_cents(text, cents):
+    assert read("--max-price", text).request.max_price_cents == cents
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+14155550100",
+        "(415) 555-0100",
+        "415-555-0100",
+        "415.555.0100",
+        "4155550100",
+        "1 415 555 0100",
+        "+1 415 555 0100",
+    ],
+)
+def test_a_phone_number_is_read_in_any_usual_notation(text):
+    assert read(n=text).account.phone == "+14155550100"
+
+
+def test_a_phone_number_of_another_country_stays_one():
+    assert read(n="+47 40 61 23 45").account.phone == "+4740612345"
+
+
+def test_a_password_on_the_command_line_is_taken_with_a_warning():
+    booking = read(p="hunter2!")
+
+    assert booking.account.password == "hunter2!"
+    assert "RESERVE_PASSWORD" in booking.warnings[0]
+    assert "hunter2!" not in booking.warnings[0]
+    assert not read().warnings
+
+
+def test_an_option_wins_over_the_environment():
+    environ = {"RESERVE_MAX_PRICE": "5", "RESERVE_WEBHOOK_URL": "http://a:1", "RESERVE_WEBHOOK_TOKEN": "t"}
+    more = ("--max-price", "6", "--webhook-url", "http://b:2/", "--webhook-token", "u")
+
+    booking, other = (
+        read(environ=environ),
+        read(*more, environ=environ, e="me@example.com", p="mine", n="4155550199"),
+    )
+
+    assert (booking.request.max_price_cents, booking.webhook_url, booking.webhook_token) == (
+        500,
+        "http://a:1",
+        "t",
+    )
+    assert (other.request.max_price_cents, other.webhook_url, other.webhook_token) == (600, "http://b:2", "u")
+    assert (other.account.email, other.account.password) == ("me@example.com", "mine")
+    assert other.account.phone == "+14155550199"
+
+
+def test_secrets_do_not_show_in_what_is_printed_for_debugging():
+    booking = read(p="hunter2!")
+
+    assert "hunter2!" not in repr(booking)
+    assert "4155550100" not in repr(booking)
+
+
+# -- the file .env ---
+
+
+@pytest.mark.parametrize(
+    ("line", "password"),
+    [
+        ("RESERVE_PASSWORD=plain", "plain"),
+        ("RESERVE_PASSWORD='cost $5 #1'", "cost $5 #1"),
+        ("RESERVE_PASSWORD='${HOME}'", "${HOME}"),
+        ('RESERVE_PASSWORD="it\'s \\"quoted\\""', 'it\'s "quoted"'),
+        ("export RESERVE_PASSWORD=plain", "plain"),
+        ("RESERVE_PASSWORD=grün", "grün"),
+        ("RESERVE_PASSWORD='back\\slash'", "back\\slash"),
+        ("RESERVE_PASSWORD=a=b", "a=b"),
+    ],
+)
+def test_a_password_is_read_from_the_file_as_it_stands(tmp_path, line, password):
+    file = tmp_path / ".env"
+    file.write_text(f"# ours\n{line}\nRESERVE_SYSTEM\n", encoding="utf-8")
+
+    environ = read_environment(file, {"PATH": "/bin"})
+
+    assert environ == {"PATH": "/bin", "RESERVE_PASSWORD": password}
+    assert read(environ=environ).account.password == password
+
+
+def test_the_real_environment_wins_over_the_file(tmp_path):
+    file = tmp_path / ".env"
+    file.write_text("RESERVE_PASSWORD=old\nRESERVE_EMAIL=old@example.com\n")
+
+    environ = read_environment(file, {"RESERVE_PASSWORD": "new"})
+
+    assert environ == {"RESERVE_PASSWORD": "new", "RESERVE_EMAIL": "old@example.com"}
+
+
+def test_without_a_file_the_environment_is_all_there_is(tmp_path):
+    assert read_environment(tmp_path / ".env", {"A": "b"}) == {"A": "b"}
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path):
+    file = tmp_path / ".env"
+    file.write_bytes(b"RESERVE_PASSWORD=\xff\xfe\n")
+
+    with pytest.raises(UsageError, match=r"\.env"):
+        read_environment(file, {})
+
+
+# -- one sentence on standard output ---
+
+
+def called(*arguments):
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = main(arguments)
+    return code, out.getvalue(), err.getvalue()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["-c"], ["nonsense"], ["book", "-t", "25:00"], ["-c", "Alice Marble"], ["check"], ["--json"]],
+)
+def test_what_makes_no_sense_is_one_sentence_and_exit_code_2(arguments):
+    code, out, err = called(*arguments)
+
+    assert code == 2
+    assert out.startswith("Refused: ")
+    assert out.count("\n") == 1
+    assert err == ""
+
+
+# -- found only when the booking system has been asked ---
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (["-c", "Alise Marble"], ["--court", "the nearest are Alice Marble"]),
+        (["-c", "Wimbledon"], ["--court", "Alice Marble", "Moscone"]),
+        (["-t", "17:00", "-y", "18:30"], ["--start-time", "there are", "16:30-18:00", "18:00-19:30"]),
+        (["--only", "Court 9"], ["--only", "'Court 9'", "Court 1, Court 2"]),
+        (["-d", "2026-03-01"], ["past", "--date"]),
+        (["-d", "2026-03-20"], ["--date", "2026-03-13 08:00:00", "cron", "main.py"]),
+        (["-d", "2026-03-08", "-t", "02:30", "-y", "04:00"], ["--start-time", "02:30 does not exist"]),
+        (["-r", "2026-03-08 02:30:00"], ["--opens-at", "02:30 does not exist"]),
+        (["--webhook-url", "http://192.0.2.1:5000"], ["--webhook-url", "python3 -m webhook_server"]),
+        (["--webhook-token", "wrong"], ["--webhook-token"]),
+    ],
+)
+def test_what_the_booking_system_does_not_have_is_refused_with_the_way_out(tmp_path, changed, says):
+    with Stage(tmp_path) as stage:
+        outcome = stage.book(*changed)
+
+    assert outcome.exit_code == 2
+    assert outcome.sentence.startswith("Refused: ")
+    assert all(part in outcome.sentence for part in says), outcome.sentence
+    assert stage.ledger.events == []  # not even a sign-in
+
+
+def test_case_accents_and_blanks_do_not_matter_in_the_name_of_a_facility(tmp_path):
+    with Stage(tmp_path) as stage:
+        assert stage.book("-c", " ALICE  márble ").exit_code == 0
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        Stage(tmp_path, environ={"RESERVE_DATA": str(tmp_path / "file" / "data")}) as stage,
+        pytest.raises(UsageError, match="RESERVE_DATA"),
+    ):
+        stage.book()
+
+
+def test_a_folder_that_was_there_keeps_its_mode(tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o755)
+    with Stage(tmp_path, environ={"RESERVE_DATA": str(shared)}) as stage:
+        stage.book()
+
+    assert shared.stat().st_mode & 0o777 == 0o755
