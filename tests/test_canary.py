@@ -1,0 +1,154 @@
+"""No secret leaves a run, neither on its outputs nor in its files, whatever goes wrong."""
+
+import base64
+import io
+import json
+import os
+import traceback
+from contextlib import redirect_stderr, redirect_stdout
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from reserve.commands.outcome import tell
+from reserve.commands.screen import telling
+from reserve.errors import ServiceError
+from reserve.model import Account
+from reserve.simulator import FAULTS
+from reserve.simulator.faults import HOLD, Fault
+from tests.stage import TOKEN, Stage
+
+PASSWORD = "canary $% \"pass' wörd/+&"
+PHONE = "+1 415 555 0142"
+
+
+def spellings(secret):
+    """Every way *secret* may stand in a text."""
+    found = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1]}
+    found |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    for shift in range(3):  # the part of a base64 text that the secret alone decides
+        encoded = base64.b64encode(b"\0" * shift + secret.encode()).decode().rstrip("=")
+        found.add(encoded[(0, 2, 3)[shift] : -1])
+    return found
+
+
+def secrets_of(stage):
+    """The password, our tokens, every code that was sent, and the phone's number."""
+    player = stage.simulation.rules.player
+    codes = {player.code, *player.old_codes} - {None}
+    tokens = [stage.outfit.run.system._token] if stage.outfit.run.system._token else []
+    digits = "".join(filter(str.isdigit, PHONE))
+    return [PASSWORD, TOKEN, PHONE, digits, digits[1:], *codes, *tokens]
+
+
+def outputs(stage, *words):
+    """Everything that a run shows and leaves, by name."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        outcome = stage.book(*words)
+        with telling(stage.run.timeline):
+            for line in stage.steps:
+                stage.run.timeline.tell(line)
+        stage.outfit.write_down()
+        tell(outcome.sentence, outcome.as_json(stage.booking, stage.outfit.run_id, stage.run))
+        tell(outcome.sentence)
+    found = {"stdout": out.getvalue(), "stderr": err.getvalue(), "booking": repr(stage.booking)}
+    data = stage.folder / "data"
+    for path in data.rglob("*"):
+        if path.is_file():
+            found[str(path)] = path.read_bytes().decode("latin-1") + path.read_bytes().decode(
+                "utf-8", "replace"
+            )
+    return found
+
+
+def leaks(stage, found):
+    return [
+        (name, spelled)
+        for secret in secrets_of(stage)
+        for spelled in spellings(secret)
+        for name, text in found.items()
+        if spelled in text
+    ]
+
+
+@pytest.fixture
+def stage(tmp_path):
+    """A stage whose player has canaries for secrets."""
+    stages = []
+
+    def stage(*faults, **story):
+        player = Account("player@example.com", PASSWORD, PHONE)
+        stages.append(Stage(tmp_path / "stage", {"faults": faults, "account": player, **story}))
+        return stages[-1]
+
+    yield stage
+    for each in stages:
+        each.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("fault", [None, *FAULTS])
+def test_no_secret_leaves_a_run(stage, fault):
+    a_stage = stage(*([fault] if fault else []))
+
+    found = outputs(a_stage)
+
+    assert leaks(a_stage, found) == []
+    assert found["stdout"]
+
+
+ECHO = "Bearer {token}, phone +14155550142, (415) 555-0142, player@example.com, {password}"
+
+
+def test_an_answer_that_repeats_our_secrets_is_kept_without_them(stage):
+    said = json.dumps({"message": ECHO.format(token=TOKEN, password=PASSWORD), "type": "E_ODD"})
+    a_stage = stage(Fault(HOLD, 0, "status", status=400, body=said, content_type="application/json"))
+
+    found = outputs(a_stage)
+
+    kept = [text for name, text in found.items() if "unknown-" in name]
+    assert kept
+    assert "E_ODD" in kept[0]
+    assert "player@example.com" not in kept[0]
+    assert leaks(a_stage, found) == []
+
+
+def test_an_exception_from_the_depth_shows_no_secret(stage):
+    a_stage = stage()
+    outputs(a_stage)
+
+    http, code = a_stage.run.system.connect(), a_stage.simulation.rules.player.code
+    a_stage.apps.clear()
+    with pytest.raises(ServiceError) as failed:
+        http.ask("POST", "/v1/users/mobile-totp/verify", json={"code": code})
+    told = "".join(traceback.format_exception(failed.value))
+    assert code not in told
+    assert a_stage.run.system._token not in told
+
+
+def test_a_bug_is_written_down_without_secrets(stage):
+    a_stage = stage()
+    outputs(a_stage)
+
+    try:
+        raise ValueError(f"{PASSWORD} and {TOKEN} and {a_stage.run.system._token}")
+    except ValueError as bug:
+        a_stage.outfit.write_bug(bug)
+
+    written = (a_stage.outfit.folder / "bug.txt").read_text()
+    assert "ValueError" in written
+    assert leaks(a_stage, {"bug.txt": written}) == []
+
+
+def test_what_a_run_leaves_is_the_players_alone(stage):
+    a_stage = stage("unknown-refusal")
+    before = os.umask(0o077)  # as `main` sets it
+    try:
+        outputs(a_stage)
+    finally:
+        os.umask(before)
+
+    left = [a_stage.folder / "data", *(a_stage.folder / "data").rglob("*")]
+    assert len(left) > 4
+    assert {oct(path.stat().st_mode & 0o777) for path in left if path.is_dir()} == {"0o700"}
+    assert {oct(path.stat().st_mode & 0o777) for path in left if path.is_file()} == {"0o600"}
