@@ -35,6 +35,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     leads = Leads(*(timedelta(seconds=seconds) for seconds in (20, 14, 4, 10, 2, 0.5)))
     with _stage(options, environ) as stage:
         words = [word for word in stage.twin.words() if word != "-m" or not options.one_by_one]
+        words += ["--wait-list"] if options.wait_list else []
         booking = read_booking(booking_parser("book").parse_args(words), stage.environ)
         result, outfit = book(booking, stage.environ, leads)
         timeline = outfit.run.timeline
@@ -90,6 +91,7 @@ def _parser() -> Parser:
     parser.add_argument("--verify", help="recus: code before the hold (default), after, or never")
     parser.add_argument("--dialog", help="recus: log-in dialog: B, C or D (default)")
     parser.add_argument("--price", type=int, metavar="CENTS", help="recus: of an hour (0)")
+    parser.add_argument("--wait-list", action="store_true", help="rehearse a run with --wait-list")
     parser.add_argument("--one-by-one", action="store_true", help="rehearse a run without -m")
     parser.add_argument("--json", action="store_true", help="outcome and ledger as one JSON object")
     return parser

@@ -2,12 +2,14 @@
 
 from reserve.simulator.faults import FAULTS, CutConnection, Fault
 from reserve.simulator.ledger import Event, Ledger
+from reserve.simulator.ntnui import NtnuiTwin
 from reserve.simulator.recus import Simulation
 from reserve.simulator.scenario import ANSWERS, Answer, Scenario
 from reserve.simulator.server import Server, serve
 from reserve.simulator.twin import PLAYER, Story, Twin
 
-TWINS: dict[str, type[Twin]] = {"recus": Simulation}  # the name of a booking system -> its double here
+# The name of a booking system -> its double here.
+TWINS: dict[str, type[Twin]] = {"recus": Simulation, "ntnui": NtnuiTwin}
 
 __all__ = [
     "ANSWERS",

@@ -1,4 +1,4 @@
-"""A simulated NTNUI site that keeps its own rules and remembers what really happened (NTNUI dossier 1 to 5)."""
+"""A simulated NTNUI site: log-in, pages of sessions, places that rivals take and give up (NTNUI dossier)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from flask import Flask, Response, request
 
 from reserve.clock import Clock
 from reserve.simulator.agenda import Agenda, rivals
-from reserve.simulator.faults import HTML_403, Fault
+from reserve.simulator.faults import COMMON, HTML_403, Fault, Switch, told
 from reserve.simulator.ledger import Ledger
 from reserve.simulator.ntnui_pages import (
     UNHEARD_OF,
@@ -26,7 +26,7 @@ from reserve.simulator.ntnui_pages import (
     places,
     session,
 )
-from reserve.simulator.twin import COMMON, Deliver, Story, Switch, Twin, told
+from reserve.simulator.twin import Deliver, Story, Twin
 from reserve.window import zone
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ SIGN_UPS = f"GET /timeinfo.php/{SIGN_UP}"  # behind `_by_action`
 MINUTE = timedelta(minutes=1)
 MILLISECOND = timedelta(milliseconds=1)
 MOST_PLACES = 20
-# What a fair client does not exceed in any minute: sign-ups; requests of any kind, with ten to learn the site's
-# time; and requests of any kind once the race is over: two looks, each with what a free place takes.
+# What a fair client does not exceed in any minute: sign-ups; requests of any kind, with ten to learn the
+# site's time; and requests of any kind once the race is over: two looks, each with what a free place takes.
 MOST_SIGN_UPS, MOST_REQUESTS, MOST_LOOKS = 5, 40, 6
 RACE = timedelta(seconds=15)
 
@@ -235,7 +235,7 @@ class Rules:
         return "held" if self.free else "taken"
 
     def note_attempt(self, meaning: str) -> None:
-        """Write down a sign-up; it is early by the moment that was published, whenever the site really opens."""
+        """Write down a sign-up; whether it is early depends on the published moment alone."""
         published = self.story.opens_at - self.story.clock_offset
         self.ledger.record(
             self.agenda.now,
@@ -305,7 +305,7 @@ class NtnuiTwin(Twin):
         app.add_url_rule("/index.php", "index", self.home, methods=["GET", "POST"])
         app.add_url_rule("/timeinfo.php", "session", self.session, defaults={"action": ""})
         app.add_url_rule("/timeinfo.php/<action>", "action", self.session)
-        app.wsgi_app = _by_action(app.wsgi_app)  # type: ignore[method-assign]
+        app.wsgi_app = _by_action(app.wsgi_app)  # type: ignore[assignment, method-assign]
 
     @classmethod
     def rehearsed(cls, options: argparse.Namespace, clock: Clock, deliver: Deliver | None) -> NtnuiTwin:
@@ -352,12 +352,11 @@ class NtnuiTwin(Twin):
 
     def home(self) -> Response:
         """The week plan; a log-in is answered with it too, whether accepted or not (dossier 1)."""
-        token, notice = request.cookies.get("PHPSESSID"), ""
         new = None
         if request.method == "POST":
             new = self.rules.log_in(request.form.get("email", ""), request.form.get("password", ""))
-            token = new or token
-            notice = f'<div class="informasjon">{"Du er n&aring; innlogget som Testmedlem T." if new else ""}</div>'
+        notice = '<div class="informasjon">Du er n&aring; innlogget som Testmedlem T.</div>' if new else ""
+        token = new or request.cookies.get("PHPSESSID")
         answer = self._page("Forside", home(notice, self._plan), token)
         if new:
             answer.set_cookie("PHPSESSID", new, path="/")
@@ -420,7 +419,7 @@ class NtnuiTwin(Twin):
 
 
 def _by_action(app: WSGIApplication) -> WSGIApplication:
-    """Give each action of a session's page a path of its own, so that faults and ledger can tell them apart."""
+    """Give each action of timeinfo.php a path of its own, so that faults and ledger can tell them apart."""
 
     def outer(environ: WSGIEnvironment, start_response: StartResponse) -> Any:
         if environ["PATH_INFO"] == "/timeinfo.php":

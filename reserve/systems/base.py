@@ -9,19 +9,34 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
 
+from reserve.clock import Probe
+from reserve.errors import LostAnswer, ServiceError
 from reserve.model import Account, BookingRequest, Hold, Offer, Offers, Reservation
 
 if TYPE_CHECKING:
     from reserve.browser import Browser
-    from reserve.clock import Clock, Probe
-    from reserve.http import Http
+    from reserve.clock import Clock
+    from reserve.http import Answer, Http
 
 ALL = 1_000  # courts at once: more than any facility has
+
+
+class Tokens(Protocol):
+    """Where the refresh tokens of one player outlive a run, encrypted."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Inside, no other process on this machine renews them."""
+
+    def kept(self) -> tuple[str, ...]:
+        """What may still be good, best first."""
+
+    def replace(self, token: str) -> None:
+        """Keep *token* instead; the others are forgotten only when it is surely on the disk."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +53,7 @@ class Surroundings:
     ]  # a secret-free copy of an answer nobody understood, and what it answered
     conceal: Callable[[str], None]  # a secret that came up on the way
     user_agent: str
+    tokens: Tokens
 
 
 class Line(ABC):
@@ -49,12 +65,26 @@ class Line(ABC):
         """Nothing is sent yet."""
         self.offer = offer
 
+    def light(self) -> Answer:
+        """Ask for something light that changes nothing and that the server answers afresh each time."""
+        raise ServiceError("this system does not tell its time")
+
     def probe(self, clock: Clock) -> Probe:
-        """Ask for something light, to learn the server's time; raises ValueError when the answer has none."""
-        raise ValueError("this system does not tell its time")
+        """Learn the server's time; raises ValueError when the answer has none, or comes from a cache."""
+        sent = clock.now()
+        try:
+            answer = self.light()
+        except ServiceError as failure:
+            raise ValueError("no answer") from failure
+        received = clock.now()
+        if answer.stamp is None or "Age" in answer.headers:
+            raise ValueError("no stamp of the server's own")
+        return Probe(sent, received, answer.stamp)
 
     def warm(self) -> None:
         """Open the connection, so that the opening does not pay for it."""
+        with suppress(ServiceError):  # the opening may still go well, and says why if not
+            self.light()
 
     def is_free(self) -> bool:
         """Whether a light look says that asking makes sense; the waiting list looks before it asks."""
@@ -77,6 +107,8 @@ class BookingSystem(ABC):
         False  # then a hold is a reservation: `fan_out` is 1, and nothing is confirmed or released
     )
     addresses: Mapping[str, str] = {}  # environment variable -> where the live system answers
+    asks: tuple[str, ...] = ("RESERVE_EMAIL", "RESERVE_PASSWORD")  # what a stored account has
+    renew_every: timedelta | None = None  # how often the sign-in is to be kept alive, if at all
     needs: tuple[str, ...] = ("court", "date", "sport", "start_time", "end_time", "email", "password")
 
     def __init__(self, account: Account, request: BookingRequest, around: Surroundings) -> None:
@@ -84,6 +116,7 @@ class BookingSystem(ABC):
         self.account = account
         self.request = request
         self.around = around
+        self._http: Http | None = None
 
     @classmethod
     def completed(cls, options: Mapping[str, str]) -> Mapping[str, str]:
@@ -100,6 +133,9 @@ class BookingSystem(ABC):
     @abstractmethod
     def sign_in(self) -> None:
         """Make the booking system know the player; raises `SignInError` when it refuses."""
+
+    def keep_alive(self) -> None:
+        """Keep the sign-in from dying while a run waits or between runs; raises `SignInError` when it did."""
 
     @abstractmethod
     def reservations(self) -> list[Reservation]:
@@ -138,5 +174,26 @@ class BookingSystem(ABC):
         """Whether only the player can pay for *hold*."""
         return False
 
+    def connect(self) -> Http:
+        """A connection of its own, with what the booking system wants to see on every request."""
+        raise NotImplementedError
+
+    @property
+    def http(self) -> Http:
+        """The connection for everything but the race."""
+        if self._http is None:
+            self._http = self.connect()
+        return self._http
+
+    def question(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+        """The answer to a GET, whatever its status; when it is lost, it is simply asked for once more."""
+        try:
+            return self.http.ask("GET", path, params=params)
+        except LostAnswer:
+            return self.http.ask("GET", path, params=params)
+
     def close(self) -> None:
         """Let every connection go."""
+        if self._http is not None:
+            self._http.close()
+            self._http = None

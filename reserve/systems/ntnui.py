@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from reserve.clock import Clock, Probe
@@ -23,9 +24,9 @@ from reserve.errors import (
 from reserve.http import Answer, Http
 from reserve.model import Court, Hold, Offer, Offers, Reservation
 from reserve.systems.base import BookingSystem, Line
-from reserve.systems.ntnui_link import ZONE, SessionLink, read_link
+from reserve.systems.ntnui_link import HOST, ZONE, SessionLink, read_link
 from reserve.systems.ntnui_pages import Page, meaning, read_page, redacted, trouble
-from reserve.window import HoursAhead
+from reserve.window import HoursAhead, parse_day, parse_time
 
 WINDOW = HoursAhead(72)  # real hours before the start (dossier 5)
 OTHER_SESSIONS = 3  # looked at for the player's number; each shows it that has a free place for the player
@@ -41,16 +42,39 @@ class Ntnui(BookingSystem):
         "NTNUI_MEMBER_ID": "",  # the number in the member's sign-up links; otherwise read from a page
     }
 
+    needs = ("link", "email", "password")
+
     _http: Http | None = None
     _offer: Offer | None = None
     _found_member: str | None = None
+
+    @classmethod
+    def completed(cls, options: Mapping[str, str]) -> Mapping[str, str]:
+        """What the link says about day and time; raises `UsageError` when other options contradict it."""
+        if "link" not in options:
+            return options
+        session = read_link(options["link"], hosts=None)
+        end = session.start + timedelta(hours=1)
+        said = {
+            "date": f"{session.day}",
+            "start_time": f"{session.wall_time}",
+            "end_time": f"{end:%H:%M:%S}" if end.date() == session.day else "23:59:59",
+        }
+        if parse_day(options.get("date", said["date"]), "--date") != session.day:
+            raise UsageError("--date is not the day of --link; leave it out")
+        if parse_time(options.get("start_time", said["start_time"]), "--start-time") != session.wall_time:
+            raise UsageError("--start-time is not the time of --link; leave it out")
+        return {"court": "NTNUI", "sport": "tennis", **options, **said}
 
     @property
     def session(self) -> SessionLink:
         """The session that `--link` names."""
         if not self.request.link:
-            raise UsageError("--link is missing; open the session on the site and copy its address")
-        return read_link(self.request.link, also=(urlsplit(self.around.addresses["NTNUI_URL"]).netloc,))
+            raise UsageError(
+                "--link is missing; open the session on the site and copy the address of its page"
+            )
+        mine = urlsplit(self.around.addresses["NTNUI_URL"]).netloc
+        return read_link(self.request.link, hosts=(HOST, mine))
 
     @property
     def member(self) -> str | None:

@@ -70,15 +70,15 @@ class SessionLink:
         return f"https://{HOST}{self.path()}"
 
 
-def read_link(text: str, *, also: Sequence[str] = ()) -> SessionLink:
-    """The session that *text* leads to, on the club's host or one of *also*; raises `UsageError`."""
+def read_link(text: str, *, hosts: Sequence[str] | None = (HOST,)) -> SessionLink:
+    """The session that *text* leads to, on one of *hosts* (None: on any); raises `UsageError`."""
     text = text.strip()
     try:
         parts = urlsplit(text if "://" in text else f"https://{text}")
         host = parts.netloc.lower().removesuffix(":443" if parts.scheme == "https" else ":80")
     except ValueError:
         raise _useless(f"{text!r} is not a link") from None
-    if parts.scheme not in ("http", "https") or host not in (HOST, *also):
+    if parts.scheme not in ("http", "https") or (hosts is not None and host not in hosts):
         raise _useless(f"{text!r} does not lead to {HOST}")
     if parts.path != "/timeinfo.php":
         raise _useless(f"{parts.path or '/'!r} is not the page of a session")

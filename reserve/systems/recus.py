@@ -6,11 +6,9 @@ Sign-in needs a real browser; everything else is JSON over HTTP. Facts and their
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
-from reserve.clock import Clock, Probe
 from reserve.errors import (
     Forbidden,
     LostAnswer,
@@ -47,7 +45,6 @@ class RecUs(BookingSystem):
         "RECUS_STRIPE_KEY": "",  # the public key on rec.us's checkout page; only `--pay card` needs it
     }
 
-    _http: Http | None = None
     _token: str | None = None
     _me: str | None = None
     _made_as_in_2025 = frozenset[str]()  # such orders are paid with an empty body (dossier 3.4)
@@ -248,7 +245,7 @@ class RecUs(BookingSystem):
     def release(self, hold: Hold) -> None:
         """Delete the order (dossier 3.5); one that is gone already is as good as deleted."""
         path = f"/v1/orders/{hold.order_id}"
-        answer = self._http_now.ask("DELETE", path)
+        answer = self.http.ask("DELETE", path)
         if answer.status in (204, 404, 410):
             return
         if not answer.is_good:
@@ -275,24 +272,15 @@ class RecUs(BookingSystem):
             headers["Authorization"] = f"Bearer {self._token}"
         return self.around.connect(self.around.addresses["RECUS_API_URL"], headers)
 
-    @property
-    def _http_now(self) -> Http:
-        if self._http is None:
-            self._http = self.connect()
-        return self._http
-
     def _ask(self, method: str, path: str, body: object = None) -> Answer:
-        answer = self._http_now.ask(method, path, json=body)
+        answer = self.http.ask(method, path, json=body)
         if not answer.is_good:
             raise self.meaning(answer)
         return answer
 
     def _get(self, path: str, params: Mapping[str, str] | None = None) -> Json:
-        """Read something; a lost answer to a question is simply asked for once more."""
-        try:
-            answer = self._http_now.ask("GET", path, params=params)
-        except LostAnswer:
-            answer = self._http_now.ask("GET", path, params=params)
+        """Read something."""
+        answer = self.question(path, params)
         if not answer.is_good:
             raise self.meaning(answer)
         return answer.json()
@@ -303,12 +291,6 @@ class RecUs(BookingSystem):
         if isinstance(found, UnknownRefusal):
             self.around.keep(answer.asked, answer.text)
         return found
-
-    def close(self) -> None:
-        """Let the connection go."""
-        if self._http is not None:
-            self._http.close()
-            self._http = None
 
 
 class RecUsLine(Line):
@@ -322,22 +304,9 @@ class RecUsLine(Line):
         self._light = self._http.prepare("GET", "/v1/users/me")
         self._prepared = self._http.prepare("POST", "/v1/reservations", json=system.order_for(offer))
 
-    def probe(self, clock: Clock) -> Probe:
-        """Ask who we are, which the API answers afresh each time; a copy from a cache proves nothing."""
-        sent = clock.now()
-        try:
-            answer = self._http.send(self._light)
-        except ServiceError as failure:
-            raise ValueError("no answer") from failure
-        received = clock.now()
-        if answer.stamp is None or "Age" in answer.headers:
-            raise ValueError("no stamp of the server's own")
-        return Probe(sent, received, answer.stamp)
-
-    def warm(self) -> None:
-        """Use the connection for something light that the API answers to the player."""
-        with suppress(ServiceError):  # the opening may still go well, and says why if not
-            self._http.send(self._light)
+    def light(self) -> Answer:
+        """Ask who we are, which the API answers afresh each time."""
+        return self._http.send(self._light)
 
     def hold(self) -> Hold:
         """Send the request and read the answer."""

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 
 from dateutil.parser import isoparse
 
 from reserve.errors import (
-    Blocked,
     LimitReached,
-    LostAnswer,
     NotOpenYet,
     NotVerified,
     ReserveError,
     SlotTaken,
-    Throttled,
     TokenRefused,
     UnknownAnswer,
-    UnknownRefusal,
 )
 from reserve.http import Answer
 from reserve.model import Court, Slot
+from reserve.systems.refusals import Words, by_words, trouble_with
 
 # What the texts of refusals mean. Only the daily limit is recorded (dossier 4); the rest are the words of the
 # web page and of documents about it. Whatever matches none of them stays unknown.
-REFUSALS: tuple[tuple[str, type[ReserveError]], ...] = (
+REFUSALS: Words = (
     (r"(daily|weekly|booking) (booking )?limit|limit of \d+ reached|limit reached", LimitReached),
     (r"already (reserved|booked|taken)|no longer available|not available|unavailable", SlotTaken),
     (r"not (yet )?open|not yet (available|released|bookable)|too early|(reservation|booking).window"
@@ -37,20 +33,13 @@ REFUSALS: tuple[tuple[str, type[ReserveError]], ...] = (
 def meaning(answer: Answer, retry_after: timedelta | None = None) -> ReserveError:
     """What a refusal by the API means for the player."""
     what = f"{answer.asked}: {answer.status}"
-    if answer.status == 429:
-        return Throttled(f"{what}: too many requests", retry_after)
-    if answer.status >= 500:
-        return LostAnswer(f"{what}: the booking system has trouble")
-    if answer.status == 403 and not answer.is_json:
-        return Blocked(f"{what}: a firewall refuses us; we do not try to get around it")
+    if trouble := trouble_with(answer, retry_after):
+        return trouble
     if answer.status == 401:
         return TokenRefused(f"{what}: rec.us no longer accepts our sign-in")
     body = answer.json() if answer.is_json else {}
     said = " ".join(str(body.get(key, "")) for key in ("message", "type")) if isinstance(body, dict) else ""
-    for pattern, kind in REFUSALS:
-        if re.search(pattern, said, re.IGNORECASE):
-            return kind(f"{what}: {said.strip()}")
-    return UnknownRefusal(f"{what}: {said.strip()[:200] or 'no reason given'}")
+    return by_words(what, said, REFUSALS)
 
 
 def text(value: object) -> str:
