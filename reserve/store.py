@@ -145,7 +145,10 @@ class Record:
     def kept(self, *, system: str, wish: str, day: str) -> Iterator[None]:
         """Inside, this run is under way; raises `AlreadyReserved` when another one for the same day is."""
         with self.store.alive(self.run_id):
-            self.store.begin(self.run_id, system=system, player=self.player, wish=wish, started=self._now())
+            with suppress(SQLAlchemyError):  # no court is given up because we cannot write
+                self.store.begin(
+                    self.run_id, system=system, player=self.player, wish=wish, started=self._now()
+                )
             with self.store.alone(self.player, day):
                 yield
 
@@ -159,7 +162,9 @@ class Record:
 
     def cut_off(self) -> list[PastRun]:
         """Earlier runs of the same player that never ended."""
-        return self.store.cut_off(self.player, but=self.run_id)
+        with suppress(SQLAlchemyError):
+            return self.store.cut_off(self.player, but=self.run_id)
+        return []
 
     def lag(self, facility: str) -> tuple[timedelta, timedelta] | None:
         """Between what and what the window of *facility* opened late, the last time somebody could tell."""
@@ -189,6 +194,8 @@ class Store:
             if not folder.exists():  # one that is there may be shared, and is not ours to close
                 folder.mkdir(parents=True)
                 folder.chmod(0o700)
+            if url is None:
+                (folder / NAME).touch(mode=0o600)  # SQLite gives its side files the same mode
             self._engine = _engine(url or f"sqlite:///{folder / NAME}")
             SCHEMA.create_all(self._engine)
         except (SQLAlchemyError, OSError) as failure:
