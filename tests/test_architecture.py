@@ -12,7 +12,7 @@ import pytest
 
 HERE = Path(__file__).parent.parent
 
-SYSTEM = "errors model window clock http browser timeline codes systems.base"
+SYSTEM = "errors model window clock http browser timeline codes systems.base systems.refusals"
 COMMAND = f"{SYSTEM} run race settle recover stop store systems commands"
 
 # What each module of `reserve` may import from `reserve`; a package stands for the modules in it. A booking
@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "timeline": "model",
     "codes": "clock errors http stop timeline",
     "store": "errors model",
-    "systems.base": "browser clock http model",
+    "systems.base": "browser clock errors http model",
     "systems": "systems",
     "race": "clock errors model stop systems.base timeline",
     "settle": "clock errors model stop systems.base timeline",
