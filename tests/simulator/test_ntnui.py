@@ -241,9 +241,9 @@ def test_the_twins_pages_have_the_words_and_links_of_the_samples() -> None:
     """What a client may look for stands in both, in the same spelling."""
     member = Member(others=False)
     found = {"session_logged_out": Member(others=False).wait(0).get()}
-    found["session_unknown"] = member.get("/timeinfo.php?timeid=1")
     found["login_failed"] = member.log_in("wrong")
     found["login_ok"] = member.log_in()
+    found["session_unknown"] = member.get("/timeinfo.php?timeid=1")
     found["session_not_open_yet"] = member.get()
     member.wait(0)
     found["session_open"] = member.get()
