@@ -1,5 +1,6 @@
 """Reading one host safely, over real sockets: what surely was not done, and what may have been."""
 
+import re
 import socket
 import threading
 from contextlib import contextmanager
@@ -47,6 +48,8 @@ class Host:
             if not head or not self.answers:
                 return bool(self.answers)
             self.requests.append(head.decode().split("\r\n")[0])
+            length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+            reader.read(int(length[1]) if length else 0)
             answer = self.answers.pop(0)
             if answer is None:
                 self.done.wait(10)
