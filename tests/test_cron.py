@@ -1,0 +1,150 @@
+"""The whole program as cron starts it: a bare environment, another folder, a real browser, real HTTP."""
+
+import json
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+
+import webhook_server
+from reserve.clock import Clock
+from reserve.simulator import PLAYER, Scenario, Simulation, serve
+from reserve.simulator.__main__ import post_to
+from reserve.window import zone
+
+REPOSITORY = Path(__file__).parents[1]
+BARE = ["env", "-i", "PATH=/usr/bin:/bin", "HOME=/tmp"]
+MAIN = [sys.executable, str(REPOSITORY / "main.py")]
+SF = zone("America/Los_Angeles")
+TOKEN = "webhook-token"
+
+
+class World:
+    """A simulated rec.us and a webhook service on this machine, with real time."""
+
+    def __init__(self, folder, ahead):
+        clock = Clock()
+        self.data = folder / "data"
+        self.opens_at = (clock.now() + ahead).replace(microsecond=0).astimezone(SF)
+        story = Scenario(opens_at=self.opens_at, day=self.opens_at.date() + timedelta(days=7))
+        app = webhook_server.create_app(data=folder / "texts", token=TOKEN, loopback=True, now=clock.now)
+        self.inbox = webhook_server.serve(app, "127.0.0.1", 0)
+        webhook = f"http://127.0.0.1:{self.inbox.port}"
+        self.simulation = Simulation(story, clock, deliver=post_to(webhook, TOKEN))
+        self.server = serve(self.simulation.app)
+        addresses = {"RECUS_WEB_URL": self.server.url, "RECUS_API_URL": self.server.url}
+        secrets = {"RESERVE_PASSWORD": PLAYER.password, "RESERVE_WEBHOOK_TOKEN": TOKEN}
+        environ = {**addresses, **secrets, "RESERVE_WEBHOOK_URL": webhook, "RESERVE_DATA": str(self.data)}
+        self.command = [
+            *BARE, *(f"{name}={value}" for name, value in environ.items()), *MAIN,
+            "-c", "Alice Marble", "-d", f"{story.day}", "-s", "tennis", "-t", "18:00:00", "-y", "19:30:00",
+            "-e", PLAYER.email, "-n", PLAYER.phone, "-r", f"{self.opens_at:%Y-%m-%d %H:%M:%S}", "-m",
+            "--json",
+        ]  # fmt: skip
+
+    def close(self):
+        self.server.close()
+        self.inbox.close()
+
+    def processes(self):
+        """Whoever belongs to the run: its environment names our folder."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("RESERVE_DATA") == str(self.data):
+                    found.append(process.name())
+            except psutil.Error:
+                continue
+        return found
+
+
+@pytest.fixture
+def world(tmp_path):
+    worlds = []
+
+    def world(ahead):
+        worlds.append(World(tmp_path, ahead))
+        return worlds[-1]
+
+    yield world
+    for each in worlds:
+        each.close()
+
+
+def test_a_run_from_cron_ends_with_a_reservation(world, tmp_path):
+    a_world = world(timedelta(seconds=15))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    ended = subprocess.run(
+        a_world.command, cwd=elsewhere, capture_output=True, text=True, timeout=110, umask=0o022, check=False
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    outcome = json.loads(ended.stdout)
+    ledger = a_world.simulation.ledger
+    assert outcome["outcome"] == "reserved"
+    assert outcome["sentence"].startswith("Reserved Court 1 at Alice Marble")
+    assert [outcome["order_id"]] == ledger.paid
+    assert sorted(outcome["released"]) == sorted(ledger.released)
+    assert len(ledger.released) == 2
+    assert (ledger.open_holds(datetime.now(UTC)), ledger.violations) == ([], [])
+    assert datetime.fromisoformat(outcome["start"]).strftime("%H:%M") == "18:00"
+    assert datetime.fromisoformat(outcome["end"]).utcoffset() == a_world.opens_at.utcoffset()
+    assert {attempt["meaning"] for attempt in outcome["attempts"]} == {"held"}
+    assert "asked for a one-time code" in ended.stderr
+    assert PLAYER.password not in ended.stdout + ended.stderr
+    assert TOKEN not in ended.stdout + ended.stderr
+    assert a_world.processes() == []
+    assert list(elsewhere.iterdir()) == []
+    left = [a_world.data, *a_world.data.rglob("*")]
+    assert {oct(path.stat().st_mode & 0o777) for path in left if path.is_dir()} == {"0o700"}
+    assert {oct(path.stat().st_mode & 0o777) for path in left if path.is_file()} == {"0o600"}
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_that_is_stopped_while_it_waits_ends_at_once(world, number, code):
+    a_world = world(timedelta(minutes=10))
+
+    with subprocess.Popen(
+        a_world.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as started:
+        for line in started.stderr:
+            if "the window opens at" in line:
+                break
+        started.send_signal(number)
+        out, _ = started.communicate(timeout=60)
+
+    assert started.returncode == code
+    outcome = json.loads(out)
+    assert (outcome["outcome"], outcome["exit_code"]) == ("not-reserved", code)
+    assert outcome["sentence"].startswith("Not reserved: stopped by signal")
+    assert a_world.simulation.ledger.events == []
+
+
+def test_help_costs_neither_a_browser_nor_a_server():
+    told = subprocess.run(
+        [sys.executable, "-X", "importtime", str(REPOSITORY / "main.py"), "--help"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in told.stderr.splitlines()}
+    assert "argparse" in imported
+    assert not imported & {"selenium", "flask", "requests", "rich", "sqlalchemy", "waitress"}
+    for option in ("--court", "--multithreaded", "--opens-at", "--json"):
+        assert option in told.stdout
+
+
+def test_every_command_has_help():
+    from reserve.commands import COMMANDS
+
+    for name in COMMANDS:
+        told = subprocess.run([*MAIN, name, "--help"], capture_output=True, text=True, timeout=60, check=True)
+        assert name in told.stdout
