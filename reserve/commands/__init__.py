@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -40,6 +41,13 @@ def main(arguments: Sequence[str]) -> int:
         return failure.exit_code
     except BrokenPipeError:
         sys.stderr.close()
+        return BUG
+    except KeyboardInterrupt:  # a run listens for it itself, as long as anything is at stake
+        return 130
+    except Exception as failure:
+        traceback.print_tb(failure.__traceback__)  # without its message, which may hold a secret
+        bug = f"Not sure: a bug in this program ({type(failure).__name__})."
+        print(f"{bug} Look at your reservations before you try again.")
         return BUG
 
 
