@@ -75,6 +75,7 @@ class Race:
     held: list[Hold] = field(default_factory=list)
     refused: dict[Offer, ReserveError] = field(default_factory=dict)
     _asked: dict[Offer, int] = field(default_factory=dict)
+    _lost: set[Offer] = field(default_factory=set)  # perhaps held, and not found
     _over: threading.Event = field(default_factory=threading.Event)
     _adopting: threading.Lock = field(default_factory=threading.Lock)
 
@@ -111,6 +112,8 @@ class Race:
             if refusal is None:
                 return
             self.refused[line.offer] = refusal
+            if isinstance(refusal, LostAnswer):
+                self._lost.add(line.offer)
             if isinstance(refusal, FINAL):
                 self._over.set()
             if isinstance(refusal, LostAnswer) and self._is_settled_by_looking(line.offer, refusal):
@@ -149,6 +152,7 @@ class Race:
         if refusal is None:
             self.held.append(hold)
             self.refused.pop(line.offer, None)
+            self._lost.discard(line.offer)
         meaning = word(refusal) if refusal else "held"
         self.timeline.attempts.append(
             Attempt(line.offer.court.name, planned, sent, answered, meaning, line.stamp)
@@ -188,6 +192,7 @@ class Race:
                         continue
                     self.held.append(replace(hold, offer=offer))
                 self.refused.pop(offer, None)
+                self._lost.discard(offer)
                 self.timeline.say(f"found {hold} in the bookings: its answer was lost")
         return len(self.held) > before
 
@@ -207,6 +212,7 @@ class Race:
             self.timeline.say(f"cannot look for holds whose answer was lost: {failure}")
             return
         self._adopt(holds, doubtful)
+        self._lost = {offer for offer in self._lost if isinstance(self.refused.get(offer), LostAnswer)}
 
     @property
     def lag(self) -> tuple[timedelta, timedelta] | None:
@@ -229,9 +235,8 @@ class Race:
         for attempt in self.timeline.attempts:
             sent, answered = self.timeline.stamp(attempt.sent), self.timeline.stamp(attempt.answered)
             self.timeline.say(f"{attempt.court}: {attempt.meaning} (sent {sent}, answered {answered})")
-        for offer, refusal in self.refused.items():
-            if isinstance(refusal, LostAnswer):
-                self.timeline.say(f"{offer.court.name} may be held until it lapses: {refusal}")
+        for offer in self._lost:
+            self.timeline.say(f"{offer.court.name} may be held until it lapses: an answer was lost")
 
     def verdict(self) -> ReserveError:
         """Why nothing is held: the answer that says most, in words for the player."""
