@@ -11,7 +11,6 @@ from contextlib import suppress
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from reserve.clock import Clock, Probe
 from reserve.errors import (
     LostAnswer,
     ReserveError,
@@ -44,7 +43,6 @@ class Ntnui(BookingSystem):
 
     needs = ("link", "email", "password")
 
-    _http: Http | None = None
     _offer: Offer | None = None
     _found_member: str | None = None
 
@@ -117,7 +115,8 @@ class Ntnui(BookingSystem):
             "lang": "no",
             "rememberme": "on",
         }
-        answer, page = self._ask("POST", "/index.php?lang=no", form)
+        answer = self.http.ask("POST", "/index.php?lang=no", form=form)
+        page = self._read(answer)
         if page.is_signed_out:
             raise SignInError("the site does not accept the e-mail address or the password")
         if not page.is_signed_in:
@@ -174,7 +173,7 @@ class Ntnui(BookingSystem):
             page = self.session_page()
             if page.member is None:
                 raise meaning(page)
-        return self.connection.ask("GET", self.session.path(leggtilvikarid=self.member or ""))
+        return self.http.ask("GET", self.session.path(leggtilvikarid=self.member or ""))
 
     def taken(self, answer: Answer) -> Hold:
         """What *answer* to the sign-up says: the place is ours, or a `ReserveError` that says why not."""
@@ -196,35 +195,18 @@ class Ntnui(BookingSystem):
     def release(self, hold: Hold) -> None:
         """A place is never given up by us: it is the reservation."""
 
-    @property
-    def connection(self) -> Http:
-        """The connection that knows the player's cookies."""
-        if self._http is None:
-            headers = {"User-Agent": self.around.user_agent, "Accept": "text/html"}
-            self._http = self.around.connect(self.around.addresses["NTNUI_URL"], headers)
-        return self._http
+    def connect(self) -> Http:
+        """A connection that will remember the player's cookies."""
+        headers = {"User-Agent": self.around.user_agent, "Accept": "text/html"}
+        return self.around.connect(self.around.addresses["NTNUI_URL"], headers)
 
     def keep(self, answer: Answer) -> None:
         """Keep a page that nobody understood, without what it says about people."""
         self.around.keep(answer.asked, redacted(answer.text))
 
-    def close(self) -> None:
-        """Let the connection go, and the log-in with it."""
-        if self._http is not None:
-            self._http.close()
-            self._http = None
-
     def _look(self, place: str | None = None) -> tuple[Answer, Page]:
-        return self._ask("GET", place or self.session.path())
-
-    def _ask(self, method: str, path: str, form: Mapping[str, str] | None = None) -> tuple[Answer, Page]:
-        """A page; a lost answer to what changes nothing is simply asked for once more."""
-        try:
-            answer = self.connection.ask(method, path, form=form)
-            return answer, self._read(answer)
-        except LostAnswer:
-            answer = self.connection.ask(method, path, form=form)
-            return answer, self._read(answer)
+        answer = self.question(place or self.session.path())
+        return answer, self._read(answer)
 
     def _read(self, answer: Answer) -> Page:
         if wrong := trouble(answer, self.around.clock.now()):
@@ -245,17 +227,9 @@ class NtnuiLine(Line):
         super().__init__(offer)
         self._system = system
 
-    def probe(self, clock: Clock) -> Probe:
+    def light(self) -> Answer:
         """Ask for the page of the session."""
-        sent = clock.now()
-        try:
-            answer = self._system.connection.ask("GET", self._system.session.path())
-        except ServiceError as failure:
-            raise ValueError("no answer") from failure
-        received = clock.now()
-        if answer.stamp is None or "Age" in answer.headers:
-            raise ValueError("no stamp of the server's own")
-        return Probe(sent, received, answer.stamp)
+        return self._system.http.ask("GET", self._system.session.path())
 
     def warm(self) -> None:
         """Look whether the site still knows us, and log in again if not."""

@@ -264,7 +264,8 @@ def test_the_twins_pages_have_the_words_and_links_of_the_samples() -> None:
         sample = (SAMPLES / f"{name}.html").read_text().partition("-->")[2]
         ours = {mark for mark in marks if mark in page}
         theirs = {mark for mark in marks if mark in sample}
-        assert ours ^ theirs <= {"ledige plasser.", "ledig plass."}, name  # the numbers differ
+        numbers = {"N&aring;: <strong>", "ledige plasser.", "ledig plass."}  # which differ
+        assert ours ^ theirs <= numbers, name
     assert len(found) == len(list(SAMPLES.glob("*.html"))) - 2  # the log-in form by itself, and the week plan
 
 

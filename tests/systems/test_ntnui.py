@@ -1,0 +1,486 @@
+"""NTNUI: links, pages, and whole runs against the simulated site in virtual time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reserve.commands.book import conclude
+from reserve.commands.options import booking_parser, read_booking
+from reserve.commands.outcome import Outcome, failed
+from reserve.commands.outfit import outfit
+from reserve.errors import (
+    LostAnswer,
+    NotOpenYet,
+    SlotTaken,
+    TokenRefused,
+    UnknownRefusal,
+    UsageError,
+)
+from reserve.http import Http
+from reserve.run import Leads
+from reserve.simulator.ntnui import FAULTS, NtnuiLedger, NtnuiStory, NtnuiTwin
+from reserve.stop import Stop
+from reserve.systems.ntnui_link import ZONE, SessionLink, read_link
+from reserve.systems.ntnui_pages import meaning, read_page, redacted
+from tests.fakes import FakeClock, InProcess
+
+OPENS_AT = datetime.fromisoformat("2026-06-06T15:00:00+02:00")  # for Tuesday 9 June, 15:00
+SAMPLES = Path(__file__).parent / "samples/ntnui"
+LINK = "https://www.ntnuitennis.no/timeinfo.php?timeid=65&spilletid=20260609T15:00:00&lang=no"
+
+
+def sample(name: str) -> str:
+    return (SAMPLES / f"{name}.html").read_text()
+
+
+class Stage:
+    """A simulated site, and one member's run at it."""
+
+    def __init__(self, folder: Path, *, ahead: timedelta = timedelta(minutes=5), **story: Any) -> None:
+        self.folder = folder
+        opens_at = story.pop("opens_at", OPENS_AT)
+        self.clock = FakeClock(opens_at - ahead, seed=story.get("seed", 0))
+        day = (opens_at + timedelta(hours=72)).astimezone(ZONE).date()
+        self.twin = NtnuiTwin(NtnuiStory(opens_at=opens_at, day=day, **story), self.clock)
+        self.stop = Stop()
+        self.environ: dict[str, str] = {}
+
+    def connect(self, base_url: str, headers: Mapping[str, str]) -> Http:
+        adapter = InProcess({"site.example": self.twin.app}, self.clock, latency=timedelta(milliseconds=20))
+        return Http(base_url, headers=headers, adapter=adapter)
+
+    def book(self, *words: str) -> Outcome:
+        """The outcome of `main.py --system ntnui` with the link of this story, and *words*."""
+        environ = {
+            **self.twin.environ("http://site.example"),
+            "RESERVE_SYSTEM": "ntnui",
+            "RESERVE_DATA": str(self.folder),
+            **self.environ,
+        }
+        booking = read_booking(booking_parser("book").parse_args([*self.twin.words(), *words]), environ)
+        self.outfit = outfit(booking, environ, self.stop, Leads(), clock=self.clock, connect=self.connect)
+        return conclude(self.outfit)
+
+    @property
+    def ledger(self) -> NtnuiLedger:
+        ledger = self.twin.ledger
+        assert isinstance(ledger, NtnuiLedger)
+        return ledger
+
+    @property
+    def after(self) -> timedelta:
+        """How long after the published opening it is now."""
+        return self.clock.now() - self.twin.scenario.opens_at
+
+    @property
+    def steps(self) -> str:
+        return "\n".join(text for _, text in self.outfit.run.timeline.steps)
+
+    @property
+    def kept(self) -> list[str]:
+        """What was kept of answers that nobody understood."""
+        return [path.read_text() for path in self.folder.glob("runs/*/unknown-*.txt")]
+
+
+# -- the link ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LINK,
+        LINK.replace("https", "http"),
+        LINK.removeprefix("https://"),
+        f"  {LINK}\n",
+        LINK.replace(":00:00", "%3A00%3A00"),
+        LINK.replace("&lang=no", ""),
+        LINK.replace("lang=no", "lang=en"),
+        LINK + "#top",
+        LINK.replace("www.ntnuitennis.no", "WWW.ntnuitennis.no:443"),
+        "https://www.ntnuitennis.no/timeinfo.php?spilletid=20260609T15:00:00&lang=no&timeid=65",
+    ],
+)
+def test_a_link_is_understood_however_it_was_copied(text: str) -> None:
+    assert read_link(text) == SessionLink(65, date(2026, 6, 9), "15:00:00")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "does not lead to"),
+        ("https://[", "is not a link"),
+        (LINK.replace("www.ntnuitennis.no", "www.ntnuitennis.no.example.com"), "does not lead to"),
+        (LINK.replace("https://", "https://me@"), "does not lead to"),
+        (LINK.replace("https", "ftp"), "does not lead to"),
+        (LINK.replace("timeinfo", "index"), "is not the page of a session"),
+        (LINK.replace("timeid=65&", ""), "no 'timeid'"),
+        (LINK.replace("spilletid", "spilltid"), "no 'spilletid'"),
+        (LINK + "&timeid=66", "several 'timeid'"),
+        (LINK.replace("65", "6x5"), "is not a number"),
+        (LINK.replace("65", "0"), "is not a number"),
+        (LINK.replace("65", "٦٥"), "is not a number"),
+        (LINK.replace("0609", "0631"), "is not a start"),
+        (LINK.replace("T15", "T25"), "is not a start"),
+        (LINK.replace("T15", "15"), "is not a start"),
+        (LINK.replace("15:00:00", "15:00"), "is not a start"),
+        (LINK.replace("lang=no", "lang=de"), "is neither"),
+        (LINK + "&fjernvikarid=9001", "'fjernvikarid', which does something"),
+        (LINK + "&leggtilvikarid=9001", "'leggtilvikarid', which does something"),
+        (LINK.replace("20260609T15", "20260329T2"), "does not exist"),
+    ],
+)
+def test_what_is_no_link_of_a_session_is_refused_in_a_sentence(text: str, why: str) -> None:
+    with pytest.raises(UsageError, match=f"^--link: .*{why}"):
+        read_link(text)
+
+
+@pytest.mark.parametrize(
+    ("spilletid", "next_week"),
+    [
+        ("20260609T15:00:00", "20260616T15:00:00"),
+        ("20260609T9:00:00", "20260616T9:00:00"),
+        ("20260609T09:00:00", "20260616T09:00:00"),
+        ("20260325T18:00:00", "20260401T18:00:00"),  # over the change to summer time
+        ("20261021T18:00:00", "20261028T18:00:00"),  # and back
+        ("20261228T8:30:00", "20270104T8:30:00"),
+    ],
+)
+def test_next_week_is_the_same_time_on_the_wall_written_the_same_way(spilletid: str, next_week: str) -> None:
+    link = read_link(LINK.replace("20260609T15:00:00", spilletid)).next_week
+
+    assert link.spilletid == next_week
+    assert link.timeid == 65
+    assert read_link(str(link)) == link
+    assert f"{link.start:%H:%M}" == f"{time.fromisoformat(link.wall.zfill(8)):%H:%M}"
+
+
+@pytest.mark.parametrize(
+    ("spilletid", "opens_at"),
+    [
+        ("20260609T15:00:00", "2026-06-06T15:00:00+02:00"),
+        ("20260330T15:00:00", "2026-03-27T14:00:00+01:00"),
+        ("20261026T15:00:00", "2026-10-23T16:00:00+02:00"),
+    ],
+)
+def test_a_session_opens_72_real_hours_before_its_start(
+    spilletid: str, opens_at: str, tmp_path: Path
+) -> None:
+    stage = Stage(tmp_path, opens_at=datetime.fromisoformat(opens_at))
+    assert stage.twin.scenario.wanted.spilletid == spilletid
+
+    assert stage.book().exit_code == 0
+
+    assert stage.outfit.run.timeline.opens_at == datetime.fromisoformat(opens_at)
+
+
+# -- the pages -----------------------------------------------------------------------------------------------
+
+WHY = {
+    "session_full": SlotTaken,
+    "session_logged_out": TokenRefused,
+    "session_not_open_yet": NotOpenYet,
+    "session_one_left": UnknownRefusal,  # after a sign-up: the place is still offered
+    "session_open": UnknownRefusal,
+    "session_unknown": UnknownRefusal,
+    "login": TokenRefused,
+    "login_failed": TokenRefused,
+    "login_ok": LostAnswer,  # no session at all
+    "week_plan": LostAnswer,
+}
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in SAMPLES.glob("*.html")))
+def test_every_sample_is_told_from_the_others(name: str) -> None:
+    page = read_page(sample(name))
+
+    assert page.shows_reservation == name.startswith("session_signed_up")
+    assert page.offers_place == (name in ("session_open", "session_one_left"))
+    assert page.is_session == (name.startswith("session") and name != "session_unknown")
+    assert page.is_error == (name == "session_unknown")
+    assert page.is_signed_out == (name in ("login", "login_failed", "session_logged_out"))
+    if not page.shows_reservation:
+        assert type(meaning(page)) is WHY[name]
+    if page.is_session:
+        assert page.end == time(16)
+        assert page.says("Sted:") == "Hallen"
+        assert page.says("Bane:") == ("Padel 1" if name.endswith("padel") else "A")
+
+
+@pytest.mark.parametrize(
+    ("name", "free"), [("session_full", 0), ("session_one_left", 1), ("session_open", 2)]
+)
+def test_the_number_of_free_places_is_read_in_the_singular_too(name: str, free: int) -> None:
+    assert read_page(sample(name)).free == free
+
+
+@pytest.mark.parametrize(
+    ("name", "member"),
+    [("session_open", "9001"), ("session_signed_up_padel", "9001"), ("session_full", None)],
+)
+def test_the_players_number_stands_in_the_links(name: str, member: str | None) -> None:
+    assert read_page(sample(name)).member == member
+
+
+@pytest.mark.parametrize("letter", ["&aring;", "&#229;", "å"])
+def test_the_greeting_is_known_in_entities_and_in_plain_letters(letter: str) -> None:
+    page = read_page(sample("login_failed").replace("(tekst ukjent)", f"Du er n{letter}\n innlogget som T."))
+
+    assert page.is_signed_in
+
+
+def test_words_in_comments_scripts_and_tooltips_are_no_words_of_the_page() -> None:
+    hidden = "Kode for tilgang til bygget:"
+    html = f'<!-- {hidden} --><script>"{hidden}"</script><p title="{hidden}">ERRORS</p>'
+
+    page = read_page(html)
+
+    assert not page.shows_reservation
+    assert not page.is_error
+
+
+@pytest.mark.parametrize("html", ["", "<", "<p", "<a href>", "<td>", "&#xffffffff;", "</td></table><td>\0"])
+def test_a_broken_page_hurts_nobody(html: str) -> None:
+    page = read_page(html)
+
+    assert isinstance(meaning(page), LostAnswer)
+
+
+def test_free_places_without_a_link_are_not_for_us_yet() -> None:
+    page = read_page(sample("session_open").replace("leggtilvikarid", "somethingelse"))
+
+    assert isinstance(meaning(page), NotOpenYet)
+
+
+def test_a_page_that_is_kept_names_nobody_and_tells_no_code() -> None:
+    for path in SAMPLES.glob("session_*.html"):
+        kept = redacted(path.read_text())
+        for secret in ("Spiller A", "Vikar D", "Testmedlem T", "9001", "0000"):
+            assert secret not in kept, path.name
+        assert "Timeinformasjon" in kept or "ERROR" in kept
+
+
+# -- whole runs ----------------------------------------------------------------------------------------------
+
+# How a run ends with each fault, without and with --wait-list.
+ENDS = {
+    "full": (1, 0),
+    "all-taken": (1, 1),
+    "opens-late": (0, 0),
+    "not-open": (1, 0),
+    "wrong-password": (3, 3),
+    "logged-out": (0, 0),
+    "already-reserved": (5, 5),
+    "lost-answer": (0, 0),
+    "slow-server": (0, 0),
+    "server-errors": (0, 0),
+    "throttled": (0, 0),
+    "firewall": (6, 6),
+    "unknown-page": (6, 6),
+    "clock-ahead": (0, 0),
+    "clock-behind": (0, 0),
+}
+
+
+def test_the_table_of_ends_has_every_fault() -> None:
+    assert list(ENDS) == list(FAULTS)
+
+
+@pytest.mark.parametrize("wait_list", [False, True])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_run_ends_as_the_fault_demands(fault: str, wait_list: bool, tmp_path: Path) -> None:
+    late = fault == "all-taken" and wait_list  # three days of waiting are much like their last half hour
+    ahead = timedelta(minutes=5) if not late else -timedelta(hours=71.5)
+    stage = Stage(tmp_path, rivals=2, seed=1, faults=(fault,), ahead=ahead)
+
+    ended = stage.book(*(["--wait-list"] if wait_list else []))
+
+    assert ended.exit_code == ENDS[fault][wait_list], stage.steps
+    assert len(stage.ledger.paid) == (ended.exit_code == 0)
+    assert stage.ledger.violations == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("others", [True, False])
+def test_an_ordinary_morning_ends_with_one_sign_up_within_milliseconds(
+    seed: int, others: bool, tmp_path: Path
+) -> None:
+    stage = Stage(tmp_path, rivals=4, places=1, seed=seed, others=others)
+
+    ended = stage.book()
+
+    assert ended.exit_code == 0, stage.steps
+    assert ended.sentence == "Reserved Bane A at Hallen, Tuesday 2026-06-09 15:00-16:00."
+    assert len(stage.ledger.paid) == 1
+    assert stage.ledger.violations == []
+    taken = stage.ledger.all("paid")[0].moment - OPENS_AT
+    assert timedelta(0) <= taken < timedelta(milliseconds=120)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(seconds=30), timedelta(seconds=2), timedelta(hours=-5)])
+def test_a_run_that_starts_late_books_at_once(ahead: timedelta, tmp_path: Path) -> None:
+    stage = Stage(tmp_path, ahead=ahead)
+
+    assert stage.book().exit_code == 0
+    assert stage.ledger.violations == []
+
+
+def test_padel_has_another_line_about_the_door(tmp_path: Path) -> None:
+    assert "Reserved Padel 1" in Stage(tmp_path, padel=True).book().sentence
+
+
+def test_a_morning_session_is_asked_for_with_the_hour_as_the_site_writes_it(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, opens_at=OPENS_AT.replace(hour=9))
+
+    assert stage.book().exit_code == 0
+
+
+def test_the_players_number_can_be_given(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, others=False)
+    stage.environ["NTNUI_MEMBER_ID"] = str(stage.twin.scenario.member)
+
+    assert stage.book().exit_code == 0
+    assert len(stage.ledger.attempts) == 1
+
+
+def test_a_session_that_the_site_does_not_know_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+
+    ended = stage.book("--link", LINK.replace("65", "66"))
+
+    assert ended.exit_code == 2
+    assert "--link: the site knows no session 66" in ended.sentence
+    assert stage.ledger.all("signed-in", "sign-in-refused") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (
+            ["--link", LINK.replace("www.ntnuitennis.no", "elsewhere.example")],
+            "does not lead to www.ntnuitennis.no",
+        ),
+        (["-d", "2026-06-10"], "--date is not the day of --link"),
+        (["-t", "16:00"], "--start-time is not the time of --link"),
+    ],
+)
+def test_what_contradicts_the_link_makes_no_sense(words: list[str], says: str, tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+
+    try:
+        ended = stage.book(*words)
+    except UsageError as refusal:  # the command says it, before there is a run
+        ended = failed(refusal)
+
+    assert ended.exit_code == 2
+    assert says in ended.sentence
+    assert stage.ledger.asked == []
+
+
+def test_a_link_is_all_that_has_to_be_given(tmp_path: Path) -> None:
+    environ = {"RESERVE_SYSTEM": "ntnui", "RESERVE_EMAIL": "a@example.com", "RESERVE_PASSWORD": "1234"}
+    with pytest.raises(UsageError, match=r"^--link is missing"):
+        read_booking(booking_parser("book").parse_args([]), environ)
+
+    request = read_booking(booking_parser("book").parse_args(["--link", LINK]), environ).request
+
+    assert request.day == date(2026, 6, 9)
+    assert request.starts == (time(15),)
+    assert request.link == LINK
+
+
+def test_the_site_may_forget_us_long_before_the_opening_too(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.clock.call_at(OPENS_AT - timedelta(seconds=60), stage.twin.rules._logged_in.clear)
+
+    assert stage.book().exit_code == 0
+    assert len(stage.ledger.all("signed-in")) == 2
+    assert stage.ledger.violations == []
+
+
+def test_a_site_that_forgets_us_again_and_again_is_given_up(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.twin.rules.knows = lambda token: stage.after < timedelta(0)  # type: ignore[method-assign]
+
+    assert stage.book().exit_code == 3
+    assert stage.ledger.paid == []
+
+
+def test_an_unknown_page_is_kept_without_names_and_never_read_as_yes(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, faults=("unknown-page",))
+
+    ended = stage.book()
+
+    assert ended.exit_code == 6
+    assert "a page that we do not know" in ended.sentence
+    assert any("nye side" in page for page in stage.kept)
+
+
+def test_nothing_secret_is_left_behind(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, faults=("logged-out",))
+    password = stage.twin.scenario.account.password
+
+    ended = stage.book()
+
+    left = [
+        json.dumps(ended.as_json(self_booking(stage), stage.outfit.run_id, stage.outfit.run)),
+        stage.steps,
+    ]
+    left += [path.read_bytes().decode("utf-8", "replace") for path in tmp_path.rglob("*") if path.is_file()]
+    for secret in (password, "4711", str(stage.twin.scenario.member)):
+        assert not any(secret in text for text in left), secret
+
+
+def self_booking(stage: Stage) -> Any:
+    environ = {"RESERVE_SYSTEM": "ntnui", "RESERVE_EMAIL": "a@example.com", "RESERVE_PASSWORD": "x" * 9}
+    return read_booking(booking_parser("book").parse_args(stage.twin.words()), environ)
+
+
+# -- the waiting list ----------------------------------------------------------------------------------------
+
+
+def test_a_place_that_frees_up_is_ours_within_half_a_minute(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, all_taken=True, frees_after=timedelta(hours=1, seconds=1))
+
+    ended = stage.book("--wait-list")
+
+    assert ended.exit_code == 0
+    (freed,) = stage.ledger.all("given-up-by-rival")
+    (taken,) = stage.ledger.all("paid")
+    assert taken.moment - freed.moment < timedelta(seconds=31)
+    assert stage.ledger.violations == []
+    assert len(stage.ledger.attempts) == 2  # at the opening, and when there was a place
+
+
+def test_when_no_place_frees_up_the_waiting_ends_before_the_session_starts(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, ahead=-timedelta(hours=71.5), all_taken=True)
+
+    ended = stage.book("--wait-list")
+
+    assert ended.exit_code == 1
+    assert ended.sentence.startswith("Not reserved: every court we could ask was taken")
+    assert timedelta(hours=72) - timedelta(seconds=32) < stage.after < timedelta(hours=72)
+    assert stage.ledger.violations == []
+
+
+def test_a_wish_to_stop_ends_the_waiting_within_a_second_or_so(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, all_taken=True)
+    stage.clock.call_at(OPENS_AT + timedelta(seconds=100.2), lambda: stage.stop.ask(15))
+
+    ended = stage.book("--wait-list")
+
+    assert ended.exit_code == 143
+    assert stage.after < timedelta(seconds=102)
+
+
+def test_whoever_waits_is_logged_in_again_when_the_site_forgets(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, all_taken=True, frees_after=timedelta(minutes=10))
+    stage.clock.call_at(OPENS_AT + timedelta(minutes=5), stage.twin.rules._logged_in.clear)
+
+    assert stage.book("--wait-list").exit_code == 0
+    assert stage.ledger.violations == []
