@@ -1,0 +1,123 @@
+"""Judges a run by the simulator's ledger, by what the run said, and by what it left on the disk."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from reserve.commands.outcome import BEGINNINGS, BUG, Outcome
+from tests.proofs.trouble import TroubledStage
+from tests.stage import TOKEN
+
+DOCUMENTED = {0, 1, 2, 3, 4, 5, 6, 7, 8}
+KINDS = ("double_paid", "double_booked", "silent", "leaked", "tracebacks", "left", "unfair", "undocumented")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a run ended, and what is wrong with that: pairs of a kind and the details."""
+
+    name: str
+    exit_code: int
+    sentence: str
+    problems: tuple[tuple[str, str], ...]
+
+    def count(self, kind: str) -> int:
+        """How many problems of this kind there are."""
+        return sum(each == kind for each, _ in self.problems)
+
+
+def judged(stage: TroubledStage, name: str, *words: str) -> Verdict:
+    """The verdict about a whole run on *stage*."""
+    outcome = stage.book(*words)
+    stage.outfit.write_down()
+    ended = stage.clock.now()
+    held = stage.ledger.open_holds(ended)
+    stage.clock.sleep(timedelta(seconds=60))  # what is still under way arrives, and is done
+    problems = [
+        *_money(stage),
+        *_sentence(stage, outcome, held),
+        *_leaks(stage, outcome),
+        *_left(stage, outcome, held),
+        *(("unfair", each) for each in stage.ledger.violations),
+    ]
+    if outcome.exit_code == BUG:
+        problems.append(("tracebacks", (stage.outfit.folder / "bug.txt").read_text()))
+    return Verdict(name, outcome.exit_code, outcome.sentence, tuple(problems))
+
+
+def _money(stage: TroubledStage) -> Iterator[tuple[str, str]]:
+    ledger, orders = stage.ledger, stage.simulation.rules.orders
+    reserved = [order for order in ledger.paid if orders[order].is_reservation]
+    if len(ledger.paid) > 1:
+        yield "double_paid", f"paid {ledger.paid}"
+    if len(reserved) > 1:
+        yield "double_booked", f"reserved {reserved}"
+
+
+def _sentence(stage: TroubledStage, outcome: Outcome, held: list[str]) -> Iterator[tuple[str, str]]:
+    """The sentence and the exit code against the truth; *Not sure* is always honest."""
+    paid, code = stage.ledger.paid, outcome.exit_code
+    if code not in DOCUMENTED | {BUG} and not (stage.stop.is_asked and code > 128):
+        yield "undocumented", f"exit code {code}"
+    if not outcome.sentence.startswith(BEGINNINGS[outcome.word]):
+        yield "undocumented", f"{outcome.word} is told as {outcome.sentence!r}"
+    if (code == 0) != (outcome.word == "reserved") or (code == 7) != (outcome.sentence[:8] == "Not sure"):
+        yield "undocumented", f"exit code {code} is told as {outcome.sentence!r}"
+    if code == 0:
+        if paid != [outcome.order_id]:
+            yield "silent", f"said {outcome.sentence!r} of {outcome.order_id}, but {paid} was paid"
+        elif (truth := stage.simulation.rules.orders[paid[0]]).court.name != outcome.court:
+            yield "silent", f"said {outcome.sentence!r}, but it is {truth.court.name}"
+    elif code not in (7, BUG) and paid:
+        yield "silent", f"said {outcome.sentence!r}, but {paid} was paid"
+    if code == 8 and outcome.order_id not in held:
+        yield "silent", f"said {outcome.sentence!r}, but {held} is held"
+
+
+def _left(stage: TroubledStage, outcome: Outcome, held: list[str]) -> Iterator[tuple[str, str]]:
+    """What stays held must be named, with when it lapses."""
+    said = "\n".join([*stage.steps, outcome.sentence]).splitlines()
+    for order in held:
+        court = stage.simulation.rules.orders[order].court.name
+        lapses = (
+            rf"{order}.*until \d\d:\d\d|by \d\d:\d\d:\d\d at .*{order}|{court} may be held until it lapses"
+        )
+        if not any(re.search(lapses, line) for line in said):
+            yield "left", f"{court} stays held by {order}, and nobody says so; {outcome.sentence!r}"
+
+
+def _leaks(stage: TroubledStage, outcome: Outcome) -> Iterator[tuple[str, str]]:
+    said = json.dumps(outcome.as_json(stage.booking, stage.outfit.run_id, stage.run), ensure_ascii=False)
+    places = {"what was said": "\n".join([*stage.steps, outcome.sentence, said]).encode()}
+    places |= {
+        str(path.relative_to(stage.folder)): path.read_bytes()
+        for path in (stage.folder / "data").rglob("*")
+        if path.is_file()
+    }
+    for place, content in places.items():
+        for name, pattern in _canaries(stage):
+            if re.search(pattern, content):
+                yield "leaked", f"{name} in {place}"
+
+
+def _canaries(stage: TroubledStage) -> Iterator[tuple[str, bytes]]:
+    """Patterns of every secret of the story."""
+    rules, account = stage.simulation.rules, stage.simulation.scenario.account
+    secrets = {"password": [account.password], "webhook token": [TOKEN], "token": list(rules._tokens)}
+    secrets["card"] = [payment.secret for order in rules.orders.values() for payment in order.payments]
+    secrets["phone"] = ["4155550100", "415 555 0100"]
+    for name, values in secrets.items():
+        for value in values:
+            spellings = {
+                value,
+                json.dumps(value)[1:-1],
+                base64.b64encode(value.encode()).decode().rstrip("=")[:-1],
+            }
+            yield name, b"|".join(re.escape(spelling).encode() for spelling in spellings)
+    for code in {rules.player.code, *rules.player.old_codes} - {None}:
+        yield "one-time code", rb"(?<![\w.-])" + str(code).encode() + rb"(?![\w-])"

@@ -1,0 +1,121 @@
+"""Whatever a booking system answers, and whenever: at most one reservation, nothing forgotten, no lie."""
+
+import gc
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from reserve.errors import Interrupted, ReserveError, Unconfirmed
+from reserve.model import Reservation
+from reserve.race import ATTEMPTS
+from reserve.run import Run
+from reserve.settle import settle
+from reserve.stop import Stop
+from reserve.timeline import Timeline
+from tests.fakes import START, FakeClock, offer
+from tests.proofs.wild import OF_CONFIRM, OF_HOLD, OF_READ, OF_RELEASE, WildSystem
+
+COURTS = [f"Court {number}" for number in (1, 2, 3)]
+OPENING = START + timedelta(seconds=2)
+
+PLANS = st.fixed_dictionaries(
+    {
+        **{f"hold {name}": st.lists(st.sampled_from(OF_HOLD), max_size=6) for name in COURTS},
+        "confirm": st.lists(st.sampled_from(OF_CONFIRM), max_size=4),
+        "release": st.lists(st.sampled_from(OF_RELEASE), max_size=12),
+        "holds": st.lists(st.sampled_from(OF_READ), max_size=6),
+        "reservations": st.lists(st.sampled_from(OF_READ), max_size=8),
+        "look": st.lists(st.sampled_from(OF_READ), max_size=3),
+    }
+)
+SEEDS = st.integers(0, 2**32)
+careful = settings(
+    max_examples=1000, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _little_garbage():
+    """A race collects garbage first, which takes longer the more there is."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+class Story:
+    """One race and its settlement, and what the truth is afterwards."""
+
+    def __init__(self, plan, seed, *, at_once=True, stop_after=None, says_price=True, is_final=False):
+        clock = FakeClock(seed=seed)
+        self.timeline = Timeline(clock.now, opens_at=OPENING)
+        self.system = WildSystem(clock, plan, seed, is_final, says_price)
+        stop, request = Stop(), self.system.request
+        object.__setattr__(request, "at_once", at_once)
+        run = Run(request, self.system, clock, self.timeline, stop)
+        offers = [offer(name) for name in COURTS]
+        if stop_after is not None:
+            moment = OPENING + timedelta(seconds=stop_after)
+            clock.call_at(moment, lambda: setattr(stop, "signal_number", 15))
+        stop.shield()
+        self.reservation = self.failure = None
+        try:
+            holds = run.win([self.system.line(each) for each in offers], [OPENING])
+            end = settle(self.system, holds, clock, self.timeline, stop, run.verify_late)
+            assert isinstance(end, Reservation)
+            self.reservation = end
+        except ReserveError as failure:
+            self.failure = failure
+        self.said = "\n".join([*(text for _, text in self.timeline.steps), str(self.failure)])
+
+    def judge(self):
+        """The promise, clause by clause."""
+        system = self.system
+        reserved = [each.court.name for each in system.mine.values()]
+        assert len(reserved) <= 1, "one run, at most one reservation"
+        assert not system.repeated, "a payment without an answer is never repeated"
+        assert max(system.asked.values(), default=0) <= ATTEMPTS, "few attempts for one court"
+        if self.reservation:
+            assert reserved == [self.reservation.court.name], "what is called reserved is"
+        elif reserved:
+            assert isinstance(self.failure, Unconfirmed), "what is reserved is not called anything else"
+        for order, each in system.held_now.items():
+            may_be = f"{each.court.name} may be held until it lapses"
+            named = any(
+                order in line and " until " in line or may_be in line for line in self.said.splitlines()
+            )
+            assert named, f"{order} stays held and nobody says so:\n{self.said}"
+
+
+@careful
+@given(PLANS, SEEDS, st.booleans(), st.booleans())
+def test_one_run_at_most_one_reservation(plan, seed, at_once, says_price):
+    Story(plan, seed, at_once=at_once, says_price=says_price).judge()
+
+
+@careful
+@given(PLANS, SEEDS, st.floats(-1, 3))
+def test_so_it_is_when_the_run_is_told_to_stop(plan, seed, stop_after):
+    story = Story(plan, seed, stop_after=stop_after)
+
+    story.judge()
+    if not story.system.asked:
+        assert isinstance(story.failure, Interrupted)
+
+
+@careful
+@given(PLANS, SEEDS, st.booleans())
+def test_so_it_is_where_a_hold_is_final(plan, seed, at_once):
+    Story(plan, seed, at_once=at_once, is_final=True).judge()
+
+
+@careful
+@given(SEEDS)
+@example(0)
+def test_when_nothing_goes_wrong_the_first_court_is_reserved(seed):
+    story = Story({}, seed)
+
+    story.judge()
+    assert story.reservation.court.name == "Court 1"
+    assert not story.system.held_now

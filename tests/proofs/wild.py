@@ -1,0 +1,159 @@
+"""A booking system that answers as it likes and knows the truth, for tests of race and settlement."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from random import Random
+
+from reserve.errors import (
+    Blocked,
+    LimitReached,
+    LostAnswer,
+    NotOpenYet,
+    NotVerified,
+    ReserveError,
+    SlotTaken,
+    Throttled,
+    TokenRefused,
+    UnknownAnswer,
+    UnknownRefusal,
+    Unreachable,
+)
+from reserve.model import Hold, Offer, Reservation
+from reserve.systems.base import Line
+from tests.fakes import FakeClock, FakeSystem
+
+# What an answer may be, and whether the system did what it was asked for.
+FINE = "fine"
+ANSWERS: Mapping[str, tuple[type[ReserveError] | None, bool]] = {
+    FINE: (None, True),
+    "lost, done": (LostAnswer, True),
+    "lost": (LostAnswer, False),
+    "unknown, done": (UnknownAnswer, True),
+    "unknown": (UnknownAnswer, False),
+    "unreachable": (Unreachable, False),
+    "throttled": (Throttled, False),
+    "blocked": (Blocked, False),
+    "refused": (UnknownRefusal, False),
+    "stranger": (TokenRefused, False),
+    "not verified": (NotVerified, False),
+    "taken": (SlotTaken, False),
+    "not open": (NotOpenYet, False),
+    "limit": (LimitReached, False),
+}
+OF_HOLD = tuple(ANSWERS)
+OF_CONFIRM = tuple(word for word in ANSWERS if word not in ("not open", "taken"))
+OF_RELEASE = OF_READ = (FINE, "lost", "unknown", "unreachable", "throttled", "blocked", "stranger")
+
+
+@dataclass
+class WildSystem(FakeSystem):
+    """Answers each call from a list, then well; and keeps the truth about every order."""
+
+    clock: FakeClock
+    plan: Mapping[str, Sequence[str]]  # "hold Court 1", "confirm", "release", "holds", "reservations", "look"
+    seed: int = 0
+    hold_is_final: bool = False  # type: ignore[misc]  # of the class elsewhere
+    says_price: bool = True
+    held_now: dict[str, Offer] = field(default_factory=dict)
+    mine: dict[str, Offer] = field(default_factory=dict)  # reserved
+    asked: Counter[str] = field(default_factory=Counter)
+    doubtful: set[str] = field(default_factory=set)  # confirmations without an answer
+    repeated: list[str] = field(default_factory=list)  # confirmations sent again after such a one
+
+    def __post_init__(self) -> None:
+        """Nothing is held yet."""
+        super().__init__(self.clock)
+        if self.hold_is_final:
+            self.fan_out = 1
+        self.answers = {name: list(words) for name, words in self.plan.items()}
+        self.chance = Random(self.seed)
+
+    def _next(self, what: str) -> tuple[ReserveError | None, bool]:
+        """What comes of this call; a request and its answer take their time."""
+        self.clock.sleep(timedelta(seconds=self.chance.expovariate(20)))
+        words = self.answers.get(what)
+        kind, done = ANSWERS[words.pop(0) if words else FINE]
+        return kind and kind(f"{what}: {kind.__name__}"), done
+
+    def _answer_to(self, failure: ReserveError | None) -> None:
+        self.clock.sleep(timedelta(seconds=self.chance.expovariate(20)))
+        if failure is not None:
+            raise failure
+
+    def ask(self, offer: Offer) -> Hold:
+        """One request for one court."""
+        name = offer.court.name
+        self.asked[name] += 1
+        failure, done = self._next(f"hold {name}")
+        order = f"order-{len(self.held_now) + len(self.mine) + sum(self.asked.values())}"
+        if done and any(each.court == offer.court for each in (*self.held_now.values(), *self.mine.values())):
+            failure = SlotTaken(name)
+        elif done:
+            (self.mine if self.hold_is_final else self.held_now)[order] = offer
+        self._answer_to(failure)
+        return self.held(offer, order, 0 if self.says_price else None)
+
+    def line(self, offer: Offer) -> Line:
+        """A connection for one court."""
+        return WildLine(offer, self)
+
+    def holds(self) -> list[Hold]:
+        """What is held, or reserved where that is the same."""
+        failure, _ = self._next("holds")
+        found = self.mine if self.hold_is_final else self.held_now
+        holds = [self.held(offer, order) for order, offer in found.items()]
+        self._answer_to(failure)
+        return holds
+
+    def reservations(self) -> list[Reservation]:
+        """What is reserved."""
+        failure, _ = self._next("reservations")
+        found = [Reservation(offer.court, offer.slot, order) for order, offer in self.mine.items()]
+        self._answer_to(failure)
+        return found
+
+    def look(self, hold: Hold) -> Hold:
+        """The price."""
+        self._answer_to(self._next("look")[0])
+        return replace(hold, price_cents=0)
+
+    def confirm(self, hold: Hold) -> None:
+        """Accept every payment for a hold: it is not the system that keeps the player from paying twice."""
+        if hold.order_id in self.doubtful:
+            self.repeated.append(hold.order_id)
+        failure, done = self._next("confirm")
+        if done and hold.order_id in self.held_now:
+            self.mine[hold.order_id] = self.held_now.pop(hold.order_id)
+        elif done:
+            failure = UnknownRefusal("no such hold")
+        if isinstance(failure, LostAnswer):
+            self.doubtful.add(hold.order_id)
+        self._answer_to(failure)
+
+    def release(self, hold: Hold) -> None:
+        """Give a hold back; what is reserved is cancelled, as a careless system would do."""
+        failure, done = self._next("release")
+        if done:
+            self.held_now.pop(hold.order_id, None)
+            self.mine.pop(hold.order_id, None)
+        self._answer_to(failure)
+
+    def settles_by_hand(self, hold: Hold) -> bool:
+        """Every court is free."""
+        return False
+
+
+class WildLine(Line):
+    """One court."""
+
+    def __init__(self, offer: Offer, system: WildSystem) -> None:
+        super().__init__(offer)
+        self.system = system
+
+    def hold(self) -> Hold:
+        """Ask once."""
+        return self.system.ask(self.offer)
