@@ -159,8 +159,8 @@ def test_a_card_is_asked_for_once_and_believed_only_when_the_bookings_say_so(boo
     assert len(stage.ledger.all("pay-asked")) == 1
 
 
-def test_when_the_card_service_cannot_be_reached_nothing_is_paid_twice(book, tmp_path):
-    environ = CARD | {"STRIPE_API_URL": "https://nowhere.invalid"}
+def test_when_the_card_service_cannot_be_reached_nothing_is_paid_twice(book):
+    environ = CARD | {"STRIPE_API_URL": "nowhere"}
     stage, outcome = book(PRICED, "--pay", "card", "--max-price", "7.50", environ=environ)
 
     assert outcome.exit_code == 7

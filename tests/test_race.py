@@ -195,7 +195,7 @@ def test_once_a_court_is_held_nobody_asks_again_for_another(clock):
 def test_a_hold_whose_answer_was_lost_is_found_and_adopted_once(clock):
     system = FakeSystem(clock, {"hold Court 1": [LostAnswer("cut")], "hold Court 2": [LostAnswer("cut")]})
     both = [system.held(ONE, "a"), system.held(TWO, "b")]
-    system.answers["holds"] = [both, both, both]
+    system.answers["holds"] = [both * 2, both, both]  # a list that shifts while it is read has some twice
 
     contest = race(system, ONE, TWO)
 

@@ -1,12 +1,12 @@
 """The steps of a run in their order, against the simulator in virtual time."""
 
-from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 
 from reserve.errors import Interrupted
 from reserve.simulator.faults import HOLD, PAY, Fault
+from reserve.stop import Stop
 from tests.stage import OPENS_AT, Stage
 
 SIGINT, SIGTERM = 2, 15
@@ -261,8 +261,10 @@ def stopped(a_stage, moment, number=SIGTERM):
     """The outcome of a run that is asked to stop this many seconds after the opening."""
 
     def ask():
-        with suppress(Interrupted):  # a real signal is raised in the main thread, which sleeps here
+        try:
             a_stage.stop.ask(number)
+        except Interrupted:  # a real signal raises it in the main thread, which only looks here
+            assert moment < 0, "whoever may hold a court is not to be torn from it"
 
     a_stage.clock.call_at(OPENS_AT + timedelta(seconds=moment), ask)
     return a_stage.book()
@@ -278,6 +280,19 @@ def test_a_run_that_is_stopped_before_the_opening_asks_for_nothing(stage, number
     assert outcome.exit_code == code
     assert outcome.sentence.startswith("Not reserved: stopped by signal")
     assert a_stage.ledger.attempts == []
+
+
+def test_a_wish_to_stop_is_obeyed_at_once_until_courts_are_asked_for():
+    stop = Stop()
+    with pytest.raises(Interrupted):
+        stop.ask(SIGTERM)
+
+    stop.shield()
+    stop.ask(SIGINT)
+
+    assert stop.is_asked
+    with pytest.raises(Interrupted, match="15"):  # the first signal counts
+        stop.obey()
 
 
 @pytest.mark.parametrize("moment", [0.001, 0.005, 0.012, 0.02])
