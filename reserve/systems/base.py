@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from reserve.clock import Probe
 from reserve.errors import LostAnswer, ServiceError
@@ -26,17 +26,24 @@ if TYPE_CHECKING:
 ALL = 1_000  # courts at once: more than any facility has
 
 
-class Tokens(Protocol):
-    """Where the refresh tokens of one player outlive a run, encrypted."""
+class Tokens:
+    """The refresh tokens of one player; these live as long as the run."""
+
+    def __init__(self, *tokens: str) -> None:
+        """Begin with *tokens*, best first."""
+        self._tokens = tokens
 
     def alone(self) -> AbstractContextManager[None]:
         """Inside, no other process on this machine renews them."""
+        return nullcontext()
 
     def kept(self) -> tuple[str, ...]:
         """What may still be good, best first."""
+        return self._tokens
 
     def replace(self, token: str) -> None:
-        """Keep *token* instead; the others are forgotten only when it is surely on the disk."""
+        """Keep *token* instead; the others are forgotten only when it is surely kept."""
+        self._tokens = (token,)
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,7 @@ class Surroundings:
     ]  # a secret-free copy of an answer nobody understood, and what it answered
     conceal: Callable[[str], None]  # a secret that came up on the way
     user_agent: str
-    tokens: Tokens
+    tokens: Tokens = field(default_factory=Tokens)
 
 
 class Line(ABC):
