@@ -166,7 +166,8 @@ def steps(*, verify: str) -> list[str]:
     """The names of all steps of a run that is not killed."""
     with world(verify=verify) as here:
         end = here.run()
-    assert end and end["exit_code"] == 0, end
+    assert end is not None
+    assert end["exit_code"] == 0, end
     return list(end["steps"])
 
 

@@ -83,7 +83,7 @@ class Story:
         for order, each in system.held_now.items():
             may_be = f"{each.court.name} may be held until it lapses"
             named = any(
-                order in line and " until " in line or may_be in line for line in self.said.splitlines()
+                (order in line and " until " in line) or may_be in line for line in self.said.splitlines()
             )
             assert named, f"{order} stays held and nobody says so:\n{self.said}"
 
