@@ -14,7 +14,8 @@ from reserve.timeline import Timeline
 def recover(system: BookingSystem, record: Record, clock: Clock, timeline: Timeline) -> None:
     """Give back what earlier runs of the player left held, and note what became of their payments.
 
-    Nothing is asked when every earlier run ended. What the player holds by hand is left alone.
+    Nothing is asked when every earlier run ended. What the player holds by hand is left alone, and so is a
+    hold that is final: it is a reservation.
     """
     for past in record.cut_off():
         try:
@@ -22,7 +23,7 @@ def recover(system: BookingSystem, record: Record, clock: Clock, timeline: Timel
         except ReserveError as failure:
             timeline.say(f"cannot look what the run {past.run_id} left behind: {failure}")
             continue
-        stray = [hold for hold in holds if _is_left_by(past, hold)]
+        stray = [hold for hold in holds if not system.hold_is_final and _is_left_by(past, hold)]
         give_back_all(system, stray, clock, timeline)
         left = {hold.order_id for hold in stray} - set(timeline.released)
         sentence = (

@@ -146,3 +146,15 @@ def test_what_cannot_be_given_back_is_named_and_left_for_the_next_run(store, clo
 
     assert "could not give back order order-1 for Court 1; it stays held until 15:10:00 UTC" in said
     assert sentence(store) is None
+
+
+def test_where_a_hold_is_final_it_is_told_as_the_reservation_it_is(store, clock, timeline):
+    system = FakeSystem(clock)
+    system.hold_is_final = True
+    system.answers |= {"holds": [[held(system, 1, "order-1")]], "reservations": [[reserved(1)]]}
+    cut_off(store, asking=COURTS)
+
+    put_in_order(store, system, clock, timeline)
+
+    assert sorted(system.said) == ["holds", "reservations"]
+    assert sentence(store).startswith("Reserved Court 1, but cut off")

@@ -124,7 +124,7 @@ class Stage:
         if arrivals:
             listed = ", ".join(f"{arrival:+.1f}" for arrival in arrivals)
             console.print(f"by the ledger they arrived {listed} ms after the opening", highlight=False)
-        names = {"paid", "released", "lapsed", "held", "taken-by-rival"}
+        names = {"paid", "released", "lapsed", "held", "taken-by-rival", "given-up-by-rival"}
         truth = Table(title="what really happened, by the ledger", title_justify="left")
         for heading in ("when", "what", "court", "who or which order"):
             truth.add_column(heading)

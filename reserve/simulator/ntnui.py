@@ -44,6 +44,7 @@ MOST_PLACES = 20
 # site's time; and requests of any kind once the race is over: two looks, each with what a free place takes.
 MOST_SIGN_UPS, MOST_REQUESTS, MOST_LOOKS = 5, 40, 6
 RACE = timedelta(seconds=15)
+WITHOUT_BROWSER = 16  # seconds until the opening of a rehearsal: enough to log in and learn the site's time
 
 FAULTS: dict[str, str] = {
     "full": "rivals take every place at the very opening; one frees up within half a minute",
@@ -258,9 +259,9 @@ class Rules:
         story, chance = self.story, Random(f"{self.story.seed}/leaving")
         if story.all_taken:
             for place in range(1, story.places + 1):
-                self.agenda.at(self.opens_at, self._come(f"rival at place {place}"))
+                self.agenda.at(self.opens_at, self._come(f"rival {place} of {story.places}"))
         if story.frees_after is not None:
-            self.agenda.at(self.opens_at + story.frees_after, self._leave("rival at place 1"))
+            self.agenda.at(self.opens_at + story.frees_after, self._leave(f"rival 1 of {story.places}"))
         for name, moment, _ in rivals(story.seed, story.rivals, self.opens_at, [story.wanted]):
             self.agenda.at(moment, self._come(name))
             if chance.random() < 0.25:
@@ -310,7 +311,8 @@ class NtnuiTwin(Twin):
     @classmethod
     def rehearsed(cls, options: argparse.Namespace, clock: Clock, deliver: Deliver | None) -> NtnuiTwin:
         """The twin in the story that *options* ask for."""
-        opens_at = (clock.now() + timedelta(seconds=options.opens_in + 1)).replace(microsecond=0)
+        opens_in = min(options.opens_in, WITHOUT_BROWSER)
+        opens_at = (clock.now() + timedelta(seconds=opens_in + 1)).replace(microsecond=0)
         story = NtnuiStory(
             opens_at=opens_at,
             day=(opens_at + AHEAD).astimezone(ZONE).date(),

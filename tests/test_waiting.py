@@ -1,0 +1,148 @@
+"""The waiting list serves every booking system: it looks politely, and stops when waiting is useless."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reserve.errors import (
+    Blocked,
+    Interrupted,
+    LimitReached,
+    LostAnswer,
+    ReserveError,
+    SignInError,
+    SlotTaken,
+    Throttled,
+    Unconfirmed,
+    Unreachable,
+)
+from reserve.model import Hold
+from reserve.stop import Stop
+from reserve.timeline import Timeline
+from reserve.waiting import LOOK_EVERY, wait_for_court
+from tests.fakes import EVENING, START, FakeClock, FakeLine, FakeSystem, offer
+
+ONE, TWO = offer("Court 1"), offer("Court 2")
+TAKEN = SlotTaken("taken")
+
+
+class LookingLine(FakeLine):
+    """One court whose light look is answered like everything else."""
+
+    def is_free(self) -> bool:
+        return bool(self._system._answer(f"look at {self.offer.court.name}", False))
+
+
+class Waiting:
+    """A system whose courts were all taken at START, and somebody who waits for one."""
+
+    def __init__(self, clock: FakeClock, answers: Any, *, kind: type[FakeLine] = FakeLine) -> None:
+        self.clock = clock
+        clock.sleep_until(START)
+        self.system = FakeSystem(clock, answers)
+        self.timeline = Timeline(clock.now)
+        self.stop = Stop()
+        self.stop.shield()
+        self.lines = [kind(each, self.system) for each in (ONE, TWO)]
+
+    def wait(self) -> list[Hold]:
+        return wait_for_court(self.system, self.lines, self.clock, self.timeline, self.stop)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+def test_the_first_court_that_becomes_free_is_held(clock: FakeClock) -> None:
+    waiting = Waiting(clock, {"hold Court 1": [TAKEN] * 3, "hold Court 2": [TAKEN, TAKEN, "order-2"]})
+
+    (hold,) = waiting.wait()
+
+    assert hold.offer == TWO
+    assert waiting.system.said[-2:] == ["hold Court 1", "hold Court 2"]
+
+
+def test_a_court_is_looked_at_every_30_seconds_and_asked_for_only_when_it_looks_free(
+    clock: FakeClock,
+) -> None:
+    answers = {"look at Court 1": [False, False, True], "hold Court 1": ["order-1"]}
+    waiting = Waiting(clock, answers, kind=LookingLine)
+
+    assert waiting.wait()
+
+    assert [round(moment) for moment in waiting.system.times("look at Court 1")] == [30, 60, 90]
+    assert len(waiting.system.times("hold Court 1")) == 1
+
+
+def test_it_ends_with_the_last_answer_before_the_slot_starts(clock: FakeClock) -> None:
+    clock.sleep_until(EVENING.start - timedelta(minutes=2))
+    waiting = Waiting(clock, {"hold Court 1": [TAKEN] * 4, "hold Court 2": [TAKEN] * 4})
+
+    with pytest.raises(SlotTaken):
+        waiting.wait()
+
+    assert EVENING.start - timedelta(seconds=31) < clock.now() < EVENING.start
+
+
+@pytest.mark.parametrize("trouble", [Unreachable("no connection"), LostAnswer("cut")])
+def test_trouble_of_the_server_is_waited_out(trouble: ReserveError, clock: FakeClock) -> None:
+    waiting = Waiting(
+        clock, {"look at Court 1": [trouble, True], "hold Court 1": ["order-1"]}, kind=LookingLine
+    )
+
+    assert waiting.wait()
+
+
+@pytest.mark.parametrize("failure", [LimitReached("full"), Blocked("firewall"), SignInError("no")])
+def test_what_will_not_get_better_ends_the_waiting(failure: ReserveError, clock: FakeClock) -> None:
+    waiting = Waiting(clock, {"look at Court 1": [failure]}, kind=LookingLine)
+
+    with pytest.raises(type(failure)):
+        waiting.wait()
+
+
+def test_a_server_that_asks_for_more_time_gets_it(clock: FakeClock) -> None:
+    answers = {
+        "look at Court 1": [Throttled("slowly", timedelta(minutes=5)), True],
+        "hold Court 1": ["order-1"],
+    }
+    waiting = Waiting(clock, answers, kind=LookingLine)
+
+    waiting.wait()
+
+    first, second = waiting.system.times("look at Court 1")
+    assert second - first >= 300
+
+
+def test_a_lost_answer_is_looked_up(clock: FakeClock) -> None:
+    waiting = Waiting(clock, {"hold Court 1": [LostAnswer("cut")]})
+    waiting.system.answers["holds"] = [[waiting.system.held(ONE, "order-1")]]
+
+    (hold,) = waiting.wait()
+
+    assert hold.order_id == "order-1"
+
+
+def test_where_a_hold_is_final_and_nobody_can_tell_nothing_else_is_asked_for(clock: FakeClock) -> None:
+    waiting = Waiting(clock, {"hold Court 1": [LostAnswer("cut")], "holds": [Unreachable("down")] * 4})
+    waiting.system.hold_is_final = True
+
+    with pytest.raises(Unconfirmed):
+        waiting.wait()
+
+    assert "hold Court 2" not in waiting.system.said
+
+
+def test_a_wish_to_stop_is_obeyed_within_a_second(clock: FakeClock) -> None:
+    waiting = Waiting(clock, {"hold Court 1": [TAKEN] * 9, "hold Court 2": [TAKEN] * 9})
+    asked = START + LOOK_EVERY * 2.5
+    clock.call_at(asked, lambda: waiting.stop.ask(2))
+
+    with pytest.raises(Interrupted):
+        waiting.wait()
+
+    assert clock.now() - asked <= timedelta(seconds=1)
