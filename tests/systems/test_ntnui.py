@@ -29,6 +29,7 @@ from reserve.stop import Stop
 from reserve.systems.ntnui_link import ZONE, SessionLink, read_link
 from reserve.systems.ntnui_pages import meaning, read_page, redacted
 from tests.fakes import FakeClock, InProcess
+from tests.test_readme import named, rows
 
 OPENS_AT = datetime.fromisoformat("2026-06-06T15:00:00+02:00")  # for Tuesday 9 June, 15:00
 SAMPLES = Path(__file__).parent / "samples/ntnui"
@@ -287,8 +288,14 @@ ENDS = {
 }
 
 
-def test_the_table_of_ends_has_every_fault() -> None:
-    assert list(ENDS) == list(FAULTS)
+def test_the_readme_tells_how_each_fault_ends() -> None:
+    told = {}
+    for cell, _, code in rows("fault of NTNUI", "what happens", "exit code"):
+        without, _, with_list = code.partition(", with `--wait-list` ")
+        told |= dict.fromkeys(named(cell), (int(without), int(with_list or without)))
+
+    assert told == ENDS
+    assert list(told) == list(FAULTS)
 
 
 @pytest.mark.parametrize("wait_list", [False, True])
