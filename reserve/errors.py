@@ -20,6 +20,7 @@ ReserveError
 |   |-- UnknownRefusal  a refusal in words we do not know: surely not done
 |   |-- Throttled     too many requests; ask again after `retry_after`
 |   `-- Blocked       a firewall refuses automated clients
+|-- NotPaid           paying was refused for certain; the court is still held
 |-- Unconfirmed       a court may be reserved; look before trying again
 `-- Interrupted       the player or the machine stopped the run
 
@@ -132,6 +133,13 @@ class Throttled(ServiceError):
 
 class Blocked(ServiceError):
     """A firewall refuses automated clients; trying harder would only make it worse."""
+
+
+class NotPaid(ReserveError):
+    """Paying was refused for certain; the court is still held, and the player can pay by hand."""
+
+    exit_code = 8
+    outcome = "held"
 
 
 class Unconfirmed(ReserveError):

@@ -13,6 +13,7 @@ from functools import partial
 from reserve.clock import Clock
 from reserve.errors import (
     LostAnswer,
+    NotPaid,
     NotVerified,
     ReserveError,
     ServiceError,
@@ -70,6 +71,11 @@ def settle(
             timeline.write("confirmed", [best])
             spare.remove(best)
             return reservation
+        timeline.write("kept", [best])
+        spare.remove(best)
+        return best
+    except NotPaid as refusal:
+        timeline.say(f"{refusal}; it stays held, to be paid by hand")
         timeline.write("kept", [best])
         spare.remove(best)
         return best

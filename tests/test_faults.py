@@ -150,7 +150,7 @@ def test_credit_pays_when_there_is_enough_and_not_in_part(book, credit, code):
 
 
 @pytest.mark.parametrize(
-    ("card", "code"), [("visa", 0), ("declined", 7), ("requires-action", 7), ("none", 7)]
+    ("card", "code"), [("visa", 0), ("declined", 8), ("requires-action", 8), ("none", 8)]
 )
 def test_a_card_is_asked_for_once_and_believed_only_when_the_bookings_say_so(book, card, code):
     stage, outcome = book(PRICED | {"card": card}, "--pay", "card", "--max-price", "7.50", environ=CARD)

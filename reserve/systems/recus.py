@@ -12,6 +12,7 @@ from datetime import datetime
 from reserve.errors import (
     Forbidden,
     LostAnswer,
+    NotPaid,
     NotVerified,
     ReserveError,
     ServiceError,
@@ -30,6 +31,7 @@ from reserve.systems.recus_sign_in import sign_in
 ORGANIZATION = "san-francisco-rec-park"  # dossier 2.1
 PAGE = 100  # bookings read at a time
 PAGES = 5  # nobody has more than five hundred bookings to look through
+UNPAID = ("requires_action", "requires_payment_method", "requires_confirmation", "canceled")
 LOOKED_UP = 10  # bookings without their reservation in the list that are read one by one
 
 
@@ -218,6 +220,9 @@ class RecUs(BookingSystem):
 
     def _confirm_card(self, hold: Hold, body: object) -> None:
         gateway = read(body, "included", "payments", 0, "gatewayData")
+        cards = read(gateway, "paymentMethods")
+        if not cards:
+            raise NotPaid(f"{hold}: the account has no card")
         intent, secret = text(read(gateway, "paymentIntentId")), text(read(gateway, "clientSecret"))
         self.around.conceal(secret)
         stripe = self.around.connect(
@@ -230,7 +235,7 @@ class RecUs(BookingSystem):
                 f"/v1/payment_intents/{intent}/confirm",
                 form={
                     "client_secret": secret,
-                    "payment_method": text(read(gateway, "paymentMethods", 0, "id")),
+                    "payment_method": text(read(cards, 0, "id")),
                     "return_url": self.around.addresses["RECUS_WEB_URL"],
                 },
             )
@@ -238,7 +243,11 @@ class RecUs(BookingSystem):
             raise LostAnswer(f"{hold}: the card payment could not be confirmed: {failure}") from failure
         finally:
             stripe.close()
+        if 400 <= answer.status < 500 and answer.status != 429:
+            raise NotPaid(f"{hold}: the card was refused ({answer.status})")
         status = read(answer.json(), "status") if answer.is_good else f"refused ({answer.status})"
+        if status in UNPAID:
+            raise NotPaid(f"{hold}: the card payment wants more than this program can do ({status})")
         if status not in ("succeeded", "processing"):
             raise UnknownAnswer(f"{hold}: the card payment is not settled; it says {status!r}")
 
