@@ -157,14 +157,14 @@ class Run:
         kept = tuple(offer for offer in opening.offers if offer not in dear)
         return replace(opening, offers=kept, left_out=opening.left_out + left_out)
 
-    def patiently(self, deed: Callable[[], T]) -> T:
-        """Do *deed*, and again after a while when the booking system has trouble: nothing is decided yet."""
+    def patiently(self, deed: Callable[[], T], trouble: type[ServiceError] = ServiceError) -> T:
+        """Do *deed*, and again after a while when the booking system is in *trouble*: nothing is decided yet."""
         for pause in PATIENCE:
             try:
                 return deed()
             except Blocked:
                 raise
-            except ServiceError as failure:
+            except trouble as failure:
                 self.timeline.say(f"trying again in {pause.total_seconds():.0f} s: {failure}")
                 self.wait_until(self.clock.now() + pause)
         return deed()
@@ -176,7 +176,7 @@ class Run:
 
     def sign_in(self) -> None:
         """Make the booking system know the player."""
-        self.patiently(self.system.sign_in)
+        self.patiently(self.system.sign_in, Unreachable)  # a password that arrived is not sent again
         self.timeline.say("signed in; the browser is closed")
 
     def recover(self) -> None:

@@ -37,7 +37,11 @@ def main(arguments: Sequence[str]) -> int:
             command.main(arguments[1:] if name else arguments, read_environment(Path(".env"), os.environ))
         )
     except ReserveError as failure:
-        print(f"Refused: {failure}.")
+        from reserve.commands.outcome import NOTHING, tell
+
+        sentence = f"Refused: {failure}."
+        outcome = {**NOTHING, "outcome": "refused", "exit_code": failure.exit_code, "sentence": sentence}
+        tell(sentence, outcome if "--json" in arguments else None)
         return failure.exit_code
     except BrokenPipeError:
         sys.stderr.close()
