@@ -13,9 +13,8 @@ from reserve.stop import Stop
 from reserve.systems.base import BookingSystem, Line
 from reserve.timeline import Timeline
 
-LOOK_EVERY = timedelta(
-    seconds=30
-)  # as others do who watch such pages (NTNUI dossier 7); no burden for a server
+# Between looks: as others do who watch such pages (NTNUI dossier 7), and no burden for a server.
+LOOK_EVERY = timedelta(seconds=30)
 TELL_EVERY = timedelta(minutes=10)
 NAP = timedelta(seconds=1)  # a wish to stop is noticed so soon
 WORTH_WAITING = (SlotTaken, NotOpenYet, ServiceError)  # anything else will not get better by itself

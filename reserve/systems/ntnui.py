@@ -43,6 +43,8 @@ class Ntnui(BookingSystem):
 
     needs = ("link", "email", "password")
 
+    asks = ("RESERVE_EMAIL", "RESERVE_PASSWORD", "NTNUI_MEMBER_ID")
+
     _offer: Offer | None = None
     _found_member: str | None = None
 
@@ -214,9 +216,7 @@ class Ntnui(BookingSystem):
         return read_page(answer.text)
 
     def _note_member(self, page: Page) -> None:
-        if page.member is not None and page.member != self._found_member:
-            self.around.conceal(page.member)
-            self._found_member = page.member
+        self._found_member = page.member or self._found_member
 
 
 class NtnuiLine(Line):

@@ -24,7 +24,8 @@ from reserve.errors import (
 )
 from reserve.http import Http
 from reserve.run import Leads
-from reserve.simulator.ntnui import FAULTS, NtnuiLedger, NtnuiStory, NtnuiTwin
+from reserve.simulator import Fault
+from reserve.simulator.ntnui import FAULTS, SIGN_UPS, NtnuiLedger, NtnuiStory, NtnuiTwin
 from reserve.stop import Stop
 from reserve.systems.ntnui_link import ZONE, SessionLink, read_link
 from reserve.systems.ntnui_pages import meaning, read_page, redacted
@@ -258,6 +259,13 @@ def test_free_places_without_a_link_are_not_for_us_yet() -> None:
     assert isinstance(meaning(page), NotOpenYet)
 
 
+def test_a_session_that_is_not_open_yet_is_not_full_though_no_place_is_free() -> None:
+    page = read_page(sample("session_not_open_yet").replace("<strong>2</strong>", "<strong>ingen</strong>"))
+
+    assert page.free == 0
+    assert isinstance(meaning(page), NotOpenYet)
+
+
 def test_a_page_that_is_kept_names_nobody_and_tells_no_code() -> None:
     for path in SAMPLES.glob("session_*.html"):
         kept = redacted(path.read_text())
@@ -419,13 +427,15 @@ def test_a_site_that_forgets_us_again_and_again_is_given_up(tmp_path: Path) -> N
 
 
 def test_an_unknown_page_is_kept_without_names_and_never_read_as_yes(tmp_path: Path) -> None:
-    stage = Stage(tmp_path, faults=("unknown-page",))
+    body = "<p>Velkommen, Testmedlem T.! Din kode er 0000.</p>"
+    stage = Stage(tmp_path, faults=(Fault(SIGN_UPS, 0, "status", status=200, body=body),))
 
     ended = stage.book()
 
     assert ended.exit_code == 6
     assert "a page that we do not know" in ended.sentence
-    assert any("nye side" in page for page in stage.kept)
+    assert any("Velkommen" in page for page in stage.kept)
+    assert not any("Testmedlem" in page or "0000" in page for page in stage.kept)
 
 
 def test_nothing_secret_is_left_behind(tmp_path: Path) -> None:
