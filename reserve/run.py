@@ -20,6 +20,7 @@ from reserve.errors import (
     ServiceError,
     SlotTaken,
     TooDear,
+    Unreachable,
     UsageError,
 )
 from reserve.model import BookingRequest, Hold, Offers, Opening, Reservation
@@ -158,7 +159,7 @@ class Run:
         return replace(opening, offers=kept, left_out=opening.left_out + left_out)
 
     def patiently(self, deed: Callable[[], T], trouble: type[ServiceError] = ServiceError) -> T:
-        """Do *deed*, and again after a while when the booking system is in *trouble*: nothing is decided yet."""
+        """Do *deed*, and again after a while when the booking system is in *trouble*: nothing is lost yet."""
         for pause in PATIENCE:
             try:
                 return deed()

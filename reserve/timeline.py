@@ -69,6 +69,7 @@ class Timeline:
     steps: list[tuple[datetime, str]] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     released: list[str] = field(default_factory=list)  # order ids
+    left: list[str] = field(default_factory=list)  # what could not be given back, and until when it stays held
 
     def say(self, text: str) -> None:
         """Note *text* with the present moment."""

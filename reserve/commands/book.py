@@ -61,7 +61,10 @@ def conclude(clothes: Outfit) -> Outcome:
             clothes.write_bug(failure)
     finally:
         run.system.close()
-    result = replace(result, sentence=run.timeline.secrets.mask(result.sentence))
+    sentence = result.sentence
+    if left := run.timeline.left:
+        sentence = f"{sentence.removesuffix(' What was held has been given back.')} Mind: {', '.join(left)}."
+    result = replace(result, sentence=run.timeline.secrets.mask(sentence))
     clothes.record.end(result.exit_code, result.sentence)
     clothes.record.store.close()
     return result

@@ -24,7 +24,7 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong in one sentence, instead of a page of usage."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise `UsageError`; words that belong to no option are not repeated, as one may be half a password."""
+        """Raise `UsageError`; words of no option are not repeated, as one may be half a password."""
         if message.startswith("unrecognized arguments"):
             message = "some words belong to no option; a value with blanks needs quotes"
         raise UsageError(f"{message}; see --help")

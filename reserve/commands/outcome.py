@@ -19,7 +19,7 @@ BEGINNINGS = {
     "unconfirmed": "Not sure",
 }
 BUG = 70
-NOTHING = {  # the object of the contract when there was no run
+NOTHING: dict[str, object] = {  # the object of the contract when there was no run
     **dict.fromkeys(("outcome", "exit_code", "sentence", "system", "facility", "court", "start", "end")),
     **dict.fromkeys(("order_id", "price_cents", "run_id", "opens_at")),
     "released": [],
@@ -119,7 +119,7 @@ def failed(failure: BaseException) -> Outcome:
     elif isinstance(failure, SignInError) and not isinstance(failure, TokenRefused):
         advice = " Check the e-mail address and the password; trying again and again may lock the account."
     elif isinstance(failure, Interrupted):
-        advice = " What was held was given back, unless it is named here."
+        advice = " What was held has been given back."
     reason = str(failure).rstrip(".")
     sentence = f"{BEGINNINGS[failure.outcome]}: {reason}.{advice}"
     return Outcome(failure.outcome, failure.exit_code, " ".join(sentence.split()))
