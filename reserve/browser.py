@@ -86,6 +86,7 @@ HIDE_SECRETS = """
         texts.currentNode.data = text.replace(/[^\\s@]+@[^\\s@]+/g, '***');
     }
 """
+ADDRESS = "return performance.getEntriesByType('navigation')[0]?.name ?? location.href;"
 STATUS = "return performance.getEntriesByType('navigation')[0]?.responseStatus ?? 0;"
 
 
@@ -158,6 +159,13 @@ class Browser:
 
     def click(self, words: str) -> bool:
         """Click what says exactly *words* (a regular expression, any case), if it is there to be clicked."""
+        return self._press(CONTROL, words)
+
+    def press(self, selector: str) -> bool:
+        """Click the first usable element of this CSS selector, if there is one."""
+        return self._press(FIELD, selector)
+
+    def _press(self, script: str, what: str) -> bool:
         from selenium.common.exceptions import (
             ElementClickInterceptedException,
             ElementNotInteractableException,
@@ -165,7 +173,7 @@ class Browser:
         )
 
         with browser_trouble():
-            control = self._web.execute_script(CONTROL, words)
+            control = self._web.execute_script(script, what)
             if control is None:
                 return False
             try:
@@ -199,6 +207,12 @@ class Browser:
         """Whether anything of this CSS selector can be seen."""
         with browser_trouble():
             return bool(self._web.execute_script(SHOWS, selector))
+
+    @property
+    def address(self) -> str:
+        """Where the page was loaded from, as it was before its own script could change that."""
+        with browser_trouble():
+            return str(self._web.execute_script(ADDRESS))
 
     @property
     def title(self) -> str:

@@ -37,6 +37,7 @@ T = TypeVar("T")
 
 # Before what reads, and changes nothing, is tried again: minutes are left until the opening.
 PATIENCE = (timedelta(seconds=2), timedelta(seconds=8))
+RENEW_AGAIN = timedelta(minutes=5)  # after a failure; the sign-in may still live (Atrium dossier 2.2)
 LONGEST_TRIP = timedelta(seconds=1)  # there and back; a slower server's clock is not known well enough
 
 
@@ -171,9 +172,21 @@ class Run:
         return deed()
 
     def wait_until(self, moment: datetime) -> None:
-        """Sleep until *moment*; a wish to stop wakes us."""
+        """Sleep until *moment*, and keep the sign-in alive meanwhile; a wish to stop wakes us."""
+        while (every := self.system.renew_every) and self.clock.now() + every < moment:
+            self.clock.sleep_until(self.clock.now() + self.keep_alive(every))
+            self.stop.obey()
         self.clock.sleep_until(moment)
         self.stop.obey()
+
+    def keep_alive(self, every: timedelta) -> timedelta:
+        """Keep the sign-in from dying during a long wait; returns when to do it again."""
+        try:
+            self.system.keep_alive()
+        except ServiceError as failure:
+            self.timeline.say(f"could not keep the sign-in alive, trying again soon: {failure}")
+            return min(every, RENEW_AGAIN)
+        return self.system.renew_every or every
 
     def sign_in(self) -> None:
         """Make the booking system know the player."""

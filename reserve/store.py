@@ -40,7 +40,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from reserve.errors import AlreadyReserved, UsageError
+from reserve.errors import AlreadyReserved, ServiceError, UsageError
 from reserve.model import Hold, Offer
 
 NAME = "reserve.sqlite3"
@@ -98,6 +98,12 @@ LAGS = Table(
     Column("learnt", Utc, nullable=False),
     Column("soonest_ms", Integer, nullable=False),  # after the published opening, by the server's clock
     Column("latest_ms", Integer, nullable=False),
+)
+SECRETS = Table(
+    "secrets",
+    SCHEMA,
+    Column("name", String, primary_key=True),
+    Column("sealed", String, nullable=False),  # by reserve.accounts; nothing here can read it
 )
 
 
@@ -202,6 +208,11 @@ class Store:
             cause = getattr(failure, "orig", None) or failure
             raise UsageError(f"RESERVE_DATA: cannot keep state in {folder}: {cause}") from failure
 
+    @property
+    def engine(self) -> Engine:
+        """The database, for the other tables in it."""
+        return self._engine
+
     def close(self) -> None:
         """Let the database go."""
         self._engine.dispose()
@@ -269,6 +280,35 @@ class Store:
             connection.execute(delete(LAGS).where(LAGS.c.facility == facility))
             connection.execute(insert(LAGS), [row])
 
+    def sealed(self, beginning: str = "") -> dict[str, str]:
+        """The sealed texts whose names begin like this, by name."""
+        query = select(SECRETS).where(SECRETS.c.name.startswith(beginning, autoescape=True))
+        with self._engine.connect() as connection:
+            return {row.name: row.sealed for row in connection.execute(query.order_by(SECRETS.c.name))}
+
+    def seal(self, name: str, sealed: str) -> None:
+        """Keep *sealed* under *name* in the place of what was there; on the disk when this returns.
+
+        Raises `ServiceError` when that cannot be.
+        """
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(delete(SECRETS).where(SECRETS.c.name == name))
+                connection.execute(insert(SECRETS).values(name=name, sealed=sealed))
+        except SQLAlchemyError as failure:
+            raise ServiceError(f"cannot keep a secret in the store: {type(failure).__name__}") from None
+
+    def unseal(self, name: str) -> bool:
+        """Forget what is kept under *name*, and tell whether there was anything."""
+        with self._engine.begin() as connection:
+            return bool(connection.execute(delete(SECRETS).where(SECRETS.c.name == name)).rowcount)
+
+    @contextmanager
+    def in_turn(self, name: str) -> Iterator[None]:
+        """Inside, no other process on this machine is in turn for *name*; waits for those that are."""
+        with _locked(self._folder / "locks" / name, wait=True):
+            yield
+
     def cut_off(self, player: str, *, but: str) -> list[PastRun]:
         """This machine's runs of *player* that never ended and whose process is gone; not the run *but*."""
         wanted = (RUNS.c.player == player) & (RUNS.c.ended.is_(None)) & (RUNS.c.run_id != but)
@@ -324,13 +364,13 @@ def _engine(url: str) -> Engine:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[bool]:
+def _locked(path: Path, *, wait: bool = False) -> Iterator[bool]:
     """Whether the lock of *path* is ours; it goes with the process, however that ends."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
         else:

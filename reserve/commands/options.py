@@ -53,7 +53,8 @@ def booking_parser(command: str) -> Parser:
     who.add_argument("-e", "--email", help="account (RESERVE_EMAIL)")
     who.add_argument("-p", "--password", help="others on this machine can read it: better RESERVE_PASSWORD")
     who.add_argument("-n", "--phone", help="number that receives the one-time code (RESERVE_PHONE)")
-    who.add_argument("--system", metavar="NAME", help="recus (default) or ntnui (RESERVE_SYSTEM)")
+    who.add_argument("--account", metavar="NAME", help="a stored account instead (RESERVE_ACCOUNT)")
+    who.add_argument("--system", metavar="NAME", help="recus (default), atrium or ntnui (RESERVE_SYSTEM)")
     how = parser.add_argument_group("how")
     how.add_argument(
         "-r", "--opens-at", metavar="MOMENT", help="YYYY-MM-DD HH:MM:SS, facility time; otherwise computed"
@@ -82,6 +83,7 @@ class Booking:
     webhook_token: str | None = field(repr=False)
     as_json: bool
     warnings: tuple[str, ...] = ()
+    stored: Mapping[str, str] = field(default_factory=dict, repr=False)  # variables of the stored account
 
 
 def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Booking:
@@ -89,6 +91,8 @@ def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Boo
     from reserve import window
     from reserve.systems import SYSTEMS
 
+    stored = _stored(options.account or environ.get("RESERVE_ACCOUNT"), options.system, environ)
+    environ = {**environ, **stored}
     system = _one_of(options.system or environ.get("RESERVE_SYSTEM") or "recus", tuple(SYSTEMS), "--system")
     kind = SYSTEMS[system]
     wish = kind.completed(
@@ -137,7 +141,23 @@ def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Boo
         webhook_token=_token(options.webhook_token or environ.get("RESERVE_WEBHOOK_TOKEN")),
         as_json=options.json,
         warnings=tuple(warnings),
+        stored=stored,
     )
+
+
+def _stored(name: str | None, system: str | None, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The variables of the stored account *name*, nothing without a name."""
+    if not name:
+        return {}
+    from reserve.commands.account import opened
+
+    with opened(environ) as safe:
+        from reserve.accounts import Accounts
+
+        stored = Accounts(safe).read(name)
+    if system and system.strip().casefold() != stored["RESERVE_SYSTEM"]:
+        raise UsageError(f"--account: {name!r} is for {stored['RESERVE_SYSTEM']}, not for --system {system}")
+    return stored
 
 
 def _account(options: argparse.Namespace, environ: Mapping[str, str], needs: Sequence[str]) -> Account:

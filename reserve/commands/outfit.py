@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from reserve import __version__
+from reserve.accounts import KeptTokens, Safe
 from reserve.browser import Browser
 from reserve.clock import Clock, our_error
 from reserve.codes import Inbox
@@ -23,7 +24,7 @@ from reserve.run import Leads, Run
 from reserve.stop import Stop
 from reserve.store import Record, Store, player_key
 from reserve.systems import SYSTEMS
-from reserve.systems.base import BookingSystem, Surroundings
+from reserve.systems.base import BookingSystem, Surroundings, Tokens
 from reserve.timeline import MASK, Secrets, Timeline
 
 USER_AGENT = f"FirstServe/{__version__} (reserves one court for one player)"
@@ -78,6 +79,7 @@ def outfit(
     """
     true_time = our_error if clock is None else None
     clock = clock or Clock()
+    environ = {**environ, **booking.stored}
     data = Path(environ.get("RESERVE_DATA") or "data")
     run_id = f"{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     folder = data / "runs" / run_id
@@ -99,6 +101,9 @@ def outfit(
         timeline.say(f"an answer we do not know is kept in {path}")
 
     kind = kind or SYSTEMS[booking.system]
+    address = next(iter(kind.addresses.items()), ("", ""))
+    host = urlsplit(environ.get(address[0]) or address[1]).hostname or ""
+    player = player_key(kind.name, host, booking.account.email)
     around = Surroundings(
         clock=clock,
         connect=connect,
@@ -115,18 +120,22 @@ def outfit(
         keep=keep,
         conceal=timeline.secrets.add,
         user_agent=environ.get("RESERVE_USER_AGENT") or USER_AGENT,
+        tokens=_tokens(kind, environ, Safe(store, data, environ.get("FERNET_KEY") or None), player),
     )
     system = kind(booking.account, booking.request, around)
     inbox = _inbox(booking, clock, connect) if phone else None
-    address = next(iter(around.addresses.values()), "")
-    host = urlsplit(address).hostname or ""
-    player = player_key(kind.name, host, booking.account.email)
     record = Record(store, run_id, player, clock.now)
     timeline.record = record.note
     if host in ("localhost", "127.0.0.1"):
         true_time = None  # a rehearsal needs nobody else
     run = Run(booking.request, system, clock, timeline, stop, inbox, leads, record, true_time)
     return Outfit(run, run_id, folder, record)
+
+
+def _tokens(kind: type[BookingSystem], environ: Mapping[str, str], safe: Safe, player: str) -> Tokens:
+    if kind.token_variable is None:
+        return Tokens()
+    return KeptTokens(safe, player, given=environ.get(kind.token_variable) or None)
 
 
 def _inbox(booking: Booking, clock: Clock, connect: Connect) -> Inbox:

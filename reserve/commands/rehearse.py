@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 AHEAD = 22  # seconds until the opening: enough for a browser to start and sign in on a slow machine
 RIVALS_COME = timedelta(seconds=8)  # after the opening, the slowest of them; only then who took what is known
+TOLD = ("code-", "text-", "token-", "signed-in", "sign-in")  # events of the ledger beside those of courts
 BROKEN_RULE = 70  # the referee saw something that a fair player never does: a bug
 
 
@@ -129,7 +130,9 @@ class Stage:
         for heading in ("when", "what", "court", "who or which order"):
             truth.add_column(heading)
         for event in ledger.events:
-            if event.what in names or event.what.startswith(("code-", "text-", "signed-in", "sign-in")):
+            if event.what in names or event.what.startswith(
+                ("code-", "text-", "token-", "signed-in", "sign-in")
+            ):
                 details = event.details
                 which = str(details.get("rival") or details.get("order") or "")
                 truth.add_row(
@@ -169,6 +172,7 @@ def _stage(options: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[
                     "RESERVE_EMAIL": account.email,
                     "RESERVE_PASSWORD": account.password,
                     "RESERVE_PHONE": account.phone or "",
+                    "RESERVE_ACCOUNT": "",
                     "RESERVE_MAX_PRICE": "",
                     "RESERVE_WEBHOOK_URL": webhook,
                     "RESERVE_WEBHOOK_TOKEN": token,

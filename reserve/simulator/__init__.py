@@ -1,5 +1,6 @@
 """Booking systems that run here, keep their own rules, and remember what really happened."""
 
+from reserve.simulator.atrium import Atrium, AtriumStory
 from reserve.simulator.faults import FAULTS, CutConnection, Fault
 from reserve.simulator.ledger import Event, Ledger
 from reserve.simulator.ntnui import NtnuiTwin
@@ -9,7 +10,7 @@ from reserve.simulator.server import Server, serve
 from reserve.simulator.twin import PLAYER, Story, Twin
 
 # The name of a booking system -> its double here.
-TWINS: dict[str, type[Twin]] = {"recus": Simulation, "ntnui": NtnuiTwin}
+TWINS: dict[str, type[Twin]] = {"recus": Simulation, "atrium": Atrium, "ntnui": NtnuiTwin}
 
 __all__ = [
     "ANSWERS",
@@ -17,6 +18,8 @@ __all__ = [
     "PLAYER",
     "TWINS",
     "Answer",
+    "Atrium",
+    "AtriumStory",
     "CutConnection",
     "Event",
     "Fault",

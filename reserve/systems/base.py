@@ -114,7 +114,8 @@ class BookingSystem(ABC):
         False  # then a hold is a reservation: `fan_out` is 1, and nothing is confirmed or released
     )
     addresses: Mapping[str, str] = {}  # environment variable -> where the live system answers
-    asks: tuple[str, ...] = ("RESERVE_EMAIL", "RESERVE_PASSWORD")  # what a stored account has
+    asks: tuple[str, ...] = ("RESERVE_EMAIL", "RESERVE_PASSWORD")  # environment variables of one account
+    token_variable: str | None = None  # of these, the one with a refresh token given by hand
     renew_every: timedelta | None = None  # how often the sign-in is to be kept alive, if at all
     needs: tuple[str, ...] = ("court", "date", "sport", "start_time", "end_time", "email", "password")
 

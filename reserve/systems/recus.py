@@ -47,6 +47,8 @@ class RecUs(BookingSystem):
         "RECUS_STRIPE_KEY": "",  # the public key on rec.us's checkout page; only `--pay card` needs it
     }
 
+    asks = ("RESERVE_EMAIL", "RESERVE_PASSWORD", "RESERVE_PHONE")
+
     _token: str | None = None
     _me: str | None = None
     _made_as_in_2025 = frozenset[str]()  # such orders are paid with an empty body (dossier 3.4)

@@ -1,0 +1,218 @@
+"""`account`: credentials and refresh tokens, encrypted, under names."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reserve.commands import COMMANDS
+from reserve.commands.options import Parser
+from reserve.errors import ReserveError, UsageError
+
+if TYPE_CHECKING:
+    from reserve.accounts import Safe
+
+# What is asked at a terminal; the answers to SECRETS are not shown while they are typed.
+QUESTIONS = {
+    "RESERVE_EMAIL": "E-mail address",
+    "RESERVE_PHONE": "Phone number for one-time codes",
+    "ATRIUM_OCCUPANT_ID": "Your number in the portal's address of a reservation",
+    "NTNUI_MEMBER_ID": "Your number in sign-up links (empty: it is looked for)",
+}
+SECRETS = {
+    "RESERVE_PASSWORD": "Password",
+    "ATRIUM_REFRESH_TOKEN": "Refresh token (empty: log in with the password)",
+}
+# How the earlier tools called these in their `.env`.
+EARLIER = {"TFC_USERNAME": "RESERVE_EMAIL", "TFC_PASSWORD": "RESERVE_PASSWORD"}
+EARLIER_TOKENS = "tokens.json"  # in the data folder, in plain text
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Do what *arguments* say with the stored accounts, and return the exit code."""
+    options = _parser().parse_args(arguments)
+    deeds = {"add": add, "list": list_all, "remove": remove, "refresh": refresh}
+    return deeds[options.what](options, environ)
+
+
+def _parser() -> Parser:
+    what = f"{COMMANDS['account'].capitalize()}."
+    parser = Parser(prog="main.py account", description=what, allow_abbrev=False)
+    kinds = parser.add_subparsers(dest="what", required=True, parser_class=Parser)
+    adding = kinds.add_parser("add", help="store an account; asks at a terminal, else reads the environment")
+    adding.add_argument("name", metavar="NAME")
+    adding.add_argument("--system", metavar="NAME", help="recus (default), atrium or ntnui (RESERVE_SYSTEM)")
+    adding.add_argument("--password-fd", type=int, metavar="N", help="read the password from this descriptor")
+    kinds.add_parser("list", help="the names of the stored accounts")
+    removing = kinds.add_parser("remove", help="forget an account")
+    removing.add_argument("name", metavar="NAME")
+    refreshing = kinds.add_parser("refresh", help="renew refresh tokens, so that they do not die; for cron")
+    refreshing.add_argument("name", metavar="NAME", nargs="?", help="default: all, or the environment")
+    return parser
+
+
+@contextmanager
+def opened(environ: Mapping[str, str]) -> Iterator[Safe]:
+    """The safe of this machine."""
+    from reserve.accounts import Safe
+    from reserve.store import Store
+
+    folder = Path(environ.get("RESERVE_DATA") or "data")
+    store = Store(folder, environ.get("RESERVE_DATABASE_URL") or None)
+    try:
+        yield Safe(store, folder, environ.get("FERNET_KEY") or None)
+    finally:
+        store.close()
+
+
+def add(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Store an account; what earlier tools left in plain text is taken over."""
+    from reserve.accounts import Accounts
+    from reserve.systems import SYSTEMS
+
+    system = (options.system or environ.get("RESERVE_SYSTEM") or "recus").strip().casefold()
+    if system not in SYSTEMS:
+        raise UsageError(f"--system: {system!r} is not known; choose {', '.join(SYSTEMS)}")
+    earlier, leftovers = _earlier(environ, SYSTEMS[system].asks)
+    given = {**earlier, **{name: environ[name] for name in SYSTEMS[system].asks if environ.get(name)}}
+    if options.password_fd is not None:
+        given["RESERVE_PASSWORD"] = _from_descriptor(options.password_fd)
+    elif sys.stdin.isatty():
+        given = {name: _asked(name) or given.get(name, "") for name in SYSTEMS[system].asks}
+    given = {name: text for name, text in given.items() if text}
+    if "RESERVE_EMAIL" not in given:
+        raise UsageError("there is no e-mail address: call this at a terminal, or set RESERVE_EMAIL")
+    if not given.keys() & SECRETS.keys():
+        raise UsageError("there is no password: call this at a terminal, or set RESERVE_PASSWORD")
+    with opened(environ) as safe:
+        Accounts(safe).add(options.name, {"RESERVE_SYSTEM": system, **given})
+    print(f"Stored {options.name!r} for {system}; use it with --account {options.name}.")
+    for leftover in leftovers:
+        print(f"{leftover} secrets in plain text and can be deleted now.")
+    return 0
+
+
+def list_all(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Print a line for each account; no secrets."""
+    from reserve.accounts import Accounts
+
+    with opened(environ) as safe:
+        accounts = Accounts(safe)
+        for name in accounts.names:
+            stored = accounts.read(name)
+            print(f"{name}  {stored['RESERVE_SYSTEM']}  {stored['RESERVE_EMAIL']}")
+        if not accounts.names:
+            print("No account is stored yet.")
+    return 0
+
+
+def remove(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Forget an account; this works without the key."""
+    from reserve.accounts import Accounts
+
+    with opened(environ) as safe:
+        if not Accounts(safe).remove(options.name):
+            raise UsageError(f"there is no account {options.name!r}; see `account list`")
+    print(f"Removed {options.name!r}.")
+    return 0
+
+
+def refresh(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Renew the refresh token of each account that has one; the exit code is that of the worst."""
+    from reserve.accounts import Accounts
+
+    with opened(environ) as safe:
+        accounts = Accounts(safe)
+        names = [options.name] if options.name else accounts.names
+        stored: dict[str, Mapping[str, str]] = {name: {**environ, **accounts.read(name)} for name in names}
+    return max(_refreshed(name, each) for name, each in (stored or {"the environment": environ}).items())
+
+
+def _refreshed(name: str, environ: Mapping[str, str]) -> int:
+    """Sign in as this account does, which renews its token; says how it went."""
+    from reserve.commands.options import Booking
+    from reserve.commands.outfit import outfit
+    from reserve.model import Account, BookingRequest
+    from reserve.run import Leads
+    from reserve.stop import Stop
+    from reserve.systems import SYSTEMS
+
+    system = (environ.get("RESERVE_SYSTEM") or "recus").strip().casefold()
+    if system not in SYSTEMS or SYSTEMS[system].renew_every is None:
+        print(f"Nothing to renew for {name}: {system} has no refresh tokens.")
+        return 0
+    account = Account(environ.get("RESERVE_EMAIL") or "", environ.get("RESERVE_PASSWORD") or "")
+    nothing = BookingRequest(facility="", sport="", day=date.min, starts=(), length=timedelta())
+    booking = Booking(nothing, account, system, webhook_url="", webhook_token=None, as_json=False)
+    clothes = outfit(booking, environ, Stop(), Leads())
+    try:
+        clothes.run.system.sign_in()
+    except ReserveError as failure:
+        print(clothes.run.timeline.secrets.mask(f"Refused: {name}: {failure}."))
+        return failure.exit_code
+    finally:
+        clothes.run.system.close()
+        clothes.record.store.close()
+        with suppress(OSError):  # nothing is left there, unless something went wrong
+            clothes.folder.rmdir()
+    print(f"Renewed the refresh token of {name}.")
+    return 0
+
+
+def _asked(variable: str) -> str:
+    """What the player types; secrets are not shown."""
+    if variable in SECRETS:
+        return getpass.getpass(f"{SECRETS[variable]}: ").strip()
+    return input(f"{QUESTIONS[variable]}: ").strip()
+
+
+def _from_descriptor(number: int) -> str:
+    try:
+        with os.fdopen(number) as file:
+            return file.readline().rstrip("\r\n")
+    except OSError as failure:
+        raise UsageError(f"--password-fd: nothing to read at {number}: {failure.strerror}") from None
+
+
+def _earlier(environ: Mapping[str, str], asks: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """What earlier tools left in plain text, under our names, and where it can be deleted."""
+    found: dict[str, str] = {}
+    leftovers = []
+    if "ATRIUM_REFRESH_TOKEN" in asks:
+        found = {ours: environ[theirs] for theirs, ours in EARLIER.items() if environ.get(theirs)}
+        folder = Path(environ.get("RESERVE_DATA") or "data")
+        path = Path(environ.get("TOKENS_PATH") or folder / EARLIER_TOKENS)
+        if token := _token_in(path):
+            found["ATRIUM_REFRESH_TOKEN"] = token
+            leftovers.append(f"{path} holds")
+    lines = [name for name in _lines_of(Path(".env")) if name in EARLIER or name in asks]
+    if lines:
+        leftovers.append(f"The lines {', '.join(lines)} of .env hold")
+    return found, leftovers
+
+
+def _token_in(path: Path) -> str | None:
+    """The refresh token in a file of tokens, at its top or one level below."""
+    try:
+        written = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    inner = list(written.values()) if isinstance(written, dict) else written
+    for place in [written, *inner] if isinstance(inner, list) else []:
+        if isinstance(place, dict) and isinstance(place.get("refresh_token"), str):
+            return str(place["refresh_token"])
+    return None
+
+
+def _lines_of(path: Path) -> list[str]:
+    from dotenv import dotenv_values
+
+    return [name for name, value in dotenv_values(path, interpolate=False).items() if value]
