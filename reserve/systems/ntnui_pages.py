@@ -11,17 +11,9 @@ from datetime import datetime, time
 from html.parser import HTMLParser
 from urllib.parse import parse_qs, urlsplit
 
-from reserve.errors import (
-    Blocked,
-    LostAnswer,
-    NotOpenYet,
-    ReserveError,
-    SlotTaken,
-    Throttled,
-    TokenRefused,
-    UnknownRefusal,
-)
+from reserve.errors import LostAnswer, NotOpenYet, ReserveError, SlotTaken, TokenRefused, UnknownRefusal
 from reserve.http import Answer
+from reserve.systems.refusals import trouble_with
 from reserve.timeline import MASK
 
 GREETING = "Du er nå innlogget som"  # only in the answer to the log-in
@@ -144,16 +136,11 @@ def meaning(page: Page) -> ReserveError:
 
 def trouble(answer: Answer, now: datetime) -> ReserveError | None:
     """What is wrong with *answer* before anybody reads it; the site itself answers 200 to everything."""
-    what = f"{answer.asked}: {answer.status}"
     if answer.is_good:
         return None
-    if answer.status == 429:
-        return Throttled(f"{what}: too many requests", answer.retry_after(now))
-    if answer.status == 403:
-        return Blocked(f"{what}: a firewall refuses us; we do not try to get around it")
-    if 400 <= answer.status < 500:
-        return UnknownRefusal(f"{what}: the site knows no such page")
-    return LostAnswer(f"{what}: the site has trouble")
+    kind = UnknownRefusal if answer.status >= 400 else LostAnswer
+    unheard_of = kind(f"{answer.asked}: {answer.status}: an answer that this site never gives")
+    return trouble_with(answer, answer.retry_after(now)) or unheard_of
 
 
 def redacted(html: str) -> str:
