@@ -102,7 +102,7 @@ def give_back_all(system: BookingSystem, holds: Sequence[Hold], clock: Clock, ti
             clock.sleep(BETWEEN_RELEASES)
     for hold in holds:
         timeline.left.append(f"{hold} stays held until {_end_of(hold)}")
-        timeline.say(f"could not give it back: {timeline.left[-1]}")
+        timeline.say(f"could not give back {hold}; it stays held until {_end_of(hold)}")
 
 
 def _end_of(hold: Hold) -> str:

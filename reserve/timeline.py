@@ -69,7 +69,7 @@ class Timeline:
     steps: list[tuple[datetime, str]] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     released: list[str] = field(default_factory=list)  # order ids
-    left: list[str] = field(default_factory=list)  # what could not be given back, and until when it stays held
+    left: list[str] = field(default_factory=list)  # holds that could not be given back
 
     def say(self, text: str) -> None:
         """Note *text* with the present moment."""
