@@ -1,6 +1,7 @@
 """What a player types and sets: read whole, or refused in one sentence before anything is sent."""
 
 import io
+import json
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import date, time, timedelta
 
@@ -256,7 +257,7 @@ def called(*arguments):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["-c"], ["nonsense"], ["book", "-t", "25:00"], ["-c", "Alice Marble"], ["check"], ["--json"]],
+    [["-c"], ["nonsense"], ["book", "-t", "25:00"], ["-c", "Alice Marble"], ["check"]],
 )
 def test_what_makes_no_sense_is_one_sentence_and_exit_code_2(arguments):
     code, out, err = called(*arguments)
@@ -265,6 +266,14 @@ def test_what_makes_no_sense_is_one_sentence_and_exit_code_2(arguments):
     assert out.startswith("Refused: ")
     assert out.count("\n") == 1
     assert err == ""
+
+
+def test_with_json_a_refusal_is_an_object_and_the_sentence_is_beside_it():
+    code, out, err = called("--json")
+
+    answer = json.loads(out)
+    assert (code, answer["exit_code"], answer["outcome"], answer["attempts"]) == (2, 2, "refused", [])
+    assert err.startswith("Refused: ")
 
 
 # -- found only when the booking system has been asked ---
