@@ -28,6 +28,7 @@ from reserve.systems.ntnui_pages import Page, meaning, read_page, redacted, trou
 from reserve.window import HoursAhead, parse_day, parse_time
 
 WINDOW = HoursAhead(72)  # real hours before the start (dossier 5)
+PAGES_KEPT = 5  # of one run; who waits for days may see the same strange page thousands of times
 OTHER_SESSIONS = 3  # looked at for the player's number; each shows it that has a free place for the player
 
 
@@ -45,6 +46,7 @@ class Ntnui(BookingSystem):
 
     asks = ("RESERVE_EMAIL", "RESERVE_PASSWORD", "NTNUI_MEMBER_ID")
 
+    _kept = 0
     _offer: Offer | None = None
     _found_member: str | None = None
 
@@ -204,7 +206,9 @@ class Ntnui(BookingSystem):
 
     def keep(self, answer: Answer) -> None:
         """Keep a page that nobody understood, without what it says about people."""
-        self.around.keep(answer.asked, redacted(answer.text))
+        self._kept += 1
+        if self._kept <= PAGES_KEPT:
+            self.around.keep(answer.asked, redacted(answer.text))
 
     def _look(self, place: str | None = None) -> tuple[Answer, Page]:
         answer = self.question(place or self.session.path())

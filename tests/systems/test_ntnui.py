@@ -501,3 +501,11 @@ def test_whoever_waits_is_logged_in_again_when_the_site_forgets(tmp_path: Path) 
 
     assert stage.book("--wait-list").exit_code == 0
     assert stage.ledger.violations == []
+
+
+def test_a_strange_page_that_stays_for_hours_is_kept_a_few_times_only(tmp_path: Path) -> None:
+    strange = Fault("GET /timeinfo.php", 30, "status", times=60, status=200, body="<p>Vedlikehold</p>")
+    stage = Stage(tmp_path, all_taken=True, frees_after=timedelta(hours=1), faults=(strange,))
+
+    assert stage.book("--wait-list").exit_code == 0
+    assert 0 < len(stage.kept) <= 5
