@@ -13,7 +13,8 @@ import pytest
 HERE = Path(__file__).parent.parent
 
 SYSTEM = "errors model window clock http browser timeline codes systems.base systems.refusals"
-COMMAND = f"{SYSTEM} run race settle recover stop store systems commands"
+PLANS = "plans plan_file outlook roster due notify"
+COMMAND = f"{SYSTEM} {PLANS} run race settle recover stop store systems commands"
 
 # What each module of `reserve` may import from `reserve`; a package stands for the modules in it. A booking
 # system may import SYSTEM and what else is its own (`recus_answers` is of `recus`), never another system.
@@ -35,6 +36,12 @@ MAY_IMPORT = {
     "recover": "clock errors model settle store systems.base timeline",
     "waiting": "clock errors model race stop systems.base timeline",
     "run": "clock codes errors model race recover settle stop store systems.base timeline waiting window",
+    "plans": "errors model window",
+    "plan_file": "errors plans",
+    "outlook": "errors model plans",
+    "roster": "store",
+    "due": "plans roster window",
+    "notify": "errors",
     "simulator": "clock model simulator window",
     "commands.rehearse": COMMAND + " simulator",
     "commands": COMMAND,
@@ -51,7 +58,8 @@ HOME = {
     "requests": "reserve.http",
     "rich": "reserve.commands",
     "selenium": "reserve.browser",
-    "sqlalchemy": "reserve.store webhook_server",
+    "jsonschema": "reserve.plan_file",
+    "sqlalchemy": "reserve.store reserve.roster webhook_server",
     "time": "reserve.clock",
     "urllib3": "reserve.http reserve.browser",
     "waitress": "webhook_server",

@@ -18,6 +18,11 @@ COMMANDS = {
     "book": "reserve one court: now if the window is open, else at the opening",
     "check": "everything a booking does up to, but not including, the first hold",
     "rehearse": "a whole booking against a simulated booking system on this machine",
+    "plan": "standing wishes: add, list, remove, pause, resume, skip, import, refresh",
+    "due": "what cron calls every minute: starts the run of each plan whose opening is near",
+    "cron": "the lines that make this machine call `due` every minute",
+    "notify-test": "send a test message to every configured channel",
+    "account": "credentials and refresh tokens, encrypted, under names",
     "history": "the latest runs and how they ended",
     "explain": "what happened in one run, step by step",
 }
@@ -31,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     if name is not None and name not in COMMANDS:
         print(f"Refused: there is no command {name!r}; there are {', '.join(COMMANDS)}.")
         return 2
-    command = import_module(f"reserve.commands.{name or 'book'}")
+    command = import_module(f"reserve.commands.{(name or 'book').replace('-', '_')}")
     try:
         return int(
             command.main(arguments[1:] if name else arguments, read_environment(Path(".env"), os.environ))

@@ -1,0 +1,208 @@
+"""`cron`: the lines that make this machine call `due` every minute, and start the webhook service at boot."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from reserve import window
+from reserve.clock import Clock
+from reserve.commands import COMMANDS
+from reserve.commands.options import Parser
+from reserve.errors import UsageError
+from reserve.plans import clock_changes
+from reserve.roster import Roster
+from reserve.store import Store
+
+HERE = Path(__file__).parents[2]
+STANDARD = ("/usr/local/bin", "/usr/bin", "/bin")
+BROWSERS = ("google-chrome", "google-chrome-stable", "chromium", "chromium-browser", "chromedriver")
+DAY = "%a %Y-%m-%d %H:%M %Z"
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Print the lines, or write them into the crontab, or take ours out of it again."""
+    parser = Parser(prog="main.py cron", description=COMMANDS["cron"].capitalize() + ".", allow_abbrev=False)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--install", action="store_true", help="write them into the crontab of this user")
+    what.add_argument("--remove", action="store_true", help="take them, and only them, out of it")
+    what.add_argument("--systemd", action="store_true", help="print units for systemd instead")
+    options = parser.parse_args(arguments)
+    machine = Machine.here(environ)
+    if options.systemd:
+        print(machine.units(), end="")
+        print("# Save each part under its name, then: systemctl --user enable --now first-serve.timer")
+        return 0
+    if options.remove:
+        removed = without(machine.marks, crontab())
+        write_crontab(removed)
+        print("Removed the lines of this folder from the crontab.")
+        return 0
+    lines = machine.lines()
+    if options.install:
+        machine.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_crontab(without(machine.marks, crontab()) + lines)
+    print(lines, end="")
+    for said in clock_change_words(environ, Clock().now()):
+        print(said)
+    if options.install:
+        print("Installed: cron now calls `due` every minute. `cron --remove` undoes it.")
+    else:
+        print("Printed only: `cron --install` writes these lines into your crontab.")
+    return 0
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where things are on this machine; all paths are absolute."""
+
+    python: str
+    folder: Path
+    data: Path
+    path: str
+
+    @classmethod
+    def here(cls, environ: Mapping[str, str]) -> Machine:
+        """This machine, as this process sees it."""
+        data = Path(environ.get("RESERVE_DATA") or "data").absolute()
+        places = dict.fromkeys(STANDARD)
+        for program in BROWSERS:  # cron looks in two places only
+            if found := shutil.which(program, path=environ.get("PATH")):
+                places.setdefault(str(Path(found).parent.absolute()))
+        # Not resolved: the interpreter of a virtual environment is a link that has to stay one.
+        return cls(str(Path(sys.executable).absolute()), HERE, data, ":".join(places))
+
+    @property
+    def marks(self) -> tuple[str, str]:
+        """The comments around our lines; another folder has its own."""
+        return f"# >>> First Serve in {self.folder} >>>", f"# <<< First Serve in {self.folder} <<<"
+
+    def lines(self) -> str:
+        """What goes into the crontab."""
+        first, last = self.marks
+        due = self._line("* * * * *", [self.python, str(self.folder / "main.py"), "due"], "due.log")
+        service = self._line("@reboot", [self.python, "-m", "webhook_server"], "webhook.log")
+        return "\n".join([first, due, service, last]) + "\n"
+
+    def _line(self, when: str, words: Sequence[str], log: str) -> str:
+        # The variables stand in the line: on lines of their own they would be for all other jobs as well.
+        variables = f"PATH={shlex.quote(self.path)} RESERVE_DATA={shlex.quote(str(self.data))}"
+        command = f"cd {shlex.quote(str(self.folder))} && {variables} exec {shlex.join(words)}"
+        return f"{when} {command} >> {shlex.quote(str(self.data / log))} 2>&1".replace("%", r"\%")
+
+    def units(self) -> str:
+        """The same for systemd, as units of the user."""
+        python, folder = _quoted(self.python), self.folder
+        run = f"""[Service]
+WorkingDirectory={_escaped(str(folder))}
+Environment={_quoted(f"PATH={self.path}")} {_quoted(f"RESERVE_DATA={self.data}")}
+"""
+        return f"""# ~/.config/systemd/user/first-serve.service
+[Unit]
+Description=First Serve: start the bookings that are due
+
+{run}Type=oneshot
+KillMode=process
+ExecStart={python} {_quoted(str(folder / "main.py"))} due
+
+# ~/.config/systemd/user/first-serve.timer
+[Unit]
+Description=First Serve, every minute
+
+[Timer]
+OnCalendar=*-*-* *:*:00
+AccuracySec=1s
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+
+# ~/.config/systemd/user/first-serve-webhook.service
+[Unit]
+Description=First Serve: the webhook service
+
+{run}ExecStart={python} -m webhook_server
+Restart=always
+
+[Install]
+WantedBy=default.target
+"""
+
+
+def crontab() -> str:
+    """The crontab of this user, empty if there is none."""
+    told = _crontab("-l")
+    if told.returncode and "no crontab" not in told.stderr:
+        raise UsageError(f"the crontab cannot be read: {told.stderr.strip()}")
+    return told.stdout
+
+
+def write_crontab(text: str) -> None:
+    """Replace the crontab of this user."""
+    told = _crontab("-", text)
+    if told.returncode:
+        raise UsageError(f"the crontab cannot be written: {told.stderr.strip()}")
+
+
+def _crontab(word: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(["crontab", word], input=text, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise UsageError("there is no crontab here; install cron, or see cron --systemd") from None
+
+
+def without(marks: tuple[str, str], text: str) -> str:
+    """*text* without what stands between our marks; raises `UsageError` when one of them is missing."""
+    first, last = marks
+    kept, inside = [], False
+    for line in text.splitlines():
+        if line in marks and (line == first) == inside:
+            raise UsageError(f"the crontab has {line!r} without the other mark; mend it with crontab -e")
+        if line not in marks and not inside:
+            kept.append(line)
+        inside = line == first or (inside and line != last)
+    if inside:
+        raise UsageError(f"the crontab has {first!r} without the other mark; mend it with crontab -e")
+    return "".join(line + "\n" for line in kept)
+
+
+def clock_change_words(environ: Mapping[str, str], now: datetime) -> list[str]:
+    """What the next two clock changes of the plans' facilities do to them: nothing."""
+    store = Store(Path(environ.get("RESERVE_DATA") or "data"), environ.get("RESERVE_DATABASE_URL") or None)
+    try:
+        entries = Roster(store).entries()
+        openings = Roster(store).turns(ended=False)
+    finally:
+        store.close()
+    words = [
+        "`due` comes every minute, and an opening is kept as a moment in UTC: no time zone is needed here."
+    ]
+    for name in sorted({entry.zone for entry in entries if entry.zone}):
+        zone = window.zone(name)
+        changes = clock_changes(zone, now)
+        if changes:
+            told = " and ".join(f"{change:{DAY}} ({change.astimezone(UTC):%H:%M} UTC)" for change in changes)
+            words.append(f"{name}: the clocks change on {told}; the minutes of `due` go on without a gap.")
+        plans = {entry.plan_id for entry in entries if entry.zone == name}
+        for turn in sorted(openings, key=lambda turn: turn.opens_at):
+            if turn.plan_id in plans:
+                opening = turn.opens_at
+                words.append(
+                    f"  plan {turn.plan_id}: {opening.astimezone(zone):{DAY}} = {opening:%Y-%m-%d %H:%M} UTC"
+                )
+    return words
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+def _quoted(text: str) -> str:
+    escaped = _escaped(text).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,214 @@
+"""`due`: what cron calls every minute. When nothing is due it does next to nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reserve import due
+from reserve.clock import Clock
+from reserve.commands import COMMANDS
+from reserve.commands.options import Parser
+from reserve.errors import ReserveError, UsageError
+from reserve.notify import channels, ping, tell
+from reserve.plans import Plan
+from reserve.roster import Entry, Roster, Turn
+from reserve.store import Store
+
+if TYPE_CHECKING:
+    from reserve.commands.outcome import Outcome
+
+MAIN = Path(__file__).parents[2] / "main.py"
+WATCH = timedelta(seconds=50)  # the next tick comes after a minute
+LOOK_EVERY = timedelta(seconds=10)
+NEAR = timedelta(minutes=2)
+# Systems with sessions to be kept alive, as in SYSTEMS, which would load the network library every minute.
+RENEWED = {"atrium": timedelta(minutes=20)}
+STOPPED = (130, 143)
+GO_ON = (1, 2, 5, 6)  # exit codes after which the next facility of a plan is worth trying
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Start what is due, or serve one turn when *arguments* name it."""
+    parser = Parser(prog="main.py due", description=COMMANDS["due"].capitalize() + ".", allow_abbrev=False)
+    parser.add_argument("--turn", metavar="TURN", help="serve this one; `due` calls itself so")
+    parser.add_argument("--verbose", action="store_true", help="say a word also when nothing is due")
+    options = parser.parse_args(arguments)
+    store = Store(Path(environ.get("RESERVE_DATA") or "data"), environ.get("RESERVE_DATABASE_URL") or None)
+    roster, clock = Roster(store), Clock()
+    try:
+        if options.turn:
+            return serve(roster, options.turn, environ, clock)
+        said = Ticking(roster, clock, starter(environ), environ).minute()
+        if said or options.verbose or sys.stdout.isatty():
+            print("\n".join([*said, summary(roster, len(said))]))
+    except Exception as failure:
+        why = str(failure) if isinstance(failure, ReserveError) else type(failure).__name__
+        tell(channels(environ.get("RESERVE_NOTIFY")), f"`due` failed: {why}.")
+        ping(environ.get("RESERVE_PING_URL"), failed=True)
+        raise
+    finally:
+        store.close()
+    if trouble := ping(environ.get("RESERVE_PING_URL")):
+        print(f"warning: RESERVE_PING_URL: {trouble}", file=sys.stderr)
+    return 0
+
+
+def summary(roster: Roster, started: int) -> str:
+    """The last line, for a person."""
+    wake = roster.next_wake()
+    following = (
+        f"the next look is needed at {wake:%Y-%m-%d %H:%M} UTC" if wake else "no plan has a slot ahead"
+    )
+    return f"{started or 'Nothing'} due; {following}."
+
+
+@dataclass(frozen=True)
+class Ticking:
+    """One call by cron."""
+
+    roster: Roster
+    clock: Clock
+    start: Callable[[Sequence[str]], None]  # a process of main.py with these words
+    environ: Mapping[str, str]
+
+    def minute(self) -> list[str]:
+        """Start what is due; near an opening stay for the minute, to take over from a machine that dies."""
+        began = self.clock.now()
+        said = self.tick()
+        self.look_after_plans(began)
+        while self._is_near() and (now := self.clock.now()) + LOOK_EVERY < began + WATCH:
+            self.clock.sleep_until(now + LOOK_EVERY)
+            said += self.tick()
+        return said
+
+    def tick(self) -> list[str]:
+        """Start what is due now."""
+        worker = f"{socket.gethostname()}/{os.getpid()}"
+        return due.tick(
+            self.roster,
+            self.clock.now(),
+            worker,
+            lambda turn: self.start(["due", "--turn", due.turn_name(turn)]),
+        )
+
+    def look_after_plans(self, now: datetime) -> None:
+        """Have facilities read once a day, and sessions kept alive, by processes of their own."""
+        if self.roster.not_looked_at_since(now - due.STALE) and self.roster.first(
+            "refresh", now, since=now - due.LOOK_AGAIN
+        ):
+            self.start(["plan", "refresh"])
+        systems = {entry.body.get("system") for entry in self.roster.entries() if not entry.is_paused}
+        for system, every in RENEWED.items():
+            # A tick may come some seconds early by the clock of the one before.
+            since = now - every + timedelta(seconds=30)
+            if system in systems and self.roster.first(f"renew {system}", now, since=since):
+                self.start(["account", "refresh"])
+
+    def _is_near(self) -> bool:
+        now = self.clock.now()
+        return any(
+            turn.claims and now < turn.opens_at < now + NEAR for turn in self.roster.turns(ended=False)
+        )
+
+
+def starter(environ: Mapping[str, str]) -> Callable[[Sequence[str]], None]:
+    """What starts main.py as a process that outlives us; what is secret goes by the environment."""
+
+    def start(words: Sequence[str]) -> None:
+        data = Path(environ.get("RESERVE_DATA") or "data")
+        with (data / "due.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, str(MAIN), *words],
+                env=dict(environ),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        process.returncode = 0  # nobody waits for it here
+
+    return start
+
+
+def serve(roster: Roster, name: str, environ: Mapping[str, str], clock: Clock) -> int:
+    """Book for the turn called *name*, facility by facility, and tell the player how it ended."""
+    from reserve.commands.book import book
+    from reserve.commands.options import booking_parser, read_booking
+    from reserve.commands.outcome import failed
+    from reserve.run import Leads
+
+    turn = due.turn_named(roster, name)
+    entry = roster.entry(turn.plan_id) if turn else None
+    if turn is None or entry is None:
+        raise UsageError(f"--turn: {name!r} does not wait for anything")
+
+    def one(words: Sequence[str]) -> tuple[Outcome, str | None]:
+        try:
+            booking = read_booking(booking_parser("book").parse_args(words), environ)
+        except ReserveError as failure:
+            return failed(failure), None
+        outcome, outfit = book(booking, environ, Leads())
+        return outcome, outfit.run_id
+
+    if late := due.lateness(turn, clock.now()):
+        print(f"plan {turn.plan_id}{late}; trying all the same", file=sys.stderr, flush=True)
+    keep_claim(roster, turn, clock, lost=_stop_this_process)
+    plan = due.plan_of(entry)
+    outcome, run_id = in_order(plan, entry, turn, one, clock)
+    sentence = outcome.sentence
+    if outcome.exit_code in STOPPED:
+        if not plan.wait_list or clock.now() < turn.starts_at - plan.notice:
+            return outcome.exit_code  # the claim lapses, and the next tick goes on: machines are restarted
+        sentence = "Not reserved: no court became free in time for you to get there."
+    roster.end(turn, ended=clock.now(), exit_code=outcome.exit_code, sentence=sentence, run_id=run_id)
+    for trouble in tell(channels(environ.get("RESERVE_NOTIFY")), sentence):
+        print(f"warning: RESERVE_NOTIFY: {trouble}", file=sys.stderr)
+    print(sentence)
+    return outcome.exit_code
+
+
+def in_order(
+    plan: Plan,
+    entry: Entry,
+    turn: Turn,
+    one: Callable[[Sequence[str]], tuple[Outcome, str | None]],
+    clock: Clock,
+) -> tuple[Outcome, str | None]:
+    """Try the facilities of *plan* in their order; the waiting list is for the first of them."""
+    start = due.wall(entry, turn)
+    alone = len(plan.choices) == 1
+    if plan.wait_list:
+        clock.call_at(turn.starts_at - plan.notice, _stop_this_process)
+    for choice in plan.choices:
+        result = one(plan.words(start, choice, waits=plan.wait_list and alone))
+        if result[0].exit_code not in GO_ON:
+            return result
+    if plan.wait_list and not alone and result[0].exit_code == 1:
+        return one(plan.words(start, plan.choices[0], waits=True))
+    return result
+
+
+def keep_claim(roster: Roster, turn: Turn, clock: Clock, lost: Callable[[], None]) -> None:
+    """Say every few seconds that we serve *turn*, as long as this process lives; *lost* if we do not."""
+
+    def beat() -> None:
+        now = clock.now()
+        if roster.keep(turn, now + due.LEASE):
+            clock.call_at(now + due.BEAT, beat)
+        else:
+            lost()
+
+    beat()
+
+
+def _stop_this_process() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,27 @@
+"""`notify-test`: a test message to every configured channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from reserve.commands import COMMANDS
+from reserve.commands.options import Parser
+from reserve.errors import UsageError
+from reserve.notify import channels, host, ping, send
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Send the message, and say for each channel how it went; the exit code is 6 when one failed."""
+    parser = Parser(prog="main.py notify-test", description=COMMANDS["notify-test"].capitalize() + ".")
+    parser.parse_args(arguments)
+    found, watchdog = channels(environ.get("RESERVE_NOTIFY")), environ.get("RESERVE_PING_URL")
+    if not found and not watchdog:
+        raise UsageError("no channel is configured; set RESERVE_NOTIFY, e.g. to https://ntfy.sh/your-topic")
+    results = [(host(each), send(each, "A test message: your bookings will be told here.")) for each in found]
+    if watchdog:
+        results.append((f"{host(watchdog)} (RESERVE_PING_URL)", ping(watchdog)))
+    for name, why in results:
+        print(f"{name}: {why or 'delivered'}")
+    failed = sum(why is not None for _, why in results)
+    print(f"Sent to {len(results)} channels{f', {failed} of which failed' if failed else ''}.")
+    return 6 if failed else 0

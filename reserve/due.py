@@ -1,0 +1,111 @@
+"""Which bookings are due: what cron looks for every minute.
+
+A tick claims every turn whose opening is near, lays out the next one of its plan, and starts a process for
+it. That process says every few seconds that it is alive. When it stops saying so, the claim ends, and the
+next tick of any machine takes over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from reserve import plans, window
+from reserve.plans import Plan
+from reserve.roster import Entry, Roster, Turn
+
+LEAD = timedelta(minutes=4)  # a run signs in two minutes ahead; a minute for the tick, one for a takeover
+LEASE = timedelta(seconds=45)
+BEAT = timedelta(seconds=15)  # two may get lost
+STARTS = 10  # of one turn; whatever ended it so often will do so again
+STALE = timedelta(days=1)  # after that, the facility of a plan is looked at again
+LOOK_AGAIN = timedelta(minutes=10)  # when that did not work
+
+NOT_SERVED = 1  # exit code of a turn without a run
+
+
+def plan_of(entry: Entry) -> Plan:
+    """The plan in *entry*."""
+    return plans.from_json(entry.body, today=date.min)
+
+
+def is_ready(entry: Entry) -> bool:
+    """Whether its openings are known."""
+    return entry.zone is not None and entry.rule is not None and not entry.is_paused
+
+
+def turn_for(entry: Entry, starts_at: datetime, opens_at: datetime) -> Turn:
+    """The turn of *entry* for the slot that starts at *starts_at*."""
+    return Turn(entry.plan_id, starts_at, opens_at, wake_at=opens_at - LEAD)
+
+
+def lay_out_next(roster: Roster, entry: Entry, after: datetime) -> None:
+    """Have the first slot of *entry* that starts after *after*, and was not served yet, served in time."""
+    if not is_ready(entry):
+        return
+    assert entry.zone is not None
+    assert entry.rule is not None
+    rule = plans.rule_from_text(entry.rule)
+    for slot in plan_of(entry).slots(window.zone(entry.zone), after):
+        if roster.lay_out(turn_for(entry, slot.start, rule.opens_at(slot.start))):
+            return
+
+
+def tick(roster: Roster, now: datetime, worker: str, start: Callable[[Turn], None]) -> list[str]:
+    """Call *start* for every turn that is due and that nobody else serves; returns what is to be told."""
+    said = []
+    while turns := roster.claim(now, worker, now + LEASE):
+        for turn in turns:
+            entry = roster.entry(turn.plan_id)
+            if entry is not None:
+                lay_out_next(roster, entry, turn.starts_at)
+            is_wanted = entry is not None and not entry.is_paused
+            why = _useless(turn, now) if is_wanted else "its plan rests or was removed"
+            name = f"plan {turn.plan_id} for {turn.starts_at:%Y-%m-%d %H:%M} UTC"
+            if why is None:
+                start(turn)
+                again = f", for the {turn.claims}. time" if turn.claims > 1 else ""
+                said.append(f"{name}: started{again}{lateness(turn, now)}")
+            else:
+                sentence = f"Not reserved: {why}."
+                roster.end(turn, ended=now, exit_code=NOT_SERVED, sentence=sentence, run_id=None)
+                said.append(f"{name}: {sentence}")
+    return said
+
+
+def _useless(turn: Turn, now: datetime) -> str | None:
+    """Why it makes no sense to start a run for *turn*, if it makes none."""
+    if turn.starts_at <= now:
+        opened = f"{turn.opens_at:%Y-%m-%d %H:%M:%S} UTC"
+        return f"missed, as nothing ran between the opening at {opened} and the slot"
+    if turn.claims > STARTS:
+        return f"its run was started {STARTS} times and died each time"
+    return None
+
+
+def lateness(turn: Turn, now: datetime) -> str:
+    """How late *turn* is, to be said; nothing when it is in time."""
+    late = now - turn.opens_at
+    if late <= timedelta(0):
+        return ""
+    return f", {str(late).partition('.')[0]} h after the opening"
+
+
+def wall(entry: Entry, turn: Turn) -> datetime:
+    """When the slot of *turn* starts, as the clock on the facility's wall shows it."""
+    return turn.starts_at.astimezone(window.zone(entry.zone or "UTC")).replace(tzinfo=None)
+
+
+def turn_name(turn: Turn) -> str:
+    """How *turn* is named on a command line."""
+    return f"{turn.plan_id}@{turn.starts_at.strftime('%Y-%m-%dT%H:%M:%SZ')}"
+
+
+def turn_named(roster: Roster, name: str) -> Turn | None:
+    """The turn of this name, when it has not ended."""
+    number, _, start = name.partition("@")
+    if not number.isdigit():
+        return None
+    open_turns: list[Any] = roster.turns(int(number), ended=False)
+    return next((turn for turn in open_turns if turn_name(turn).endswith(f"@{start}")), None)

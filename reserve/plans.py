@@ -1,0 +1,308 @@
+"""What a plan is: a standing wish, the slots it means, and when each of them opens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, tzinfo
+from itertools import islice
+from typing import Any, TypeVar
+
+from dateutil.rrule import rrule, rrulestr
+
+from reserve import window
+from reserve.errors import UsageError
+from reserve.model import Slot
+
+HORIZON = timedelta(days=750)  # a rule that means nothing for so long means nothing
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+GROUPS = {"day": WEEKDAYS, "weekday": WEEKDAYS[:5], "weekend": WEEKDAYS[5:]}
+TOO_OFTEN = ("SECONDLY", "MINUTELY", "HOURLY")
+
+NOTICE = timedelta(hours=1)  # so long before play the waiting list gives up: one has to get there
+DURATION = 30  # minutes; what the earlier Atrium tool took when nothing was said (Atrium dossier 4)
+
+T = TypeVar("T")
+OpeningRule = window.DaysAhead | window.HoursAhead
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One facility of a plan: its courts and further start times, each in order of preference."""
+
+    facility: str
+    courts: tuple[str, ...] = ()
+    or_starts: tuple[time, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A standing wish: one slot, or a rule (RFC 5545) for many, in the facility's own wall-clock time.
+
+    `first` is the start of the only slot, or the moment from which the rule counts. `choices` are tried in
+    their order, for each slot until there is a court.
+    """
+
+    choices: tuple[Choice, ...]
+    length: timedelta
+    first: datetime
+    rule: str | None = None
+    sport: str = "tennis"
+    system: str = "recus"
+    account: str | None = None
+    max_price: str | None = None
+    pay: str = "by-hand"
+    at_once: bool = False
+    until: date | None = None
+    skipped: frozenset[date] = frozenset()
+    wait_list: bool = False
+    notice: timedelta = NOTICE
+    link: str | None = None
+
+    def __str__(self) -> str:
+        """Say it in a line: Alice Marble, else Moscone: tennis, FREQ=WEEKLY;BYDAY=WE 18:00, 90 minutes."""
+        where = ", else ".join(choice.facility for choice in self.choices)
+        return f"{where}: {self.sport}, {self.when}, {self.length // timedelta(minutes=1)} minutes"
+
+    @property
+    def when(self) -> str:
+        """The day, or the rule, as short as it can be said."""
+        if self.rule is None:
+            return f"{self.first:%Y-%m-%d %H:%M}"
+        weekly = re.fullmatch(r"FREQ=WEEKLY;BYDAY=([A-Z,]+);BYHOUR=(\d+);BYMINUTE=(\d+)", self.rule)
+        if not weekly:
+            return self.rule
+        days = [day.title()[:3] for day in WEEKDAYS if day[:2].upper() in weekly[1].split(",")]
+        return f"every {', '.join(days)} {int(weekly[2]):02}:{int(weekly[3]):02}"
+
+    def starts(self, after: datetime) -> Iterator[datetime]:
+        """When its slots start on the wall clock, in order, those later than *after*."""
+        for start in self._starts(after):
+            if self.until is not None and start.date() > self.until:
+                return
+            if start > after and start.date() not in self.skipped:
+                yield start
+
+    def _starts(self, after: datetime) -> Iterable[datetime]:
+        if self.rule is None:
+            return [self.first]
+        rule = recurrence(self.rule, self.first)
+        if rule._count is None:  # type: ignore[attr-defined]  # else it ends by itself
+            last = max(after, self.first) + HORIZON
+            rule = rule.replace(until=min(rule._until or last, last))  # type: ignore[attr-defined]
+        return rule
+
+    def slots(self, where: tzinfo, now: datetime) -> Iterator[Slot]:
+        """Its slots that start after *now*; those at a time that the clocks skip are left out."""
+        for start in self.starts(now.astimezone(where).replace(tzinfo=None)):
+            try:
+                slot = window.slot(start.date(), start.time(), self.length, where)
+            except UsageError:
+                continue
+            if slot.start > now:
+                yield slot
+
+    def words(self, start: datetime, choice: Choice, *, waits: bool = False) -> list[str]:
+        """What the player would write on the command line to book the slot that starts at *start*."""
+        end = start + self.length
+        words = ["-c", choice.facility, "-s", self.sport, "--system", self.system]
+        words += ["-d", f"{start:%Y-%m-%d}", "-t", f"{start:%H:%M:%S}", "-y", f"{end:%H:%M:%S}"]
+        options = {
+            "--only": ",".join(choice.courts),
+            "--or": ",".join(f"{each:%H:%M:%S}" for each in choice.or_starts),
+            "--account": self.account,
+            "--max-price": self.max_price,
+            "--pay": self.pay if self.pay != "by-hand" else None,
+            "--link": self.link,
+        }
+        for option, value in options.items():
+            words += [option, value] if value else []
+        return words + ["-m"] * self.at_once + ["--wait-list"] * waits
+
+
+def recurrence(text: str, first: datetime) -> rrule:
+    """The rule in *text*, counted from *first*; raises `UsageError` when it is none, or means no slot."""
+    try:
+        # An UNTIL in UTC is taken by its day and hour: our slots are told by the wall clock.
+        rule = rrulestr(re.sub(r"(UNTIL=\d{8}T\d{6})Z", r"\1", text), dtstart=first)
+    except (ValueError, TypeError, AttributeError) as failure:
+        raise UsageError(f"--rrule: {text!r} is not a rule ({failure})") from None
+    if not isinstance(rule, rrule) or any(f"FREQ={each}" in text.upper() for each in TOO_OFTEN):
+        raise UsageError(f"--rrule: {text!r} has to be one rule, daily at the oftenest")
+    if rule._interval < 1:  # type: ignore[attr-defined]  # it would be looked through for ever
+        raise UsageError(f"--rrule: {text!r} has an INTERVAL below 1")
+    return rule
+
+
+def parse_rule(text: str, first: datetime) -> str:
+    """*text* as a rule without its `RRULE:`; raises `UsageError` when it is none or means no slot at all."""
+    rule = text.strip().removeprefix("RRULE:").upper()
+    plan = Plan((), timedelta(hours=1), first, rule)
+    if not list(islice(plan.starts(first - timedelta(seconds=1)), 1)):
+        raise UsageError(f"--rrule: {text!r} means no day at all")
+    return rule
+
+
+def parse_every(text: str) -> tuple[str, time, time | None]:
+    """`wed 18:00`, `tue, thu 18:00-19:30`, `other fri 10:00`, `weekdays 7:00` as a rule, start and end."""
+    words = text.casefold().replace(",", " ").replace(" and ", " ").split()
+    clock = words.pop() if words else ""
+    start_text, dash, end_text = clock.partition("-")
+    start = window.parse_time(start_text, "--every")
+    end = window.parse_time(end_text, "--every") if dash else None
+    interval = ""
+    if words[:1] == ["other"]:
+        interval, words = "INTERVAL=2;", words[1:]
+    days = [day for word in words for day in _weekdays(word)]
+    if not days:
+        raise UsageError(f"--every: {text!r} names no day; write it as 'wed 18:00'")
+    codes = ",".join(day[:2].upper() for day in WEEKDAYS if day in days)
+    rule = f"FREQ=WEEKLY;{interval}BYDAY={codes};BYHOUR={start.hour};BYMINUTE={start.minute}"
+    return rule, start, end
+
+
+def _weekdays(word: str) -> Sequence[str]:
+    singular = word.rstrip("s")
+    if singular in GROUPS:
+        return GROUPS[singular]
+    found = [day for day in WEEKDAYS if len(word) >= 2 and (day.startswith(word) or day == singular)]
+    if len(found) != 1:
+        raise UsageError(f"--every: {word!r} is not a day; write it as 'wed 18:00'")
+    return found
+
+
+def opening_rule(seen: Sequence[tuple[datetime, datetime]]) -> OpeningRule:
+    """The rule behind *seen*, pairs of a start and its opening in the facility's zone; the last one counts.
+
+    Days are what booking systems mean by it, unless only hours explain all that was seen.
+    """
+    start, opens_at = seen[-1]
+    hours = window.HoursAhead(round((start - opens_at) / timedelta(hours=1)))
+    days = window.DaysAhead((start.date() - opens_at.date()).days, opens_at.time())
+    by_hours = sum(hours.opens_at(each) == opening for each, opening in seen)
+    by_days = sum(days.opens_at(each) == opening for each, opening in seen)
+    return hours if by_hours > by_days else days
+
+
+def rule_as_text(rule: OpeningRule) -> str:
+    """*rule* to be kept: `7 days 08:00:00` or `168 hours`."""
+    return f"{rule.hours} hours" if isinstance(rule, window.HoursAhead) else f"{rule.days} days {rule.time}"
+
+
+def rule_from_text(text: str) -> OpeningRule:
+    """The rule that was kept as *text*."""
+    number, unit, *rest = text.split()
+    if unit == "hours":
+        return window.HoursAhead(int(number))
+    return window.DaysAhead(int(number), time.fromisoformat(rest[0]))
+
+
+def as_json(plan: Plan) -> dict[str, Any]:
+    """*plan* in the form that `plan import` reads (plans.schema.json)."""
+    body = {
+        "type": "recurring" if plan.rule else "one-off",
+        "rrule": plan.rule,
+        "counts_from" if plan.rule else "desired_time": plan.first.isoformat(),
+        "duration": plan.length // timedelta(minutes=1),
+        "system": plan.system,
+        "sport": plan.sport,
+        "choices": [
+            {
+                "facility": choice.facility,
+                "courts": list(choice.courts),
+                "or": [each.isoformat() for each in choice.or_starts],
+            }
+            for choice in plan.choices
+        ],
+        "account": plan.account,
+        "max_price": float(plan.max_price) if plan.max_price else None,
+        "pay": plan.pay,
+        "together": plan.at_once,
+        "until": plan.until.isoformat() if plan.until else None,
+        "except": sorted(day.isoformat() for day in plan.skipped),
+        "wait_list": plan.wait_list,
+        "notice": plan.notice // timedelta(minutes=1),
+        "link": plan.link,
+    }
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def from_json(body: Mapping[str, Any], today: date) -> Plan:
+    """The plan in *body*, which obeys plans.schema.json; a rule counts from *today* unless it says otherwise.
+
+    Raises `UsageError` that begins with the name of the field.
+    """
+    first = datetime.combine(today, time())
+    if body.get("rrule"):
+        first = _moment(body, "counts_from") if "counts_from" in body else first
+        rule = _named("rrule", lambda: parse_rule(body["rrule"], first))
+    else:
+        first, rule = _moment(body, "desired_time"), None
+    price = body.get("max_price")
+    return Plan(
+        choices=_choices(body),
+        length=timedelta(minutes=body.get("duration", DURATION)),
+        first=first,
+        rule=rule,
+        sport=body.get("sport", "tennis"),
+        system=body.get("system") or ("atrium" if "court_id" in body else "recus"),
+        account=body.get("account"),
+        max_price=None if price is None else f"{price:.2f}",
+        pay=body.get("pay", "by-hand"),
+        at_once=body.get("together", False),
+        until=_named("until", lambda: date.fromisoformat(body["until"])) if body.get("until") else None,
+        skipped=frozenset(_named("except", lambda: [date.fromisoformat(day) for day in body["except"]]))
+        if body.get("except")
+        else frozenset(),
+        wait_list=body.get("wait_list", False),
+        notice=timedelta(minutes=body["notice"]) if "notice" in body else NOTICE,
+        link=body.get("link"),
+    )
+
+
+def _choices(body: Mapping[str, Any]) -> tuple[Choice, ...]:
+    if "court_id" in body:  # the earlier Atrium tool: this court, else the other one of the building
+        return (Choice(f"Court {str(body['court_id']).strip().rpartition(' ')[2]}"),)
+    return tuple(
+        Choice(
+            each["facility"],
+            tuple(each.get("courts", ())),
+            tuple(_named("choices", lambda each=each: [time.fromisoformat(t) for t in each.get("or", ())])),  # type: ignore[misc]
+        )
+        for each in body["choices"]
+    )
+
+
+def _moment(body: Mapping[str, Any], name: str) -> datetime:
+    moment = _named(name, lambda: datetime.fromisoformat(body[name]))
+    if moment.tzinfo is not None:
+        raise UsageError(f"{name}: leave the time zone out; the facility's own is meant")
+    return moment
+
+
+def _named(name: str, read: Callable[[], T]) -> T:
+    """What *read* returns; what it cannot read is blamed on the field *name*."""
+    try:
+        return read()
+    except UsageError as failure:
+        raise UsageError(f"{name}: {str(failure).removeprefix('--rrule: ')}") from None
+    except ValueError as failure:
+        raise UsageError(f"{name}: {failure}") from None
+
+
+def clock_changes(where: tzinfo, after: datetime, most: int = 2) -> list[datetime]:
+    """The next moments, to the minute, at which the clocks of *where* are changed; within two years."""
+    found: list[datetime] = []
+    for day in range(750):
+        low, high = after + timedelta(days=day), after + timedelta(days=day + 1)
+        if low.astimezone(where).utcoffset() == high.astimezone(where).utcoffset():
+            continue
+        while high - low > timedelta(minutes=1):
+            middle = low + (high - low) / 2
+            is_before = middle.astimezone(where).utcoffset() == low.astimezone(where).utcoffset()
+            low, high = (middle, high) if is_before else (low, middle)
+        found.append((high.astimezone(where) - timedelta(seconds=high.second)).replace(microsecond=0))
+        if len(found) == most:
+            break
+    return found
