@@ -28,7 +28,8 @@ from reserve.systems.base import BookingSystem, Surroundings, Tokens
 from reserve.timeline import MASK, Secrets, Timeline
 
 USER_AGENT = f"FirstServe/{__version__} (reserves one court for one player)"
-PERSONAL = re.compile(r"[^\s\"@]+@[^\s\"@]+|\beyJ[\w-]+\.[\w.-]+|\+?\d[\d ().-]{8,}\d")
+PERSONAL = re.compile(r"[^\s\"@]{1,64}@[^\s\"@]+|\beyJ[\w-]+\.[\w.-]+|\+?\d[\d ().-]{8,40}\d")
+LONGEST = 20_000  # characters of an answer that are worth keeping
 
 
 Connect = Callable[[str, Mapping[str, str]], Http]
@@ -97,7 +98,7 @@ def outfit(
     def keep(asked: str, text: str) -> None:
         path = folder / f"unknown-{next(numbers)}.txt"
         with suppress(OSError):  # a full disk is no reason to lose a court
-            path.write_text(f"{asked}\n\n{PERSONAL.sub(MASK, timeline.secrets.mask(text))[:20_000]}\n")
+            path.write_text(f"{asked}\n\n{PERSONAL.sub(MASK, timeline.secrets.mask(text)[:LONGEST])}\n")
         timeline.say(f"an answer we do not know is kept in {path}")
 
     kind = kind or SYSTEMS[booking.system]
