@@ -103,6 +103,7 @@ def utc(value: object) -> datetime | None:
         return None
     try:
         moment = isoparse(value)
-    except ValueError:
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment if 2000 <= moment.year < 3000 else None  # others cannot be told in every zone
