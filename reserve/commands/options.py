@@ -91,6 +91,7 @@ def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Boo
     from reserve import window
     from reserve.systems import SYSTEMS
 
+    _refuse_garbled(options, environ)
     stored = _stored(options.account or environ.get("RESERVE_ACCOUNT"), options.system, environ)
     environ = {**environ, **stored}
     system = _one_of(options.system or environ.get("RESERVE_SYSTEM") or "recus", tuple(SYSTEMS), "--system")
@@ -143,6 +144,15 @@ def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Boo
         warnings=tuple(warnings),
         stored=stored,
     )
+
+
+def _refuse_garbled(options: argparse.Namespace, environ: Mapping[str, str]) -> None:
+    """Raise `UsageError` for bytes that are no UTF-8; Python reads them as halves of letters."""
+    given = {f"--{name}".replace("_", "-"): text for name, text in vars(options).items()}
+    given |= {name: text for name, text in environ.items() if name.startswith("RESERVE_")}
+    for name, text in given.items():
+        if isinstance(text, str) and any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise UsageError(f"{name} is not written in UTF-8")
 
 
 def _stored(name: str | None, system: str | None, environ: Mapping[str, str]) -> Mapping[str, str]:
