@@ -37,6 +37,7 @@ T = TypeVar("T")
 
 # Before what reads, and changes nothing, is tried again: minutes are left until the opening.
 PATIENCE = (timedelta(seconds=2), timedelta(seconds=8))
+SHORT_WAIT = timedelta(minutes=2)  # no sign-in dies within that
 RENEW_AGAIN = timedelta(minutes=5)  # after a failure; the sign-in may still live (Atrium dossier 2.2)
 LONGEST_TRIP = timedelta(seconds=1)  # there and back; a slower server's clock is not known well enough
 
@@ -173,8 +174,10 @@ class Run:
 
     def wait_until(self, moment: datetime) -> None:
         """Sleep until *moment*, and keep the sign-in alive meanwhile; a wish to stop wakes us."""
-        while (every := self.system.renew_every) and self.clock.now() + every < moment:
-            self.clock.sleep_until(self.clock.now() + self.keep_alive(every))
+        every = self.system.renew_every
+        while every and moment - self.clock.now() > SHORT_WAIT:
+            every = self.keep_alive(every)
+            self.clock.sleep_until(min(moment, self.clock.now() + every))
             self.stop.obey()
         self.clock.sleep_until(moment)
         self.stop.obey()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 import webhook_server
 from reserve.codes import Inbox
@@ -18,8 +18,12 @@ from reserve.commands.outfit import outfit
 from reserve.errors import SignInError
 from reserve.http import Http, read
 from reserve.run import Leads, Run
-from reserve.simulator import Ledger, Scenario, Simulation
+from reserve.simulator import Atrium as AtriumTwin
+from reserve.simulator import AtriumStory, Ledger, Scenario, Simulation
 from reserve.stop import Stop
+from reserve.systems.atrium import Atrium
+from reserve.systems.atrium_sign_in import by_code
+from reserve.systems.base import BookingSystem
 from reserve.systems.recus import RecUs
 from tests.fakes import FakeClock, InProcess
 
@@ -55,17 +59,28 @@ class Stage:
     environ: Mapping[str, str] = field(default_factory=dict)
     together: bool = True  # with -m
 
+    kind: ClassVar[type[BookingSystem]] = RecUsWithoutBrowser
+    opens_at: ClassVar[datetime] = OPENS_AT
+
     def __post_init__(self) -> None:
-        self.clock = FakeClock(OPENS_AT - self.ahead, seed=self.seed)
-        day = OPENS_AT.date() + timedelta(days=7)
-        scenario = Scenario(**{"opens_at": OPENS_AT, "day": day, "seed": self.seed, **self.story})
+        self.clock = FakeClock(self.opens_at - self.ahead, seed=self.seed)
         self.webhook = webhook_server.create_app(
             data=self.folder / "webhook", token=TOKEN, loopback=True, now=self.clock.now
         )
-        self.simulation = Simulation(scenario, self.clock, deliver=self._deliver)
+        self.stop = Stop()
+        day = self.opens_at.date() + timedelta(days=7)
+        self.set_up({"opens_at": self.opens_at, "day": day, "seed": self.seed, **self.story})
+
+    def set_up(self, story: Mapping[str, Any]) -> None:
+        """Have the simulated booking system answer where the real one does."""
+        self.simulation: Any = Simulation(Scenario(**story), self.clock, deliver=self._deliver)
         self.apps = {"www.rec.us": self.simulation.app, "api.rec.us": self.simulation.app}
         self.apps |= {"api.stripe.com": _under("/stripe", self.simulation.app), "127.0.0.1": self.webhook}
-        self.stop = Stop()
+
+    def usual(self) -> tuple[list[str], dict[str, str]]:
+        """The words and the environment of the player of this story."""
+        words = ["-c", "Alice Marble", "-d", DAY, "-s", "tennis", "-t", "18:00:00", "-y", "19:30:00"]
+        return words, {}
 
     def __enter__(self) -> Stage:
         return self
@@ -94,7 +109,7 @@ class Stage:
     def book(self, *words: str) -> Outcome:
         """The outcome of `main.py` with *words* beside the usual ones; a later word wins."""
         account = self.simulation.scenario.account
-        usual = ["-c", "Alice Marble", "-d", DAY, "-s", "tennis", "-t", "18:00:00", "-y", "19:30:00"]
+        usual, mine = self.usual()
         usual += ["-m"] if self.together else []
         environ = {
             "RESERVE_DATA": str(self.folder / "data"),
@@ -102,6 +117,7 @@ class Stage:
             "RESERVE_PASSWORD": account.password,
             "RESERVE_PHONE": account.phone or "",
             "RESERVE_WEBHOOK_TOKEN": TOKEN,
+            **mine,
             **self.environ,
         }
         booking = read_booking(booking_parser("book").parse_args([*usual, *words]), environ)
@@ -112,7 +128,7 @@ class Stage:
             Leads(),
             clock=self.clock,
             connect=self.connect,
-            kind=RecUsWithoutBrowser,
+            kind=self.kind,
         )
         self.run: Run = self.outfit.run
         if isinstance(inbox := self.run.inbox, Inbox):
@@ -132,3 +148,36 @@ def _under(prefix: str, app: Any) -> Any:
         return app({**environ, "PATH_INFO": prefix + environ["PATH_INFO"]}, start_response)
 
     return wrapped
+
+
+class AtriumWithoutBrowser(Atrium):
+    """Logs in by form, at the address that the browser would send it to; the page has a test of its own."""
+
+    def log_in(self) -> None:
+        web = self.around.addresses["ATRIUM_WEB_URL"]
+        auth = self.auth()
+        path = f"/realms/my-tfc/login-actions/authenticate?redirect_uri={web}/"
+        form = {"username": self.account.email, "password": self.account.password}
+        address = auth.ask("POST", path, form=form).headers.get("Location", "")
+        if "code=" not in address:
+            raise SignInError("the sign-in was refused")
+        self.use(by_code(auth, address.partition("code=")[2], web=web))
+
+
+class AtriumStage(Stage):
+    """A simulated Atrium and one resident's run."""
+
+    kind = AtriumWithoutBrowser
+    opens_at = datetime.fromisoformat("2026-06-03T18:00:00-04:00")
+
+    def set_up(self, story: Mapping[str, Any]) -> None:
+        self.simulation = AtriumTwin(AtriumStory(**story), self.clock)
+        hosts = ("api.atriumapp.co", "auth.atriumapp.co", "my.tfc.com")
+        self.apps = dict.fromkeys(hosts, self.simulation.app)
+
+    def usual(self) -> tuple[list[str], dict[str, str]]:
+        story = self.simulation.scenario
+        leads = {name: text for name, text in self.simulation.environ("").items() if text}
+        blank = {} if story.has_password else {"RESERVE_PASSWORD": ""}
+        words = ["-c", "Court 1", "-d", f"{story.day}", "-t", f"{story.start:%H:%M}"]
+        return words, {**leads, **blank, "RESERVE_SYSTEM": "atrium", "RESERVE_PHONE": ""}

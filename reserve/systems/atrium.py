@@ -24,7 +24,7 @@ from reserve.errors import (
 from reserve.http import Answer, Http, read
 from reserve.model import Court, Hold, Offer, Offers, Reservation, Slot
 from reserve.systems.atrium_places import Place, chosen, places
-from reserve.systems.atrium_sign_in import TO_RENEW, Granted, by_log_in, by_refresh_token
+from reserve.systems.atrium_sign_in import TO_RENEW, Granted, by_code, by_refresh_token, log_in
 from reserve.systems.base import BookingSystem, Line
 from reserve.systems.refusals import Words, by_words, trouble_with
 from reserve.window import at, parse_time
@@ -114,9 +114,15 @@ class Atrium(BookingSystem):
             if not self.account.password:
                 raise
             self.around.say("no refresh token is accepted; logging in with the browser")
-            with closing(self._auth()) as auth, self.around.browser() as browser:
-                web = self.around.addresses["ATRIUM_WEB_URL"]
-                self._use(by_log_in(auth, browser, self.account, web=web, clock=self.around.clock))
+            self.log_in()
+
+    def log_in(self) -> None:
+        """Log in through the page that the player would use."""
+        web = self.around.addresses["ATRIUM_WEB_URL"]
+        with closing(self.auth()) as auth:
+            with self.around.browser() as browser:
+                code = log_in(browser, auth.base_url, self.account, web=web, clock=self.around.clock)
+            self.use(by_code(auth, code, web=web))
 
     def keep_alive(self) -> None:
         """Renew the refresh token; a dead one is no matter while there is a password to log in with later."""
@@ -128,18 +134,18 @@ class Atrium(BookingSystem):
 
     def _renew(self) -> None:
         """Have new tokens for the best of those kept; raises `TokenRefused` when none is accepted."""
-        with self.around.tokens.alone(), closing(self._auth()) as auth:
+        with self.around.tokens.alone(), closing(self.auth()) as auth:
             for token in self.around.tokens.kept():
                 self.around.conceal(token)
                 try:
                     granted = by_refresh_token(auth, token)
                 except TokenRefused:
                     continue
-                self._use(granted)
+                self.use(granted)
                 return
         raise TokenRefused(TO_RENEW)
 
-    def _use(self, granted: Granted) -> None:
+    def use(self, granted: Granted) -> None:
         """Speak with the new access token from now on, and keep the new refresh token."""
         self.around.conceal(granted.access)
         self._access = granted.access
@@ -155,7 +161,8 @@ class Atrium(BookingSystem):
         except ReserveError as failure:  # this run can go on; the next one will have to log in
             self.around.say(f"warning: the new refresh token is not kept: {failure}")
 
-    def _auth(self) -> Http:
+    def auth(self) -> Http:
+        """A connection to Keycloak."""
         headers = {"User-Agent": self.around.user_agent, "Accept": "application/json"}
         return self.around.connect(self.around.addresses["ATRIUM_AUTH_URL"], headers)
 

@@ -65,8 +65,9 @@ def places(path: str | None) -> list[Place]:
     described: dict[str, Mapping[str, Any]] = {}
     if path:
         try:
-            described = dict(json.loads(Path(path).read_text()))
-        except (OSError, ValueError, TypeError) as failure:
+            described = json.loads(Path(path).read_text())
+            described.keys()
+        except (OSError, ValueError, AttributeError) as failure:
             raise UsageError(f"ATRIUM_PLACES: cannot read {path}: {type(failure).__name__}") from None
     try:
         return [_place(name, about) for name, about in {**described, **PLACES, **described}.items()]

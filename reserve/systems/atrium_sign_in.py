@@ -47,9 +47,8 @@ def by_refresh_token(http: Http, token: str) -> Granted:
     return _granted(http, {"grant_type": "refresh_token", "refresh_token": token})
 
 
-def by_log_in(http: Http, browser: Browser, account: Account, *, web: str, clock: Clock) -> Granted:
-    """New tokens for e-mail and password, typed into the log-in page (dossier 2.3); sent once at most."""
-    code = _code(browser, http.base_url, account, web=web, clock=clock)
+def by_code(http: Http, code: str, *, web: str) -> Granted:
+    """New tokens for the code that a log-in has given, which is good once."""
     return _granted(http, {"grant_type": "authorization_code", "code": code, "redirect_uri": f"{web}/"})
 
 
@@ -75,8 +74,8 @@ def _meaning(answer: Answer) -> ReserveError:
     return by_words(f"{answer.asked}: {answer.status}", said, REFUSALS)
 
 
-def _code(browser: Browser, auth: str, account: Account, *, web: str, clock: Clock) -> str:
-    """The authorization code in the address that the log-in leads back to."""
+def log_in(browser: Browser, auth: str, account: Account, *, web: str, clock: Clock) -> str:
+    """Type e-mail and password into the log-in page, once, and return the code it leads back with."""
     ends_at = clock.now() + LIMIT
     asked = {
         "client_id": CLIENT,

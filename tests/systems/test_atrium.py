@@ -1,0 +1,447 @@
+"""Atrium: whole runs against the simulated one, what each sample means, tokens, courts, and clock changes."""
+
+import json
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from reserve.browser import Browser
+from reserve.clock import Clock
+from reserve.commands.options import booking_parser, read_booking
+from reserve.errors import (
+    NotOpenYet,
+    SignInError,
+    SlotTaken,
+    TokenRefused,
+    UnknownAnswer,
+    UnknownRefusal,
+    UsageError,
+)
+from reserve.http import Answer, Http
+from reserve.model import Account, BookingRequest
+from reserve.simulator import Atrium as AtriumTwin
+from reserve.simulator import AtriumStory, serve
+from reserve.simulator.atrium import FAULTS
+from reserve.systems.atrium import Atrium
+from reserve.systems.atrium_places import places
+from reserve.systems.atrium_sign_in import by_code, by_refresh_token, log_in
+from reserve.systems.base import Surroundings, Tokens
+from tests.fakes import FakeClock, InProcess
+from tests.stage import AtriumStage
+
+SAMPLES = Path(__file__).parent / "samples" / "atrium"
+JUNE = datetime.fromisoformat("2026-06-03T18:00:00-04:00")
+
+# How each fault of a rehearsal ends.
+EXIT_CODES = {
+    "taken-first": 0,
+    "refresh-rotated-and-killed": 0,
+    "token-dead": 3,
+    "wrong-password": 3,
+    "token-forgotten": 0,
+    "token-forgotten-403": 0,
+    "token-refused": 3,
+    "lost-answer": 0,
+    "list-unknown": 0,
+    "lost-answer-and-list": 7,
+    "server-errors": 0,
+    "throttled": 0,
+    "firewall": 6,
+    "unknown-body": 7,
+    "unknown-refusal": 0,
+    "slow-server": 0,
+    "already-reserved": 5,
+    "all-taken": 1,
+    "opens-late": 0,
+    "clock-ahead": 0,
+    "clock-behind": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with Browser(Clock(), binary=None, driver=None, evidence=tmp_path_factory.mktemp("evidence")) as browser:
+        yield browser
+
+
+def sample(name):
+    return json.loads((SAMPLES / f"{name}.json").read_text())
+
+
+def booked(tmp_path, *words, **story):
+    with AtriumStage(tmp_path, story) as stage:
+        return stage, stage.book(*words)
+
+
+def adapter(*words, apps=None, tokens=(), **environ):
+    """The adapter for a booking with *words*, talking to *apps*."""
+    clock = FakeClock(JUNE - timedelta(hours=1))
+    environ = {"RESERVE_EMAIL": "player@example.com", "RESERVE_SYSTEM": "atrium", **environ}
+    usual = ["-c", "Court 1", "-d", "2026-06-10", "-t", "18:00"]
+    booking = read_booking(booking_parser("book").parse_args([*usual, *words]), environ)
+    addresses = {**Atrium.addresses, "ATRIUM_OCCUPANT_ID": "100001", **environ}
+    said = []
+    around = Surroundings(
+        clock=clock,
+        connect=lambda url, headers: Http(url, headers=headers, adapter=InProcess(apps or {}, clock)),
+        browser=lambda: pytest.fail("no browser was meant to start"),
+        addresses={name: addresses[name] for name in Atrium.addresses},
+        say=said.append,
+        keep=lambda asked, text: None,
+        conceal=lambda secret: None,
+        user_agent="test",
+        tokens=Tokens(*tokens),
+    )
+    return Atrium(booking.account, booking.request, around)
+
+
+def answered(body, status=200):
+    text = body if isinstance(body, str) else json.dumps(body)
+    return Answer("POST /x", status, {}, text)
+
+
+# -- whole runs ----------------------------------------------------------------------------------------------
+
+
+def test_the_wanted_court_is_reserved_at_the_opening(tmp_path):
+    stage, outcome = booked(tmp_path, rivals=2, seed=1)
+
+    assert (outcome.exit_code, outcome.court) == (0, "Court 1")
+    assert stage.ledger.paid == [outcome.order_id]
+    assert stage.ledger.violations == []
+
+
+def test_every_fault_has_an_exit_code_here():
+    assert EXIT_CODES.keys() == FAULTS.keys()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_ends_as_documented(tmp_path, fault):
+    stage, outcome = booked(tmp_path, faults=(fault,))
+
+    told = f"{outcome.sentence}\n" + "\n".join(stage.steps)
+    assert outcome.exit_code == EXIT_CODES[fault], told
+    assert stage.ledger.violations == [], told
+    assert len(stage.ledger.paid) <= 1, told
+    if outcome.exit_code == 0:
+        assert stage.ledger.paid == [outcome.order_id], told
+    elif outcome.exit_code != 7:
+        assert stage.ledger.paid == [], told
+
+
+def test_the_other_court_is_asked_only_when_the_first_is_surely_refused(tmp_path):
+    stage, outcome = booked(tmp_path, faults=("taken-first",))
+
+    assert outcome.court == "Court 2"
+    asked = [event.details["court"] for event in stage.ledger.attempts]
+    assert asked == ["Tennis Court 1", "Tennis Court 2"]
+
+
+def test_a_lost_answer_is_looked_up_and_no_other_court_is_asked(tmp_path):
+    stage, outcome = booked(tmp_path, faults=("lost-answer",))
+
+    assert (outcome.court, len(stage.ledger.attempts)) == ("Court 1", 1)
+
+
+def test_when_nobody_can_tell_no_other_court_is_asked(tmp_path):
+    stage, outcome = booked(tmp_path, faults=("lost-answer-and-list",))
+
+    assert "Court 1 may be reserved" in outcome.sentence
+    assert len(stage.ledger.attempts) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_doubted_token_is_renewed_once_and_the_court_asked_for_once_more(tmp_path, status):
+    fault = "token-forgotten" if status == 401 else "token-forgotten-403"
+    stage, outcome = booked(tmp_path, faults=(fault,))
+
+    assert outcome.exit_code == 0
+    renewed = [event.moment for event in stage.ledger.all("token-rotated") if event.moment > JUNE]
+    assert len(renewed) == 1
+    assert stage.ledger.requests["POST /api/v1/my/occupants/100001/amenity-reservations/"] == 2
+
+
+def test_a_dead_token_without_a_password_tells_how_to_renew_it(tmp_path):
+    _, outcome = booked(tmp_path, faults=("token-dead",))
+
+    assert "main.py account add NAME --system atrium" in outcome.sentence
+    assert "developer tools" in outcome.sentence
+
+
+def test_a_dead_token_is_told_as_soon_as_a_long_wait_begins(tmp_path):
+    with AtriumStage(tmp_path, {"faults": ("token-dead",)}, ahead=timedelta(hours=20)) as stage:
+        outcome = stage.book()
+
+        assert outcome.exit_code == 3
+        assert stage.clock.now() < JUNE - timedelta(hours=19)
+
+
+def test_while_a_run_waits_the_token_is_renewed_every_twenty_minutes(tmp_path):
+    with AtriumStage(tmp_path, ahead=timedelta(hours=5)) as stage:
+        assert stage.book().exit_code == 0
+
+        rotated = [event.moment for event in stage.ledger.all("token-rotated")]
+    pauses = [later - sooner for sooner, later in pairwise(rotated)]
+    assert len(pauses) == 15
+    assert max(pauses) < timedelta(minutes=20, seconds=5)
+
+
+def test_a_token_that_lives_shorter_is_renewed_more_often(tmp_path):
+    story = {"refresh_lives": timedelta(minutes=10)}
+    with AtriumStage(tmp_path, story, ahead=timedelta(hours=2)) as stage:
+        assert stage.book().exit_code == 0
+        assert stage.ledger.all("token-dead") == []
+
+
+def test_the_next_run_goes_on_with_the_token_that_the_last_one_was_given(tmp_path):
+    with AtriumStage(tmp_path) as stage:
+        stage.book()
+        assert stage.book().exit_code == 5  # it has the slot by now, and could look
+
+        assert stage.ledger.all("token-used-again", "token-dead") == []
+        assert len(stage.ledger.all("token-rotated")) == 3  # two in the first run, which waited
+
+
+def test_tokens_are_nowhere_in_plain_text(tmp_path):
+    with AtriumStage(tmp_path) as stage:
+        stage.book()
+        secrets = [stage.simulation.rules.first_refresh, stage.simulation.rules.refresh]
+
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert written
+    assert not any(secret.encode() in written for secret in secrets)
+
+
+@pytest.mark.parametrize(
+    ("opens_at", "start", "told"),
+    [
+        (
+            "2026-10-26T18:00:00-04:00",
+            "17:00:00",
+            "2026-11-02T17:00:00-05:00",
+        ),  # clocks go back
+        ("2026-03-02T18:00:00-05:00", "19:00:00", "2026-03-09T19:00:00-04:00"),  # and forward
+    ],
+)
+def test_a_slot_opens_168_real_hours_ahead_also_when_clocks_change(tmp_path, opens_at, start, told):
+    class Stage(AtriumStage):
+        pass
+
+    Stage.opens_at = datetime.fromisoformat(opens_at)
+    story = {"start": datetime.fromisoformat(told).time()}
+    with Stage(tmp_path, story) as stage:
+        outcome = stage.book()
+
+    assert outcome.exit_code == 0
+    assert outcome.slot.start.isoformat() == told
+    assert stage.run.timeline.opens_at == datetime.fromisoformat(opens_at)
+
+
+@pytest.mark.parametrize(
+    ("window", "opens_at"),
+    [("168 hours", "2026-10-26T18:00:00-04:00"), ("7 days", "2026-10-26T17:00:00-04:00")],
+)
+def test_hours_or_calendar_days_is_a_switch_of_the_building(tmp_path, window, opens_at):
+    described = tmp_path / "places.json"
+    about = {"zone": "America/New_York", "amenity_type": "10", "courts": {"Court 1": 8}, "window": window}
+    described.write_text(json.dumps({"TFC": about}))
+
+    (place,) = places(str(described))
+
+    start = datetime.fromisoformat("2026-11-02T17:00:00-05:00").astimezone(place.zone)
+    assert place.opens_at(start) == datetime.fromisoformat(opens_at)
+
+
+# -- what the player asks for --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "courts"),
+    [
+        (("-c", "TFC"), ["8", "10"]),
+        (("-c", "2"), ["10", "8"]),
+        (("-c", "tennis court 2"), ["10", "8"]),
+        (("-c", "TFC", "--only", "2"), ["10"]),
+        (("-c", "TFC", "--only", "Court 2,1"), ["10", "8"]),
+    ],
+)
+def test_courts_are_known_by_name_or_number(words, courts):
+    assert [offer.court.id for offer in adapter(*words).offers().offers] == courts
+
+
+def test_without_an_end_it_is_half_an_hour_of_tennis():
+    (offer, _) = adapter().offers().offers
+
+    assert offer.slot.end - offer.slot.start == timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("-c", "Court 3"), "--court: 'Court 3' is not known on Atrium"),
+        (("--only", "3"), "--only: '3' is no court of TFC"),
+        (("-y", "19:30"), "60 at most"),
+        (("-y", "18:45"), "steps of 30 minutes"),
+        (("-t", "18:10"), "nothing starts at 18:10"),
+        (("-s", "pickleball"), "only tennis"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_a_sentence(words, told):
+    with pytest.raises(UsageError, match=told):
+        adapter(*words).offers()
+
+
+def test_without_the_number_of_the_resident_nothing_is_attempted():
+    with pytest.raises(UsageError, match="ATRIUM_OCCUPANT_ID is missing"):
+        adapter(ATRIUM_OCCUPANT_ID="").offers()
+
+
+def test_another_building_is_described_in_a_file(tmp_path):
+    described = tmp_path / "places.json"
+    courts = {"North": "a-1", "South": "a-2"}
+    about = {"zone": "America/Chicago", "amenity_type": "3", "courts": courts, "longest_minutes": 90}
+    described.write_text(json.dumps({"Lake": about}))
+
+    found = adapter("-c", "lake", "-y", "19:30", ATRIUM_PLACES=str(described)).offers()
+
+    assert [offer.court.name for offer in found.offers] == ["North", "South"]
+    assert found.offers[0].slot.start.isoformat() == "2026-06-10T18:00:00-05:00"
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "{", '{"A": {}}', '{"A": {"zone": "Mars", "amenity_type": 1, "courts": {}}}']
+)
+def test_a_file_that_describes_no_building_is_refused(tmp_path, text):
+    (tmp_path / "places.json").write_text(text)
+
+    with pytest.raises(UsageError):
+        places(str(tmp_path / "places.json"))
+
+
+# -- what Atrium says: every sample is read ------------------------------------------------------------------
+
+
+def test_the_body_of_a_request_is_that_of_the_sample():
+    system = adapter("-y", "19:00")
+
+    body = system.order_for(system.offers().offers[0])
+
+    wanted = sample("reservation_request")
+    wanted.pop("_note")
+    assert body == wanted
+
+
+def test_what_was_created_is_a_hold_and_a_reservation():
+    system = adapter("-y", "19:00")
+    offer = system.offers().offers[0]
+
+    hold = system.held(offer, answered(sample("reservation_created"), 201))
+
+    assert (hold.order_id, hold.offer) == ("500001", offer)
+
+
+def test_a_yes_about_another_slot_is_no_yes():
+    system = adapter("-y", "18:30")
+
+    with pytest.raises(UnknownAnswer, match="about Court 1 2026-06-10 18:00-19:00"):
+        system.held(system.offers().offers[0], answered(sample("reservation_created")))
+
+
+def test_the_list_of_reservations_is_read():
+    from flask import Flask, jsonify
+
+    app = Flask("list")
+    app.add_url_rule(
+        "/api/v1/my/occupants/100001/amenity-reservations/",
+        view_func=lambda: jsonify(sample("reservations_upcoming")),
+    )
+    system = adapter(apps={"api.atriumapp.co": app})
+
+    (found,) = system.reservations()
+
+    assert (found.court.name, found.slot.start.isoformat()) == ("Court 1", "2026-06-10T18:00:00-04:00")
+    assert [hold.order_id for hold in system.holds()] == ["500001"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (answered(sample("reservation_taken"), 400), SlotTaken),
+        (answered({"detail": "?"}, 409), SlotTaken),
+        (answered(sample("reservation_too_early"), 400), NotOpenYet),
+        (answered(sample("error_unauthorized"), 401), TokenRefused),
+        (answered(sample("error_unauthorized"), 403), TokenRefused),
+        (answered({"non_field_errors": ["Please see the front desk."]}, 400), UnknownRefusal),
+    ],
+)
+def test_refusals_mean_what_they_say(answer, kind):
+    assert type(adapter().meaning(answer)) is kind
+
+
+@pytest.mark.parametrize("name", ["token_error_expired", "token_error_session"])
+def test_a_dead_refresh_token_is_told_from_trouble(name):
+    with pytest.raises(TokenRefused):
+        by_refresh_token(_saying(sample(name), 400), "old")
+
+
+def test_the_tokens_of_the_sample_are_read():
+    granted = by_refresh_token(_saying(sample("token_response"), 200), "old")
+
+    assert (granted.access, granted.refresh) == ("DUMMY.ACCESS.2", "DUMMY.REFRESH.2")
+    assert granted.refresh_lives == timedelta(minutes=30)
+
+
+def _saying(body, status):
+    from flask import Flask, jsonify
+
+    app = Flask("says")
+    path = "/realms/my-tfc/protocol/openid-connect/token"
+    app.add_url_rule(path, view_func=lambda: (jsonify(body), status), methods=["POST"])
+    return Http("https://auth", headers={}, adapter=InProcess(app, FakeClock()))
+
+
+# -- the log-in page, in a real browser ----------------------------------------------------------------------
+
+
+def test_the_log_in_page_gives_a_code_that_is_good_for_tokens(browser):
+    twin = AtriumTwin(AtriumStory(opens_at=Clock().now(), day=Clock().now().date()), Clock())
+    with serve(twin.app) as server:
+        code = log_in(browser, server.url, twin.scenario.account, web=server.url, clock=Clock())
+        http = Http(server.url, headers={})
+        granted = by_code(http, code, web=server.url)
+        http.close()
+
+    assert granted.refresh == twin.rules.refresh
+    assert len(twin.ledger.all("signed-in")) == 1
+
+
+def test_a_refused_password_is_told_and_not_sent_again(browser):
+    twin = AtriumTwin(AtriumStory(opens_at=Clock().now(), day=Clock().now().date()), Clock())
+    wrong = Account("player@example.com", "wrong canary")
+    told = "refused the e-mail address or the password"
+    with serve(twin.app) as server, pytest.raises(SignInError, match=told) as failure:
+        log_in(browser, server.url, wrong, web=server.url, clock=Clock())
+
+    assert "canary" not in str(failure.value)
+    assert len(twin.ledger.all("sign-in-refused")) == 1
+
+
+def test_all_three_shapes_of_a_failed_log_in_are_seen(browser, tmp_path):
+    from reserve.systems.atrium_sign_in import REFUSED
+
+    for shape in REFUSED.split(", "):
+        page = (SAMPLES / "login_failed.html").read_text()
+        for other in {"input-error", "kc-feedback-text", "kc-error-message"} - {shape.strip("#.")}:
+            page = page.replace(other, "other")
+        (tmp_path / "page.html").write_text(page)
+        browser.open((tmp_path / "page.html").as_uri())
+        assert browser.shows(REFUSED), shape
+
+
+def test_a_booking_request_of_atrium_needs_no_phone_and_no_password():
+    request = adapter().request
+
+    assert isinstance(request, BookingRequest)
+    assert request.sport == "tennis"
