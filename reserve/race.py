@@ -22,7 +22,6 @@ from reserve.errors import (
     ServiceError,
     SlotTaken,
     Throttled,
-    TokenRefused,
     Unconfirmed,
     UnknownAnswer,
     UnknownRefusal,
@@ -39,14 +38,14 @@ PAUSES = (0.15, 0.35, 0.7, 1.5)  # seconds after each attempt, when the plan has
 UNKNOWN_ATTEMPTS = 3  # nobody has recorded what an early request is told, so unknown words are asked again
 LOOKS = 3  # for what a lost answer left behind, where that would be a reservation
 BETWEEN_LOOKS = timedelta(seconds=1)
-FINAL = (LimitReached, Blocked, TokenRefused)  # an answer to one court that holds for all of them
+FINAL = (LimitReached, Blocked, SignInError)  # an answer to one court that holds for all of them
 
 WORDS: tuple[tuple[type[ReserveError], str], ...] = (
     (NotOpenYet, "not open yet"),
     (SlotTaken, "taken"),
     (LimitReached, "limit reached"),
     (NotVerified, "not verified"),
-    (TokenRefused, "token refused"),
+    (SignInError, "token refused"),
     (Throttled, "throttled"),
     (Blocked, "blocked"),
     (Unreachable, "unreachable"),
@@ -242,7 +241,7 @@ class Race:
         """Why nothing is held: the answer that says most, in words for the player."""
         for kind in (
             Unconfirmed,
-            TokenRefused,
+            SignInError,
             NotVerified,
             LimitReached,
             Blocked,

@@ -194,7 +194,7 @@ class Run:
     def sign_in(self) -> None:
         """Make the booking system know the player."""
         self.patiently(self.system.sign_in, Unreachable)  # a password that arrived is not sent again
-        self.timeline.say("signed in; the browser is closed")
+        self.timeline.say("signed in")
 
     def recover(self) -> None:
         """Put in order what an earlier run left behind that was cut off."""
