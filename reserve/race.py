@@ -20,6 +20,7 @@ from reserve.errors import (
     NotVerified,
     ReserveError,
     ServiceError,
+    SignInError,
     SlotTaken,
     Throttled,
     Unconfirmed,
