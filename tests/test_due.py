@@ -1,0 +1,402 @@
+"""What is due: started in time, once, taken over when its machine dies, and never forgotten."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+
+from reserve import due, plans
+from reserve.clock import Clock
+from reserve.commands.due import RENEWED, Ticking, in_order, keep_claim, starter
+from reserve.commands.outcome import Outcome
+from reserve.plans import Choice, Plan
+from reserve.roster import Roster, Turn
+from reserve.store import Store
+from reserve.systems import SYSTEMS
+from reserve.window import DaysAhead, HoursAhead, zone
+from tests.fakes import FakeClock
+
+HERE = Path(__file__).parent.parent
+MINUTE = timedelta(minutes=1)
+RULE = DaysAhead(7, time(8))
+ADDED = datetime(2026, 2, 27, 12, tzinfo=UTC)  # a Friday
+OPENING = datetime(2026, 3, 4, 16, tzinfo=UTC)  # 08:00 in San Francisco, of Wednesday 11 March
+WEEKLY = Plan(
+    (Choice("Alice Marble"),),
+    timedelta(minutes=90),
+    datetime.fromisoformat("2026-03-05T00:00"),
+    "FREQ=WEEKLY;BYDAY=WE;BYHOUR=18;BYMINUTE=0",
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A database that lives as long as the test."""
+    made = Store(tmp_path, "sqlite://")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def roster(store: Store) -> Roster:
+    """An empty roster."""
+    return Roster(store)
+
+
+def keep(
+    roster: Roster,
+    plan: Plan = WEEKLY,
+    rule: plans.OpeningRule = RULE,
+    now: datetime = ADDED,
+    where: str = "America/Los_Angeles",
+) -> int:
+    """Keep *plan* as `plan add` does."""
+    (number,) = roster.add([plans.as_json(plan)])
+    roster.change(number, zone=where, rule=plans.rule_as_text(rule), looked=now)
+    entry = roster.entry(number)
+    assert entry is not None
+    due.lay_out_next(roster, entry, now)
+    return number
+
+
+def tick(roster: Roster, now: datetime, worker: str = "here") -> list[Turn]:
+    """The turns that one tick starts."""
+    started: list[Turn] = []
+    due.tick(roster, now, worker, started.append)
+    return started
+
+
+def test_a_booking_is_started_before_its_opening_and_only_once(roster: Roster) -> None:
+    keep(roster)
+
+    assert tick(roster, OPENING - due.LEAD - MINUTE) == []
+    (turn,) = tick(roster, OPENING - due.LEAD)
+    assert (turn.opens_at, turn.starts_at) == (OPENING, datetime(2026, 3, 12, 1, tzinfo=UTC))
+    roster.end(turn, ended=OPENING, exit_code=0, sentence="Reserved Court 1.", run_id="r")
+    assert tick(roster, OPENING) == []
+
+
+def test_the_next_slot_of_a_plan_is_laid_out_when_one_begins(roster: Roster) -> None:
+    keep(roster)
+    (first,) = tick(roster, OPENING)
+    roster.end(first, ended=OPENING, exit_code=0, sentence="Reserved.", run_id=None)
+
+    (second,) = tick(roster, OPENING + timedelta(days=7))
+
+    # The opening stays at eight on the wall, although the clocks have been put forward meanwhile.
+    assert second.opens_at - first.opens_at == timedelta(days=7, hours=-1)
+
+
+def test_two_machines_never_start_the_same_booking(tmp_path: Path) -> None:
+    stores = [Store(tmp_path), Store(tmp_path)]
+    one, other = map(Roster, stores)
+    keep(one)
+
+    started = [tick(one, OPENING, "one"), tick(other, OPENING, "other")]
+
+    assert [len(each) for each in started] == [1, 0]
+    for store in stores:
+        store.close()
+
+
+def test_a_claim_that_was_read_by_two_goes_to_one(roster: Roster) -> None:
+    keep(roster)
+    (turn,) = roster.turns()
+    (mine,) = roster.claim(OPENING, "mine", OPENING + due.LEASE)
+
+    assert roster.keep(mine, OPENING + due.LEASE)
+    assert not roster.keep(turn, OPENING + due.LEASE)
+
+
+def test_a_booking_whose_machine_died_is_taken_over_in_time(roster: Roster) -> None:
+    keep(roster)
+    (turn,) = tick(roster, OPENING - due.LEAD, "one")
+    died = OPENING - due.LEAD + timedelta(seconds=80)
+    assert roster.keep(turn, died + due.LEASE)
+
+    minutes = [OPENING - due.LEAD + number * MINUTE for number in range(1, 4)]
+    started = [(now, each) for now in minutes for each in tick(roster, now, "other")]
+
+    ((now, again),) = started
+    assert now <= OPENING - MINUTE
+    assert (again.worker, again.claims) == ("other", 2)
+    assert not roster.keep(turn, now + due.LEASE)
+
+
+def test_a_process_that_lives_keeps_its_claim_and_learns_when_it_lost_it(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    roster = Roster(store)
+    keep(roster)
+    clock = FakeClock(OPENING - due.LEAD)
+    (turn,) = tick(roster, clock.now())
+    lost: list[datetime] = []
+
+    keep_claim(roster, turn, clock, lost=lambda: lost.append(clock.now()))
+    clock.sleep(timedelta(minutes=3))
+    assert tick(roster, clock.now(), "other") == []
+    assert lost == []
+
+    roster.remove(turn.plan_id)
+    clock.sleep(due.BEAT + timedelta(seconds=1))
+    assert len(lost) == 1
+    store.close()
+
+
+def test_what_was_missed_is_tried_as_long_as_the_slot_lies_ahead_and_says_how_late(roster: Roster) -> None:
+    keep(roster)
+    late = OPENING + timedelta(hours=3, minutes=12)
+
+    said = due.tick(roster, late, "here", lambda turn: None)
+
+    assert said == ["plan 1 for 2026-03-12 01:00 UTC: started, 3:12:00 h after the opening"]
+
+
+def test_a_slot_that_has_begun_is_noted_as_missed_and_those_ahead_go_on(roster: Roster) -> None:
+    number = keep(roster)
+    month_later = OPENING + timedelta(days=28)
+
+    started = tick(roster, month_later)
+
+    assert [f"{turn.starts_at:%m-%d}" for turn in started] == ["04-02", "04-09"]
+    missed = roster.turns(number, ended=True)
+    assert len(missed) == 3
+    assert all(each.sentence and each.sentence.startswith("Not reserved: missed") for each in missed)
+
+
+def test_a_run_that_dies_again_and_again_is_given_up(roster: Roster) -> None:
+    number = keep(roster)
+
+    starts = [tick(roster, OPENING + minute * MINUTE) for minute in range(30)]
+
+    assert sum(map(len, starts)) == due.STARTS
+    assert "died each time" in str(roster.turns(number, ended=True)[0].sentence)
+
+
+def test_a_paused_plan_starts_nothing_and_goes_on_afterwards(roster: Roster) -> None:
+    number = keep(roster)
+    roster.change(number, is_paused=True)
+    assert tick(roster, OPENING) == []
+
+    roster.change(number, is_paused=False)
+    entry = roster.entry(number)
+    assert entry is not None
+    due.lay_out_next(roster, entry, OPENING)
+    assert len(tick(roster, OPENING)) == 1
+
+
+def test_a_slot_that_was_served_is_not_laid_out_again(roster: Roster) -> None:
+    number = keep(roster)
+    (turn,) = tick(roster, OPENING)
+    roster.end(turn, ended=OPENING, exit_code=1, sentence="Not reserved.", run_id=None)
+
+    entry = roster.entry(number)
+    assert entry is not None
+    due.lay_out_next(roster, entry, ADDED)
+
+    assert tick(roster, OPENING + MINUTE) == []
+
+
+def test_a_skipped_day_is_not_booked(roster: Roster) -> None:
+    keep(roster, replace(WEEKLY, skipped=frozenset({date(2026, 3, 11)})))
+
+    assert tick(roster, OPENING) == []
+    assert len(tick(roster, OPENING + timedelta(days=7))) == 1
+
+
+def test_a_turn_is_found_by_the_name_that_its_process_is_given(roster: Roster) -> None:
+    keep(roster)
+    (turn,) = tick(roster, OPENING)
+
+    assert due.turn_named(roster, due.turn_name(turn)) == turn
+    assert due.turn_named(roster, "1@2020-01-01T00:00:00Z") is None
+    assert due.turn_named(roster, "nonsense") is None
+
+
+DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+FIFTY = [
+    (
+        replace(
+            WEEKLY,
+            first=datetime.fromisoformat("2026-01-01T00:00"),
+            rule=f"FREQ=WEEKLY;BYDAY={DAYS[number % 7]};BYHOUR={7 + number % 14}",
+        ),
+        HoursAhead(168) if number % 5 == 0 else DaysAhead(2 + number % 6, time(8, number % 60)),
+        "America/New_York" if number % 5 == 0 else "America/Los_Angeles",
+    )
+    for number in range(50)
+]
+
+
+def test_in_a_year_of_minutes_every_opening_is_served_exactly_once(roster: Roster) -> None:
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    end = begin + timedelta(minutes=527_000)
+    off = (begin + timedelta(days=100), begin + timedelta(days=107))
+    for plan, rule, where in FIFTY:
+        keep(roster, plan, rule, begin, where)
+    served: dict[tuple[int, datetime], datetime] = {}
+    twice: Counter[tuple[int, datetime]] = Counter()
+    ticks, wake = 0, roster.next_wake()
+    now = begin
+    while now < end:
+        if not off[0] <= now < off[1]:
+            ticks += 1
+            if wake is not None and wake <= now:  # before that, a tick finds nothing: see the next test
+                for turn in tick(roster, now):
+                    key = (turn.plan_id, turn.starts_at)
+                    twice[key] += key in served
+                    served[key] = now
+                    roster.end(turn, ended=now, exit_code=0, sentence="Reserved.", run_id=None)
+                wake = roster.next_wake()
+        now += MINUTE
+
+    missed = []
+    for number, (plan, rule, where) in enumerate(FIFTY, start=1):
+        for slot in plan.slots(zone(where), begin):
+            opens_at = rule.opens_at(slot.start)
+            if opens_at - due.LEAD + MINUTE >= end:
+                break
+            moment = served.pop((number, slot.start.astimezone(UTC)), None)
+            if moment is None:
+                missed.append((opens_at, slot.start))
+            elif not off[0] <= opens_at < off[1] + due.LEAD and opens_at > begin + due.LEAD:
+                assert opens_at - due.LEAD <= moment < opens_at - due.LEAD + MINUTE
+    assert ticks > 500_000
+    assert sum(twice.values()) == 0
+    assert served == {}  # nothing was served that no plan wanted
+    assert missed
+    assert all(off[0] <= start <= off[1] for _, start in missed)  # played while the machine was off
+
+
+def test_a_tick_before_the_next_wake_finds_nothing(roster: Roster) -> None:
+    for plan, rule, where in FIFTY[:10]:
+        keep(roster, plan, rule, ADDED, where)
+    now = ADDED
+    for _ in range(40):
+        wake = roster.next_wake()
+        assert wake is not None
+        if wake > now:
+            assert tick(roster, wake - timedelta(seconds=1)) == []
+        now = max(now, wake)
+        for turn in tick(roster, now):
+            roster.end(turn, ended=now, exit_code=0, sentence="Reserved.", run_id=None)
+
+
+def ticking(roster: Roster, clock: Clock, started: list[list[str]]) -> Ticking:
+    """What cron calls, with processes that are only noted."""
+    return Ticking(roster, clock, lambda words: started.append(list(words)), {})
+
+
+def test_near_an_opening_a_tick_stays_to_take_over_from_a_machine_that_dies(roster: Roster) -> None:
+    keep(roster, now=OPENING - timedelta(hours=1))
+    tick(roster, OPENING - due.LEAD, "one")
+    clock, started = FakeClock(OPENING - due.LEAD + timedelta(seconds=20)), list[list[str]]()
+    clock.sleep_until(OPENING - timedelta(seconds=119))
+    (turn,) = roster.turns(ended=False)[-1:]
+    roster.keep(turn, clock.now() + timedelta(seconds=30))  # its last word
+
+    ticking(roster, clock, started).minute()
+
+    assert started == [["due", "--turn", "1@2026-03-12T01:00:00Z"]]
+    assert clock.now() <= OPENING - MINUTE
+
+
+def test_facilities_are_read_again_once_a_day_by_one_machine(roster: Roster) -> None:
+    keep(roster)
+    clock, started = FakeClock(ADDED + timedelta(days=1, minutes=1)), list[list[str]]()
+
+    for _ in range(5):
+        ticking(roster, clock, started).minute()
+        clock.sleep(MINUTE)
+
+    assert started == [["plan", "refresh"]]
+
+
+def test_sessions_of_atrium_are_kept_alive_while_a_plan_needs_them(roster: Roster) -> None:
+    clock, started = FakeClock(ADDED), list[list[str]]()
+    keep(roster, replace(WEEKLY, system="atrium"))
+
+    for _ in range(61):
+        ticking(roster, clock, started).minute()
+        clock.sleep(MINUTE)
+
+    assert started.count(["account", "refresh"]) == 4
+    assert {name: system.renew_every for name, system in SYSTEMS.items() if system.renew_every} == RENEWED
+
+
+def outcomes(*codes: int):  # type: ignore[no-untyped-def]
+    """Runs that end so, one after the other, and the command lines they were given."""
+    left, asked = list(codes), list[str]()
+
+    def one(words: list[str]) -> tuple[Outcome, str | None]:
+        asked.append(" ".join(words))
+        return Outcome("", left.pop(0), "…"), None
+
+    return one, asked
+
+
+@pytest.mark.parametrize(
+    ("codes", "asked"),
+    [((1, 0), ["A", "B"]), ((0,), ["A"]), ((7,), ["A"]), ((3,), ["A"]), ((1, 1, 0), ["A", "B", "A"])],
+)
+def test_facilities_are_tried_in_order_until_one_has_a_court_or_nobody_knows(
+    roster: Roster, codes: tuple[int, ...], asked: list[str]
+) -> None:
+    waits = len(codes) == 3
+    keep(roster, replace(WEEKLY, choices=(Choice("A"), Choice("B")), wait_list=waits))
+    (turn,) = tick(roster, OPENING)
+    entry = roster.entry(1)
+    assert entry is not None
+    one, lines = outcomes(*codes)
+
+    in_order(due.plan_of(entry), entry, turn, one, FakeClock(OPENING))
+
+    assert [line.split()[1] for line in lines] == asked
+    assert ["--wait-list" in line for line in lines] == [False, False, True][: len(lines)] if waits else True
+    assert all("-d 2026-03-11 -t 18:00:00 -y 19:30:00" in line for line in lines)
+
+
+def test_a_process_of_its_own_gets_its_secrets_by_the_environment(tmp_path: Path) -> None:
+    environ = {"RESERVE_DATA": str(tmp_path), "RESERVE_PASSWORD": "canary-word", "PATH": "/usr/bin:/bin"}
+
+    starter(environ)(["due", "--turn", "1@nothing"])
+
+    log = tmp_path / "due.log"
+    clock = Clock()
+    waited = clock.now() + timedelta(seconds=20)
+    while "Refused" not in log.read_text() and clock.now() < waited:
+        clock.sleep(timedelta(milliseconds=50))
+    assert "--turn: '1@nothing' does not wait for anything" in log.read_text()
+    assert "canary" not in log.read_text()
+
+
+def test_a_tick_loads_nothing_heavy_and_costs_little(tmp_path: Path) -> None:
+    script = (
+        "import re, resource, sys\n"
+        "from pathlib import Path\n"
+        "from reserve.commands import main\n"
+        "assert main(['due']) == 0\n"
+        "used = resource.getrusage(resource.RUSAGE_SELF)\n"
+        "most = re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1]\n"
+        "print(used.ru_utime + used.ru_stime, int(most) / 1024, *sys.modules)"
+    )
+
+    told = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(HERE), "RESERVE_DATA": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    seconds, megabytes, *modules = told.stdout.split()
+    assert {"flask", "selenium", "requests", "rich"} & set(modules) == set()
+    assert float(megabytes) < 60
+    assert float(seconds) < 2  # 0.3 on an idle machine; a busy one counts more
