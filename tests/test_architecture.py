@@ -14,7 +14,7 @@ HERE = Path(__file__).parent.parent
 
 SYSTEM = "errors model window clock http browser timeline codes systems.base systems.refusals"
 PLANS = "plans plan_file outlook roster due notify"
-COMMAND = f"{SYSTEM} {PLANS} run race settle recover stop store systems commands"
+COMMAND = f"{SYSTEM} {PLANS} run race settle recover stop store accounts systems commands"
 
 # What each module of `reserve` may import from `reserve`; a package stands for the modules in it. A booking
 # system may import SYSTEM and what else is its own (`recus_answers` is of `recus`), never another system.
@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "timeline": "model",
     "codes": "clock errors http stop timeline",
     "store": "errors model",
+    "accounts": "errors store systems.base",
     "systems.base": "browser clock errors http model",
     "systems": "systems",
     "race": "clock errors model stop systems.base timeline",
@@ -48,6 +49,7 @@ MAY_IMPORT = {
 }
 # The only home of each of these in the product; a package stands for the modules in it.
 HOME = {
+    "cryptography": "reserve.accounts",
     "dateutil": "reserve.window reserve.plans reserve.systems",
     "dotenv": "reserve.commands webhook_server.__main__",
     "flask": "reserve.simulator webhook_server",

@@ -20,6 +20,12 @@ from reserve.errors import ReserveError, UsageError
 if TYPE_CHECKING:
     from reserve.accounts import Safe
 
+DEEDS = {
+    "add": "store an account; asks at a terminal, else reads the environment",
+    "list": "show what is stored, without secrets",
+    "remove": "forget an account",
+    "refresh": "renew refresh tokens, so that they do not die; for cron",
+}
 # What is asked at a terminal; the answers to SECRETS are not shown while they are typed.
 QUESTIONS = {
     "RESERVE_EMAIL": "E-mail address",
@@ -39,6 +45,8 @@ EARLIER_TOKENS = "tokens.json"  # in the data folder, in plain text
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Do what *arguments* say with the stored accounts, and return the exit code."""
     options = _parser().parse_args(arguments)
+    if options.name is None and options.what in ("add", "remove"):
+        raise UsageError(f"account {options.what}: which one? Write a NAME behind it")
     deeds = {"add": add, "list": list_all, "remove": remove, "refresh": refresh}
     return deeds[options.what](options, environ)
 
@@ -46,16 +54,14 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 def _parser() -> Parser:
     what = f"{COMMANDS['account'].capitalize()}."
     parser = Parser(prog="main.py account", description=what, allow_abbrev=False)
-    kinds = parser.add_subparsers(dest="what", required=True, parser_class=Parser)
-    adding = kinds.add_parser("add", help="store an account; asks at a terminal, else reads the environment")
-    adding.add_argument("name", metavar="NAME")
+    deeds = parser.add_argument_group("what to do")
+    deeds.add_argument(
+        "what", choices=DEEDS, help="; ".join(f"{deed}: {does}" for deed, does in DEEDS.items())
+    )
+    deeds.add_argument("name", metavar="NAME", nargs="?", help="of the account")
+    adding = parser.add_argument_group("for add")
     adding.add_argument("--system", metavar="NAME", help="recus (default), atrium or ntnui (RESERVE_SYSTEM)")
     adding.add_argument("--password-fd", type=int, metavar="N", help="read the password from this descriptor")
-    kinds.add_parser("list", help="the names of the stored accounts")
-    removing = kinds.add_parser("remove", help="forget an account")
-    removing.add_argument("name", metavar="NAME")
-    refreshing = kinds.add_parser("refresh", help="renew refresh tokens, so that they do not die; for cron")
-    refreshing.add_argument("name", metavar="NAME", nargs="?", help="default: all, or the environment")
     return parser
 
 
