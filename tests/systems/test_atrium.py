@@ -445,3 +445,16 @@ def test_a_booking_request_of_atrium_needs_no_phone_and_no_password():
 
     assert isinstance(request, BookingRequest)
     assert request.sport == "tennis"
+
+
+def test_the_readme_tells_how_each_fault_ends():
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    table = readme.partition("| fault of Atrium |")[2].partition("\n\n")[0].splitlines()[2:]
+
+    told = {
+        name.strip("` "): int(code)
+        for _, names, _, code, _ in (line.split("|") for line in table)
+        for name in names.split(",")
+    }
+
+    assert told == EXIT_CODES
