@@ -36,6 +36,17 @@ class Court:
 
 
 @dataclass(frozen=True)
+class Published:
+    """A court as its booking system tells everybody: for how long it can be had, and when a day opens."""
+
+    court: str
+    sports: tuple[str, ...]
+    lengths: str
+    window: str
+    opens_at: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Offer:
     """One court for one slot: when its booking window opens, and what it costs as far as we know."""
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "rehearse": "a whole booking against a simulated booking system on this machine",
     "plan": "standing wishes: add, list, remove, pause, resume, skip, import, refresh",
     "due": "what cron calls every minute: starts the run of each plan whose opening is near",
+    "courts": "the facilities and courts of a booking system, and when a date opens",
     "cron": "the lines that make this machine call `due` every minute",
     "notify-test": "send a test message to every configured channel",
     "account": "credentials and refresh tokens, encrypted, under names",

@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from reserve.clock import Probe
-from reserve.errors import LostAnswer, ServiceError
-from reserve.model import Account, BookingRequest, Hold, Offer, Offers, Reservation
+from reserve.errors import LostAnswer, ServiceError, UsageError
+from reserve.model import Account, BookingRequest, Hold, Offer, Offers, Published, Reservation
 
 if TYPE_CHECKING:
     from reserve.browser import Browser
@@ -137,6 +137,17 @@ class BookingSystem(ABC):
 
         Raises `UsageError` when the facility, the sport, a court or the slot does not exist.
         """
+
+    def facilities(self) -> list[str]:
+        """The names of all facilities; public. Raises `UsageError` where nobody publishes them."""
+        raise UsageError(f"--court is missing; nobody publishes a list of the facilities of {self.name}")
+
+    def published(self) -> list[Published]:
+        """Every court of the wanted facility, and when the wanted day opens; public."""
+        return [
+            Published(offer.court.name, (self.request.sport,), "", "", offer.opens_at)
+            for offer in self.offers().offers
+        ]
 
     @abstractmethod
     def sign_in(self) -> None:

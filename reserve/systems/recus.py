@@ -22,10 +22,10 @@ from reserve.errors import (
     WrongCode,
 )
 from reserve.http import Answer, Http, Json, read
-from reserve.model import Court, Hold, Offer, Offers, Reservation, Slot
+from reserve.model import Court, Hold, Offer, Offers, Published, Reservation, Slot
 from reserve.systems.base import ALL, BookingSystem, Line
 from reserve.systems.recus_answers import court_and_slot, meaning, order_in, text, utc
-from reserve.systems.recus_facility import facility_id, facility_in, offers_of
+from reserve.systems.recus_facility import facility_id, facility_ids, facility_in, offers_of, published_in
 from reserve.systems.recus_sign_in import sign_in
 
 ORGANIZATION = "san-francisco-rec-park"  # dossier 2.1
@@ -55,10 +55,24 @@ class RecUs(BookingSystem):
 
     def offers(self) -> Offers:
         """What the facility has for the booking request, in order of preference."""
-        everything = {"organizationSlug": ORGANIZATION, "publishedSites": "true"}
-        found = facility_id(self._get("/v1/locations/availability", everything), self.request.facility)
-        facility = facility_in(self._get(f"/v1/locations/{found}", {"publishedSites": "true"}))
+        facility = self._facility()
         return offers_of(facility, self.request)
+
+    def facilities(self) -> list[str]:
+        """Every facility of the city (dossier 2.4)."""
+        return sorted(facility_ids(self._all()))
+
+    def published(self) -> list[Published]:
+        """The courts of the facility (dossier 2.3)."""
+        return published_in(self._facility(), self.request.day)
+
+    def _all(self) -> Json:
+        everything = {"organizationSlug": ORGANIZATION, "publishedSites": "true"}
+        return self._get("/v1/locations/availability", everything)
+
+    def _facility(self) -> Mapping[str, object]:
+        found = facility_id(self._all(), self.request.facility)
+        return facility_in(self._get(f"/v1/locations/{found}", {"publishedSites": "true"}))
 
     def sign_in(self) -> None:
         """Sign in with a real browser and take the bearer token from its cookie (dossier 1.2, 1.3)."""

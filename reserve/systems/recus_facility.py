@@ -6,13 +6,13 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import date, time, timedelta, tzinfo
 from typing import cast
 
 from reserve import window
 from reserve.errors import UnknownAnswer, UsageError
 from reserve.http import read
-from reserve.model import BookingRequest, Court, Limits, Offer, Offers, Slot
+from reserve.model import BookingRequest, Court, Limits, Offer, Offers, Published, Slot
 from reserve.systems.recus_answers import text
 
 SPORTS = {  # dossier 2.1; the ids are the same for every facility
@@ -21,11 +21,12 @@ SPORTS = {  # dossier 2.1; the ids are the same for every facility
 }
 CITY_RULES = Limits(per_day=1, per_week=3)  # dossier 5.1
 
-Published = Mapping[str, object]
+Raw = Mapping[str, object]  # as it came
+NOON = time(12)
 
 
-def facility_id(entries: object, name: str) -> str:
-    """The id of the facility called *name*, from the list of all (dossier 2.4); a near miss is not taken."""
+def facility_ids(entries: object) -> dict[str, str]:
+    """The id of every facility by its name, from the list of all (dossier 2.4)."""
     if not isinstance(entries, list):
         raise UnknownAnswer("the list of facilities is not a list")
     ids: dict[str, str] = {}
@@ -37,13 +38,19 @@ def facility_id(entries: object, name: str) -> str:
             and isinstance(place.get("id"), str)
         ):
             ids[place["name"]] = place["id"]
+    return ids
+
+
+def facility_id(entries: object, name: str) -> str:
+    """The id of the facility called *name*; a near miss is not taken."""
+    ids = facility_ids(entries)
     for each, found in ids.items():
         if plain(each) == plain(name):
             return found
     raise UsageError(f"--court: no facility is called {name!r}; {_nearest(name, ids)}")
 
 
-def facility_in(answer: object) -> Published:
+def facility_in(answer: object) -> Raw:
     """The facility in the answer about one (dossier 2.3)."""
     facility = answer.get("location", answer) if isinstance(answer, dict) else None
     if not isinstance(facility, dict) or not isinstance(facility.get("courts"), list):
@@ -51,7 +58,7 @@ def facility_in(answer: object) -> Published:
     return facility
 
 
-def offers_of(facility: Published, request: BookingRequest) -> Offers:
+def offers_of(facility: Raw, request: BookingRequest) -> Offers:
     """What *facility* has for *request*, in order of preference (dossier 2.3, 2.7, 2.8)."""
     name = text(facility.get("name"))
     zone = window.zone(text(facility.get("timezone")))
@@ -82,6 +89,36 @@ def offers_of(facility: Published, request: BookingRequest) -> Offers:
     )
 
 
+def published_in(facility: Mapping[str, object], day: date) -> list[Published]:
+    """Every court of *facility* as it is published, and when *day* opens there (dossier 2.3, 2.8)."""
+    zone = window.zone(text(facility.get("timezone")))
+    everything = [court for court in cast("list[object]", facility["courts"]) if isinstance(court, dict)]
+    courts = [court for court in everything if not court.get("archivedAt")]
+    return [
+        _published(court, facility, day, zone)
+        for court in sorted(courts, key=lambda court: _natural(_name(court)))
+    ]
+
+
+def _published(court: Raw, facility: Raw, day: date, zone: tzinfo) -> Published:
+    sports = tuple(sport for sport, id_ in SPORTS.items() if _sport_entry(court, id_))
+    if court.get("noReservationText"):
+        return Published(_name(court), sports, "takes no reservations", "")
+    fixed = _fixed_slots(court, day.isoweekday())
+    longest = _duration(court.get("maxReservationTime"))
+    allowed = court.get("allowedReservationDurations")
+    minutes = allowed.get("minutes") if isinstance(allowed, dict) else None
+    if fixed is not None:
+        lengths = ", ".join(fixed) or "no slot on that day"
+    elif isinstance(minutes, list) and minutes:
+        lengths = f"{', '.join(map(str, minutes))} minutes"
+    else:
+        lengths = f"up to {longest}" if longest else "any length"
+    rule = _window(court, facility)
+    ahead = f"{rule.days} days ahead at {rule.time:%H:%M}"
+    return Published(_name(court), sports, lengths, ahead, rule.opens_at(window.at(day, NOON, zone)))
+
+
 def _sport_id(sport: str) -> str:
     try:
         return SPORTS[sport]
@@ -89,7 +126,7 @@ def _sport_id(sport: str) -> str:
         raise UsageError(f"--sport: {sport!r} cannot be booked here; there are {', '.join(SPORTS)}") from None
 
 
-def _wanted_courts(facility: Published, request: BookingRequest, sport: str) -> list[Published]:
+def _wanted_courts(facility: Raw, request: BookingRequest, sport: str) -> list[Raw]:
     """The courts with *sport* in the player's order of preference, else by name."""
     everything = [court for court in cast("list[object]", facility["courts"]) if isinstance(court, dict)]
     courts = [court for court in everything if not court.get("archivedAt") and _sport_entry(court, sport)]
@@ -108,7 +145,7 @@ def _wanted_courts(facility: Published, request: BookingRequest, sport: str) -> 
     return [by_name[plain(wanted)] for wanted in request.only]
 
 
-def _unfit(court: Published, slot: Slot) -> str | None:
+def _unfit(court: Raw, slot: Slot) -> str | None:
     """Why *court* cannot be booked for *slot*, None when it can (dossier 2.8)."""
     if court.get("noReservationText"):
         return "it takes no reservations"
@@ -127,7 +164,7 @@ def _unfit(court: Published, slot: Slot) -> str | None:
     return None
 
 
-def _fixed_slots(court: Published, weekday: int) -> list[str] | None:
+def _fixed_slots(court: Raw, weekday: int) -> list[str] | None:
     """The only slots of *court* on a *weekday* (1 is Monday), None when any time will do."""
     config = court.get("config")
     policies = config.get("bookingPolicies") if isinstance(config, dict) else None
@@ -146,27 +183,32 @@ def _fixed_slots(court: Published, weekday: int) -> list[str] | None:
     ]
 
 
-def _offer(court: Published, slot: Slot, facility: Published, sport: str) -> Offer:
-    """*court* for *slot*; the court's own window wins over the facility's (dossier 2.3)."""
+def _offer(court: Raw, slot: Slot, facility: Raw, sport: str) -> Offer:
+    """*court* for *slot*."""
+    opens_at = _window(court, facility).opens_at(slot.start)
+    return Offer(_court(court, sport), slot, opens_at, _price(court, slot))
+
+
+def _window(court: Raw, facility: Raw) -> window.DaysAhead:
+    """How far ahead *court* can be reserved; its own window wins over the facility's (dossier 2.3)."""
     days = court.get("defaultReservationWindowDays")
     if not isinstance(days, int):
         days = facility.get("defaultReservationWindow")
     release = court.get("reservationReleaseTimeLocal") or facility.get("reservationReleaseTimeLocal")
     if not isinstance(days, int) or not isinstance(release, str):
         raise UnknownAnswer(f"nothing says when {_name(court)} opens")
-    rule = window.DaysAhead(days, window.parse_time(release, "the published release time"))
-    return Offer(_court(court, sport), slot, rule.opens_at(slot.start), _price(court, slot))
+    return window.DaysAhead(days, window.parse_time(release, "the published release time"))
 
 
-def _name(court: Published) -> str:
+def _name(court: Raw) -> str:
     return text(court.get("courtNumber"))
 
 
-def _court(court: Published, sport: str) -> Court:
+def _court(court: Raw, sport: str) -> Court:
     return Court(text(read(_sport_entry(court, sport), "id")), _name(court))
 
 
-def _sport_entry(court: Published, sport: str) -> dict[str, object] | None:
+def _sport_entry(court: Raw, sport: str) -> dict[str, object] | None:
     """The entry whose id, the courtSportId, is what a reservation asks for (dossier 2.1)."""
     entries = court.get("sports")
     for entry in entries if isinstance(entries, list) else []:
@@ -175,7 +217,7 @@ def _sport_entry(court: Published, sport: str) -> dict[str, object] | None:
     return None
 
 
-def _price(court: Published, slot: Slot) -> int | None:
+def _price(court: Raw, slot: Slot) -> int | None:
     """What the published default price makes of *slot*, in cents; the order has the last word."""
     config = court.get("config")
     pricing = config.get("pricing") if isinstance(config, dict) else None
