@@ -1,4 +1,4 @@
-"""How far off the server's time is found, by three methods: python -m tests.benchmarks.clock
+"""How far off the server's time is found, by several methods.
 
 Virtual time, drawn from a seed: the same table on every machine. The server is up to 900 ms ahead or behind.
 *error* is that of the offset; *arrival* is how late after the opening a request arrives that is sent when the
@@ -7,16 +7,14 @@ method says so (less than nothing: early); *inside* is how often the truth lies 
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from statistics import quantiles
 from typing import Any
 
 from reserve.clock import measure, weigh
+from tests.benchmarks.figures import spread
 from tests.fakes import START, FakeClock, StampingServer
 
 RUNS = 300
@@ -89,10 +87,10 @@ def server_for(run: int, rtt: float, jitter: float) -> StampingServer:
     return StampingServer(clock, timedelta(milliseconds=chance.uniform(-900, 900)), way, way, chance)
 
 
-def row(name: str, probes: int, rtt: float, jitter: float) -> dict[str, Any]:
+def row(name: str, probes: int, rtt: float, jitter: float, runs: int = RUNS) -> dict[str, Any]:
     """One method over one network."""
     errors, arrivals, inside = [], [], []
-    for run in range(RUNS):
+    for run in range(runs):
         server = server_for(run, rtt, jitter)
         found = METHODS[name, probes](server)
         way = timedelta(milliseconds=server.chance.uniform(*server.there))
@@ -105,26 +103,18 @@ def row(name: str, probes: int, rtt: float, jitter: float) -> dict[str, Any]:
         "probes": probes,
         "rtt_ms": rtt,
         "jitter_ms": jitter,
-        "runs": RUNS,
+        "runs": runs,
         "error_ms": spread(errors),
         "arrival_ms": spread(arrivals),
-        "inside": sum(inside) / RUNS if inside else None,
+        "inside": sum(inside) / runs if inside else None,
     }
 
 
-def spread(values: list[float]) -> dict[str, float]:
-    """The middle, the 95th of a hundred, and the worst."""
-    cuts = quantiles(values, n=100, method="inclusive")
-    return {"p50": round(cuts[49], 1), "p95": round(cuts[94], 1), "max": round(max(values), 1)}
-
-
-def main() -> None:
-    """Print the table, and write it where the plots are made from."""
-    rows = [row(name, probes, rtt, jitter) for rtt, jitter in NETWORKS for name, probes in METHODS]
-    target = Path("build/bench/clock.json")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
-    print(f"{RUNS} servers each, in ms: p50, p95, max")
+def bench(*, quick: bool) -> dict[str, Any]:
+    """Print the table, a row for every method and network."""
+    runs = 100 if quick else RUNS
+    rows = [row(name, probes, rtt, jitter, runs) for rtt, jitter in NETWORKS for name, probes in METHODS]
+    print(f"{runs} servers each, in ms: p50, p95, max")
     print(f"{'network':9} {'method':20} {'probes':6} |{'error':>21} |{'arrival':>21} | inside")
     for one in rows:
         network = f"{one['rtt_ms']:>3} ± {one['jitter_ms']}"
@@ -134,6 +124,4 @@ def main() -> None:
         inside = "" if one["inside"] is None else f"{one['inside']:.1%}"
         print(f"{network:9} {one['method']:20} {one['probes']:>6} |{figures} | {inside:>6}")
 
-
-if __name__ == "__main__":
-    main()
+    return {"rows": rows, "about": " ".join(str(__doc__).split())}

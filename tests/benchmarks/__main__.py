@@ -1,0 +1,30 @@
+"""Measures the opening, the server's clock, the race and the cost: python -m tests.benchmarks"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from tests.benchmarks import clock, cost, opening, plots, race
+from tests.benchmarks.figures import keep
+
+PARTS = {"opening": opening.bench, "clock": clock.bench, "race": race.bench, "cost": cost.bench}
+
+
+def main() -> None:
+    """Run the parts that are asked for, write what each found, and draw."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer openings and networks")
+    parser.add_argument("--only", choices=PARTS, help="one part")
+    options = parser.parse_args()
+    for name, bench in PARTS.items():
+        if options.only in (None, name):
+            began = time.monotonic()
+            print(f"\n== {name}", flush=True)
+            keep(name, bench(quick=options.quick))
+            print(f"{time.monotonic() - began:.0f} s", flush=True)
+    plots.draw()
+
+
+if __name__ == "__main__":
+    main()

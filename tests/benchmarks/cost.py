@@ -1,0 +1,108 @@
+"""What one run costs this machine: a real booking in a process of its own, against a simulated rec.us."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import psutil
+
+import webhook_server
+from reserve.clock import Clock
+from reserve.simulator import Scenario, Simulation, serve
+from reserve.simulator.__main__ import ZONE, post_to
+from tests.benchmarks.figures import spread
+
+AHEAD = timedelta(seconds=50)  # until the opening: the browser gets twenty, then comes the wait
+WAIT = (
+    timedelta(seconds=30),
+    timedelta(seconds=1),
+)  # before the opening; what is used meanwhile is looked at
+NAP = 0.1  # seconds between two looks at the process
+MB = 1 << 20
+
+
+def bench(*, quick: bool) -> dict[str, Any]:
+    """One row per run."""
+    rows = [booking(courts) for courts in ((3,) if quick else (3, 3, 12))]
+    for one in rows:
+        used = f"{one['cpu_s']} s of CPU, peak {one['peak_mb']} MB, waiting {one['waiting_mb']['max']} MB"
+        rest = f"{one['browsers']} browsers, {one['requests']} requests"
+        print(f"{one['courts']:>2} courts: exit {one['exit_code']}, {used}, {rest}", flush=True)
+    return {"rows": rows, "about": ABOUT}
+
+
+def booking(courts: int) -> dict[str, Any]:
+    """A whole run, and what it used."""
+    clock, token = Clock(), secrets.token_hex(16)
+    opens_at = (clock.now() + AHEAD).replace(microsecond=0)
+    day = opens_at.astimezone(ZONE).date() + timedelta(days=7)
+    with TemporaryDirectory(prefix="first-serve-cost-") as folder:
+        app = webhook_server.create_app(data=Path(folder), token=token, loopback=True, now=clock.now)
+        with webhook_server.serve(app, "127.0.0.1", 0) as inbox:
+            webhook = f"http://127.0.0.1:{inbox.port}"
+            twin = Simulation(
+                Scenario(opens_at=opens_at, day=day, courts=courts), clock, deliver=post_to(webhook, token)
+            )
+            account = twin.scenario.account
+            with serve(twin.app) as server:
+                mine = {
+                    "RESERVE_DATA": str(Path(folder) / "data"),
+                    "RESERVE_EMAIL": account.email,
+                    "RESERVE_PASSWORD": account.password,
+                    "RESERVE_PHONE": account.phone or "",
+                    "RESERVE_WEBHOOK_URL": webhook,
+                    "RESERVE_WEBHOOK_TOKEN": token,
+                }
+                environ = {**os.environ, **mine, **twin.environ(server.url)}
+                used = watched([sys.executable, "main.py", *twin.words()], environ, opens_at, clock)
+            ledger = twin.ledger
+    return {
+        "method": "ours with -m",
+        "courts": courts,
+        **used,
+        "paid": len(ledger.paid),
+        "attempts": len(ledger.attempts),
+        "requests": sum(ledger.requests.values()),
+        "requests_by_path": dict(sorted(ledger.requests.items())),
+    }
+
+
+def watched(command: list[str], environ: dict[str, str], opens_at: datetime, clock: Clock) -> dict[str, Any]:
+    """Run *command*, and look at its process until it ends."""
+    child = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = psutil.Process(child.pid)
+    cpu, peak, browsers, waiting = 0.0, 0.0, 0, []
+    while child.poll() is None:
+        try:
+            times = process.cpu_times()
+            memory = process.memory_info().rss / MB
+            if WAIT[1] < opens_at - clock.now() < WAIT[0]:
+                waiting.append(memory)
+                browsers = max(browsers, len(process.children(recursive=True)))
+        except psutil.Error:  # it is just ending
+            continue
+        cpu, peak = max(cpu, times.user + times.system), max(peak, memory)
+        time.sleep(NAP)
+    return {
+        "exit_code": child.returncode,
+        "cpu_s": round(cpu, 2),
+        "peak_mb": round(peak, 1),
+        "waiting_mb": spread(waiting),
+        "browsers": browsers,
+    }
+
+
+ABOUT = {
+    "cpu_s": "of the Python process alone, without the browser and its driver, up to 0.1 s before its end",
+    "waiting_mb": "resident memory in the last 30 s before the opening",
+    "browsers": "most child processes alive at any time in the last 30 s before the opening",
+    "requests": "all that came to the simulated rec.us, pages and scripts that the browser loads included",
+}

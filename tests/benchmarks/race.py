@@ -1,0 +1,129 @@
+"""How often we are first, in virtual time, with everybody's clock wrong by up to 300 ms.
+
+Ours is the project's own measuring, plan and race, over a virtual network. What the machine adds to each
+request, and how late the field's requests arrive, is drawn from what the benchmark of the opening measured.
+Everybody asks for every court. A request wins a court if it is the earliest for it that is not too early.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, NoReturn
+
+from reserve.clock import measure, plan
+from reserve.errors import NotOpenYet, SlotTaken
+from reserve.model import Court, Offer
+from reserve.race import SHOTS, Race
+from reserve.stop import Stop
+from reserve.systems.base import Line
+from reserve.systems.recus import RecUs
+from reserve.timeline import Timeline
+from tests.benchmarks.figures import kept
+from tests.benchmarks.opening import ACCOUNT, REQUEST, SLOT, surroundings
+from tests.fakes import START, FakeClock, StampingServer
+
+OPENS_AT = START + timedelta(minutes=1)
+CLOCK_ERROR = 300  # ms
+RTT, JITTER = 60, 10  # ms
+WAY = ((RTT - JITTER) / 2, (RTT + JITTER) / 2)
+PATIENCE = timedelta(seconds=10)
+COURTS = (1, 4)
+MS = timedelta(milliseconds=1)
+
+# When a player's first request that is not too early arrives for each court, in ms after the opening.
+Player = Callable[[random.Random, int, Mapping[str, Any]], list[float]]
+
+
+class VirtualLine(Line):
+    """One court of a virtual server that takes down when it is asked."""
+
+    def __init__(self, offer: Offer, server: StampingServer, machine: float) -> None:
+        super().__init__(offer)
+        self.server, self.machine = server, machine
+        self.arrived = float("inf")
+
+    def hold(self) -> NoReturn:
+        """Take the time of the machine and of the way there, and be told *taken* or *not open yet*."""
+        server = self.server
+        way = server.chance.uniform(*server.there)
+        server.clock.sleep((way + self.machine) * MS)
+        late = (server.clock.now() + server.offset - OPENS_AT) / MS
+        server.clock.sleep(server.chance.uniform(*server.back) * MS)
+        if late < 0:
+            raise NotOpenYet("early")
+        self.arrived = min(self.arrived, late)
+        raise SlotTaken("taken")
+
+
+def ours(chance: random.Random, courts: int, model: Mapping[str, Any]) -> list[float]:
+    """A run of ours from the measuring on."""
+    clock = FakeClock(START + timedelta(seconds=chance.random()), seed=chance.randrange(1 << 30))
+    error = timedelta(milliseconds=chance.uniform(-CLOCK_ERROR, CLOCK_ERROR))
+    server = StampingServer(clock, error, WAY, WAY, chance)
+    shots = plan(OPENS_AT, measure(server.probe, clock), SHOTS)
+    lines = [
+        VirtualLine(Offer(Court(str(place), f"Court {place}"), SLOT, OPENS_AT), server, machine)
+        for place, machine in enumerate(chance.choice(model["ours_ms"])[:courts])
+    ]
+    system = RecUs(ACCOUNT, REQUEST, surroundings("", clock))
+    Race(system, clock, Timeline(clock.now), Stop(), shots, shots[0] + PATIENCE).ask(lines, at_once=True)
+    return [line.arrived for line in lines]
+
+
+def script(chance: random.Random, courts: int, model: Mapping[str, Any]) -> list[float]:
+    """The field's way; told that it is early, it asks again over a fresh connection until it is not."""
+    error = chance.uniform(-CLOCK_ERROR, CLOCK_ERROR)
+    moments = [moment - error for moment in chance.choice(model["field_ms"])[:courts]]
+    return [moment if moment >= 0 else moment % (3 * RTT) for moment in moments]
+
+
+def person(chance: random.Random, courts: int, model: Mapping[str, Any]) -> list[float]:
+    """Somebody at the web page, who needs three to eight seconds."""
+    error = chance.uniform(-CLOCK_ERROR, CLOCK_ERROR)
+    return [chance.uniform(3000, 8000) - error] * courts
+
+
+RIVALS: list[tuple[str, Player, int]] = [
+    ("people", person, 8),
+    ("scripts", script, 8),
+    ("copies of ours", ours, 1),
+    ("copies of ours", ours, 2),
+    ("copies of ours", ours, 4),
+]
+
+
+def wins(me: Player, rival: Player, number: int, courts: int, chance: random.Random, model: Any) -> bool:
+    """Whether *me* is the first at one court or more, among *number* rivals."""
+    mine = me(chance, courts, model)
+    others = [rival(chance, courts, model) for _ in range(number)]
+    return any(mine[place] < min(other[place] for other in others) for place in range(courts))
+
+
+def bench(*, quick: bool) -> dict[str, Any]:
+    """Rows for each kind of rivals, for ours and for the field's way in our place."""
+    model, runs = kept("opening")["model"], 200 if quick else 1000
+    rows = []
+    print(f"{'who':18}{'against':20}{'courts':>6}  wins")
+    for method, me in (("ours with -m", ours), ("the field's way", script)):
+        for name, rival, number in RIVALS:
+            for courts in COURTS:
+                chance = random.Random(f"{method} {name} {number} {courts}")
+                won = sum(wins(me, rival, number, courts, chance, model) for _ in range(runs)) / runs
+                rows.append(
+                    {
+                        "method": method,
+                        "rivals": name,
+                        "number": number,
+                        "courts": courts,
+                        "rtt_ms": RTT,
+                        "jitter_ms": JITTER,
+                        "clock_error_ms": CLOCK_ERROR,
+                        "runs": runs,
+                        "wins": round(won, 4),
+                        "even": round(1 / (number + 1), 4),
+                    }
+                )
+                print(f"{method:18}{number} {name:18}{courts:>6}  {won:.1%}", flush=True)
+    return {"rows": rows, "about": " ".join(str(__doc__).split())}

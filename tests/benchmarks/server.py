@@ -1,0 +1,211 @@
+"""A TLS server that stamps every arrival, behind a network that takes its time.
+
+Each of `NETWORKS` has a port of its own. What a client sends is handed to TLS when it would have crossed that
+network, and what TLS says goes back the same way, so a handshake costs its round trips by itself; a new
+connection costs one more, as with TCP. Both directions keep their order. A further port takes orders, one JSON
+object a line: `{"run", "opens_at"}` tells when a run's opening is (nanoseconds), `{"run"}` asks what arrived.
+
+A request that comes too early is told so in rec.us's words; any other that the court is taken, so that
+whoever asks goes on to ask for all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import random
+import re
+import selectors
+import ssl
+import sys
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from pathlib import Path
+
+HOST = "127.0.0.1"
+LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
+BEARER = re.compile(rb"(?i)\r\nauthorization: *Bearer ([\w-]+)")
+TOGETHER = (
+    0.002  # seconds; pieces that leave within it travel together, as the head and the body of a request do
+)
+STEP = (
+    1e-6  # seconds; two pieces of one stream are never due at the same moment, for a heap keeps no order then
+)
+REFUSALS = {
+    True: "The reservation is outside of the reservation window",
+    False: "Court already reserved at this time",
+}
+
+
+@dataclass(frozen=True)
+class Network:
+    """Milliseconds there and back, and how much each trip may differ from that."""
+
+    rtt: float
+    jitter: float
+
+    def way(self, chance: random.Random) -> float:
+        """Seconds for one way."""
+        return chance.uniform(max(0.0, self.rtt - self.jitter), self.rtt + self.jitter) / 2000
+
+    @property
+    def name(self) -> str:
+        """A word for it: 60-10."""
+        return f"{self.rtt:g}-{self.jitter:g}"
+
+    def __str__(self) -> str:
+        """60 ± 10 ms."""
+        return f"{self.rtt:g} ± {self.jitter:g} ms"
+
+
+NETWORKS = [Network(rtt, jitter) for rtt in (10, 60, 150) for jitter in (0, 10)]
+
+
+@dataclass
+class Book:
+    """What arrived for each run: court, moment in nanoseconds, and how late the delay handed it on."""
+
+    opens_at: dict[str, int] = field(default_factory=dict)
+    arrivals: defaultdict[str, list[tuple[str, int, int]]] = field(default_factory=lambda: defaultdict(list))
+
+    def answer(self, request: bytes, moment: int, late: int) -> bytes:
+        """Note *request*, which arrived at *moment*, and say what the client is told."""
+        head, _, body = request.partition(b"\r\n\r\n")
+        if head.startswith(b"GET"):
+            found = BEARER.search(head)
+            return reply("200 OK", {"id": found[1].decode() if found else ""}, moment)
+        if not head.startswith(b"POST /v1/reservations"):
+            return reply("200 OK", {}, moment)
+        order = json.loads(body)
+        run, court = order["participantUserId"], order["courtSportIds"][0]
+        self.arrivals[run].append((court, moment, late))
+        message = REFUSALS[moment < self.opens_at[run]]
+        error = {"type": "E_INELIGIBLE_SITE_BOOKING", "message": message}
+        return reply("400 Bad Request", {"statusCode": 400, "errors": [error], **error}, moment)
+
+
+def reply(status: str, body: object, moment: int) -> bytes:
+    """An answer of HTTP/1.1, stamped."""
+    content = json.dumps(body).encode()
+    date = formatdate(moment // 10**9, usegmt=True)
+    head = f"HTTP/1.1 {status}\r\nDate: {date}\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
+
+
+class Connection(asyncio.Protocol):
+    """One connection over one network."""
+
+    def __init__(self, network: Network, context: ssl.SSLContext, book: Book, chance: random.Random) -> None:
+        self.network, self.book, self.chance = network, book, chance
+        self.loop = asyncio.get_running_loop()
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_side=True)
+        self.greeted = False
+        self.text = b""
+        self.last_sent = self.last_there = self.last_back = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The client may speak one round trip from now."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.open_from = self.loop.time() + self.network.rtt / 1000
+
+    def data_received(self, data: bytes) -> None:
+        """Hand *data* on when it would have come."""
+        now = max(self.loop.time(), self.open_from)
+        if now - self.last_sent > TOGETHER:
+            self.way = self.network.way(self.chance)
+        self.last_sent = now
+        self.last_there = due = max(self.last_there + STEP, now + self.way)
+        self.loop.call_at(due, self.arrive, data, due)
+
+    def arrive(self, data: bytes, due: float) -> None:
+        """Let TLS read *data*, and stamp every request that is complete with it."""
+        self.incoming.write(data)
+        try:
+            if not self.greeted:
+                self.tls.do_handshake()
+                self.greeted = True
+            while chunk := self.tls.read(65_536):
+                self.text += chunk
+        except ssl.SSLWantReadError:
+            pass  # all is read that has come
+        except ssl.SSLError:
+            self.transport.close()
+            return
+        moment, late = time.time_ns(), int((self.loop.time() - due) * 1e9)
+        if said := self.outgoing.read():
+            self.loop.call_at(self.due_back(), self.write, said)
+        while request := self.next_request():
+            self.loop.call_at(self.due_back(), self.answer, request, moment, late)
+
+    def next_request(self) -> bytes:
+        """A whole request off the text, or nothing."""
+        head = self.text.find(b"\r\n\r\n")
+        if head < 0:
+            return b""
+        length = LENGTH.search(self.text, 0, head)
+        end = head + 4 + (int(length[1]) if length else 0)
+        if len(self.text) < end:
+            return b""
+        request, self.text = self.text[:end], self.text[end:]
+        return request
+
+    def due_back(self) -> float:
+        """When something said now is there."""
+        self.last_back = max(self.last_back + STEP, self.loop.time() + self.network.way(self.chance))
+        return self.last_back
+
+    def answer(self, request: bytes, moment: int, late: int) -> None:
+        """Answer at the last moment, so that working on it makes no other arrival late."""
+        self.tls.write(self.book.answer(request, moment, late))
+        self.write(self.outgoing.read())
+
+    def write(self, data: bytes) -> None:
+        """Send, unless the client has gone."""
+        if not self.transport.is_closing():
+            self.transport.write(data)
+
+
+async def take_orders(book: Book, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Until the client goes: set openings, and hand arrivals out."""
+    while line := await reader.readline():
+        order = json.loads(line)
+        found = book.arrivals.pop(order["run"], [])
+        if "opens_at" in order:
+            book.opens_at[order["run"]] = order["opens_at"]
+        writer.write(json.dumps(found).encode() + b"\n")
+    writer.close()
+
+
+async def serve(certificate: Path) -> None:
+    """Listen, say where on standard output, and stay until standard input is closed."""
+    loop, book, chance = asyncio.get_running_loop(), Book(), random.Random(1)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    ports = []
+    for network in NETWORKS:
+
+        def connection(network: Network = network) -> Connection:
+            return Connection(network, context, book, chance)
+
+        listener = await loop.create_server(connection, HOST, 0, backlog=256)
+        ports.append(listener.sockets[0].getsockname()[1])
+    orders = await asyncio.start_server(lambda *streams: take_orders(book, *streams), HOST, 0)
+    gc.freeze()
+    print(json.dumps({"ports": ports, "orders": orders.sockets[0].getsockname()[1]}), flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+
+
+def main() -> None:
+    """Serve with the certificate that is named."""
+    # epoll counts in whole milliseconds, select in microseconds, and the delay must be exact.
+    loop = asyncio.SelectorEventLoop(selectors.SelectSelector())
+    loop.run_until_complete(serve(Path(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()
