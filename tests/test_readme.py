@@ -25,6 +25,7 @@ README = (HERE / "README.md").read_text()
 CRONTAB = (HERE / "crontab.example").read_text()
 OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 DOT_ENV = {"RESERVE_EMAIL": "you@example.com", "RESERVE_PASSWORD": "secret", "RESERVE_PHONE": "+14155550100"}
+WITH_INNER_COMMANDS = ("plan", "account")
 BOOKINGS = ("book", "check")
 
 
@@ -165,7 +166,12 @@ def test_a_command_of_the_readme_has_only_options_that_exist(words: list[str]) -
 
     used = [word for word in options if OPTION.fullmatch(word)]
 
-    assert set(used) <= options_of("main.py", command)
+    inner = options[:1] if command in WITH_INNER_COMMANDS else []
+    assert set(used) <= options_of("main.py", command, *inner)
+
+
+def test_every_option_of_plan_add_is_in_the_readme() -> None:
+    assert options_of("main.py", "plan", "add") - set(OPTION.findall(README)) == set()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -73,7 +74,7 @@ class Machine:
         data = Path(environ.get("RESERVE_DATA") or "data").absolute()
         places = dict.fromkeys(STANDARD)
         for program in BROWSERS:  # cron looks in two places only
-            if found := shutil.which(program, path=environ.get("PATH")):
+            if found := shutil.which(program, path=environ.get("PATH", os.defpath)):
                 places.setdefault(str(Path(found).parent.absolute()))
         # Not resolved: the interpreter of a virtual environment is a link that has to stay one.
         return cls(str(Path(sys.executable).absolute()), HERE, data, ":".join(places))
