@@ -85,15 +85,14 @@ class Race:
         Without *at_once*, or with a system whose spare holds cost the player something, one court after the
         other. Every request that leaves gets its answer or its time-out before this returns.
         """
-        for _, same_slot in groupby(lines, key=lambda line: line.offer.slot):
-            size = self.system.fan_out if at_once else 1
-            for volley in _cut(list(same_slot), size):
-                with _no_garbage_collection():
-                    self.clock.together([partial(self._ask_until_answered, line) for line in volley])
+        size = self.system.fan_out if at_once else 1
+        slots = groupby(lines, key=lambda line: line.offer.slot)
+        volleys = [volley for _, same_slot in slots for volley in _cut(list(same_slot), size)]
+        with _no_garbage_collection():  # once: between two courts it would cost a tenth of a second
+            for volley in volleys:
+                self.clock.together([partial(self._ask_until_answered, line) for line in volley])
                 if self.held or self._is_over:
                     break
-            if self.held or self._is_over:
-                break
         self._sweep()
         self.timeline.write("held", self.held)
         self.held.sort(key=lambda hold: [line.offer for line in lines].index(hold.offer))
@@ -175,7 +174,7 @@ class Race:
             if self.system.hold_is_final:
                 self.clock.sleep(BETWEEN_LOOKS)
         if self.system.hold_is_final and (found is None or isinstance(lost, UnknownAnswer)):
-            self.refused[offer] = Unconfirmed(f"{offer.court.name} may be reserved: {lost}")
+            self.refused[offer] = Unconfirmed(f"it may be reserved: {lost}")
             self._over.set()
             return True
         return False
