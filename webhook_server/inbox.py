@@ -28,7 +28,7 @@ _texts = sa.Table(
     "texts",
     _metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("received_at", sa.Float, nullable=False),  # seconds since 1970
+    sa.Column("received_at", sa.Float, nullable=False, index=True),  # seconds since 1970
     sa.Column("gateway", sa.String, nullable=False),
     sa.Column("recipient", sa.String),  # digits
     sa.Column("sender", sa.String),
@@ -40,8 +40,16 @@ _events = sa.Table(
     "events",
     _metadata,
     sa.Column("fingerprint", sa.String, primary_key=True),
-    sa.Column("received_at", sa.Float, nullable=False),
+    sa.Column("received_at", sa.Float, nullable=False, index=True),
 )
+
+# Built once: building them takes longer than SQLite does.
+_FIRST = sqlite.insert(_events).on_conflict_do_nothing()
+_KEEP = sa.insert(_texts)
+_FORGET = [
+    (sa.delete(table).where(table.c.received_at < sa.bindparam("before")), keep.total_seconds())
+    for table, keep in ((_texts, KEEP_TEXTS), (_events, KEEP_EVENTS))
+]
 
 
 @dataclass(frozen=True)
@@ -76,19 +84,19 @@ class Inbox:
             with self._engine.begin() as connection:
                 now = self._forget_old(connection)
                 fingerprint = hashlib.sha256(f"{text.gateway} {text.event_id}".encode()).hexdigest()
-                first = sqlite.insert(_events).on_conflict_do_nothing()
-                if connection.execute(first.values(fingerprint=fingerprint, received_at=now)).rowcount == 0:
+                event = {"fingerprint": fingerprint, "received_at": now}
+                if connection.execute(_FIRST, event).rowcount == 0:
                     log.info("a repeat from %s", text.gateway)
                     return None
-                row = sa.insert(_texts).values(
-                    received_at=now,
-                    gateway=text.gateway,
-                    recipient=recipient,
-                    sender=text.sender,
-                    text=text.text,
-                    code=text.code,
-                )
-                (text_id,) = connection.execute(row).inserted_primary_key or (None,)
+                row = {
+                    "received_at": now,
+                    "gateway": text.gateway,
+                    "recipient": recipient,
+                    "sender": text.sender,
+                    "text": text.text,
+                    "code": text.code,
+                }
+                (text_id,) = connection.execute(_KEEP, row).inserted_primary_key or (None,)
             self._arrival.notify_all()
         whose = f"…{recipient[-2:]}" if recipient else "whoever asks"
         log.info("text %s from %s for %s, %s code", text_id, text.gateway, whose, "a" if text.code else "no")
@@ -104,6 +112,8 @@ class Inbox:
     def code(self, number: str, *, max_age: timedelta, after: int, wait: timedelta) -> Code | None:
         """The newest code for *number* in a text newer than *after*; for up to *wait*, wait for one."""
         with self._arrival:
+            with self._engine.begin() as connection:
+                self._forget_old(connection)
             found = self._arrival.wait_for(
                 lambda: self._closing or self._newest_code(number, max_age, after), wait.total_seconds()
             )
@@ -130,12 +140,12 @@ class Inbox:
         self._engine.dispose()
 
     def _newest_code(self, number: str, max_age: timedelta, after: int) -> Code | None:
-        with self._engine.begin() as connection:
-            now = self._forget_old(connection)
+        with self._engine.connect() as connection:
+            since = self._now() - min(max_age, KEEP_TEXTS)
             fresh = (
                 sa.select(_texts.c.id, _texts.c.code, _texts.c.received_at)
                 .where(_is_for(number), _texts.c.code.is_not(None))
-                .where(_texts.c.id > after, _texts.c.received_at >= now - max_age.total_seconds())
+                .where(_texts.c.id > after, _texts.c.received_at >= since.timestamp())
                 .order_by(_texts.c.id.desc())
             )
             row = connection.execute(fresh).first()
@@ -143,8 +153,8 @@ class Inbox:
 
     def _forget_old(self, connection: sa.Connection) -> float:
         now = self._now().timestamp()
-        for table, keep in ((_texts, KEEP_TEXTS), (_events, KEEP_EVENTS)):
-            connection.execute(sa.delete(table).where(table.c.received_at < now - keep.total_seconds()))
+        for forget, seconds in _FORGET:
+            connection.execute(forget, {"before": now - seconds})
         return now
 
 
