@@ -111,6 +111,15 @@ def test_so_it_is_where_a_hold_is_final(plan, seed, at_once):
 
 
 @careful
+@given(PLANS, SEEDS, st.booleans())
+def test_nothing_stays_held_when_the_bookings_can_be_looked_at(plan, seed, at_once):
+    story = Story({**plan, "holds": [], "release": []}, seed, at_once=at_once)
+
+    story.judge()
+    assert not story.system.held_now or isinstance(story.failure, Unconfirmed)
+
+
+@careful
 @given(SEEDS)
 @example(0)
 def test_when_nothing_goes_wrong_the_first_court_is_reserved(seed):

@@ -1,0 +1,268 @@
+"""python -m tests.proofs.soak: the webhook service takes a flood of texts and is killed again and again."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tests.proofs.matrix import report
+
+TOKEN = "soak-token"
+READER = {"Authorization": f"Bearer {TOKEN}"}
+WRITERS = 8
+READERS = 4  # of numbers under load
+PROBES = 20  # a second: texts to a quiet number, for which a reader waits
+LONGEST = 540  # seconds for everything: texts are deleted after ten minutes
+REPOSITORY = Path(__file__).parents[2]
+
+
+def number(writer: int) -> str:
+    """The phone number that a writer's texts are for."""
+    return f"+1415555{writer:04}"
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+class Client:
+    """A connection to the service that is opened again whenever it breaks."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, **headers: str
+    ) -> tuple[int, Any] | None:
+        """Status and JSON, or None when no whole answer came."""
+        try:
+            self._connection.request(method, path, body, headers)
+            answer = self._connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        except (OSError, http.client.HTTPException, ValueError):
+            self._connection.close()
+            return None
+
+    def deliver(self, place: int, to: str) -> int | None:
+        """Deliver a text until the service says 200; its id, or None when it was kept before."""
+        body = json.dumps(payload(place, to)).encode()
+        while True:
+            answer = self.ask("POST", f"/webhook/{TOKEN}", body, **{"Content-Type": "application/json"})
+            if answer and answer[0] == 200:
+                return answer[1]["id"]
+            time.sleep(0.02)  # it is starting again
+
+    def code(self, to: str, *, after: int, wait: float) -> tuple[int, str] | None:
+        """The newest code later than *after*."""
+        query = f"phonenumber={to.replace('+', '%2B')}&maxage=600&after={after}&wait={wait}"
+        answer = self.ask("GET", f"/get_verification_code?{query}", **READER)
+        if answer is None:
+            time.sleep(0.02)
+        if answer is None or answer[0] != 200:
+            return None
+        return answer[1]["id"], answer[1]["verification_code"]
+
+
+def payload(place: int, to: str) -> dict[str, str]:
+    """What SMSPool sends for the text at this place; its code tells the place."""
+    text = f"Your rec.us verification code is: {place:06}. It expires in 2 minutes."
+    return {"rental_code": f"SOAK-{place}", "phonenumber": to, "full_sms": text, "timestamp": "2026-03-02"}
+
+
+def write(writer: int, port: int, places: range, done: Any) -> None:
+    """Deliver the texts of these places one after the other."""
+    client = Client(port)
+    for place in places:
+        client.deliver(place, number(writer))
+        with done.get_lock():
+            done.value += 1
+
+
+class Reader(threading.Thread):
+    """Asks for the next code again and again; notes what should not be."""
+
+    def __init__(self, port: int, to: str, stop: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self.client, self.to, self.stop = Client(port), to, stop
+        self.seen: list[tuple[int, str, float]] = []
+        self.wrong: list[str] = []
+
+    def run(self) -> None:
+        """Read until told to stop."""
+        last = 0
+        while not self.stop.is_set():
+            found = self.client.code(self.to, after=last, wait=2)
+            if found is None:
+                continue
+            if found[0] <= last:
+                self.wrong.append(f"id {found[0]} was shown after {last}")
+            last = found[0]
+            self.seen.append((*found, time.monotonic()))
+
+
+class Service:
+    """The process of the service, killed and started again on the same port."""
+
+    def __init__(self, data: Path, port: int) -> None:
+        self._environ = {
+            **os.environ,
+            "RESERVE_DATA": str(data),
+            "WEBHOOK_PORT": str(port),
+            "WEBHOOK_TOKEN": TOKEN,
+        }
+        self._start()
+
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "webhook_server"],
+            cwd=REPOSITORY,
+            env=self._environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert self._process.stdout
+        self._process.stdout.readline()  # it listens
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """End it at once."""
+        self._process.send_signal(number)
+        self._process.communicate()
+
+    def kill_and_start(self) -> None:
+        """End it at once, and start it again."""
+        self.kill()
+        self._start()
+
+
+@contextmanager
+def readers(port: int, stop: threading.Event) -> Iterator[list[Reader]]:
+    """Readers of the numbers under load."""
+    found = [Reader(port, number(writer), stop) for writer in range(READERS)]
+    for reader in found:
+        reader.start()
+    yield found
+    stop.set()
+    for reader in found:
+        reader.join()
+
+
+def probe(port: int, stop: threading.Event, first: int) -> Callable[[], list[float]]:
+    """Send texts to a quiet number for which a reader waits; how long each was under way, in ms."""
+    quiet = number(9999)
+    reader, sent = Reader(port, quiet, stop), dict[str, float]()
+    reader.start()
+
+    def send() -> None:
+        client, place = Client(port), first
+        while not stop.is_set():
+            sent[f"{place:06}"] = time.monotonic()
+            client.deliver(place, quiet)
+            place += 1
+            time.sleep(1 / PROBES)
+
+    sender = threading.Thread(target=send, daemon=True)
+    sender.start()
+
+    def took() -> list[float]:
+        sender.join()
+        reader.join()
+        return [(moment - sent[code]) * 1000 for _, code, moment in reader.seen]
+
+    return took
+
+
+def soak(texts: int, kills: int, folder: Path) -> dict[str, Any]:
+    """Everything, and what came of it."""
+    port, stop = free_port(), threading.Event()
+    service = Service(folder, port)
+    context = get_context("spawn")
+    done = context.Value("i", 0)
+    shares = [range(writer, texts, WRITERS) for writer in range(WRITERS)]
+    writers = [
+        context.Process(target=write, args=(writer, port, share, done), daemon=True)
+        for writer, share in enumerate(shares)
+    ]
+    with readers(port, stop) as reading:
+        took = probe(port, stop, texts)
+        for writer in writers:
+            writer.start()
+        while not done.value:
+            time.sleep(0.01)
+        started = time.monotonic()
+        for kill in range(1, kills + 1):
+            while done.value < texts * kill / (kills + 1):
+                time.sleep(0.005)
+            service.kill_and_start()
+        for writer in writers:
+            writer.join(LONGEST)
+        seconds = time.monotonic() - started
+        stop.set()
+        delays = sorted(took())
+    service.kill(signal.SIGTERM)
+    wrong = [each for reader in reading for each in reader.wrong]
+    return {
+        "texts": texts,
+        "kills": kills,
+        "seconds": round(seconds, 1),
+        "texts_per_second": round(texts / seconds),
+        "reads": sum(len(reader.seen) for reader in reading),
+        "waiting_reader_ms": {
+            "probes": len(delays),
+            "p50": round(delays[len(delays) // 2], 1),
+            "p95": round(delays[len(delays) * 95 // 100], 1),
+        },
+        **_kept(folder, texts, wrong),
+    }
+
+
+def _kept(folder: Path, texts: int, wrong: list[str]) -> dict[str, Any]:
+    """What stands in the inbox: everything answered 200, once, newest last."""
+    with closing(sqlite3.connect(folder / "inbox.sqlite3")) as inbox:
+        codes = [code for (code,) in inbox.execute("SELECT code FROM texts ORDER BY id")]
+    load = [int(code) for code in codes if int(code) < texts]
+    lost = texts - len(set(load))
+    by_writer = [[place for place in load if place % WRITERS == writer] for writer in range(WRITERS)]
+    disorder = sum(places != sorted(places) for places in by_writer)
+    counts = {
+        "lost": lost,
+        "shown_twice": len(codes) - len(set(codes)),
+        "out_of_order": disorder + len(wrong),
+    }
+    failures = [
+        {"case": "soak", "exit_code": None, "problem": what, "details": f"{count} of {texts}; {wrong[:3]}"}
+        for what, count in counts.items()
+        if count
+    ]
+    return {**counts, "failures": failures}
+
+
+def main() -> int:
+    """Soak, write build/soak.json, and return 1 when anything was lost, doubled or out of order."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--texts", type=int, default=50_000)
+    parser.add_argument("--kills", type=int, default=10)
+    options = parser.parse_args()
+    with TemporaryDirectory(prefix="first-serve-soak-") as folder, suppress(KeyboardInterrupt):
+        return report("soak", soak(options.texts, options.kills, Path(folder)))
+    return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
