@@ -174,6 +174,7 @@ class Run:
 
     def wait_until(self, moment: datetime) -> None:
         """Sleep until *moment*, and keep the sign-in alive meanwhile; a wish to stop wakes us."""
+        self.stop.obey()
         every = self.system.renew_every
         while every and moment - self.clock.now() > SHORT_WAIT:
             every = self.keep_alive(every)
