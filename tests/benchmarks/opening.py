@@ -37,6 +37,7 @@ from tests.benchmarks.server import HOST, NETWORKS, Network
 
 COURTS = (1, 4, 12, 32)
 WORKERS = 8  # processes for what mostly waits: asking for one court after the other
+TRUSTED = "REQUESTS_CA_BUNDLE"  # the environment variable that requests reads
 NAP = 0.1  # seconds; how the field waits
 QUICK = [network for network in NETWORKS if network.rtt == 60]
 MEASURED = 3  # times that ours learns the server's time per network; the openings take turns with them
@@ -105,7 +106,8 @@ def served() -> Iterator[Hosts]:
         both.write_text(key.read_text() + certificate.read_text())
         # Beside the usual certificates, which a fresh connection has to read first in real life, too.
         trusted.write_text(Path(certifi.where()).read_text() + certificate.read_text())
-        os.environ["REQUESTS_CA_BUNDLE"] = str(trusted)
+        before = os.environ.get(TRUSTED, "")
+        os.environ[TRUSTED] = str(trusted)
         server = subprocess.Popen(
             [sys.executable, "-m", "tests.benchmarks.server", both],
             stdin=subprocess.PIPE,
@@ -121,6 +123,7 @@ def served() -> Iterator[Hosts]:
             server.stdin.close()
             server.wait()
             server.stdout.close()
+            os.environ[TRUSTED] = before  # an empty one is as good as none
 
 
 class Field:

@@ -2,8 +2,9 @@
 
 Each of `NETWORKS` has a port of its own. What a client sends is handed to TLS when it would have crossed that
 network, and what TLS says goes back the same way, so a handshake costs its round trips by itself; a new
-connection costs one more, as with TCP. Both directions keep their order. A further port takes orders, one JSON
-object a line: `{"run", "opens_at"}` tells when a run's opening is (nanoseconds), `{"run"}` asks what arrived.
+connection costs one more, as with TCP. Both directions keep their order. A further port takes orders as JSON,
+one a line: `{"run", "opens_at"}` tells when the opening of a run is, in nanoseconds, and `{"run"}` asks what
+arrived for it.
 
 A request that comes too early is told so in rec.us's words; any other that the court is taken, so that
 whoever asks goes on to ask for all of them.
