@@ -200,7 +200,7 @@ class Race:
         doubtful = [
             offer
             for offer, refusal in self.refused.items()
-            if isinstance(refusal, LostAnswer | LimitReached | SlotTaken)
+            if offer in self._lost or isinstance(refusal, LostAnswer | LimitReached | SlotTaken)
         ]
         meanings = {attempt.meaning for attempt in self.timeline.attempts}
         if not doubtful or not meanings & {"answer lost", "unknown answer", "limit reached"}:
