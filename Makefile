@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test bench clean browser
+.PHONY: demo test bench matrix mornings soak kills clean browser
 
 demo: .venv/packages browser
 	@.venv/bin/python main.py rehearse
@@ -16,6 +16,10 @@ test: .venv/tools browser
 
 bench: .venv/packages
 	@.venv/bin/python -m tests.benchmarks.clock
+
+# Attacks on the promise of at most one reservation; each writes build/<name>.json.
+matrix mornings soak kills: .venv/packages
+	@.venv/bin/python -m tests.proofs.$@
 
 clean:
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build

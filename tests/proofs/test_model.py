@@ -32,7 +32,7 @@ PLANS = st.fixed_dictionaries(
 )
 SEEDS = st.integers(0, 2**32)
 careful = settings(
-    max_examples=1000, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=600, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
 
 
