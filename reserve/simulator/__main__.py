@@ -114,12 +114,11 @@ def main() -> int:
             f"Refused: cannot listen on port {options.port}: {error.strerror}. Try --port.", file=sys.stderr
         )
         return 2
-    with server:
+    with server, suppress(KeyboardInterrupt):
         opens_at = simulation.scenario.opens_at.astimezone(ZONE)
         print(f"A simulated rec.us answers at {server.url}; reservations open at {opens_at}.")
         print(invitation(simulation, server.url, options), flush=True)
-        with suppress(KeyboardInterrupt):
-            Stop().wait()
+        Stop().wait()
     print(json.dumps(simulation.ledger.as_json(clock.now()), indent=1))
     return 0
 
