@@ -179,16 +179,24 @@ class Roster:
 
     def claim(self, now: datetime, worker: str, until: datetime, *, most: int = AT_ONCE) -> list[Turn]:
         """Some turns that are due at *now* and nobody serves: ours until *until*, and nobody else's."""
-        due = select(TURNS).where(_open, TURNS.c.wake_at <= now).order_by(TURNS.c.wake_at).limit(most)
-        ours = []
+        # One statement, so that neither two processes on SQLite nor two machines on PostgreSQL get the same.
+        due = (
+            select(TURNS.c.plan_id, TURNS.c.starts_at)
+            .where(_open, TURNS.c.wake_at <= now)
+            .order_by(TURNS.c.wake_at)
+            .limit(most)
+            .with_for_update(skip_locked=True)
+            .cte("due")
+        )
+        claim = (
+            update(TURNS)
+            .where(TURNS.c.plan_id == due.c.plan_id, TURNS.c.starts_at == due.c.starts_at)
+            .values(worker=worker, claims=TURNS.c.claims + 1, wake_at=until)
+            .returning(*TURNS.c)
+        )
         with self._engine.begin() as connection:
-            for row in connection.execute(due.with_for_update(skip_locked=True)).mappings().all():
-                turn = _turn(row)
-                # SQLite knows no locked rows; there the number of claims tells who was first.
-                mine = {"worker": worker, "claims": turn.claims + 1, "wake_at": until}
-                if connection.execute(update(TURNS).where(_same(turn)).values(**mine)).rowcount:
-                    ours.append(Turn(**{**vars(turn), **mine}))
-        return ours
+            turns = [_turn(row) for row in connection.execute(claim).mappings()]
+        return sorted(turns, key=lambda turn: turn.opens_at)
 
     def keep(self, turn: Turn, until: datetime) -> bool:
         """Extend our claim of *turn*; False when it is not ours any more."""

@@ -1,0 +1,1 @@
+"""Many plans, one PostgreSQL, several machines: `python -m tests.cluster`."""
