@@ -1,0 +1,69 @@
+"""Claims on a real PostgreSQL, where it is installed; `python -m tests.cluster` is the same at full size."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from reserve import due
+from reserve.roster import Roster
+from reserve.store import Store
+from tests.cluster.postgres import Missing, postgres
+from tests.test_due import OPENING, keep, tick
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """The address of a new database."""
+    try:
+        with postgres() as address:
+            yield address
+    except Missing as failure:
+        pytest.skip(str(failure))
+
+
+def test_machines_that_tick_at_the_same_moment_start_every_booking_once(url: str, tmp_path: Path) -> None:
+    stores = [Store(tmp_path, url) for _ in range(3)]
+    for _ in range(30):
+        keep(Roster(stores[0]))
+    started: list[tuple[int, str]] = []
+    begin = threading.Barrier(3)
+
+    def machine(store: Store, name: str) -> None:
+        begin.wait()
+        turns = tick(Roster(store), OPENING - due.LEAD, name)
+        started.extend((turn.plan_id, name) for turn in turns)
+
+    threads = [
+        threading.Thread(target=machine, args=(store, f"machine {number}"))
+        for number, store in enumerate(stores)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(plan for plan, _ in started) == list(range(1, 31))
+    for store in stores:
+        store.close()
+
+
+def test_a_claim_that_ended_is_taken_over_and_the_first_machine_learns_it(url: str, tmp_path: Path) -> None:
+    store = Store(tmp_path, url)
+    roster = Roster(store)
+    number = keep(roster)
+    now = OPENING - due.LEAD
+    first = [turn for turn in tick(roster, now, "one") if turn.plan_id == number]
+
+    again = [
+        turn for turn in tick(roster, now + due.LEASE + timedelta(seconds=1), "two") if turn.plan_id == number
+    ]
+
+    assert [turn.worker for turn in first + again] == ["one", "two"]
+    assert not roster.keep(first[0], now)
+    assert roster.keep(again[0], now)
+    store.close()

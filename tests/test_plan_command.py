@@ -1,0 +1,143 @@
+"""`plan` from the command line, against the simulator: what it shows, keeps and refuses."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reserve.commands.plan import Plans, opened, parser
+from reserve.errors import UsageError
+from reserve.roster import Roster
+from reserve.store import Store
+from tests.stage import Stage
+from tests.test_plans import EARLIER_TOOL
+
+
+class Player:
+    """Somebody who types `plan …` where the simulator answers."""
+
+    def __init__(self, stage: Stage, store: Store, environ: dict[str, str]) -> None:
+        self.roster = Roster(store)
+        self._plans = Plans(self.roster, environ, stage.clock, stage.connect)
+
+    def types(self, line: str) -> int:
+        """The exit code of `plan` with the words of *line*."""
+        options = parser().parse_args(shlex.split(line))
+        return int(options.do(self._plans, options))
+
+
+@pytest.fixture
+def player(tmp_path: Path) -> Iterator[Player]:
+    """A player on the Monday at 07:55, five minutes before the window for the next Monday opens."""
+    environ = {"RESERVE_DATA": str(tmp_path / "data"), "ATRIUM_OCCUPANT_ID": "123456"}
+    store = opened(environ)
+    with Stage(tmp_path) as stage:
+        yield Player(stage, store, environ)
+    store.close()
+
+
+MONDAYS = 'add --every "mon 18:00-19:30" -c "alice marble: Court 2, Court 1" -m --except 2026-03-02'
+
+
+def test_five_openings_are_shown_in_local_time_and_utc_and_the_last_line_is_a_sentence(
+    player: Player, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert player.types(MONDAYS) == 0
+
+    what, *slots, last = capsys.readouterr().out.splitlines()
+    assert what == "alice marble: tennis, every Mon 18:00, 90 minutes"
+    assert len(slots) == 5
+    assert slots[0].endswith("opens Mon 2026-03-02 08:00:00 PST = 2026-03-02 16:00:00 UTC")
+    assert slots[1].endswith("opens Mon 2026-03-09 08:00:00 PDT = 2026-03-09 15:00:00 UTC")
+    assert last == "Saved as plan 1; `main.py cron --install` has its bookings started in time."
+
+
+def test_a_saved_plan_waits_for_its_next_opening_and_is_listed(
+    player: Player, capsys: pytest.CaptureFixture[str]
+) -> None:
+    player.types(MONDAYS)
+    capsys.readouterr()
+
+    player.types("list --json")
+
+    (listed,) = json.loads(capsys.readouterr().out)
+    assert listed["opens_at"] == "2026-03-02T16:00:00+00:00"
+    assert listed["next"] == "Mon 2026-03-09 18:00, opens Mon 2026-03-02 08:00:00 PST"
+    assert (listed["last"], listed["trouble"], listed["paused"]) == (None, None, False)
+
+
+def test_a_skipped_day_a_pause_and_a_removal_change_what_lies_ahead(player: Player) -> None:
+    player.types(MONDAYS)
+
+    def ahead() -> list[str]:
+        return [f"{turn.starts_at:%m-%d}" for turn in player.roster.turns(ended=False)]
+
+    assert ahead() == ["03-10"]
+    player.types("skip 1 2026-03-09")
+    assert ahead() == ["03-17"]
+    player.types("pause 1")
+    assert ahead() == []
+    player.types("resume 1")
+    assert ahead() == ["03-17"]
+    player.types("remove 1")
+    assert (ahead(), player.roster.entries()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('add -c "Alice Marble"', "say when with one of"),
+        ('add --every "mon 18:00-19:30"', "--court is missing"),
+        ('add --every "mon 18:00" -c "Alice Marble"', "--end-time is missing"),
+        ('add --every "mon 18:00-17:00" -c "Alice Marble"', "is not after the start"),
+        ('add --every "mon 18:00-19:30" -t 18:00 -c "Alice Marble"', "stands in --every already"),
+        ('add --every "mon 18:00-19:30" -c "Alice Marbel"', "the nearest are Alice Marble"),
+        ('add --every "mon 18:17-19:30" -c "Alice Marble"', "on that day there are"),
+        ('add --rrule "FREQ=HOURLY" --minutes 60 -c "Alice Marble"', "daily at the oftenest"),
+        ("add -d 2026-02-01 -t 18:00 -y 19:30 -c 'Alice Marble'", "no slot ahead"),
+        ('add --every "mon 18:00-19:30" -c "Alice Marble" --pay credit', "--pay credit needs --max-price"),
+        ('add --every "mon 18:00-19:30" -c "Alice Marble" --max-price much', "not an amount of money"),
+        ("skip 1 2026-03-09", "there is no plan 1"),
+        ("import nowhere.json", "cannot be read"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_nothing_is_kept(player: Player, line: str, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        player.types(line)
+
+    assert player.roster.entries() == []
+
+
+def test_only_a_day_of_the_plan_can_be_skipped(player: Player) -> None:
+    player.types(MONDAYS)
+
+    with pytest.raises(UsageError, match="has no slot on 2026-03-10"):
+        player.types("skip 1 2026-03-10")
+
+
+def test_imported_plans_wait_for_their_openings_as_soon_as_they_were_looked_at(
+    player: Player, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "schedules.json"
+    file.write_text(EARLIER_TOOL)
+
+    player.types(f"import {file}")
+    player.types("refresh")
+
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("Imported 2 plans, 1 of them with no day ahead")
+    (turn,) = player.roster.turns(ended=False)
+    assert f"{turn.starts_at - turn.opens_at}" == "7 days, 0:00:00"  # 168 real hours, as Atrium counts
+
+
+def test_a_thousand_plans_are_imported(player: Player, tmp_path: Path) -> None:
+    file = tmp_path / "many.json"
+    file.write_text(json.dumps(json.loads(EARLIER_TOOL) * 500))
+
+    player.types(f"import {file}")
+
+    assert len(player.roster.entries()) == 1000
