@@ -14,8 +14,9 @@ import pytest
 
 from reserve import due, plans
 from reserve.clock import Clock
-from reserve.commands.due import RENEWED, Ticking, in_order, keep_claim, starter
+from reserve.commands.due import RENEWED, Ticking, in_order, keep_claim, opens_later, starter
 from reserve.commands.outcome import Outcome
+from reserve.model import Court, Offer, Offers, Slot
 from reserve.plans import Choice, Plan
 from reserve.roster import Roster, Turn
 from reserve.store import Store
@@ -328,6 +329,24 @@ def test_sessions_of_atrium_are_kept_alive_while_a_plan_needs_them(roster: Roste
 
     assert started.count(["account", "refresh"]) == 4
     assert {name: system.renew_every for name, system in SYSTEMS.items() if system.renew_every} == RENEWED
+
+
+@pytest.mark.parametrize(("ahead", "is_later"), [(MINUTE, False), (timedelta(days=5), True)])
+def test_a_booking_whose_window_was_changed_waits_for_the_new_opening(
+    roster: Roster, ahead: timedelta, is_later: bool
+) -> None:
+    keep(roster)
+    (turn,) = tick(roster, OPENING - due.LEAD)
+    now = OPENING - due.LEAD
+    slot = Slot(turn.starts_at, turn.starts_at + WEEKLY.length)
+    offers = Offers("Alice Marble", UTC, (Offer(Court("1", "Court 1"), slot, now + ahead),))
+
+    def ask(plan: Plan, start: datetime, choice: Choice) -> Offers:
+        return offers
+
+    assert opens_later(roster, turn, WEEKLY, WEEKLY.first, ask, now) == is_later
+
+    assert bool(tick(roster, now + ahead - due.LEAD)) == is_later
 
 
 def outcomes(*codes: int):  # type: ignore[no-untyped-def]

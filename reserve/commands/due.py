@@ -25,6 +25,7 @@ from reserve.store import Store
 
 if TYPE_CHECKING:
     from reserve.commands.outcome import Outcome
+    from reserve.outlook import Ask
 
 MAIN = Path(__file__).parents[2] / "main.py"
 WATCH = timedelta(seconds=50)  # the next tick comes after a minute
@@ -32,6 +33,7 @@ LOOK_EVERY = timedelta(seconds=10)
 NEAR = timedelta(minutes=2)
 # Systems with sessions to be kept alive, as in SYSTEMS, which would load the network library every minute.
 RENEWED = {"atrium": timedelta(minutes=20)}
+TOO_EARLY = timedelta(minutes=10)  # before an opening; the run would wait for nothing
 STOPPED = (130, 143)
 GO_ON = (1, 2, 5, 6)  # exit codes after which the next facility of a plan is worth trying
 
@@ -142,6 +144,7 @@ def starter(environ: Mapping[str, str]) -> Callable[[Sequence[str]], None]:
 def serve(roster: Roster, name: str, environ: Mapping[str, str], clock: Clock) -> int:
     """Book for the turn called *name*, facility by facility, and tell the player how it ended."""
     from reserve.commands.book import book
+    from reserve.commands.lookup import asking
     from reserve.commands.options import booking_parser, read_booking
     from reserve.commands.outcome import failed
     from reserve.run import Leads
@@ -159,10 +162,12 @@ def serve(roster: Roster, name: str, environ: Mapping[str, str], clock: Clock) -
         outcome, outfit = book(booking, environ, Leads())
         return outcome, outfit.run_id
 
+    plan = due.plan_of(entry)
+    if opens_later(roster, turn, plan, due.wall(entry, turn), asking(environ, clock), clock.now()):
+        return 0
     if late := due.lateness(turn, clock.now()):
         print(f"plan {turn.plan_id}{late}; trying all the same", file=sys.stderr, flush=True)
     keep_claim(roster, turn, clock, lost=_stop_this_process)
-    plan = due.plan_of(entry)
     outcome, run_id = in_order(plan, entry, turn, one, clock)
     sentence = outcome.sentence
     if outcome.exit_code in STOPPED:
@@ -174,6 +179,19 @@ def serve(roster: Roster, name: str, environ: Mapping[str, str], clock: Clock) -
         print(f"warning: RESERVE_NOTIFY: {trouble}", file=sys.stderr)
     print(sentence)
     return outcome.exit_code
+
+
+def opens_later(roster: Roster, turn: Turn, plan: Plan, start: datetime, ask: Ask, now: datetime) -> bool:
+    """Whether the facility has changed its window since it was looked at; then *turn* waits on."""
+    try:
+        opens_at = min(offer.opens_at for offer in ask(plan, start, plan.choices[0]).offers)
+    except ReserveError:
+        return False  # the run will find out, and say so
+    if opens_at - now < TOO_EARLY:
+        return False
+    roster.put_off(turn, opens_at=opens_at, wake_at=opens_at - due.LEAD)
+    print(f"plan {turn.plan_id} opens only at {opens_at:%Y-%m-%d %H:%M:%S %Z}", file=sys.stderr)
+    return True
 
 
 def in_order(
