@@ -46,9 +46,7 @@ def opening(found: Mapping[str, Any]) -> str:
 
     parts = [
         text(left - 50, 26, "Last court's request reaches the server after the opening", "title"),
-        text(
-            left - 50, 46, "60 ms round trip, TLS; point: median, bar: to the 95th of 100 openings", "small"
-        ),
+        text(left - 50, 46, "60 ms round trip, TLS; point: median, bar: to the 95th percentile", "small"),
     ]
     for power in range(5):
         y = down(10**power)
@@ -99,13 +97,14 @@ def race(found: Mapping[str, Any]) -> str:
         y = top + place * step
         what = name if number > 1 else name.replace("copies", "copy")
         parts.append(text(left - 12, y + 24, f"against {number} {what}", anchor="end"))
+        even = across(1 / (number + 1)) if name.startswith("cop") else left
         for offset, row in enumerate(row for row in rows if (row["rivals"], row["number"]) == (name, number)):
             colour, share = COLOURS[row["method"]], row["wins"]
             width = max(2.0, across(share) - left)
             parts.append(bar(left, y + 20 * offset, width, 17, colour))
-            parts.append(text(left + width + 6, y + 20 * offset + 13, f"{share:.1%}", "small"))
-        if name.startswith("cop"):
-            even = across(1 / (number + 1))
+            beside = even if 0 < even - left - width < 60 else left + width  # not across the line
+            parts.append(text(beside + 6, y + 20 * offset + 13, f"{share:.1%}", "small"))
+        if even > left:
             parts.append(line(even, y - 3, even, y + 40, 'stroke="#8b949e" stroke-width="2"'))
     x = left
     for name in ("ours with -m", "the field's way"):
