@@ -71,7 +71,8 @@ class Inbox:
         path.touch(mode=0o600)
         path.chmod(0o600)  # SQLite gives its side files the same mode
         self._now = now
-        self._arrival = threading.Condition()  # also keeps threads apart: one connection, one at a time
+        self._alone = threading.RLock()  # keeps threads apart: one connection, one at a time
+        self._waiting: list[tuple[str, threading.Condition]] = []  # the number each reader waits for
         self._closing = False
         self._engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), hide_parameters=True)
         sa.event.listen(self._engine, "connect", _prepare)
@@ -80,7 +81,7 @@ class Inbox:
     def add(self, text: Text) -> int | None:
         """Keep *text* and return its id once it is safe on disk; None if it had been delivered before."""
         recipient = digits(text.to or "") or None
-        with self._arrival:
+        with self._alone:
             with self._engine.begin() as connection:
                 now = self._forget_old(connection)
                 fingerprint = hashlib.sha256(f"{text.gateway} {text.event_id}".encode()).hexdigest()
@@ -97,31 +98,36 @@ class Inbox:
                     "code": text.code,
                 }
                 (text_id,) = connection.execute(_KEEP, row).inserted_primary_key or (None,)
-            self._arrival.notify_all()
+            self._wake(recipient)
         whose = f"…{recipient[-2:]}" if recipient else "whoever asks"
         log.info("text %s from %s for %s, %s code", text_id, text.gateway, whose, "a" if text.code else "no")
         return text_id
 
     def newest_id(self, number: str) -> int:
         """The id of the newest text for *number*, with a code or without; 0 when there is none."""
-        with self._arrival, self._engine.begin() as connection:
+        with self._alone, self._engine.begin() as connection:
             self._forget_old(connection)
             newest = sa.select(sa.func.max(_texts.c.id)).where(_is_for(number))
             return connection.execute(newest).scalar() or 0
 
     def code(self, number: str, *, max_age: timedelta, after: int, wait: timedelta) -> Code | None:
         """The newest code for *number* in a text newer than *after*; for up to *wait*, wait for one."""
-        with self._arrival:
+        with self._alone:
             with self._engine.begin() as connection:
                 self._forget_old(connection)
-            found = self._arrival.wait_for(
-                lambda: self._closing or self._newest_code(number, max_age, after), wait.total_seconds()
-            )
+            arrival = threading.Condition(self._alone)
+            self._waiting.append((digits(number), arrival))
+            try:
+                found = arrival.wait_for(
+                    lambda: self._closing or self._newest_code(number, max_age, after), wait.total_seconds()
+                )
+            finally:
+                self._waiting.remove((digits(number), arrival))
         return found if isinstance(found, Code) else None
 
     def state(self) -> tuple[int, timedelta | None]:
         """How many texts are kept, and the age of the newest."""
-        with self._arrival, self._engine.begin() as connection:
+        with self._alone, self._engine.begin() as connection:
             now = self._forget_old(connection)
             count, newest = connection.execute(
                 sa.select(sa.func.count(), sa.func.max(_texts.c.received_at))
@@ -130,14 +136,20 @@ class Inbox:
 
     def stop_waiting(self) -> None:
         """Send away whoever waits for a code, now and from now on."""
-        with self._arrival:
+        with self._alone:
             self._closing = True
-            self._arrival.notify_all()
+            self._wake(None)
 
     def close(self) -> None:
         """Let go of the file; may be called again."""
         self.stop_waiting()
         self._engine.dispose()
+
+    def _wake(self, recipient: str | None) -> None:
+        """Have those readers look again who may read a text to *recipient*; the others sleep on."""
+        for asked, arrival in self._waiting:
+            if recipient is None or _is_same(asked, recipient):
+                arrival.notify_all()
 
     def _newest_code(self, number: str, max_age: timedelta, after: int) -> Code | None:
         with self._engine.connect() as connection:
@@ -161,6 +173,12 @@ class Inbox:
 def digits(number: str) -> str:
     """A phone number in any notation as its digits, without the zeros one dials first."""
     return re.sub(r"[^0-9]", "", number).lstrip("0")
+
+
+def _is_same(asked: str, recipient: str) -> bool:
+    """What `_is_for` says to the database."""
+    shorter, longer = sorted((asked, recipient), key=len)
+    return asked == recipient or (len(shorter) >= WHOLE_NUMBER and longer.endswith(shorter))
 
 
 def _is_for(number: str) -> sa.ColumnElement[bool]:
