@@ -192,16 +192,18 @@ def test_a_paused_plan_starts_nothing_and_goes_on_afterwards(roster: Roster) -> 
     assert len(tick(roster, OPENING)) == 1
 
 
-def test_a_slot_that_was_served_is_not_laid_out_again(roster: Roster) -> None:
+def test_a_slot_that_was_served_is_not_laid_out_again_but_the_one_after_it_is(roster: Roster) -> None:
     number = keep(roster)
     (turn,) = tick(roster, OPENING)
     roster.end(turn, ended=OPENING, exit_code=1, sentence="Not reserved.", run_id=None)
 
+    roster.change(number, trouble=None)  # forgets what lies ahead
     entry = roster.entry(number)
     assert entry is not None
     due.lay_out_next(roster, entry, ADDED)
 
     assert tick(roster, OPENING + MINUTE) == []
+    assert [each.starts_at - turn.starts_at for each in roster.turns(ended=False)] == [timedelta(days=7)]
 
 
 def test_a_skipped_day_is_not_booked(roster: Roster) -> None:
