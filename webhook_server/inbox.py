@@ -61,6 +61,16 @@ class Code:
     received_at: datetime
 
 
+@dataclass(eq=False)
+class _Reader:
+    """Somebody who waits for a code in a text newer than `after`."""
+
+    asked: str
+    after: int
+    code: Code | None = None
+    arrival: threading.Event = field(default_factory=threading.Event)
+
+
 class Inbox:
     """The texts of the last ten minutes; every method may be called from any thread."""
 
@@ -72,7 +82,7 @@ class Inbox:
         path.chmod(0o600)  # SQLite gives its side files the same mode
         self._now = now
         self._alone = threading.RLock()  # keeps threads apart: one connection, one at a time
-        self._waiting: list[tuple[str, threading.Condition]] = []  # the number each reader waits for
+        self._waiting: list[_Reader] = []
         self._closing = False
         self._engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), hide_parameters=True)
         sa.event.listen(self._engine, "connect", _prepare)
@@ -97,8 +107,9 @@ class Inbox:
                     "text": text.text,
                     "code": text.code,
                 }
-                (text_id,) = connection.execute(_KEEP, row).inserted_primary_key or (None,)
-            self._wake(recipient)
+                text_id = int(connection.execute(_KEEP, row).lastrowid)
+            if text.code:
+                self._hand_over(recipient, Code(text_id, text.code, datetime.fromtimestamp(now, UTC)))
         whose = f"…{recipient[-2:]}" if recipient else "whoever asks"
         log.info("text %s from %s for %s, %s code", text_id, text.gateway, whose, "a" if text.code else "no")
         return text_id
@@ -115,15 +126,16 @@ class Inbox:
         with self._alone:
             with self._engine.begin() as connection:
                 self._forget_old(connection)
-            arrival = threading.Condition(self._alone)
-            self._waiting.append((digits(number), arrival))
-            try:
-                found = arrival.wait_for(
-                    lambda: self._closing or self._newest_code(number, max_age, after), wait.total_seconds()
-                )
-            finally:
-                self._waiting.remove((digits(number), arrival))
-        return found if isinstance(found, Code) else None
+            found = self._newest_code(number, max_age, after)
+            if found or self._closing or wait <= timedelta(0):
+                return found
+            reader = _Reader(digits(number), after)
+            self._waiting.append(reader)
+        if not reader.arrival.wait(wait.total_seconds()):
+            with self._alone:
+                if reader in self._waiting:  # else the code has come in this very moment
+                    self._waiting.remove(reader)
+        return reader.code
 
     def state(self) -> tuple[int, timedelta | None]:
         """How many texts are kept, and the age of the newest."""
@@ -138,18 +150,23 @@ class Inbox:
         """Send away whoever waits for a code, now and from now on."""
         with self._alone:
             self._closing = True
-            self._wake(None)
+            for reader in self._waiting:
+                reader.arrival.set()
+            self._waiting.clear()
 
     def close(self) -> None:
         """Let go of the file; may be called again."""
         self.stop_waiting()
         self._engine.dispose()
 
-    def _wake(self, recipient: str | None) -> None:
-        """Have those readers look again who may read a text to *recipient*; the others sleep on."""
-        for asked, arrival in self._waiting:
-            if recipient is None or _is_same(asked, recipient):
-                arrival.notify_all()
+    def _hand_over(self, recipient: str | None, code: Code) -> None:
+        """Give *code* to the readers that wait for it; they need not stand in line for the database again."""
+        for reader in list(self._waiting):
+            is_theirs = recipient is None or _is_same(reader.asked, recipient)
+            if is_theirs and code.text_id > reader.after:
+                reader.code = code
+                self._waiting.remove(reader)
+                reader.arrival.set()
 
     def _newest_code(self, number: str, max_age: timedelta, after: int) -> Code | None:
         with self._engine.connect() as connection:
