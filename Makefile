@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test bench matrix mornings soak kills clean browser
+.PHONY: cluster demo test bench matrix mornings soak kills clean browser
 
 demo: .venv/packages browser
 	@.venv/bin/python main.py rehearse
@@ -61,3 +61,6 @@ DRIVER = $(or $(CHROMEDRIVER),$(call found,chromedriver google-chrome google-chr
 browser:
 	@$(if $(and $(CHROME),$(DRIVER)),:,$(call install,chromium chromium-driver,\
 		'Please install chromium and chromium-driver (on Ubuntu: Google Chrome) and try again.'))
+
+cluster: .venv/packages
+	@.venv/bin/python -m tests.cluster
