@@ -15,7 +15,7 @@ test: .venv/tools browser
 	@.venv/bin/pytest
 
 bench: .venv/packages
-	@.venv/bin/python -m tests.benchmarks.clock
+	@.venv/bin/python -m tests.benchmarks $(if $(QUICK),--quick)
 
 # Attacks on the promise of at most one reservation; each writes build/<name>.json.
 matrix mornings soak kills: .venv/packages
