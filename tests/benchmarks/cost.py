@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import subprocess
 import sys
 import time
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 
 import psutil
@@ -27,14 +30,15 @@ WAIT = (
 )  # before the opening; what is used meanwhile is looked at
 NAP = 0.1  # seconds between two looks at the process
 MB = 1 << 20
+ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 
 
 def bench(*, quick: bool) -> dict[str, Any]:
     """One row per run."""
-    rows = [booking(courts) for courts in ((3,) if quick else (3, 3, 12))]
+    rows = [booking(courts) for courts in ((3,) if quick else (3, 12))]
     for one in rows:
         used = f"{one['cpu_s']} s of CPU, peak {one['peak_mb']} MB, waiting {one['waiting_mb']['max']} MB"
-        rest = f"{one['browsers']} browsers, {one['requests']} requests"
+        rest = f"{one['browsers']} browsers, {one['requests']} requests {one['last_words']}"
         print(f"{one['courts']:>2} courts: exit {one['exit_code']}, {used}, {rest}", flush=True)
     return {"rows": rows, "about": ABOUT}
 
@@ -71,31 +75,43 @@ def booking(courts: int) -> dict[str, Any]:
         "paid": len(ledger.paid),
         "attempts": len(ledger.attempts),
         "requests": sum(ledger.requests.values()),
-        "requests_by_path": dict(sorted(ledger.requests.items())),
+        "requests_by_path": by_path(ledger.requests),
     }
+
+
+def by_path(requests: Mapping[str, int]) -> dict[str, int]:
+    """How many requests of each kind, whatever they are about."""
+    found: Counter[str] = Counter()
+    for path, number in requests.items():
+        found[ID.sub("…", path)] += number
+    return dict(sorted(found.items()))
 
 
 def watched(command: list[str], environ: dict[str, str], opens_at: datetime, clock: Clock) -> dict[str, Any]:
     """Run *command*, and look at its process until it ends."""
-    child = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    process = psutil.Process(child.pid)
     cpu, peak, browsers, waiting = 0.0, 0.0, 0, []
-    while child.poll() is None:
-        try:
-            times = process.cpu_times()
-            memory = process.memory_info().rss / MB
-            if WAIT[1] < opens_at - clock.now() < WAIT[0]:
-                waiting.append(memory)
-                browsers = max(browsers, len(process.children(recursive=True)))
-        except psutil.Error:  # it is just ending
-            continue
-        cpu, peak = max(cpu, times.user + times.system), max(peak, memory)
-        time.sleep(NAP)
+    with TemporaryFile("w+") as said:
+        child = subprocess.Popen(command, env=environ, stdout=said, stderr=said)
+        process = psutil.Process(child.pid)
+        while child.poll() is None:
+            try:
+                times = process.cpu_times()
+                memory = process.memory_info().rss / MB
+                if WAIT[1] < opens_at - clock.now() < WAIT[0]:
+                    waiting.append(memory)
+                    browsers = max(browsers, len(process.children(recursive=True)))
+            except psutil.Error:  # it is just ending
+                continue
+            cpu, peak = max(cpu, times.user + times.system), max(peak, memory)
+            time.sleep(NAP)
+        said.seek(0)
+        last_words = said.read()[-2000:] if child.returncode else ""
     return {
         "exit_code": child.returncode,
+        "last_words": last_words,
         "cpu_s": round(cpu, 2),
         "peak_mb": round(peak, 1),
-        "waiting_mb": spread(waiting),
+        "waiting_mb": spread(waiting or [0.0]),  # nothing, if it ended before
         "browsers": browsers,
     }
 
