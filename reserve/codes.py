@@ -196,7 +196,8 @@ class OneTimeCode:
                 return True
             except (Throttled, Unreachable) as failure:
                 if not left:
-                    raise
+                    self._say(f"the one-time code cannot be entered: {failure}")
+                    return False
                 self._say(f"entering the one-time code again: {failure}")
                 self._clock.sleep(POLITE)
             else:

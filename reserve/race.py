@@ -74,6 +74,7 @@ class Race:
     deadline: datetime
     held: list[Hold] = field(default_factory=list)
     refused: dict[Offer, ReserveError] = field(default_factory=dict)
+    _places: dict[Offer, int] = field(default_factory=dict)  # in the player's order of preference
     _asked: dict[Offer, int] = field(default_factory=dict)
     _lost: set[Offer] = field(default_factory=set)  # perhaps held, and not found
     _over: threading.Event = field(default_factory=threading.Event)
@@ -85,6 +86,8 @@ class Race:
         Without *at_once*, or with a system whose spare holds cost the player something, one court after the
         other. Every request that leaves gets its answer or its time-out before this returns.
         """
+        for line in lines:
+            self._places.setdefault(line.offer, len(self._places))
         size = self.system.fan_out if at_once else 1
         slots = groupby(lines, key=lambda line: line.offer.slot)
         volleys = [volley for _, same_slot in slots for volley in _cut(list(same_slot), size)]
@@ -95,7 +98,7 @@ class Race:
                     break
         self._sweep()
         self.timeline.write("held", self.held)
-        self.held.sort(key=lambda hold: [line.offer for line in lines].index(hold.offer))
+        self.held.sort(key=lambda hold: self._places[hold.offer])
 
     @property
     def _is_over(self) -> bool:
@@ -103,7 +106,7 @@ class Race:
 
     def _ask_until_answered(self, line: Line) -> None:
         planned: datetime | None = max(self.shots[0], self.clock.now())
-        while planned is not None:
+        while planned is not None and self._asked.get(line.offer, 0) < ATTEMPTS:
             self.clock.sleep_until(planned)
             if self._is_over or (self.held and line.offer in self._asked):
                 return
@@ -126,7 +129,7 @@ class Race:
         now = self.clock.now()
         moment = now + timedelta(seconds=PAUSES[self._asked[offer] - 1])
         if isinstance(refusal, NotOpenYet):
-            moment = next((shot for shot in self.shots if shot > now), moment)
+            moment = min((shot for shot in self.shots if shot > now), default=moment)
         if isinstance(refusal, Throttled):
             moment = max(moment, now + (refusal.retry_after or timedelta(seconds=1)))
         return moment if moment <= self.deadline else None
@@ -217,11 +220,13 @@ class Race:
     def lag(self) -> tuple[timedelta, timedelta] | None:
         """Between what and what the window opened after the moment the first shot aimed at.
 
-        Known only when one request came too early and a later one did not.
+        Nothing, when no request came too early; known else only when a later one did not.
         """
         closed = [each.sent for each in self.timeline.attempts if each.meaning == "not open yet"]
         open_ = [each.sent for each in self.timeline.attempts if each.meaning in ("held", "taken")]
-        if not closed or not open_ or max(closed) >= min(open_):
+        if open_ and not closed:
+            return timedelta(0), timedelta(0)
+        if not open_ or max(closed) >= min(open_):
             return None
         return max(closed) - self.shots[0], min(open_) - self.shots[0]
 

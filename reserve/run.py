@@ -39,6 +39,7 @@ T = TypeVar("T")
 PATIENCE = (timedelta(seconds=2), timedelta(seconds=8))
 SHORT_WAIT = timedelta(minutes=2)  # no sign-in dies within that
 RENEW_AGAIN = timedelta(minutes=5)  # after a failure; the sign-in may still live (Atrium dossier 2.2)
+LONGEST_LAG = timedelta(seconds=3)  # of an opening; more is something else, and learning it would not help
 LONGEST_TRIP = timedelta(seconds=1)  # there and back; a slower server's clock is not known well enough
 
 
@@ -79,6 +80,7 @@ class Run:
         self.record = record
         self._true_time = true_time
         self._our_error: timedelta | None = None
+        self._knows_server = False
         self.found: Offers | None = None
         self.inbox = inbox
         self._code = None
@@ -140,7 +142,8 @@ class Run:
             self.timeline.say(f"warning: {opening.warning}")
         names = ", ".join(f"{offer.court.name} {offer.slot}" for offer in opening.offers)
         moment = f"{opening.opens_at:%Y-%m-%d %H:%M:%S %Z}"
-        self.timeline.say(f"{found.facility}: {names}; the window opens at {moment}")
+        when = f"opens at {moment}" if opening.opens_at > self.clock.now() else "is open"
+        self.timeline.say(f"{found.facility}: {names}; the window {when}")
         late = self.clock.now() - (opening.opens_at - self.leads.sign_in)
         if timedelta(seconds=5) < late < self.leads.sign_in:
             self.timeline.say(f"started {late.total_seconds():.0f} s later than planned; going on")
@@ -265,7 +268,7 @@ class Run:
         server, watch = UNKNOWN, Watch(self.clock)
         if self.clock.now() < opening.opens_at - self.leads.warm:
             server = self.measure(lines, until=opening.opens_at - self.leads.warm)
-        self.timeline.ahead = server.offset
+        self.timeline.ahead, self._knows_server = server.offset, server is not UNKNOWN
         self.wait_until(server.likely(opening.opens_at) - self.leads.warm)
         self.clock.together([line.warm for line in lines])
         self.timeline.say(f"{len(lines)} connections are warm")
@@ -279,8 +282,12 @@ class Run:
                 f"this machine's clock jumped by {jump.total_seconds():+.3f} s; trusting it now"
             )
         shots = plan(opening.opens_at, server, SHOTS)
-        if lag := self.record and self.found and self.record.lag(self.found.facility):
-            shots = [shots[0], shots[0] + (lag[0] + lag[1]) / 2, shots[0] + lag[1]]
+        lag = self.record.lag(self.found.facility) if self.record and self.found else None
+        if lag is not None and timedelta(0) < lag[1] < LONGEST_LAG:
+            middle = (lag[0] + lag[1]) / 2
+            shots = sorted(
+                [shots[0], shots[-1], shots[0] + middle, shots[0] + lag[1]]
+            )  # one is left for later
             self.timeline.say(f"last time it opened {lag[1].total_seconds():.2f} s late; asking then too")
         return shots
 
@@ -329,11 +336,13 @@ class Run:
 
     def learn(self, lag: tuple[timedelta, timedelta] | None) -> None:
         """Keep for the next run how late the window opened, if this run could tell."""
-        if lag is not None and self.record is not None and self.found is not None:
+        if lag is None or self.record is None or self.found is None or not self._knows_server:
+            return
+        if lag[1] > timedelta(0):
             self.timeline.say(
                 f"the window opened {lag[0].total_seconds():.2f} to {lag[1].total_seconds():.2f} s late"
             )
-            self.record.learn(self.found.facility, lag)
+        self.record.learn(self.found.facility, lag)
 
     def verify_late(self, hold: Hold) -> None:
         """Prove the player's phone for a hold that is there already (the flow of 2026, dossier 3.2)."""

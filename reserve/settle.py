@@ -66,8 +66,9 @@ def settle(
                 respect_limits()  # once more: another machine of the player may have been quicker
             except ServiceError as failure:
                 timeline.say(f"could not look at the bookings once more: {failure}; going on")
+            stop.obey()
             timeline.write("confirming", [best])
-            reservation = _confirm(system, best, clock, timeline, verify)
+            reservation = _confirm(system, best, clock, timeline, stop, verify)
             timeline.write("confirmed", [best])
             spare.remove(best)
             return reservation
@@ -152,9 +153,15 @@ def give_back(system: BookingSystem, holds: Sequence[Hold], clock: Clock, timeli
 
 
 def _confirm(
-    system: BookingSystem, hold: Hold, clock: Clock, timeline: Timeline, verify: Callable[[Hold], None]
+    system: BookingSystem,
+    hold: Hold,
+    clock: Clock,
+    timeline: Timeline,
+    stop: Stop,
+    verify: Callable[[Hold], None],
 ) -> Reservation:
     for _ in range(CONFIRMATIONS):
+        stop.obey()
         try:
             system.confirm(hold)
         except NotVerified as refusal:

@@ -9,6 +9,8 @@ from types import FrameType
 
 from reserve.errors import Interrupted
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 class Stop:
     """Whether somebody asked this run to stop."""
@@ -20,9 +22,11 @@ class Stop:
 
     def ask(self, signal_number: int, frame: FrameType | None = None) -> None:
         """Stop now, or once the run itself looks; a signal handler."""
-        self.signal_number = self.signal_number or signal_number
+        if self.is_asked:
+            return  # once is enough; a second time would only break the tidying up
+        self.signal_number = signal_number
         if not self._shielded:
-            raise Interrupted(self.signal_number)
+            raise Interrupted(signal_number)
 
     @property
     def is_asked(self) -> bool:
@@ -43,8 +47,8 @@ class Stop:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Inside, Ctrl-C and SIGTERM come to us."""
-        before = {number: signal.signal(number, self.ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        """Inside, Ctrl-C, SIGTERM and the end of the terminal come to us."""
+        before = {number: signal.signal(number, self.ask) for number in SIGNALS}
         try:
             yield
         finally:

@@ -140,12 +140,15 @@ class PastRun:
 class Record:
     """One run's page in the store."""
 
-    def __init__(self, store: Store, run_id: str, player: str, now: Callable[[], datetime]) -> None:
-        """Nothing is written yet."""
+    def __init__(
+        self, store: Store, run_id: str, player: str, now: Callable[[], datetime], *, where: str = ""
+    ) -> None:
+        """Nothing is written yet; *where* tells a booking system from its simulator."""
         self.store = store
         self.run_id = run_id
         self.player = player
         self._now = now
+        self._where = where
 
     @contextmanager
     def kept(self, *, system: str, wish: str, day: str) -> Iterator[None]:
@@ -175,13 +178,13 @@ class Record:
     def lag(self, facility: str) -> tuple[timedelta, timedelta] | None:
         """Between what and what the window of *facility* opened late, the last time somebody could tell."""
         with suppress(SQLAlchemyError):
-            return self.store.lag(facility)
+            return self.store.lag(f"{self._where} {facility}")
         return None
 
     def learn(self, facility: str, lag: tuple[timedelta, timedelta]) -> None:
         """Keep how late the window of *facility* opened."""
         with suppress(SQLAlchemyError):  # it was good to know, no more
-            self.store.learn(facility, lag, self._now())
+            self.store.learn(f"{self._where} {facility}", lag, self._now())
 
     def end(self, exit_code: int | None, sentence: str, *, of: str | None = None) -> None:
         """Note how this run ended, or what became of the run *of*."""

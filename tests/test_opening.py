@@ -60,3 +60,23 @@ def test_no_court_is_asked_for_more_than_five_times_when_the_window_stays_closed
 
         assert (outcome.word, outcome.exit_code) == ("not-reserved", 1)
         assert len(stage.ledger.attempts) <= 5 * 3
+
+
+def test_a_window_that_opens_in_time_again_is_no_longer_taken_for_late(tmp_path: Path) -> None:
+    asked_later = []
+    for morning, late in enumerate((700, 0, 0)):
+        story = {"opens_late": timedelta(milliseconds=late), "seed": morning}
+        with Stage(tmp_path, story) as stage:
+            assert stage.book().word == "reserved"
+            asked_later.append(any("last time it opened" in step for step in stage.steps))
+
+    assert asked_later == [False, True, False]
+
+
+def test_what_one_host_taught_is_not_believed_of_another(tmp_path: Path) -> None:
+    with Stage(tmp_path, {"opens_late": timedelta(milliseconds=700)}) as stage:
+        stage.book()
+    with Stage(tmp_path, {"seed": 1}, environ={"RECUS_WEB_URL": "https://elsewhere.example"}) as stage:
+        stage.book()
+
+        assert not any("last time it opened" in step for step in stage.steps)

@@ -291,3 +291,22 @@ def test_the_verdict_is_the_answer_that_says_most(clock, answers, says_most):
     system = FakeSystem(clock, {"hold Court 1": answers[:1] * 5, "hold Court 2": answers[1:] * 5})
 
     assert isinstance(race(system, ONE, TWO, patience=timedelta(0)).verdict(), says_most)
+
+
+def test_a_hold_that_is_found_only_when_other_courts_are_asked_again_keeps_its_place(clock):
+    system = FakeSystem(clock, {"hold Court 1": [LostAnswer("cut")], "hold Court 2": [NotVerified(), "b"]})
+    system.answers["holds"] = [[], [], [system.held(ONE, "a")]]
+    contest = race(system, ONE, TWO, patience=timedelta(0))
+
+    contest.ask(system.lines(TWO), at_once=True)
+
+    assert orders(contest) == ["a", "b"]
+
+
+def test_asking_again_after_a_code_stays_within_the_five_attempts(clock):
+    system = FakeSystem(clock, {"hold Court 1": [NotOpenYet()] * 4 + [NotVerified()]})
+    contest = race(system, ONE)
+
+    contest.ask(system.lines(ONE), at_once=True)
+
+    assert len(system.times("hold Court 1")) == 5

@@ -16,6 +16,7 @@ from reserve import errors
 from reserve.commands import BUG, COMMANDS
 from reserve.commands.options import booking_parser, read_booking
 from reserve.simulator import FAULTS
+from reserve.stop import SIGNALS
 from reserve.systems import SYSTEMS
 from tests.stage import Stage
 from webhook_server.gateways import GATEWAYS
@@ -114,7 +115,7 @@ def test_the_readme_tells_the_steps_of_a_run_in_their_order() -> None:
 def test_every_exit_code_has_its_row_and_no_other_code_has_one() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
     ends = {kind.exit_code for kind in kinds if issubclass(kind, errors.ReserveError)}
-    signals = {errors.Interrupted(number).exit_code for number in (2, 15)}
+    signals = {errors.Interrupted(number).exit_code for number in SIGNALS}
 
     told = {int(code) for row in rows("code", "meaning") for code in row[0].split(", ")}
 

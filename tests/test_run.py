@@ -362,3 +362,19 @@ def test_the_outcome_as_json_has_all_that_the_contract_says(stage):
     for attempt in found["attempts"]:
         assert attempt.keys() >= {"court", "sent_ms", "answered_ms", "meaning"}
         assert -100 < attempt["sent_ms"] < attempt["answered_ms"] < 100
+
+
+def test_a_run_that_is_stopped_while_it_gives_the_others_back_does_not_pay(stage):
+    a_stage = stage({"faults": ("slow-release",)})
+
+    assert stopped(a_stage, 1).exit_code == 143
+    assert a_stage.ledger.paid == []
+    assert a_stage.open_holds == []
+
+
+def test_a_second_wish_to_stop_does_not_break_the_tidying_up():
+    stop = Stop()
+    with pytest.raises(Interrupted):
+        stop.ask(SIGINT)
+
+    stop.ask(SIGINT)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from reserve.commands.options import Booking
 from reserve.errors import Interrupted, ReserveError, SignInError, TokenRefused, Unconfirmed
@@ -69,12 +71,15 @@ class Outcome:
 
 
 def tell(sentence: str, as_json: object = None) -> None:
-    """Say *sentence*, or *as_json* with the sentence on standard error."""
-    if as_json is None:
-        print(sentence)
-    else:
-        print(sentence, file=sys.stderr)
-        print(json.dumps(as_json, ensure_ascii=False))
+    """Say *sentence*, or *as_json* with the sentence on standard error; nobody listening changes nothing."""
+    try:
+        if as_json is None:
+            print(sentence, flush=True)
+        else:
+            print(sentence, file=sys.stderr, flush=True)
+            print(json.dumps(as_json, ensure_ascii=False), flush=True)
+    except OSError:
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # or Python complains once more at its end
 
 
 def reserved(reservation: Reservation, found: Offers) -> Outcome:

@@ -56,12 +56,14 @@ class Outfit:
             json.dumps({"at": moment.isoformat(), "stamp": timeline.stamp(moment), "step": text})
             for moment, text in timeline.steps
         ]
-        (self.folder / "timeline.jsonl").write_text("".join(line + "\n" for line in lines))
+        with suppress(OSError):  # the outcome counts, also when the disk is full
+            (self.folder / "timeline.jsonl").write_text("".join(line + "\n" for line in lines))
 
     def write_bug(self, failure: BaseException) -> None:
         """Leave the traceback of a bug in the folder of the run, without secrets."""
         told = "".join(traceback.format_exception(failure))
-        (self.folder / "bug.txt").write_text(self.run.timeline.secrets.mask(told))
+        with suppress(OSError):
+            (self.folder / "bug.txt").write_text(self.run.timeline.secrets.mask(told))
 
 
 def outfit(
@@ -125,7 +127,7 @@ def outfit(
     )
     system = kind(booking.account, booking.request, around)
     inbox = _inbox(booking, clock, connect) if phone else None
-    record = Record(store, run_id, player, clock.now)
+    record = Record(store, run_id, player, clock.now, where=f"{kind.name} {host}")
     timeline.record = record.note
     if host in ("localhost", "127.0.0.1"):
         true_time = None  # a rehearsal needs nobody else

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @contextmanager
 def telling(timeline: Timeline) -> Iterator[None]:
     """Inside, every step of *timeline* goes to standard error, as it happens."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         timeline.tell = _plain
         yield
         return
@@ -31,7 +31,8 @@ def telling(timeline: Timeline) -> Iterator[None]:
 
 
 def _plain(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    if sys.stderr is not None:  # closed before we began
+        print(line, file=sys.stderr, flush=True)
 
 
 class Countdown:

@@ -51,6 +51,7 @@ class RecUs(BookingSystem):
 
     _token: str | None = None
     _me: str | None = None
+    _home: str | None = None  # the id of the facility
     _made_as_in_2025 = frozenset[str]()  # such orders are paid with an empty body (dossier 3.4)
 
     def offers(self) -> Offers:
@@ -71,7 +72,7 @@ class RecUs(BookingSystem):
         return self._get("/v1/locations/availability", everything)
 
     def _facility(self) -> Mapping[str, object]:
-        found = facility_id(self._all(), self.request.facility)
+        self._home = found = facility_id(self._all(), self.request.facility)
         return facility_in(self._get(f"/v1/locations/{found}", {"publishedSites": "true"}))
 
     def sign_in(self) -> None:
@@ -128,7 +129,7 @@ class RecUs(BookingSystem):
             for booking in bookings:
                 if not isinstance(booking, dict) or booking.get("canceledAt"):
                     continue
-                where = court_and_slot(booking, included)
+                where = court_and_slot(booking, included, self._home)
                 if where is None and looked_up < LOOKED_UP:
                     looked_up += 1
                     where = self._look_up(booking)
@@ -143,7 +144,9 @@ class RecUs(BookingSystem):
     def _look_up(self, booking: dict[str, object]) -> tuple[Court, Slot] | None:
         query = "?include[]=reservations&include[]=sites&include[]=locations"
         answer = self._get(f"/v1/bookings/{text(booking.get('id'))}{query}")
-        return court_and_slot(booking, answer.get("included") if isinstance(answer, dict) else None)
+        return court_and_slot(
+            booking, answer.get("included") if isinstance(answer, dict) else None, self._home
+        )
 
     def send_code(self) -> None:
         """Have a code texted to the number of the account (dossier 3.2)."""
@@ -208,7 +211,10 @@ class RecUs(BookingSystem):
         if hold.price_cents == 0:
             return False
         if self.request.pay == "credit":
-            order = order_in(self._get(f"/v1/orders/{hold.order_id}")) or {}
+            try:
+                order = order_in(self._get(f"/v1/orders/{hold.order_id}")) or {}
+            except ReserveError:
+                return True  # the court is held, and the player can pay
             credit = order.get("maxCreditAdjustmentAllowed")
             return not isinstance(credit, int) or hold.price_cents is None or credit < hold.price_cents
         return self.request.pay == "by-hand"
