@@ -10,6 +10,8 @@ from reserve.commands.options import Parser
 from reserve.errors import UsageError
 from reserve.store import NAME, PastRun, Store
 
+MOST = 100_000  # runs; a life of playing every day
+
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Print one line for each run, latest first."""
@@ -17,8 +19,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     parser.add_argument("--most", type=int, default=20, metavar="N", help="how many to show (20)")
     parser.add_argument("--json", action="store_true", help="as one JSON array")
     options = parser.parse_args(arguments)
-    if options.most < 1:
-        raise UsageError("--most: show at least one")
+    if not 1 <= options.most <= MOST:
+        raise UsageError(f"--most: choose a number from 1 to {MOST}")
     store = opened(environ)
     runs = store.history(most=options.most)
     if options.json:

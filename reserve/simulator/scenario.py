@@ -88,6 +88,8 @@ class Scenario(Story):
         super().__post_init__()
         if not 1 <= self.courts <= MOST_COURTS:
             raise ValueError(f"there can be 1 to {MOST_COURTS} courts, not {self.courts}")
+        if self.price_cents < 0:
+            raise ValueError("--price: nobody is paid for playing")
         for word, allowed in ((self.shape, SHAPES), (self.dialog, DIALOGS), (self.verify, VERIFY)):
             if word not in allowed:
                 raise ValueError(f"{word!r} is none of {', '.join(allowed)}")

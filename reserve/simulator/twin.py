@@ -49,6 +49,8 @@ class Story:
         """Refuse a story that cannot be told; what is published has whole seconds, so the opening has too."""
         if self.opens_at.utcoffset() is None:
             raise ValueError("the opening needs a time zone")
+        if self.rivals < 0:
+            raise ValueError("--rivals: there cannot be fewer than none")
         object.__setattr__(self, "opens_at", self.opens_at.replace(microsecond=0))
         for fault in self.faults:
             if isinstance(fault, str) and fault not in self.FAULTS:
