@@ -72,20 +72,25 @@ def settle(
             timeline.write("confirmed", [best])
             spare.remove(best)
             return reservation
-        timeline.write("kept", [best])
-        spare.remove(best)
-        return best
+        return _kept(best, spare, clock, timeline)
     except NotPaid as refusal:
         timeline.say(f"{refusal}; it stays held, to be paid by hand")
-        timeline.write("kept", [best])
-        spare.remove(best)
-        return best
+        return _kept(best, spare, clock, timeline)
     except Unconfirmed:
         timeline.write("unconfirmed", [best])
         spare.remove(best)  # it may be a reservation by now, which must not be given back
         raise
     finally:
         give_back_all(system, spare, clock, timeline)
+
+
+def _kept(hold: Hold, spare: list[Hold], clock: Clock, timeline: Timeline) -> Hold:
+    """*hold*, no longer *spare*, for the player to pay; raises `ServiceError` when it has lapsed."""
+    if hold.expires_at is not None and hold.expires_at <= clock.now() + timeline.ahead:
+        raise ServiceError(f"{hold} lapsed before it could be paid")
+    timeline.write("kept", [hold])
+    spare.remove(hold)
+    return hold
 
 
 def give_back_all(system: BookingSystem, holds: Sequence[Hold], clock: Clock, timeline: Timeline) -> None:
