@@ -29,10 +29,19 @@ class Slot:
 
 @dataclass(frozen=True)
 class Court:
-    """One bookable surface, under the id its booking system knows."""
+    """One bookable surface, under the id its booking system knows.
+
+    `facility` is the id of its facility, empty where a booking system does not tell.
+    """
 
     id: str
     name: str
+    facility: str = ""
+
+    def is_same(self, other: Court) -> bool:
+        """Whether both are one court, by name and facility: answers differ in the id they give a court."""
+        where = {self.facility, other.facility} - {""}
+        return self.name == other.name and len(where) <= 1
 
 
 @dataclass(frozen=True)

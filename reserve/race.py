@@ -187,7 +187,7 @@ class Race:
         before = len(self.held)
         for hold in holds:
             for offer in offers:
-                if hold.offer.slot != offer.slot or hold.offer.court.name != offer.court.name:
+                if hold.offer.slot != offer.slot or not hold.offer.court.is_same(offer.court):
                     continue
                 with self._adopting:
                     if hold.order_id in {each.order_id for each in self.held}:

@@ -208,11 +208,12 @@ class Run:
     def respect_limits(self, found: Offers, opening: Opening) -> None:
         """Raise `AlreadyReserved` or `LimitReached` when the player's own reservations forbid another one."""
         mine = self.system.reservations()
-        self.timeline.say(f"looked at the player's bookings: {len(mine)} reservations")
+        self.timeline.say(f"looked at the player's bookings: {len(mine)} reserved")
         for offer in opening.offers:
             for each in mine:
                 if each.slot.start < offer.slot.end and offer.slot.start < each.slot.end:
-                    raise AlreadyReserved(f"{each.court.name} is already reserved for {offer.slot}")
+                    away = "" if each.court.facility in ("", offer.court.facility) else " of another facility"
+                    raise AlreadyReserved(f"{each.court.name}{away} is already reserved for {offer.slot}")
         day = self.request.day
         monday = day - timedelta(days=day.weekday())
         days = [each.slot.start.astimezone(found.zone).date() for each in mine]

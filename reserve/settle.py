@@ -200,7 +200,7 @@ def _read_back(system: BookingSystem, hold: Hold, clock: Clock, *, why: ReserveE
             why = why or failure
             continue
         for each in found:
-            if each.court.name == court.name:
+            if each.court.is_same(court):
                 return Reservation(court, slot, hold.order_id, hold.price_cents)
     cause = f": {why}" if why else ""
     state = "may be booked" if system.hold_is_final else f"may be booked, or is held until {_end_of(hold)}"

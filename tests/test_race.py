@@ -237,6 +237,14 @@ def test_an_acceptance_nobody_can_read_is_looked_up_and_not_repeated(clock):
     assert isinstance(contest.verdict(), UnknownAnswer)
 
 
+def test_a_hold_at_a_court_of_the_same_name_in_another_facility_is_not_adopted(clock):
+    mine, away = (replace(ONE, court=replace(ONE.court, facility=where)) for where in ("here", "there"))
+    system = FakeSystem(clock, {"hold Court 1": [LostAnswer("cut"), SlotTaken("gone")]})
+    system.answers["holds"] = [[system.held(away, "x")]] * 2
+
+    assert orders(race(system, mine)) == []
+
+
 def test_somebody_elses_hold_is_not_adopted(clock):
     system = FakeSystem(clock, {"hold Court 1": [LostAnswer("cut"), SlotTaken("gone")]})
     other_time = system.held(replace(ONE, slot=LATER), "x")

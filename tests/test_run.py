@@ -1,12 +1,17 @@
 """The steps of a run in their order, against the simulator in virtual time."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, timedelta
 
 import pytest
 
-from reserve.errors import Interrupted
+from reserve.errors import AlreadyReserved, Interrupted
+from reserve.model import Offers, Opening, Reservation
+from reserve.run import Run
 from reserve.simulator.faults import HOLD, PAY, Fault
 from reserve.stop import Stop
+from reserve.timeline import Timeline
+from tests.fakes import EVENING, START, FakeSystem, offer
 from tests.stage import OPENS_AT, Stage
 
 SIGINT, SIGTERM = 2, 15
@@ -252,6 +257,16 @@ def test_two_runs_for_one_slot_make_one_reservation(stage, seed):
     assert again.exit_code == 5
     assert "already reserved" in again.sentence
     assert len(a_stage.ledger.paid) == 1
+
+
+def test_a_court_of_the_same_name_in_another_facility_is_told_apart(clock, tmp_path):
+    mine, away = (replace(offer("Court 1").court, facility=where) for where in ("here", "there"))
+    wanted = replace(offer("Court 1"), court=mine)
+    system = FakeSystem(clock, {"reservations": [[Reservation(away, EVENING)]]})
+    run = Run(system.request, system, clock, Timeline(clock.now), Stop())
+
+    with pytest.raises(AlreadyReserved, match="Court 1 of another facility is already reserved"):
+        run.respect_limits(Offers("here", UTC, (wanted,)), Opening(START, (wanted,)))
 
 
 # -- Ctrl-C and SIGTERM ---

@@ -242,9 +242,11 @@ def test_who_was_asked_to_stop_gives_everything_back_and_pays_nothing(clock):
 
 
 def test_a_reservation_of_another_court_or_time_is_not_taken_for_ours(clock):
+    here, there = (replace(ONE.court, facility=where) for where in ("here", "there"))
     later = replace(EVENING, start=EVENING.end, end=EVENING.end + timedelta(hours=1))
-    others = [Reservation(TWO.court, EVENING), Reservation(ONE.court, later)]
+    others = [Reservation(TWO.court, EVENING), Reservation(here, later), Reservation(there, EVENING)]
     settling = Settling(clock, {"reservations": [others] * 5})
+    settling.holds[0] = replace(settling.holds[0], offer=replace(ONE, court=here))
 
     with pytest.raises(Unconfirmed):
         settling.end()

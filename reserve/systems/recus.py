@@ -51,7 +51,6 @@ class RecUs(BookingSystem):
 
     _token: str | None = None
     _me: str | None = None
-    _home: str | None = None  # the id of the facility
     _made_as_in_2025 = frozenset[str]()  # such orders are paid with an empty body (dossier 3.4)
 
     def offers(self) -> Offers:
@@ -72,7 +71,7 @@ class RecUs(BookingSystem):
         return self._get("/v1/locations/availability", everything)
 
     def _facility(self) -> Mapping[str, object]:
-        self._home = found = facility_id(self._all(), self.request.facility)
+        found = facility_id(self._all(), self.request.facility)
         return facility_in(self._get(f"/v1/locations/{found}", {"publishedSites": "true"}))
 
     def sign_in(self) -> None:
@@ -129,7 +128,7 @@ class RecUs(BookingSystem):
             for booking in bookings:
                 if not isinstance(booking, dict) or booking.get("canceledAt"):
                     continue
-                where = court_and_slot(booking, included, self._home)
+                where = court_and_slot(booking, included)
                 if where is None and looked_up < LOOKED_UP:
                     looked_up += 1
                     where = self._look_up(booking)
@@ -144,9 +143,7 @@ class RecUs(BookingSystem):
     def _look_up(self, booking: dict[str, object]) -> tuple[Court, Slot] | None:
         query = "?include[]=reservations&include[]=sites&include[]=locations"
         answer = self._get(f"/v1/bookings/{text(booking.get('id'))}{query}")
-        return court_and_slot(
-            booking, answer.get("included") if isinstance(answer, dict) else None, self._home
-        )
+        return court_and_slot(booking, answer.get("included") if isinstance(answer, dict) else None)
 
     def send_code(self) -> None:
         """Have a code texted to the number of the account (dossier 3.2)."""

@@ -63,10 +63,8 @@ def order_in(body: object) -> dict[str, object] | None:
     return None
 
 
-def court_and_slot(
-    booking: dict[str, object], included: object, home: str | None = None
-) -> tuple[Court, Slot] | None:
-    """Where and when a booking is, from what came with it; a court not of the facility *home* says so."""
+def court_and_slot(booking: dict[str, object], included: object) -> tuple[Court, Slot] | None:
+    """Where and when a booking is, from what came with it."""
     if not isinstance(included, dict):
         return None
     sites = {site["id"]: site for site in _dicts(included.get("sites")) if "id" in site}
@@ -80,9 +78,8 @@ def court_and_slot(
         if start is None or end is None or end <= start:
             return None
         name = site.get("courtNumber") or site.get("name")
-        place = reservation.get("locationId") or site.get("locationId")
-        away = "" if place is None or home is None or place == home else " of another facility"
-        return Court(str(site.get("id", "")), f"{name or 'a court'}{away}"), Slot(start, end)
+        facility = reservation.get("locationId") or site.get("locationId") or ""
+        return Court(str(site.get("id", "")), str(name or "a court"), str(facility)), Slot(start, end)
     return None
 
 

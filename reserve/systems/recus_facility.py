@@ -72,7 +72,7 @@ def offers_of(facility: Raw, request: BookingRequest) -> Offers:
             if why is None:
                 offers.append(_offer(court, slot, facility, sport))
             else:
-                left_out.append((_court(court, sport), why))
+                left_out.append((_court(court, facility, sport), why))
                 exist |= set(_fixed_slots(court, slot.start.isoweekday()) or ())
     if not offers:
         there_are = f"; on that day there are {', '.join(sorted(exist))}" if exist else ""
@@ -186,7 +186,7 @@ def _fixed_slots(court: Raw, weekday: int) -> list[str] | None:
 def _offer(court: Raw, slot: Slot, facility: Raw, sport: str) -> Offer:
     """*court* for *slot*."""
     opens_at = _window(court, facility).opens_at(slot.start)
-    return Offer(_court(court, sport), slot, opens_at, _price(court, slot))
+    return Offer(_court(court, facility, sport), slot, opens_at, _price(court, slot))
 
 
 def _window(court: Raw, facility: Raw) -> window.DaysAhead:
@@ -204,8 +204,9 @@ def _name(court: Raw) -> str:
     return text(court.get("courtNumber"))
 
 
-def _court(court: Raw, sport: str) -> Court:
-    return Court(text(read(_sport_entry(court, sport), "id")), _name(court))
+def _court(court: Raw, facility: Raw, sport: str) -> Court:
+    id_ = text(read(_sport_entry(court, sport), "id"))
+    return Court(id_, _name(court), str(facility.get("id") or ""))
 
 
 def _sport_entry(court: Raw, sport: str) -> dict[str, object] | None:

@@ -528,6 +528,16 @@ def test_a_booking_says_where_and_when(booking):
     assert when == Slot(EVENING.start, EVENING.end)
 
 
+@pytest.mark.parametrize("told_by", ["reservations", "sites"])
+def test_a_court_of_the_same_name_in_another_facility_is_another_court(told_by):
+    ours = offers(wanted(only=("Court 1",))).offers[0].court
+    for facility, is_ours in ((ours.facility, True), ("elsewhere", False), (None, True)):
+        entry = INCLUDED[told_by][0] | {"locationId": facility}
+        where, _ = court_and_slot({"linkedReservationId": "r-1"}, INCLUDED | {told_by: [entry]})
+
+        assert where.is_same(ours) is is_ours
+
+
 @pytest.mark.parametrize(
     "included",
     [
