@@ -6,19 +6,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
-from itertools import islice
+from functools import partial
 from typing import Any, TypeVar
-
-from dateutil.rrule import rrule, rrulestr
 
 from reserve import window
 from reserve.errors import UsageError
 from reserve.model import Slot
-
-HORIZON = timedelta(days=750)  # a rule that means nothing for so long means nothing
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-GROUPS = {"day": WEEKDAYS, "weekday": WEEKDAYS[:5], "weekend": WEEKDAYS[5:]}
-TOO_OFTEN = ("SECONDLY", "MINUTELY", "HOURLY")
+from reserve.recurrence import WEEKDAYS, parse_rule, read_rule
 
 NOTICE = timedelta(hours=1)  # so long before play the waiting list gives up: one has to get there
 DURATION = 30  # minutes; what the earlier Atrium tool took when nothing was said (Atrium dossier 4)
@@ -87,11 +81,7 @@ class Plan:
     def _starts(self, after: datetime) -> Iterable[datetime]:
         if self.rule is None:
             return [self.first]
-        rule = recurrence(self.rule, self.first)
-        if rule._count is None:  # type: ignore[attr-defined]  # else it ends by itself
-            last = max(after, self.first) + HORIZON
-            rule = rule.replace(until=min(rule._until or last, last))  # type: ignore[attr-defined]
-        return rule
+        return read_rule(self.rule, self.first).starts(after)
 
     def slots(self, where: tzinfo, now: datetime) -> Iterator[Slot]:
         """Its slots that start after *now*; those at a time that the clocks skip are left out."""
@@ -119,57 +109,6 @@ class Plan:
         for option, value in options.items():
             words += [option, value] if value else []
         return words + ["-m"] * self.at_once + ["--wait-list"] * waits
-
-
-def recurrence(text: str, first: datetime) -> rrule:
-    """The rule in *text*, counted from *first*; raises `UsageError` when it is none, or means no slot."""
-    try:
-        # An UNTIL in UTC is taken by its day and hour: our slots are told by the wall clock.
-        rule = rrulestr(re.sub(r"(UNTIL=\d{8}T\d{6})Z", r"\1", text), dtstart=first)
-    except (ValueError, TypeError, AttributeError) as failure:
-        raise UsageError(f"--rrule: {text!r} is not a rule ({failure})") from None
-    if not isinstance(rule, rrule) or any(f"FREQ={each}" in text.upper() for each in TOO_OFTEN):
-        raise UsageError(f"--rrule: {text!r} has to be one rule, daily at the oftenest")
-    if rule._interval < 1:  # type: ignore[attr-defined]  # it would be looked through for ever
-        raise UsageError(f"--rrule: {text!r} has an INTERVAL below 1")
-    return rule
-
-
-def parse_rule(text: str, first: datetime) -> str:
-    """*text* as a rule without its `RRULE:`; raises `UsageError` when it is none or means no slot at all."""
-    rule = text.strip().removeprefix("RRULE:").upper()
-    plan = Plan((), timedelta(hours=1), first, rule)
-    if not list(islice(plan.starts(first - timedelta(seconds=1)), 1)):
-        raise UsageError(f"--rrule: {text!r} means no day at all")
-    return rule
-
-
-def parse_every(text: str) -> tuple[str, time, time | None]:
-    """`wed 18:00`, `tue, thu 18:00-19:30`, `other fri 10:00`, `weekdays 7:00` as a rule, start and end."""
-    words = text.casefold().replace(",", " ").replace(" and ", " ").split()
-    clock = words.pop() if words else ""
-    start_text, dash, end_text = clock.partition("-")
-    start = window.parse_time(start_text, "--every")
-    end = window.parse_time(end_text, "--every") if dash else None
-    interval = ""
-    if words[:1] == ["other"]:
-        interval, words = "INTERVAL=2;", words[1:]
-    days = [day for word in words for day in _weekdays(word)]
-    if not days:
-        raise UsageError(f"--every: {text!r} names no day; write it as 'wed 18:00'")
-    codes = ",".join(day[:2].upper() for day in WEEKDAYS if day in days)
-    rule = f"FREQ=WEEKLY;{interval}BYDAY={codes};BYHOUR={start.hour};BYMINUTE={start.minute}"
-    return rule, start, end
-
-
-def _weekdays(word: str) -> Sequence[str]:
-    singular = word.rstrip("s")
-    if singular in GROUPS:
-        return GROUPS[singular]
-    found = [day for day in WEEKDAYS if len(word) >= 2 and (day.startswith(word) or day == singular)]
-    if len(found) != 1:
-        raise UsageError(f"--every: {word!r} is not a day; write it as 'wed 18:00'")
-    return found
 
 
 def opening_rule(seen: Sequence[tuple[datetime, datetime]]) -> OpeningRule:
@@ -268,10 +207,14 @@ def _choices(body: Mapping[str, Any]) -> tuple[Choice, ...]:
         Choice(
             each["facility"],
             tuple(each.get("courts", ())),
-            tuple(_named("choices", lambda each=each: [time.fromisoformat(t) for t in each.get("or", ())])),  # type: ignore[misc]
+            tuple(_named("choices", partial(_times, each.get("or", ())))),
         )
         for each in body["choices"]
     )
+
+
+def _times(texts: Iterable[str]) -> list[time]:
+    return [time.fromisoformat(text) for text in texts]
 
 
 def _moment(body: Mapping[str, Any], name: str) -> datetime:

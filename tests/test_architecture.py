@@ -13,7 +13,7 @@ import pytest
 HERE = Path(__file__).parent.parent
 
 SYSTEM = "errors model window clock http browser timeline codes systems.base systems.refusals"
-PLANS = "plans plan_file outlook roster due notify"
+PLANS = "plans recurrence plan_file outlook roster due notify"
 COMMAND = f"{SYSTEM} {PLANS} run race settle recover stop store accounts systems commands"
 
 # What each module of `reserve` may import from `reserve`; a package stands for the modules in it. A booking
@@ -37,7 +37,8 @@ MAY_IMPORT = {
     "recover": "clock errors model settle store systems.base timeline",
     "waiting": "clock errors model race stop systems.base timeline",
     "run": "clock codes errors model race recover settle stop store systems.base timeline waiting window",
-    "plans": "errors model window",
+    "recurrence": "errors window",
+    "plans": "errors model recurrence window",
     "plan_file": "errors plans",
     "outlook": "errors model plans",
     "roster": "store",
@@ -50,7 +51,7 @@ MAY_IMPORT = {
 # The only home of each of these in the product; a package stands for the modules in it.
 HOME = {
     "cryptography": "reserve.accounts",
-    "dateutil": "reserve.window reserve.plans reserve.systems",
+    "dateutil": "reserve.window reserve.recurrence reserve.systems",
     "dotenv": "reserve.commands webhook_server.__main__",
     "flask": "reserve.simulator webhook_server",
     "ntplib": "reserve.clock",

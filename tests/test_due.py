@@ -321,7 +321,7 @@ def test_facilities_are_read_again_once_a_day_by_one_machine(roster: Roster) -> 
     assert started == [["plan", "refresh"]]
 
 
-def test_sessions_of_atrium_are_kept_alive_while_a_plan_needs_them(roster: Roster) -> None:
+def test_sign_ins_of_atrium_are_kept_alive_while_a_plan_needs_them(roster: Roster) -> None:
     clock, started = FakeClock(ADDED), list[list[str]]()
     keep(roster, replace(WEEKLY, system="atrium"))
 

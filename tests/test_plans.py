@@ -18,7 +18,8 @@ from reserve.errors import UsageError
 from reserve.model import Court, Limits, Offer, Offers, Slot
 from reserve.outlook import Ask, look
 from reserve.plan_file import SCHEMA, read_plans
-from reserve.plans import Choice, Plan, parse_every, parse_rule
+from reserve.plans import Choice, Plan
+from reserve.recurrence import parse_every, parse_rule
 from reserve.window import DaysAhead, HoursAhead, zone
 
 CITY = zone("America/Los_Angeles")
@@ -72,21 +73,30 @@ def test_every_that_is_no_day_and_time_is_refused_in_a_sentence(said: str) -> No
 
 
 @pytest.mark.parametrize(
-    "rule",
+    ("rule", "why"),
     [
-        "",
-        "every wednesday",
-        "FREQ=HOURLY",
-        "FREQ=WEEKLY;INTERVAL=0",
-        "FREQ=WEEKLY;UNTIL=20200101T000000",
-        "FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=31",
-        "FREQ=WEEKLY;BYDAY=XX",
-        "DTSTART:20260101T000000\nRRULE:FREQ=DAILY\nEXRULE:FREQ=DAILY",
+        ("", "'' is no part"),
+        ("every wednesday", "'EVERY WEDNESDAY' is no part"),
+        ("FREQ=WEEKLY;FREQ=DAILY", "stands there twice"),
+        ("FREQ=WEEKLY;COLOUR=RED", "unknown parameter 'COLOUR'"),
+        ("FREQ=HOURLY", "daily at the oftenest"),
+        ("BYDAY=WE", "has to say FREQ=WEEKLY"),
+        ("FREQ=WEEKLY;INTERVAL=0", "INTERVAL=0; it is a whole number"),
+        ("FREQ=WEEKLY;COUNT=0", "COUNT=0; it is a whole number"),
+        ("FREQ=WEEKLY;COUNT=2;UNTIL=20270101", "COUNT and UNTIL"),
+        ("FREQ=WEEKLY;UNTIL=tomorrow", "UNTIL=TOMORROW: write it as 20261231"),
+        ("FREQ=WEEKLY;UNTIL=20200101T000000", "means no day at all"),
+        ("FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=31;COUNT=3", "means no day at all"),
+        ("FREQ=WEEKLY;BYDAY=XX", "invalid 'BYDAY': XX"),
+        ("FREQ=DAILY;BYHOUR=25", "hour must be in 0..23"),
+        ("DTSTART:20260101T000000\nRRULE:FREQ=DAILY", "has a DTSTART; leave it out"),
     ],
 )
-def test_a_rule_that_is_none_or_means_no_day_is_refused(rule: str) -> None:
-    with pytest.raises(UsageError, match=r"--rrule"):
+def test_a_rule_that_is_none_or_means_no_day_is_refused_and_told_why(rule: str, why: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(why)) as refused:
         parse_rule(rule, SATURDAY)
+
+    assert str(refused.value).startswith("--rrule: ")
 
 
 def test_a_rule_may_have_a_count_an_end_an_interval_and_several_hours() -> None:
@@ -95,6 +105,7 @@ def test_a_rule_may_have_a_count_an_end_an_interval_and_several_hours() -> None:
 
     assert days(ruled("RRULE:FREQ=WEEKLY;BYDAY=WE;BYHOUR=18;COUNT=2")) == ["11-25", "12-02"]
     assert days(ruled("FREQ=WEEKLY;BYDAY=WE;UNTIL=20261205T000000Z")) == ["11-25", "12-02"]
+    assert days(ruled("freq=weekly;byday=we;byhour=18;until=20261202;")) == ["11-25", "12-02"]
     assert days(ruled("FREQ=WEEKLY;INTERVAL=2;BYDAY=FR"), 2) == ["12-04", "12-18"]
     assert days(ruled("FREQ=DAILY;BYHOUR=7,19;COUNT=4")) == ["11-21", "11-21", "11-22", "11-22"]
 

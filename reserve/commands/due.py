@@ -31,7 +31,7 @@ MAIN = Path(__file__).parents[2] / "main.py"
 WATCH = timedelta(seconds=50)  # the next tick comes after a minute
 LOOK_EVERY = timedelta(seconds=10)
 NEAR = timedelta(minutes=2)
-# Systems with sessions to be kept alive, as in SYSTEMS, which would load the network library every minute.
+# Systems whose sign-in has to be kept alive, as in SYSTEMS, which would load the network library each time.
 RENEWED = {"atrium": timedelta(minutes=20)}
 TOO_EARLY = timedelta(minutes=10)  # before an opening; the run would wait for nothing
 STOPPED = (130, 143)
@@ -103,7 +103,7 @@ class Ticking:
         )
 
     def look_after_plans(self, now: datetime) -> None:
-        """Have facilities read once a day, and sessions kept alive, by processes of their own."""
+        """Have facilities read once a day, and sign-ins kept alive, by processes of their own."""
         if self.roster.not_looked_at_since(now - due.STALE) and self.roster.first(
             "refresh", now, since=now - due.LOOK_AGAIN
         ):

@@ -17,6 +17,7 @@ from reserve.commands.options import Parser
 from reserve.due import STALE, lay_out_next, plan_of
 from reserve.errors import ReserveError, UsageError
 from reserve.plans import Choice, Plan
+from reserve.recurrence import parse_every, parse_rule
 from reserve.roster import Entry, Roster
 from reserve.store import Store
 
@@ -324,13 +325,13 @@ def plan_from(options: argparse.Namespace, environ: Mapping[str, str], today: da
     if options.every:
         if start is not None:
             raise UsageError("--start-time: the time stands in --every already")
-        rule, start, ends = plans.parse_every(options.every)
+        rule, start, ends = parse_every(options.every)
         end = end or ends
         # Every other week counts from the first day there is.
         weekly = Plan((), MINUTE, datetime.combine(today, time()), rule.replace("INTERVAL=2;", ""))
         first = next(weekly.starts(weekly.first))
     elif options.rrule:
-        rule = plans.parse_rule(options.rrule, first)
+        rule = parse_rule(options.rrule, first)
         start = start or next(Plan((), MINUTE, first, rule).starts(first - MINUTE)).time()
     elif start is None:
         raise UsageError("--start-time is missing; see plan add --help")

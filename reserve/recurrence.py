@@ -1,0 +1,122 @@
+"""Days that come again: rules of RFC 5545, and the words in which a person says them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from itertools import islice
+
+from dateutil.parser import isoparse
+from dateutil.rrule import rrulestr
+
+from reserve import window
+from reserve.errors import UsageError
+
+HORIZON = timedelta(days=750)  # a rule that means nothing for so long means nothing
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+GROUPS = {"day": WEEKDAYS, "weekday": WEEKDAYS[:5], "weekend": WEEKDAYS[5:]}
+OFTEN_ENOUGH = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """A rule of RFC 5545, counted from `first`; what ends it is kept apart from what comes again."""
+
+    first: datetime
+    parts: str
+    count: int | None = None
+    until: datetime | None = None
+
+    def starts(self, after: datetime) -> Iterator[datetime]:
+        """What the rule means from its first moment on, in order, but not for ever: see `HORIZON`."""
+        last = max(after, self.first) + HORIZON
+        if self.until is not None:
+            last = min(last, self.until)
+        for start in islice(rrulestr(self.parts, dtstart=self.first), self.count):
+            if start > last:
+                return
+            yield start
+
+
+def read_rule(text: str, first: datetime) -> Recurrence:
+    """The rule in *text*, counted from *first*; raises `UsageError` when it is none."""
+
+    def refused(why: str) -> UsageError:
+        return UsageError(f"--rrule: {text!r} {why}")
+
+    if "DTSTART" in text.upper():
+        raise refused("has a DTSTART; leave it out, a rule counts from today")
+    parts: dict[str, str] = {}
+    for part in rule_text(text).split(";"):
+        name, sign, value = part.partition("=")
+        if not sign or name in parts:
+            raise refused(
+                f"is not a rule: {part!r} is no part, or stands there twice; see FREQ=WEEKLY;BYDAY=WE"
+            )
+        parts[name] = value
+    if parts.get("FREQ") not in OFTEN_ENOUGH:
+        raise refused("has to say FREQ=WEEKLY, or how often else: daily at the oftenest")
+    for name in {"COUNT", "INTERVAL"} & parts.keys():
+        if not re.fullmatch(r"[1-9]\d{0,3}", parts[name], re.ASCII):
+            raise refused(f"has {name}={parts[name]}; it is a whole number from 1 to 9999")
+    count, until = parts.pop("COUNT", None), parts.pop("UNTIL", None)
+    if count and until is not None:
+        raise refused("has COUNT and UNTIL; leave one of them out")
+    rule = ";".join(f"{name}={value}" for name, value in parts.items())
+    try:
+        end = None if until is None else _end(until)
+        rrulestr(rule, dtstart=first)
+    except ValueError as failure:
+        raise refused(f"is not a rule ({failure})") from None
+    return Recurrence(first, rule, int(count) if count else None, end)
+
+
+def rule_text(text: str) -> str:
+    """*text* as it is kept: in capitals, without `RRULE:` and the last semicolon."""
+    return text.strip().upper().removeprefix("RRULE:").rstrip(";")
+
+
+def parse_rule(text: str, first: datetime) -> str:
+    """*text* as it is kept; raises `UsageError` when it is no rule, or means no day at all."""
+    if next(read_rule(text, first).starts(first), None) is None:
+        raise UsageError(f"--rrule: {text!r} means no day at all")
+    return rule_text(text)
+
+
+def _end(text: str) -> datetime:
+    """The last moment of an UNTIL, on the wall clock like all else; a day counts as a whole."""
+    try:
+        end = isoparse(text).replace(tzinfo=None)
+    except ValueError:
+        raise ValueError(f"UNTIL={text}: write it as 20261231") from None
+    return end if "T" in text else datetime.combine(end, time.max)
+
+
+def parse_every(text: str) -> tuple[str, time, time | None]:
+    """`wed 18:00`, `tue, thu 18:00-19:30`, `other fri 10:00`, `weekdays 7:00` as a rule, start and end."""
+    words = text.casefold().replace(",", " ").replace(" and ", " ").split()
+    clock = words.pop() if words else ""
+    start_text, dash, end_text = clock.partition("-")
+    start = window.parse_time(start_text, "--every")
+    end = window.parse_time(end_text, "--every") if dash else None
+    interval = ""
+    if words[:1] == ["other"]:
+        interval, words = "INTERVAL=2;", words[1:]
+    days = [day for word in words for day in _weekdays(word)]
+    if not days:
+        raise UsageError(f"--every: {text!r} names no day; write it as 'wed 18:00'")
+    codes = ",".join(day[:2].upper() for day in WEEKDAYS if day in days)
+    rule = f"FREQ=WEEKLY;{interval}BYDAY={codes};BYHOUR={start.hour};BYMINUTE={start.minute}"
+    return rule, start, end
+
+
+def _weekdays(word: str) -> Sequence[str]:
+    singular = word.rstrip("s")
+    if singular in GROUPS:
+        return GROUPS[singular]
+    found = [day for day in WEEKDAYS if len(word) >= 2 and (day.startswith(word) or day == singular)]
+    if len(found) != 1:
+        raise UsageError(f"--every: {word!r} is not a day; write it as 'wed 18:00'")
+    return found
