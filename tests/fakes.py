@@ -20,10 +20,12 @@ from requests.adapters import BaseAdapter
 from requests.cookies import extract_cookies_to_jar
 from requests.utils import get_encoding_from_headers
 from urllib3 import HTTPHeaderDict, HTTPResponse
+from urllib3.exceptions import MaxRetryError, NewConnectionError
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from reserve.clock import Clock, Probe
 from reserve.model import BookingRequest, Court, Hold, Offer, Offers, Reservation, Slot
+from reserve.simulator.faults import CutConnection, NoConnection
 from reserve.systems.base import ALL, BookingSystem, Line
 
 if TYPE_CHECKING:
@@ -278,7 +280,8 @@ class InProcess(BaseAdapter):
     """Hands requests to WSGI apps in this process, as if they stood *latency* (both ways) away.
 
     A lone app answers for every host this adapter is mounted for; a mapping names the host of each app,
-    and any other host is unreachable. An app cuts the connection by raising a `CutConnection`.
+    and any other host is unreachable. An app cuts the connection by raising a `CutConnection`, and lets none
+    come about by raising a `NoConnection`.
     """
 
     def __init__(
@@ -317,10 +320,10 @@ class InProcess(BaseAdapter):
                 status, headers, body = self.clock.within(length, lambda: self._exchange(app, request))
         except TimeoutError as error:
             raise requests.ReadTimeout(f"no answer within {patience} s", request=request) from error
-        except Exception as error:
-            if "CutConnection" in {kind.__name__ for kind in type(error).__mro__}:
-                raise requests.ConnectionError("connection cut", request=request) from error
-            raise
+        except NoConnection as error:
+            raise _refused(request) from error
+        except CutConnection as error:
+            raise requests.ConnectionError("connection cut", request=request) from error
         return answer(request, status, headers, body, timedelta(seconds=self.clock.monotonic() - sent))
 
     def _exchange(
@@ -343,6 +346,12 @@ class InProcess(BaseAdapter):
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def _refused(request: requests.PreparedRequest) -> requests.ConnectionError:
+    nobody: Any = None
+    why = MaxRetryError(nobody, str(request.path_url), NewConnectionError(nobody, "connection refused"))
+    return requests.ConnectionError(why, request=request)
 
 
 def answer(

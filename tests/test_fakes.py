@@ -12,16 +12,15 @@ import pytest
 import requests
 from flask import Flask, Response, request
 
+from reserve.errors import Unreachable
+from reserve.http import Http
+from reserve.simulator.faults import CutConnection, NoConnection
 from tests.fakes import START, FakeClock, InProcess
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 SECOND = timedelta(seconds=1)
-
-
-class CutConnection(Exception):
-    """As the simulator names it."""
 
 
 def diary_of(seed: int) -> list[str]:
@@ -250,6 +249,10 @@ def app_for(clock: FakeClock) -> Flask:
     def cut() -> str:
         raise CutConnection
 
+    @app.route("/refused")
+    def refused() -> str:
+        raise NoConnection
+
     return app
 
 
@@ -336,6 +339,13 @@ def test_without_a_time_out_an_answer_is_waited_for(session: requests.Session) -
 def test_a_cut_connection_is_a_connection_error(session: requests.Session) -> None:
     with pytest.raises(requests.ConnectionError, match="cut"):
         session.get("https://court.example/cut", timeout=5)
+
+
+def test_a_refused_connection_never_came_about(clock: FakeClock) -> None:
+    host = Http("https://court.example", headers={}, adapter=InProcess(app_for(clock), clock))
+
+    with pytest.raises(Unreachable):
+        host.ask("GET", "/refused")
 
 
 def test_an_unknown_host_is_unreachable(session: requests.Session) -> None:

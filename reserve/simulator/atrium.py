@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from random import Random
@@ -23,6 +23,7 @@ ZONE = zone("America/New_York")
 REALM = "/realms/my-tfc"
 TOKEN = f"POST {REALM}/protocol/openid-connect/token"
 RESERVE = "POST /api/v1/my/occupants/*/amenity-reservations/"
+LIST = RESERVE.replace("POST", "GET")
 OCCUPANT = "100001"
 COURTS = {8: "Tennis Court 1", 10: "Tennis Court 2"}  # dossier 4
 STEP, LONGEST = timedelta(minutes=30), timedelta(minutes=60)
@@ -56,7 +57,7 @@ TROUBLE: Mapping[str, tuple[Fault, ...]] = {
     "lost-answer": (Fault(RESERVE, 1, "cut-after", only_done=True),),
     "lost-answer-and-list": (
         Fault(RESERVE, 1, "cut-after", only_done=True),
-        Fault(RESERVE.replace("POST", "GET"), 0, "status", status=405, body=NO_LIST, content_type=JSON),
+        Fault(LIST, 0, "status", status=405, body=NO_LIST, content_type=JSON),
     ),
     "server-errors": (Fault(RESERVE, 1, "status", times=2),),
     "throttled": (Fault(RESERVE, 1, "status", times=2, status=429, headers={"Retry-After": "1"}),),
@@ -134,6 +135,7 @@ class AtriumRules(Agenda):
         self.story, self.ledger = story, ledger
         self.booked: list[Booked] = []
         self.taken: dict[tuple[int, datetime], str] = {}  # by half hours
+        self.given: list[str] = []  # every token and code
         self._draws = Random(f"{story.seed}/tokens")
         self._access: dict[str, datetime] = {}
         self._codes: set[str] = set()
@@ -150,7 +152,8 @@ class AtriumRules(Agenda):
     # -- tokens (dossier 2) ----------------------------------------------------------------------------------
 
     def _new(self, what: str) -> str:
-        return f"sim.{what}.{self._draws.getrandbits(96):024x}"
+        self.given.append(f"sim.{what}.{self._draws.getrandbits(96):024x}")
+        return self.given[-1]
 
     def _begin_session(self) -> None:
         self.refresh = self._new("refresh")
@@ -319,6 +322,7 @@ class Atrium(Twin):
     """One simulated Atrium: portal, Keycloak and API in one `app`."""
 
     title = "Atrium"
+    look = LIST
     faults = FAULTS
     scenario: AtriumStory
 
@@ -369,6 +373,11 @@ class Atrium(Twin):
         opens_at = f"{self.scenario.opens_at.astimezone(ZONE):%Y-%m-%d %H:%M:%S}"
         day, start = f"{self.scenario.day}", f"{self.scenario.start:%H:%M}"
         return ["-c", "Court 1", "-d", day, "-t", start, "-r", opens_at]
+
+    @property
+    def secrets(self) -> Mapping[str, Iterable[str]]:
+        """Also every token."""
+        return {**super().secrets, "token": self.rules.given}
 
     def note_swallowed(self, method: str, path: str, body: bytes, kind: str) -> None:
         """A request for a court is an attempt, also when it did not come to the rules."""

@@ -70,14 +70,19 @@ class CutConnection(ConnectionError):
     """The connection is cut without an answer; raised through the WSGI app, a closed socket over `serve`."""
 
 
+class NoConnection(CutConnection):
+    """No connection comes about at all; over `serve`, where it has come about, it is cut."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """What happens to the *nth* matching request (and the `times - 1` after it; nth=0: to every one).
 
     `match` is a pattern such as "POST /v1/orders/*/pay", or a function of method and path. Kinds:
-    cut-before (nothing done, no answer), cut-after (done, no answer), delay (done, late), status (nothing
-    done, this status and body), answer (done, but this status and body), body-not-json and truncated (done,
-    but the answer is spoilt). With `only_done`, requests that were refused are not counted.
+    refused (nothing arrives), held-up (arrives late), cut-before (nothing done, no answer), cut-after (done,
+    no answer), delay (done, answered late), status (nothing done, this status and body), answer (done, but
+    this status and body), body-not-json and truncated (done, but the answer is spoilt). With `only_done`,
+    requests that were refused are not counted.
     """
 
     match: str | Callable[[str, str], bool]
@@ -241,10 +246,13 @@ class Wire:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = BytesIO(body)
-        self._pause(self.latency / 2)
+        with self.lock:
+            struck = self._struck(method, path, only_done=False)
+        if any(fault.kind == "refused" for fault in struck):
+            raise NoConnection(f"{method} {path}")
+        self._pause(_length(struck, "held-up") + self.latency / 2)
         with self.lock:
             self.seen(method, path)
-            struck = self._struck(method, path, only_done=False)
             before = next((fault for fault in struck if fault.kind in ("cut-before", "status")), None)
             if before is not None:
                 self.swallowed(method, path, body, before)
@@ -254,7 +262,7 @@ class Wire:
                 if response.status_code < 300:
                     struck += self._struck(method, path, only_done=True)
                 response = _spoilt(response, struck)
-        self._pause(sum((fault.delay for fault in struck if fault.kind == "delay"), self.latency / 2))
+        self._pause(_length(struck, "delay") + self.latency / 2)
         if any(fault.kind in ("cut-before", "cut-after") for fault in struck):
             raise CutConnection(f"{method} {path}")
         response.headers["Date"] = self.date()
@@ -272,6 +280,10 @@ class Wire:
     def _pause(self, length: timedelta) -> None:
         if length:
             self.sleep(length)
+
+
+def _length(struck: list[Fault], kind: str) -> timedelta:
+    return sum((fault.delay for fault in struck if fault.kind == kind), timedelta(0))
 
 
 def _reply(fault: Fault) -> Response:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
-ASKS_PER_COURT = 5  # a fair client is bounded; more requests than this for one court are not
+ASKS_PER_COURT = 5  # a fair client is bounded; more requests than this for one court are not...
+SELDOM = timedelta(seconds=20)  # ...unless each later one leaves the others this much time, and mostly more
 CODES = 2  # one request and one repeat
 EARLY = timedelta(seconds=1)  # asking sooner than this before the opening is hammering
 
@@ -31,11 +33,16 @@ class Ledger:
     def __init__(self) -> None:
         """Start with an empty record."""
         self._events: list[Event] = []
-        self.requests: Counter[str] = Counter()
+        self.asked: list[tuple[datetime, str]] = []  # every request that arrived: its moment, method and path
 
     def record(self, moment: datetime, what: str, **details: Any) -> None:
         """Write down that *what* happened at *moment*."""
         self._events.append(Event(moment.astimezone(UTC), what, details))
+
+    @property
+    def requests(self) -> Counter[str]:
+        """How often each method and path was asked for."""
+        return Counter(name for _, name in self.asked)
 
     @property
     def events(self) -> list[Event]:
@@ -90,6 +97,8 @@ class Ledger:
             found.append(f"a code was asked for {self.asked_for_codes} times")
         if any(event.details["code_was"] == "malformed" for event in self.all("code-refused")):
             found.append("something that is no code was sent as a code")
+        if len(self.all("sign-in-refused")) > 1:
+            found.append("a refused log-in was tried again")
         if self.all("stranger-refused"):
             found.append("a request for the player's own data came before the sign-in")
         return found + self._unfair_attempts()
@@ -110,11 +119,13 @@ class Ledger:
         return [event.details["order"] for event in self.all(what)]
 
     def _unfair_attempts(self) -> list[str]:
-        asked = Counter((event.details["court"], event.details["start"]) for event in self.attempts)
+        asked: dict[tuple[str, str], list[datetime]] = {}
+        for event in self.attempts:
+            asked.setdefault((event.details["court"], event.details["start"]), []).append(event.moment)
         found = [
-            f"{court} was asked for {times} times"
-            for (court, _), times in asked.items()
-            if times > ASKS_PER_COURT
+            f"{court} was asked for {len(moments)} times"
+            for (court, _), moments in asked.items()
+            if any(after - before < SELDOM for before, after in pairwise(moments[ASKS_PER_COURT - 1 :]))
         ]
         if any(event.details["early_ms"] > EARLY / timedelta(milliseconds=1) for event in self.attempts):
             found.append("a hold was asked for more than a second before the opening")

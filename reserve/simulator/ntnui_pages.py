@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 LETTERS = "iso-8859-1"
+DOOR_CODE = "4711"
 DAYS = ("Mandag", "Tirsdag", "Onsdag", "Torsdag", "Fredag", "L&oslash;rdag", "S&oslash;ndag")
 REGULARS = ("Ødegård K.", "Spiller B.")
 IN_DIALOG = """<div id="dialog-form" style="display:none;">
@@ -131,8 +132,8 @@ def countdown(left: timedelta) -> str:
 
 def door_code(give_up: str, *, padel: bool) -> str:
     """What only those who are signed up may read (dossier 4)."""
-    tennis = "<p><strong>Kode for tilgang til bygget:</strong> 4711</p>"
-    line = "<p>Bruk hovedinngangen, eller kode 4711.</p>" if padel else tennis
+    tennis = f"<p><strong>Kode for tilgang til bygget:</strong> {DOOR_CODE}</p>"
+    line = f"<p>Bruk hovedinngangen, eller kode {DOOR_CODE}.</p>" if padel else tennis
     return f'{line}\n<p>Meld av: <a href="{give_up}">her</a>.</p>'
 
 

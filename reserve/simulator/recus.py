@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar
 
@@ -41,6 +41,7 @@ class Simulation(Twin):
     """One simulated rec.us: its web app and API in `app`, and what really happened in `ledger`."""
 
     title = "rec.us"
+    look = "GET /v1/users/*/bookings"
     faults = FAULTS
     options: ClassVar[Mapping[str, object]] = {
         "courts": 3,
@@ -95,6 +96,17 @@ class Simulation(Twin):
         """The wanted slot, and all courts at once."""
         facility, day = self.scenario.facility, f"{self.scenario.day}"
         return ["-c", facility, "-d", day, "-s", "tennis", "-t", "18:00", "-y", "19:30", "-m"]
+
+    @property
+    def secrets(self) -> Mapping[str, Iterable[str]]:
+        """Also those of the sign-in, of the phone and of payments."""
+        player, orders = self.rules.player, self.rules.orders.values()
+        return {
+            **super().secrets,
+            "token": self.rules.tokens,
+            "one-time code": [*player.old_codes, *filter(None, [player.code])],
+            "card": [payment.secret for order in orders for payment in order.payments],
+        }
 
     def note_swallowed(self, method: str, path: str, body: bytes, kind: str) -> None:
         """A request for a hold is an attempt, also when it did not come to the rules."""

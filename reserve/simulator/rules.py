@@ -129,7 +129,7 @@ class Rules(Agenda):
         self.rivals: dict[tuple[str, datetime], str] = {}
         self._ids = Random(f"{scenario.seed}/ids")
         self._codes = Random(f"{scenario.seed}/codes")
-        self._tokens: dict[str, datetime] = {}
+        self.tokens: dict[str, datetime] = {}
         self.player = Player(self.new_id(), self.new_id())
         self._set_scene()
 
@@ -148,13 +148,13 @@ class Rules(Agenda):
             raise SignInRefused
         expires = self.server_now + TOKEN_VALID_FOR
         token = _token(self.player.id, account.email, expires)
-        self._tokens[token] = expires
+        self.tokens[token] = expires
         self.ledger.record(self.now, "signed-in")
         return token
 
     def admit(self, token: str | None) -> None:
         """Refuse whoever has no valid token."""
-        expires = self._tokens.get(token or "")
+        expires = self.tokens.get(token or "")
         if expires is None:
             self.ledger.record(self.now, "stranger-refused")
             raise Refusal("stranger")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
@@ -67,6 +67,7 @@ class Twin(ABC):
     title: ClassVar[str]
     faults: ClassVar[Mapping[str, str]]
     options: ClassVar[Mapping[str, object]] = {}  # of `rehearse`, beyond the common ones, and their defaults
+    look: ClassVar[str]  # the request that shows what the player has reserved, as a pattern
     scenario: Story
 
     def __init__(
@@ -114,6 +115,14 @@ class Twin(ABC):
         """The true moment at which the wanted slot opens; the published one by the server's clock."""
         return self.scenario.opens_at - self.scenario.clock_offset + self.scenario.opens_late
 
+    @property
+    def secrets(self) -> Mapping[str, Iterable[str]]:
+        """What a player's run must neither tell nor leave on the disk, by kind."""
+        account = self.scenario.account
+        as_written = (account.phone or "").partition(" ")[2]  # without the code of the country
+        digits = "".join(filter(str.isdigit, as_written))
+        return {"password": [account.password], "phone": filter(None, [as_written, digits])}
+
     def note_swallowed(self, method: str, path: str, body: bytes, kind: str) -> None:
         """Write down what a request would have been that a fault of this *kind* kept from its app."""
 
@@ -123,7 +132,7 @@ class Twin(ABC):
 
     def _seen(self, method: str, path: str) -> None:
         self._agenda.catch_up()
-        self._ledger.requests[f"{method} {path}"] += 1
+        self._ledger.asked.append((self._agenda.now, f"{method} {path}"))
 
     def _swallowed(self, method: str, path: str, body: bytes, fault: Fault) -> None:
         self._ledger.record(self._agenda.now, "fault", kind=fault.kind, request=f"{method} {path}")

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from reserve.simulator import FAULTS, CutConnection, Fault
-from reserve.simulator.faults import SWITCHES, TROUBLE
+from reserve.simulator.faults import SWITCHES, TROUBLE, NoConnection
 from reserve.simulator.phone import HABITS
 from tests.simulator.visitor import Visitor, meanings
 
@@ -258,17 +258,36 @@ def test_faults_can_be_combined():
 
 
 @pytest.mark.parametrize(
-    ("kind", "held"), [("cut-before", 0), ("cut-after", 1), ("status", 0), ("answer", 1), ("truncated", 1)]
+    ("kind", "held"),
+    [("refused", 0), ("cut-before", 0), ("cut-after", 1), ("status", 0), ("answer", 1), ("truncated", 1)],
 )
 def test_a_fault_strikes_before_or_after_the_deed(kind, held):
     visitor = Visitor(faults=(Fault(HOLD, 1, kind, status=502),)).arrive()
 
-    if kind.startswith("cut"):
+    if kind == "refused" or kind.startswith("cut"):
         with pytest.raises(CutConnection):
             visitor.hold()
     else:
         assert visitor.hold().status_code == (201 if kind == "truncated" else 502)
     assert len(visitor.ledger.all("held")) == held
+
+
+def test_a_request_that_was_refused_a_connection_was_never_there():
+    visitor = Visitor(faults=(Fault(HOLD, 1, "refused"),)).arrive()
+
+    with pytest.raises(NoConnection):
+        visitor.hold()
+    assert visitor.ledger.attempts == []
+    assert visitor.ledger.requests["POST /v1/reservations"] == 0
+
+
+def test_a_request_may_be_held_up_on_its_way():
+    visitor = Visitor(faults=(Fault(HOLD, 1, "held-up", delay=timedelta(seconds=20)),)).arrive()
+    sent = visitor.clock.now()
+
+    visitor.hold()
+
+    assert visitor.ledger.attempts[0].moment == sent + timedelta(seconds=20)
 
 
 def test_an_answer_may_be_spoilt():

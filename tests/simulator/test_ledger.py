@@ -26,6 +26,24 @@ def test_asking_six_times_for_one_court_is_unfair():
     assert visitor.ledger.violations == ["Court 1 was asked for 6 times"]
 
 
+def test_asking_on_now_and_then_is_what_a_waiting_list_does():
+    visitor = Visitor(limit_counts_holds=True, all_taken=True).arrive()
+    for _ in range(9):
+        visitor.clock.sleep(timedelta(seconds=30))
+        visitor.hold()
+
+    assert visitor.ledger.violations == []
+
+
+def test_a_refused_log_in_is_not_to_be_tried_again():
+    visitor = Visitor(refuses_password=True)
+    visitor.sign_in()
+    assert visitor.ledger.violations == []
+    visitor.sign_in()
+
+    assert visitor.ledger.violations == ["a refused log-in was tried again"]
+
+
 def test_asking_more_than_a_second_early_is_unfair():
     visitor = Visitor()
     visitor.sign_in()

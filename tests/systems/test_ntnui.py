@@ -411,7 +411,7 @@ def test_a_link_is_all_that_has_to_be_given(tmp_path: Path) -> None:
 
 def test_the_site_may_forget_us_long_before_the_opening_too(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
-    stage.clock.call_at(OPENS_AT - timedelta(seconds=60), stage.twin.rules._logged_in.clear)
+    stage.clock.call_at(OPENS_AT - timedelta(seconds=60), stage.twin.rules.logged_in.clear)
 
     assert stage.book().exit_code == 0
     assert len(stage.ledger.all("signed-in")) == 2
@@ -497,7 +497,7 @@ def test_a_wish_to_stop_ends_the_waiting_within_a_second_or_so(tmp_path: Path) -
 
 def test_whoever_waits_is_logged_in_again_when_the_site_forgets(tmp_path: Path) -> None:
     stage = Stage(tmp_path, all_taken=True, frees_after=timedelta(minutes=10))
-    stage.clock.call_at(OPENS_AT + timedelta(minutes=5), stage.twin.rules._logged_in.clear)
+    stage.clock.call_at(OPENS_AT + timedelta(minutes=5), stage.twin.rules.logged_in.clear)
 
     assert stage.book("--wait-list").exit_code == 0
     assert stage.ledger.violations == []
