@@ -26,7 +26,7 @@ from reserve.errors import (
 from reserve.model import BookingRequest, Hold, Offers, Opening, Reservation
 from reserve.race import SHOTS, Race
 from reserve.recover import recover
-from reserve.settle import give_back_all, settle
+from reserve.settle import settle
 from reserve.stop import Stop
 from reserve.store import Record
 from reserve.systems.base import BookingSystem, Line
@@ -266,31 +266,37 @@ class Run:
         When the server's answers contradict each other, or it does not tell its time, our own clock counts.
         """
         self.wait_until(opening.opens_at - self.leads.measure)
+        self.timeline.write("asking", opening.offers)  # early: later, nothing waits for a disk
+        lag = self.known_lag()
         server, watch = UNKNOWN, Watch(self.clock)
         if self.clock.now() < opening.opens_at - self.leads.warm:
             server = self.measure(lines, until=opening.opens_at - self.leads.warm)
-        self.timeline.ahead, self._knows_server = server.offset, server is not UNKNOWN
+        self.timeline.ahead = server.offset
         self.wait_until(server.likely(opening.opens_at) - self.leads.warm)
         self.clock.together([line.warm for line in lines])
         self.timeline.say(f"{len(lines)} connections are warm")
         if self._code is not None and self._code.is_awaited:
             self._code.enter(until=server.likely(opening.opens_at) - self.leads.last_look)
-        self.timeline.write("asking", opening.offers)
         self.wait_until(server.likely(opening.opens_at) - self.leads.last_look)
         if jump := watch.jumped():
             server, self.timeline.ahead = UNKNOWN, UNKNOWN.offset
             self.timeline.say(
                 f"this machine's clock jumped by {jump.total_seconds():+.3f} s; trusting it now"
             )
+        self._knows_server = server is not UNKNOWN
         shots = plan(opening.opens_at, server, SHOTS)
+        if lag is None:
+            return shots
+        soonest, latest = lag
+        self.timeline.say(f"last time it opened {latest.total_seconds():.2f} s late; asking then too")
+        first, last = shots[0], shots[-1]
+        # Four, so that one attempt is left.
+        return sorted([first, last, first + (soonest + latest) / 2, first + latest])
+
+    def known_lag(self) -> tuple[timedelta, timedelta] | None:
+        """How late the window opened the last time, at least and at most, if it was late and told us so."""
         lag = self.record.lag(self.found.facility) if self.record and self.found else None
-        if lag is not None and timedelta(0) < lag[1] < LONGEST_LAG:
-            middle = (lag[0] + lag[1]) / 2
-            shots = sorted(
-                [shots[0], shots[-1], shots[0] + middle, shots[0] + lag[1]]
-            )  # one is left for later
-            self.timeline.say(f"last time it opened {lag[1].total_seconds():.2f} s late; asking then too")
-        return shots
+        return lag if lag is not None and timedelta(0) < lag[1] < LONGEST_LAG else None
 
     def measure(self, lines: list[Line], *, until: datetime | None = None) -> ServerTime:
         """The server's time over the first of *lines*; `UNKNOWN` when its answers contradict each other.
@@ -321,9 +327,6 @@ class Run:
             if unproved and not race.held and self._code is not None:
                 self.prove_phone(self._code, until=deadline)
                 race.ask(unproved, at_once=self.request.at_once)
-        except BaseException:
-            give_back_all(self.system, race.held, self.clock, self.timeline)
-            raise
         finally:
             race.say_what_came()
         self.learn(race.lag)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.stage import Stage
+from tests.stage import OPENS_AT, Stage
 
 
 def arrivals(stage: Stage) -> list[float]:
@@ -71,6 +72,27 @@ def test_a_window_that_opens_in_time_again_is_no_longer_taken_for_late(tmp_path:
             asked_later.append(any("last time it opened" in step for step in stage.steps))
 
     assert asked_later == [False, True, False]
+
+
+def test_nothing_is_learnt_from_a_morning_on_which_our_clock_was_set(tmp_path: Path) -> None:
+    for morning, jump in enumerate((300, 0)):
+        story = {"opens_late": timedelta(milliseconds=700), "seed": morning}
+        with Stage(tmp_path, story) as stage:
+            by = timedelta(milliseconds=jump)
+            stage.clock.call_at(OPENS_AT - timedelta(seconds=2), partial(stage.clock.step, by))
+            assert stage.book().word == "reserved"
+
+    assert not any("last time it opened" in step for step in stage.steps)
+
+
+def test_nothing_waits_for_the_disk_in_the_last_seconds_before_the_opening(tmp_path: Path) -> None:
+    with Stage(tmp_path) as stage:
+        stage.book()
+        deeds = stage.outfit.record.store.history()[0].deeds
+
+        asking = [deed.moment for deed in deeds if deed.what == "asking"]
+        assert len(asking) == 3
+        assert all(moment <= OPENS_AT - timedelta(seconds=10) for moment in asking)
 
 
 def test_what_one_host_taught_is_not_believed_of_another(tmp_path: Path) -> None:
