@@ -6,6 +6,7 @@ import gc
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -29,6 +30,7 @@ from reserve.errors import (
     Unreachable,
 )
 from reserve.model import Attempt, Hold, Offer
+from reserve.settle import give_back_all
 from reserve.stop import Stop
 from reserve.systems.base import BookingSystem, Line
 from reserve.timeline import Timeline
@@ -77,32 +79,37 @@ class Race:
     _places: dict[Offer, int] = field(default_factory=dict)  # in the player's order of preference
     _asked: dict[Offer, int] = field(default_factory=dict)
     _lost: set[Offer] = field(default_factory=set)  # perhaps held, and not found
-    _over: threading.Event = field(default_factory=threading.Event)
+    _over: bool = False
     _adopting: threading.Lock = field(default_factory=threading.Lock)
 
     def ask(self, lines: Sequence[Line], *, at_once: bool) -> None:
         """Ask for the slots in order of preference until one court is held, and for a slot's courts together.
 
         Without *at_once*, or with a system whose spare holds cost the player something, one court after the
-        other. Every request that leaves gets its answer or its time-out before this returns.
+        other. Every request that leaves gets its answer or its time-out before this returns. When a bug
+        makes this raise, nothing stays held.
         """
         for line in lines:
             self._places.setdefault(line.offer, len(self._places))
         size = self.system.fan_out if at_once else 1
         slots = groupby(lines, key=lambda line: line.offer.slot)
         volleys = [volley for _, same_slot in slots for volley in _cut(list(same_slot), size)]
-        with _no_garbage_collection():  # once: between two courts it would cost a tenth of a second
-            for volley in volleys:
-                self.clock.together([partial(self._ask_until_answered, line) for line in volley])
-                if self.held or self._is_over:
-                    break
-        self._sweep()
+        try:
+            with _no_garbage_collection():  # once: between two courts it would cost a tenth of a second
+                for volley in volleys:
+                    self.clock.together([partial(self._ask_until_answered, line) for line in volley])
+                    if self.held or self._is_over:
+                        break
+            self._sweep()
+        except BaseException:
+            give_back_all(self.system, self.held, self.clock, self.timeline)
+            raise
         self.timeline.write("held", self.held)
         self.held.sort(key=lambda hold: self._places[hold.offer])
 
     @property
     def _is_over(self) -> bool:
-        return self._over.is_set() or self.stop.is_asked
+        return self._over or self.stop.is_asked
 
     def _ask_until_answered(self, line: Line) -> None:
         planned: datetime | None = max(self.shots[0], self.clock.now())
@@ -117,7 +124,7 @@ class Race:
             if isinstance(refusal, LostAnswer):
                 self._lost.add(line.offer)
             if isinstance(refusal, FINAL):
-                self._over.set()
+                self._over = True
             if isinstance(refusal, LostAnswer) and self._is_settled_by_looking(line.offer, refusal):
                 return
             planned = self._next(line.offer, refusal)
@@ -178,7 +185,7 @@ class Race:
                 self.clock.sleep(BETWEEN_LOOKS)
         if self.system.hold_is_final and (found is None or isinstance(lost, UnknownAnswer)):
             self.refused[offer] = Unconfirmed(f"it may be reserved: {lost}")
-            self._over.set()
+            self._over = True
             return True
         return False
 
@@ -199,21 +206,15 @@ class Race:
         return len(self.held) > before
 
     def _sweep(self) -> None:
-        """Look once more when an answer was lost, or when a limit was reached, perhaps by our own hold."""
-        doubtful = [
-            offer
-            for offer, refusal in self.refused.items()
-            if offer in self._lost or isinstance(refusal, LostAnswer | LimitReached | SlotTaken)
-        ]
-        meanings = {attempt.meaning for attempt in self.timeline.attempts}
-        if not doubtful or not meanings & {"answer lost", "unknown answer", "limit reached"}:
+        """Look once more when an answer was lost: a later *taken* may mean by ourselves."""
+        if not self._lost:
             return
         try:
             holds = self.system.holds()
         except ReserveError as failure:
             self.timeline.say(f"cannot look for holds whose answer was lost: {failure}")
             return
-        self._adopt(holds, doubtful)
+        self._adopt(holds, list(self._lost))
         self._lost = {offer for offer in self._lost if isinstance(self.refused.get(offer), LostAnswer)}
 
     @property
@@ -265,8 +266,9 @@ class Race:
             return SlotTaken(f"every court we could ask was taken ({names})")
         if isinstance(refusal, NotOpenYet):
             return NotOpenYet(f"the window did not open in time ({offer.court.name}: {refusal})")
-        refusal.args = (f"{offer.court.name}: {refusal.args[0]}",)
-        return refusal
+        said = copy(refusal)
+        said.args = (f"{offer.court.name}: {refusal}",)
+        return said
 
 
 @contextmanager

@@ -30,9 +30,7 @@ from reserve.timeline import Timeline
 READS = 5  # of the bookings, after a confirmation
 BETWEEN_READS = timedelta(seconds=2)  # so that all reads take about ten seconds
 CONFIRMATIONS = 3  # only after a refusal that is certain and says *later*
-LONGEST_PAUSE = timedelta(
-    seconds=30
-)  # before another confirmation; a court is not kept from others for longer
+LONGEST_PAUSE = timedelta(seconds=30)  # before another confirmation: others may want the court
 RELEASES = 4  # tries for one hold
 BETWEEN_RELEASES = timedelta(seconds=1)
 

@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "accounts": "errors store systems.base",
     "systems.base": "browser clock errors http model",
     "systems": "systems",
-    "race": "clock errors model stop systems.base timeline",
+    "race": "clock errors model settle stop systems.base timeline",
     "settle": "clock errors model stop systems.base timeline",
     "recover": "clock errors model settle store systems.base timeline",
     "waiting": "clock errors model race stop systems.base timeline",
