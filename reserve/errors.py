@@ -30,6 +30,7 @@ ReserveError
 from __future__ import annotations
 
 from datetime import timedelta
+from signal import Signals
 
 
 class ReserveError(Exception):
@@ -150,9 +151,9 @@ class Unconfirmed(ReserveError):
 
 
 class Interrupted(ReserveError):
-    """The run was stopped by a signal; what it held has been given back."""
+    """The run was stopped by a signal."""
 
     def __init__(self, signal_number: int) -> None:
         """Exit as a shell would report the signal: 128 + its number."""
-        super().__init__(f"stopped by signal {signal_number}")
+        super().__init__(f"stopped by {Signals(signal_number).name}")
         self.exit_code = 128 + signal_number

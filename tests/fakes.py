@@ -24,6 +24,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from reserve.clock import Clock, Probe
+from reserve.http import Http
 from reserve.model import BookingRequest, Court, Hold, Offer, Offers, Reservation, Slot
 from reserve.simulator.faults import CutConnection, NoConnection
 from reserve.systems.base import ALL, BookingSystem, Line
@@ -462,6 +463,9 @@ class FakeSystem(BookingSystem):
 
     def holds(self) -> list[Hold]:
         return list(self._answer("holds", []))
+
+    def connect(self) -> Http:
+        raise AssertionError("it speaks to nobody")
 
     def line(self, offer: Offer) -> Line:
         return FakeLine(offer, self)

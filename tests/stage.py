@@ -14,7 +14,7 @@ from reserve.codes import Inbox
 from reserve.commands.book import conclude
 from reserve.commands.options import booking_parser, read_booking
 from reserve.commands.outcome import Outcome
-from reserve.commands.outfit import outfit
+from reserve.commands.outfit import equip
 from reserve.errors import SignInError
 from reserve.http import Http, read
 from reserve.run import Leads, Run
@@ -121,7 +121,7 @@ class Stage:
             **self.environ,
         }
         booking = read_booking(booking_parser("book").parse_args([*usual, *words]), environ)
-        self.outfit = outfit(
+        self.outfit = equip(
             booking,
             environ,
             self.stop,

@@ -122,7 +122,7 @@ def test_a_run_that_is_stopped_while_it_waits_ends_at_once(world, number, code):
     assert started.returncode == code
     outcome = json.loads(out)
     assert (outcome["outcome"], outcome["exit_code"]) == ("not-reserved", code)
-    assert outcome["sentence"].startswith("Not reserved: stopped by signal")
+    assert outcome["sentence"].startswith("Not reserved: stopped by SIG")
     assert a_world.simulation.ledger.events == []
 
 

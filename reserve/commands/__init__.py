@@ -27,6 +27,7 @@ COMMANDS = {
     "history": "the latest runs and how they ended",
     "explain": "what happened in one run, step by step",
 }
+RESERVING = (None, "book", "due")
 BUG = 70
 
 
@@ -56,8 +57,11 @@ def main(arguments: Sequence[str]) -> int:
         return 130
     except Exception as failure:
         traceback.print_tb(failure.__traceback__)  # without its message, which may hold a secret
-        bug = f"Not sure: a bug in this program ({type(failure).__name__})."
-        print(f"{bug} Look at your reservations before you try again.")
+        bug = f"a bug in this program ({type(failure).__name__})"
+        if name in RESERVING:
+            print(f"Not sure: {bug}. Look at your reservations before you try again.")
+        else:
+            print(f"Refused: {bug}; please report what stands above.")
         return BUG
 
 

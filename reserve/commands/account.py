@@ -145,7 +145,7 @@ def refresh(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
 def _refreshed(name: str, environ: Mapping[str, str]) -> int:
     """Sign in as this account does, which renews its token; says how it went."""
     from reserve.commands.options import Booking
-    from reserve.commands.outfit import outfit
+    from reserve.commands.outfit import equip
     from reserve.model import Account, BookingRequest
     from reserve.run import Leads
     from reserve.stop import Stop
@@ -158,17 +158,17 @@ def _refreshed(name: str, environ: Mapping[str, str]) -> int:
     account = Account(environ.get("RESERVE_EMAIL") or "", environ.get("RESERVE_PASSWORD") or "")
     nothing = BookingRequest(facility="", sport="", day=date.min, starts=(), length=timedelta())
     booking = Booking(nothing, account, system, webhook_url="", webhook_token=None, as_json=False)
-    clothes = outfit(booking, environ, Stop(), Leads())
+    outfit = equip(booking, environ, Stop(), Leads())
     try:
-        clothes.run.system.sign_in()
+        outfit.run.system.sign_in()
     except ReserveError as failure:
-        print(clothes.run.timeline.secrets.mask(f"Refused: {name}: {failure}."))
+        print(outfit.run.timeline.secrets.mask(f"Refused: {name}: {failure}."))
         return failure.exit_code
     finally:
-        clothes.run.system.close()
-        clothes.record.store.close()
+        outfit.run.system.close()
+        outfit.record.store.close()
         with suppress(OSError):  # nothing is left there, unless something went wrong
-            clothes.folder.rmdir()
+            outfit.folder.rmdir()
     print(f"Renewed the refresh token of {name}.")
     return 0
 

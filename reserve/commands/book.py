@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reserve.commands import BUG
 from reserve.commands.options import Booking, booking_parser, read_booking
 
 if TYPE_CHECKING:
@@ -28,43 +29,42 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
 def book(booking: Booking, environ: Mapping[str, str], leads: Leads) -> tuple[Outcome, Outfit]:
     """One run of *booking*, told on standard error as it goes; returns how it ended, without secrets."""
-    from reserve.commands.outfit import outfit
+    from reserve.commands.outfit import equip
     from reserve.commands.screen import telling
     from reserve.stop import Stop
 
     stop = Stop()
-    clothes = outfit(booking, environ, stop, leads)
-    timeline = clothes.run.timeline
+    outfit = equip(booking, environ, stop, leads)
+    timeline = outfit.run.timeline
     with telling(timeline):
         for warning in booking.warnings:
             timeline.say(f"warning: {warning}")
         with stop.listening():
-            result = conclude(clothes)
+            result = conclude(outfit)
         timeline.say(result.sentence)
-    clothes.write_down()
-    return result, clothes
+    outfit.write_down()
+    return result, outfit
 
 
-def conclude(clothes: Outfit) -> Outcome:
+def conclude(outfit: Outfit) -> Outcome:
     """Do the run and say how it ended, without secrets, whatever the end."""
     from reserve.commands import outcome
     from reserve.model import Hold
 
-    run, wish = clothes.run, clothes.run.request
+    run, wish = outfit.run, outfit.run.request
     try:
-        with clothes.record.kept(system=run.system.name, wish=str(wish), day=str(wish.day)):
+        with outfit.record.kept(system=run.system.name, wish=str(wish), day=str(wish.day)):
             found, end = run.book()
         result = outcome.held(end, found) if isinstance(end, Hold) else outcome.reserved(end, found)
     except Exception as failure:
-        result = outcome.failed(failure)
-        if result.exit_code == outcome.BUG:
-            clothes.write_bug(failure)
+        gave_back = bool(run.timeline.released) and not run.timeline.left
+        result = outcome.failed(failure, gave_back=gave_back)
+        if result.exit_code == BUG:
+            outfit.write_bug(failure)
     finally:
         run.system.close()
-    sentence = result.sentence
-    if left := run.timeline.left:
-        sentence = f"{sentence.removesuffix(' What was held has been given back.')} Mind: {', '.join(left)}."
-    result = replace(result, sentence=run.timeline.secrets.mask(sentence))
-    clothes.record.end(result.exit_code, result.sentence)
-    clothes.record.store.close()
+    mind = f" Mind: {', '.join(run.timeline.left)}." if run.timeline.left else ""
+    result = replace(result, sentence=run.timeline.secrets.mask(result.sentence + mind))
+    outfit.record.end(result.exit_code, result.sentence)
+    outfit.record.store.close()
     return result

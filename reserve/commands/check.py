@@ -20,21 +20,21 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     options = booking_parser("check").parse_args(arguments)
     booking = read_booking(options, environ)
     from reserve.commands.outcome import Outcome, failed, tell
-    from reserve.commands.outfit import outfit
+    from reserve.commands.outfit import equip
     from reserve.commands.screen import telling
     from reserve.run import Leads
     from reserve.stop import Stop
 
     stop = Stop()
-    clothes = outfit(booking, environ, stop, Leads())
-    run = clothes.run
+    outfit = equip(booking, environ, stop, Leads())
+    run = outfit.run
     with telling(run.timeline), stop.listening():
         for warning in booking.warnings:
             run.timeline.say(f"warning: {warning}")
         verdicts = list(_Check(run).verdicts())
         run.system.close()
-        clothes.record.store.close()
-    clothes.write_down()
+        outfit.record.store.close()
+    outfit.write_down()
     mask = run.timeline.secrets.mask
     for verdict in verdicts:
         why = f": {mask(verdict.said)}" if verdict.said else ""
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     else:
         result = failed(failure)
         result = replace(result, sentence=mask(result.sentence))
-    as_json = result.as_json(booking, clothes.run_id, run)
+    as_json = result.as_json(booking, outfit.run_id, run)
     as_json["checks"] = [
         {"step": verdict.step, "verdict": verdict.word, "said": mask(verdict.said)} for verdict in verdicts
     ]

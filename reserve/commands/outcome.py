@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from reserve.commands import BUG
 from reserve.commands.options import Booking
 from reserve.errors import Interrupted, ReserveError, SignInError, TokenRefused, Unconfirmed
 from reserve.model import Hold, Offers, Reservation, Slot
@@ -20,7 +21,6 @@ BEGINNINGS = {
     "refused": "Refused",
     "unconfirmed": "Not sure",
 }
-BUG = 70
 NOTHING: dict[str, object] = {  # the object of the contract when there was no run
     **dict.fromkeys(("outcome", "exit_code", "sentence", "system", "facility", "court", "start", "end")),
     **dict.fromkeys(("order_id", "price_cents", "run_id", "opens_at")),
@@ -76,7 +76,8 @@ def tell(sentence: str, as_json: object = None) -> None:
         if as_json is None:
             print(sentence, flush=True)
         else:
-            print(sentence, file=sys.stderr, flush=True)
+            if sys.stderr is not None:  # closed before we began
+                print(sentence, file=sys.stderr, flush=True)
             print(json.dumps(as_json, ensure_ascii=False), flush=True)
     except OSError:
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # or Python complains once more at its end
@@ -113,8 +114,11 @@ def held(hold: Hold, found: Offers) -> Outcome:
     )
 
 
-def failed(failure: BaseException) -> Outcome:
-    """Why there is no court; a failure that is none of ours is a bug, and may have left anything behind."""
+def failed(failure: BaseException, *, gave_back: bool = False) -> Outcome:
+    """Why there is no court; a failure that is none of ours is a bug, and may have left anything behind.
+
+    *gave_back* says that courts were held and none is any more.
+    """
     if not isinstance(failure, ReserveError):
         bug = f"Not sure: a bug in this program ({type(failure).__name__})."
         return Outcome("unconfirmed", BUG, f"{bug} Look at your reservations before you try again.")
@@ -123,7 +127,7 @@ def failed(failure: BaseException) -> Outcome:
         advice = " Look at your reservations before you try again."
     elif isinstance(failure, SignInError) and not isinstance(failure, TokenRefused):
         advice = " Check the e-mail address and the password; trying again and again may lock the account."
-    elif isinstance(failure, Interrupted):
+    elif isinstance(failure, Interrupted) and gave_back:
         advice = " What was held has been given back."
     reason = str(failure).rstrip(".")
     sentence = f"{BEGINNINGS[failure.outcome]}: {reason}.{advice}"

@@ -66,7 +66,7 @@ class Outfit:
             (self.folder / "bug.txt").write_text(self.run.timeline.secrets.mask(told))
 
 
-def outfit(
+def equip(
     booking: Booking,
     environ: Mapping[str, str],
     stop: Stop,

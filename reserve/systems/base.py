@@ -55,9 +55,7 @@ class Surroundings:
     browser: Callable[[], AbstractContextManager[Browser]]
     addresses: Mapping[str, str]
     say: Callable[[str], None]
-    keep: Callable[
-        [str, str], None
-    ]  # a secret-free copy of an answer nobody understood, and what it answered
+    keep: Callable[[str, str], None]  # what was asked, and the answer nobody understood; kept without secrets
     conceal: Callable[[str], None]  # a secret that came up on the way
     user_agent: str
     tokens: Tokens = field(default_factory=Tokens)
@@ -110,9 +108,7 @@ class BookingSystem(ABC):
 
     name: str
     fan_out = 1  # courts asked for at once; more only where a spare hold costs the player nothing
-    hold_is_final = (
-        False  # then a hold is a reservation: `fan_out` is 1, and nothing is confirmed or released
-    )
+    hold_is_final = False  # if so, a hold is a reservation: asked for one by one, not confirmed or released
     addresses: Mapping[str, str] = {}  # environment variable -> where the live system answers
     asks: tuple[str, ...] = ("RESERVE_EMAIL", "RESERVE_PASSWORD")  # environment variables of one account
     token_variable: str | None = None  # of these, the one with a refresh token given by hand
@@ -193,9 +189,9 @@ class BookingSystem(ABC):
         """Whether only the player can pay for *hold*."""
         return False
 
+    @abstractmethod
     def connect(self) -> Http:
         """A connection of its own, with what the booking system wants to see on every request."""
-        raise NotImplementedError
 
     @property
     def http(self) -> Http:

@@ -21,7 +21,7 @@ import webhook_server
 from reserve.clock import Clock
 from reserve.commands.book import conclude
 from reserve.commands.options import booking_parser, read_booking
-from reserve.commands.outfit import outfit
+from reserve.commands.outfit import equip
 from reserve.http import Answer, Http
 from reserve.run import Leads
 from reserve.simulator import PLAYER, Ledger, Scenario, Simulation, serve
@@ -95,11 +95,11 @@ def run_and_die(kill_at: str) -> None:
     day = os.environ["PROOF_DAY"]
     words = ["-c", "Alice Marble", "-d", day, "-s", "tennis", "-t", "18:00", "-y", "19:30", "-m"]
     booking = read_booking(booking_parser("book").parse_args(words), os.environ)
-    clothes = outfit(booking, os.environ, Stop(), Leads(), connect=steps.connect, kind=RecUsWithoutBrowser)
-    timeline = clothes.run.timeline
+    outfit = equip(booking, os.environ, Stop(), Leads(), connect=steps.connect, kind=RecUsWithoutBrowser)
+    timeline = outfit.run.timeline
     timeline.record = steps.written(timeline.record)
     timeline.tell = lambda line: steps.step(f"said {_short(line)}")
-    outcome = conclude(clothes)
+    outcome = conclude(outfit)
     print(json.dumps({"exit_code": outcome.exit_code, "sentence": outcome.sentence, "steps": steps.names}))
 
 

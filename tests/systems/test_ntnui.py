@@ -13,7 +13,7 @@ import pytest
 from reserve.commands.book import conclude
 from reserve.commands.options import booking_parser, read_booking
 from reserve.commands.outcome import Outcome, failed
-from reserve.commands.outfit import outfit
+from reserve.commands.outfit import equip
 from reserve.errors import (
     LostAnswer,
     NotOpenYet,
@@ -66,7 +66,7 @@ class Stage:
             **self.environ,
         }
         booking = read_booking(booking_parser("book").parse_args([*self.twin.words(), *words]), environ)
-        self.outfit = outfit(booking, environ, self.stop, Leads(), clock=self.clock, connect=self.connect)
+        self.outfit = equip(booking, environ, self.stop, Leads(), clock=self.clock, connect=self.connect)
         return conclude(self.outfit)
 
     @property
