@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from reserve.accounts import Accounts
+from reserve.commands import account
 from reserve.commands.plan import Plans, opened, parser
 from reserve.errors import UsageError
 from reserve.roster import Roster
@@ -22,6 +24,7 @@ class Player:
 
     def __init__(self, stage: Stage, store: Store, environ: dict[str, str]) -> None:
         self.roster = Roster(store)
+        self.environ = environ
         self._plans = Plans(self.roster, environ, stage.clock, stage.connect)
 
     def types(self, line: str) -> int:
@@ -68,6 +71,52 @@ def test_a_saved_plan_waits_for_its_next_opening_and_is_listed(
     assert listed["opens_at"] == "2026-03-02T16:00:00+00:00"
     assert listed["next"] == "Mon 2026-03-09 18:00, opens Mon 2026-03-02 08:00:00 PST"
     assert (listed["last"], listed["trouble"], listed["paused"]) == (None, None, False)
+
+
+def test_another_plan_of_the_same_player_shows_what_it_stops_and_that_of_another_player_does_not(
+    player: Player, capsys: pytest.CaptureFixture[str]
+) -> None:
+    player.types(MONDAYS)
+    earlier_on_mondays = 'add --every "mon 16:30-18:00" -c "Alice Marble" --json'
+    capsys.readouterr()
+
+    def troubles() -> list[list[str]]:
+        return [each["troubles"] for each in json.loads(capsys.readouterr().out)["next"]]
+
+    player.types(earlier_on_mondays)
+    assert troubles()[1:] == [["slots of that day before it: 1 (plan 1); the limit is 1 a day"]] * 4
+    player.types("remove 2")
+    capsys.readouterr()
+    with account.opened(player.environ) as safe:
+        bob = {"RESERVE_SYSTEM": "recus", "RESERVE_EMAIL": "bob@example.com", "RESERVE_PASSWORD": "secret"}
+        Accounts(safe).add("bob", bob)
+    player.types(f"{earlier_on_mondays} --account bob")
+    assert troubles() == [[]] * 5
+
+
+def test_a_plan_without_a_phone_is_kept_with_a_warning(
+    player: Player, capsys: pytest.CaptureFixture[str]
+) -> None:
+    player.environ |= {"RESERVE_EMAIL": "you@example.com", "RESERVE_PASSWORD": "secret"}
+
+    player.types(MONDAYS)
+    assert "warning: --phone is missing" in capsys.readouterr().err
+    player.environ["RESERVE_PHONE"] = "+14155550100"
+    player.types("add -d 2026-03-11 -t 18:00 -y 19:30 -c 'Alice Marble'")
+    assert capsys.readouterr().err == ""
+
+
+def test_what_stops_a_slot_is_listed_with_the_first_day_that_it_stops(
+    player: Player, capsys: pytest.CaptureFixture[str]
+) -> None:
+    player.types(MONDAYS)
+    player.types('add --every "mon 18:00-19:30" -c "Alice Marble" --except 2026-03-02 --except 2026-03-09')
+    capsys.readouterr()
+
+    player.types("list --json")
+
+    _, second = json.loads(capsys.readouterr().out)
+    assert second["trouble"] == "Mon 2026-03-16: plan 1 wants 18:00-19:30 on that day"
 
 
 def test_a_skipped_day_a_pause_and_a_removal_change_what_lies_ahead(player: Player) -> None:

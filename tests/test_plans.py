@@ -16,7 +16,7 @@ from reserve import plans
 from reserve.commands.options import booking_parser, read_booking
 from reserve.errors import UsageError
 from reserve.model import Court, Limits, Offer, Offers, Slot
-from reserve.outlook import Ask, look
+from reserve.outlook import Agenda, Ask, Wish, look
 from reserve.plan_file import SCHEMA, read_plans
 from reserve.plans import Choice, Plan
 from reserve.recurrence import parse_every, parse_rule
@@ -226,7 +226,7 @@ def test_a_thousand_plans_are_read() -> None:
     assert len(read_plans(many, "plans.json", SATURDAY.date())) == 1000
 
 
-def publishing(*names: str, rule: plans.OpeningRule = WEEK_AHEAD, price: int = 0) -> Ask:
+def publishing(*names: str, rule: plans.OpeningRule = WEEK_AHEAD, price: int | None = 0) -> Ask:
     """A booking system that has these facilities, one court each."""
 
     def ask(plan: Plan, start: datetime, choice: Choice) -> Offers:
@@ -271,6 +271,88 @@ def test_the_outlook_tells_what_would_stop_a_slot() -> None:
     told = " ".join(outlook.foreseen[0].troubles)
     assert "no facility is called 'Nowhere'" in told
     assert "costs 7.50, more than --max-price allows" in told
+
+
+def test_the_outlook_says_when_a_ceiling_cannot_be_kept_before_the_court_is_held() -> None:
+    def told(plan: Plan) -> str:
+        outlook = look(plan, publishing("Alice Marble", price=None), NOW)
+        assert outlook is not None
+        return " ".join(outlook.foreseen[0].troubles)
+
+    assert "does not publish the price" in told(replace(WEEKLY, max_price="5.00"))
+    assert told(WEEKLY) == ""
+
+
+def test_the_outlook_tells_which_of_the_courts_that_were_named_is_left_out_or_opens_later() -> None:
+    def ask(plan: Plan, start: datetime, choice: Choice) -> Offers:
+        found = publishing("Alice Marble")(plan, start, choice)
+        (offer,) = found.offers
+        later = replace(offer, court=Court("2", "Court 2"), opens_at=offer.opens_at + timedelta(days=5))
+        return replace(
+            found, offers=(offer, later), left_out=((Court("3", "Court 3"), "it has no such slot"),)
+        )
+
+    def troubles(*courts: str) -> tuple[str, ...]:
+        outlook = look(replace(WEEKLY, choices=(Choice("Alice Marble", courts),)), ask, NOW)
+        assert outlook is not None
+        return outlook.foreseen[0].troubles
+
+    assert troubles("Court 1", "Court 2", "Court 3") == (
+        "Court 3 is left out: it has no such slot",
+        "Court 2 opens only at 2026-11-23 08:00:00",
+    )
+    assert troubles() == ()
+
+
+def conflicts(plan: Plan, *wishes: Wish) -> list[str]:
+    """What stops each of the next slots of *plan* beside what else the player wants; a dash for nothing."""
+    agenda = Agenda([*wishes, Wish("this plan", plan)])
+    outlook = look(plan, publishing("Alice Marble"), NOW, agenda=agenda)
+    assert outlook is not None
+    return ["; ".join(seen.troubles) or "-" for seen in outlook.foreseen]
+
+
+def test_the_outlook_keeps_to_the_citys_limit_a_week_within_one_plan() -> None:
+    weekdays = replace(WEEKLY, rule="FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR;BYHOUR=18")
+
+    *three, fourth, fifth = conflicts(weekdays)
+
+    assert three == ["-", "-", "-"]
+    assert fourth == "slots of that week before it: 3 (this plan); the limit is 3 a week"
+    assert fifth == "slots of that week before it: 4 (this plan); the limit is 3 a week"
+
+
+def test_the_outlook_keeps_to_the_citys_limits_together_with_other_plans() -> None:
+    evening = replace(WEEKLY, rule="FREQ=WEEKLY;BYDAY=WE;BYHOUR=20", until=date(2026, 11, 30))
+    before = replace(WEEKLY, rule="FREQ=WEEKLY;BYDAY=SU,MO,TU,WE;BYHOUR=7", until=date(2026, 12, 1))
+
+    told = conflicts(WEEKLY, Wish("plan 1", evening), Wish("plan 2", before))
+
+    assert told[0] == "slots of that day before it: 2 (plan 1, plan 2); the limit is 1 a day"
+    assert told[1:] == ["-", "-", "-", "-"]
+    daily = replace(before, rule="FREQ=DAILY;BYHOUR=7", until=date(2026, 12, 1))
+    friday = replace(WEEKLY, rule="FREQ=WEEKLY;BYDAY=FR;BYHOUR=18")
+    without = frozenset({datetime.fromisoformat("2026-11-27T07:00")})
+    assert conflicts(friday, Wish("plan 3", daily, without))[0].startswith("slots of that week before it: 4")
+
+
+def test_the_outlook_names_the_plan_that_wants_another_court_at_the_same_time() -> None:
+    other = replace(WEEKLY, rule="FREQ=WEEKLY;INTERVAL=2;BYDAY=WE;BYHOUR=19", length=timedelta(hours=1))
+
+    told = conflicts(WEEKLY, Wish("plan 1", other))
+
+    assert told[0] == "-"
+    assert told[1] == "plan 1 wants 19:00-20:00 on that day"
+    assert conflicts(replace(WEEKLY, length=timedelta(hours=1)), Wish("plan 1", other))[1].startswith("slots")
+
+
+def test_a_slot_that_came_to_nothing_stops_no_other() -> None:
+    lost = frozenset({datetime.fromisoformat("2026-11-25T18:00")})
+
+    told = conflicts(WEEKLY, Wish("plan 1", WEEKLY, lost))
+
+    assert told[0] == "-"
+    assert told[1] == "plan 1 wants 18:00-19:30 on that day"
 
 
 def test_a_plan_whose_facility_does_not_exist_is_refused_and_one_in_the_past_has_no_outlook() -> None:

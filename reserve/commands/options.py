@@ -110,7 +110,7 @@ def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Boo
     if length <= timedelta(0):
         raise UsageError(f"--end-time: {end:%H:%M} is not after --start-time {start:%H:%M}")
     others = [window.parse_time(text, "--or") for text in _list(options.or_starts)]
-    max_price = _cents(options.max_price or environ.get("RESERVE_MAX_PRICE"))
+    max_price = cents(options.max_price or environ.get("RESERVE_MAX_PRICE"))
     pay = _one_of(options.pay, ("by-hand", "credit", "card"), "--pay")
     if pay != "by-hand" and max_price is None:
         raise UsageError(f"--pay {pay} needs --max-price: the most that may be paid without asking you")
@@ -214,7 +214,8 @@ def _token(text: str | None) -> str | None:
     return token or None
 
 
-def _cents(text: str | None) -> int | None:
+def cents(text: str | None) -> int | None:
+    """The ceiling in *text*, None for none; raises `UsageError` when it is no amount of money."""
     if not text:
         return None
     try:

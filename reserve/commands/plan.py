@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from reserve import plans, window
 from reserve.commands import COMMANDS
-from reserve.commands.options import Parser
-from reserve.due import STALE, lay_out_next, plan_of
+from reserve.commands.options import Parser, cents
+from reserve.due import STALE, lay_out_next, plan_of, wall
 from reserve.errors import ReserveError, UsageError
+from reserve.outlook import Agenda, Outlook, Wish, look
 from reserve.plans import Choice, Plan
 from reserve.recurrence import parse_every, parse_rule
 from reserve.roster import Entry, Roster
@@ -24,9 +25,9 @@ from reserve.store import Store
 if TYPE_CHECKING:
     from reserve.clock import Clock
     from reserve.commands.outfit import Connect
-    from reserve.outlook import Outlook
 
 MINUTE = timedelta(minutes=1)
+WITH_A_COURT = (0, 7, 8)  # exit codes: reserved, perhaps reserved, held
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -140,7 +141,8 @@ class Plans:
     def add(self, options: argparse.Namespace) -> int:
         """Show what the plan that *options* describe means, and keep it."""
         plan = plan_from(options, self.environ, self.clock.now().date())
-        outlook = self.look(plan)
+        name = "this plan"
+        outlook = self.look(plan, name, self.agenda(self.player(plan), Wish(name, plan)))
         if outlook is None:
             raise UsageError("the plan has no slot ahead")
         (number,) = self.roster.add([plans.as_json(plan)])
@@ -148,7 +150,7 @@ class Plans:
         shown = [] if options.json else described(plan, outlook, self.clock.now())
         for line in shown:
             print(line)
-        trouble = self.account_trouble(plan)
+        trouble = self.account_trouble(plan, outlook)
         sentence = f"Saved as plan {number}; `main.py cron --install` has its bookings started in time."
         if options.json:
             print(json.dumps(as_json(number, plan, outlook), ensure_ascii=False))
@@ -157,33 +159,63 @@ class Plans:
         print(sentence, file=sys.stderr if options.json else sys.stdout)
         return 0
 
-    def look(self, plan: Plan) -> Outlook | None:
-        """What the facilities say about *plan*."""
+    def look(self, plan: Plan, name: str, agenda: Agenda) -> Outlook | None:
+        """What the facilities say about *plan*, which is called *name* in *agenda*."""
         from reserve.commands.lookup import asking
-        from reserve.outlook import look
 
-        return look(plan, asking(self.environ, self.clock, self.connect), self.clock.now())
+        ceiling = plan.max_price or _amount(self.environ.get("RESERVE_MAX_PRICE"))
+        ask = asking(self.environ, self.clock, self.connect)
+        return look(replace(plan, max_price=ceiling), ask, self.clock.now(), name=name, agenda=agenda)
 
-    def account_trouble(self, plan: Plan) -> str | None:
+    def player(self, plan: Plan) -> tuple[str, str]:
+        """Whose limits count for *plan*: the booking system and the account."""
+        return plan.system, plan.account or self.environ.get("RESERVE_ACCOUNT") or ""
+
+    def agenda(self, player: tuple[str, str], *more: Wish) -> Agenda:
+        """What the plans of *player* want that are kept and do not rest, and what *more* there is."""
+        kept = [(entry, plan_of(entry)) for entry in self.roster.entries() if not entry.is_paused]
+        return Agenda(
+            [
+                *(
+                    Wish(_name(entry.plan_id), plan, self._lost(entry))
+                    for entry, plan in kept
+                    if self.player(plan) == player
+                ),
+                *more,
+            ]
+        )
+
+    def _lost(self, entry: Entry) -> frozenset[datetime]:
+        """The starts of a plan's slots that came to nothing."""
+        ended = self.roster.turns(entry.plan_id, ended=True)
+        return frozenset(wall(entry, turn) for turn in ended if turn.exit_code not in WITH_A_COURT)
+
+    def account_trouble(self, plan: Plan, outlook: Outlook) -> str | None:
         """What an account that is missing or incomplete would stop."""
         from reserve.commands.options import booking_parser, read_booking
 
-        start = next(plan.starts(self.clock.now().replace(tzinfo=None) - timedelta(days=1)), plan.first)
+        words = plan.words(outlook.foreseen[0].start, plan.choices[0])
         try:
-            read_booking(booking_parser("book").parse_args(plan.words(start, plan.choices[0])), self.environ)
+            booking = read_booking(booking_parser("book").parse_args(words), self.environ)
         except UsageError as failure:
             return str(failure)
+        if outlook.wants_code and booking.account.phone is None:
+            return "--phone is missing; set RESERVE_PHONE, the one-time code has to go somewhere"
         return None
 
     def note(self, number: int, outlook: Outlook | None) -> None:
         """Keep what was seen of a plan, and have its next slot served."""
         now = self.clock.now()
         if outlook is not None:
-            troubles = dict.fromkeys(each for seen in outlook.foreseen for each in seen.troubles)
+            first_days: dict[str, datetime] = {}
+            for each in outlook.foreseen:
+                for trouble in each.troubles:
+                    first_days.setdefault(trouble, each.start)
+            told = [f"{start:%a %Y-%m-%d}: {trouble}" for trouble, start in first_days.items()]
             seen = {
                 "zone": str(outlook.zone),
                 "rule": plans.rule_as_text(outlook.rule),
-                "trouble": "; ".join(troubles) or None,
+                "trouble": "; ".join(told) or None,
             }
             self.roster.change(number, looked=now, **seen)
         else:
@@ -292,13 +324,17 @@ class Plans:
     def refresh(self, options: argparse.Namespace) -> int:
         """Read what facilities publish for every plan that was not looked at today."""
         failed = 0
+        agendas: dict[tuple[str, str], Agenda] = {}
         stale = self.roster.not_looked_at_since(self.clock.now() - STALE / 2)
         for number in stale:
             entry = self.roster.entry(number)
             if entry is None:
                 continue
+            plan = plan_of(entry)
+            player = self.player(plan)
+            agendas[player] = agenda = agendas.get(player) or self.agenda(player)
             try:
-                self.note(number, self.look(plan_of(entry)))
+                self.note(number, self.look(plan, _name(number), agenda))
             except ReserveError as failure:
                 failed += 1
                 self.roster.change(number, trouble=str(failure))
@@ -352,7 +388,7 @@ def plan_from(options: argparse.Namespace, environ: Mapping[str, str], today: da
         sport=options.sport,
         system=options.system or environ.get("RESERVE_SYSTEM") or "recus",
         account=options.account,
-        max_price=options.max_price,
+        max_price=_amount(options.max_price),
         pay=options.pay,
         at_once=options.multithreaded,
         until=window.parse_day(options.until, "--until") if options.until else None,
@@ -361,6 +397,16 @@ def plan_from(options: argparse.Namespace, environ: Mapping[str, str], today: da
         notice=max(options.notice, 0) * MINUTE,
         link=options.link,
     )
+
+
+def _name(number: int) -> str:
+    """How a plan is named among others."""
+    return f"plan {number}"
+
+
+def _amount(text: str | None) -> str | None:
+    found = cents(text)
+    return None if found is None else f"{found / 100:.2f}"
 
 
 def _choice(text: str, only: Sequence[str], or_starts: tuple[time, ...]) -> Choice:
