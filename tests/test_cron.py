@@ -12,8 +12,7 @@ import pytest
 
 import webhook_server
 from reserve.clock import Clock
-from reserve.simulator import PLAYER, Scenario, Simulation, serve
-from reserve.simulator.__main__ import post_to
+from reserve.simulator import PLAYER, Scenario, Simulation, post_to, serve
 from reserve.window import zone
 
 REPOSITORY = Path(__file__).parents[1]

@@ -4,13 +4,13 @@ from reserve.simulator.atrium import Atrium, AtriumStory
 from reserve.simulator.faults import FAULTS, CutConnection, Fault
 from reserve.simulator.ledger import Event, Ledger
 from reserve.simulator.ntnui import NtnuiTwin
+from reserve.simulator.phone import post_to
 from reserve.simulator.recus import Simulation
 from reserve.simulator.scenario import ANSWERS, Answer, Scenario
 from reserve.simulator.server import Server, serve
 from reserve.simulator.twin import PLAYER, Story, Twin
 
-# The name of a booking system -> its double here.
-TWINS: dict[str, type[Twin]] = {"recus": Simulation, "atrium": Atrium, "ntnui": NtnuiTwin}
+TWINS: dict[str, type[Twin]] = {twin.name: twin for twin in (Simulation, Atrium, NtnuiTwin)}
 
 __all__ = [
     "ANSWERS",
@@ -29,5 +29,6 @@ __all__ = [
     "Simulation",
     "Story",
     "Twin",
+    "post_to",
     "serve",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -321,9 +320,10 @@ class AtriumRules(Agenda):
 class Atrium(Twin):
     """One simulated Atrium: portal, Keycloak and API in one `app`."""
 
+    name = "atrium"
     title = "Atrium"
     look = LIST
-    faults = FAULTS
+    story = AtriumStory
     scenario: AtriumStory
 
     def __init__(self, scenario: AtriumStory, clock: Clock, *, deliver: Deliver | None = None) -> None:
@@ -336,25 +336,15 @@ class Atrium(Twin):
         super().__init__(scenario, wire, self.rules, ledger, app)
 
     @classmethod
-    def rehearsed(cls, options: argparse.Namespace, clock: Clock, deliver: Deliver | None) -> Atrium:
+    def opening(cls, opens_at: datetime, clock: Clock, deliver: Deliver | None, **told: Any) -> Atrium:
         """The story of the next half hour that opens; this one opens sooner, since nobody waits so long."""
-        opens_at = clock.now() + timedelta(seconds=options.opens_in + 1)
         start = opens_at + timedelta(days=7)
         start += -(start - datetime.min.replace(tzinfo=UTC)) % STEP
         if start.astimezone(ZONE).time() == time(23, 30):
             start += STEP  # nothing is reserved over midnight
         start = start.astimezone(ZONE)
-        return cls(
-            AtriumStory(
-                opens_at=opens_at,
-                day=start.date(),
-                start=start.time(),
-                seed=options.seed,
-                rivals=options.rivals,
-                faults=tuple(options.fault),
-            ),
-            clock,
-        )
+        story = AtriumStory(opens_at=opens_at, day=start.date(), start=start.time(), **told)
+        return cls(story, clock, deliver=deliver)
 
     def environ(self, url: str) -> Mapping[str, str]:
         """The addresses of portal, Keycloak and API, and what the player has stored."""

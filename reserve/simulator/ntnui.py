@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +44,6 @@ MOST_PLACES = 20
 # and once the race is over: two looks, each with what a free place takes.
 MOST_REQUESTS, MOST_LOOKS = 40, 6
 RACE = timedelta(seconds=15)
-WITHOUT_BROWSER = 16  # seconds until the opening of a rehearsal: enough to log in and learn the site's time
 
 FAULTS: dict[str, str] = {
     "full": "rivals take every place at the very opening; one frees up within half a minute",
@@ -280,9 +278,11 @@ class Rules:
 class NtnuiTwin(Twin):
     """One simulated NTNUI site."""
 
-    title = "simulated NTNUI"
+    name = "ntnui"
+    title = "NTNUI"
     look = "GET /timeinfo.php"
-    faults = FAULTS
+    story = NtnuiStory
+    ahead = timedelta(seconds=16)  # no browser, but time to learn the site's clock
     scenario: NtnuiStory
 
     def __init__(self, scenario: NtnuiStory, clock: Clock, *, deliver: Deliver | None = None) -> None:
@@ -300,29 +300,15 @@ class NtnuiTwin(Twin):
         app.wsgi_app = _by_action(app.wsgi_app)  # type: ignore[assignment, method-assign]
 
     @classmethod
-    def rehearsed(cls, options: argparse.Namespace, clock: Clock, deliver: Deliver | None) -> NtnuiTwin:
-        """The twin in the story that *options* ask for."""
-        opens_in = min(options.opens_in, WITHOUT_BROWSER)
-        opens_at = (clock.now() + timedelta(seconds=opens_in + 1)).replace(microsecond=0)
-        story = NtnuiStory(
-            opens_at=opens_at,
-            day=(opens_at + AHEAD).astimezone(ZONE).date(),
-            seed=options.seed,
-            rivals=options.rivals,
-            faults=tuple(options.fault),
-        )
-        return cls(story, clock, deliver=deliver)
+    def opening(cls, opens_at: datetime, clock: Clock, deliver: Deliver | None, **told: Any) -> NtnuiTwin:
+        """What opens then is a session 72 hours later."""
+        opens_at = opens_at.replace(microsecond=0)
+        day = (opens_at + AHEAD).astimezone(ZONE).date()
+        return cls(NtnuiStory(opens_at=opens_at, day=day, **told), clock, deliver=deliver)
 
     def environ(self, url: str) -> Mapping[str, str]:
-        """The environment that leads the player of this story to *url*."""
-        return {
-            "RESERVE_SYSTEM": "ntnui",
-            "RESERVE_EMAIL": self.scenario.account.email,
-            "RESERVE_PASSWORD": self.scenario.account.password,
-            "RESERVE_PHONE": "",
-            "NTNUI_URL": url,
-            "NTNUI_MEMBER_ID": "",
-        }
+        """The address of its pages; the player's number is to be found there."""
+        return {"NTNUI_URL": url, "NTNUI_MEMBER_ID": ""}
 
     def words(self) -> list[str]:
         """What the player would write on the command line: the link as the site shows it."""

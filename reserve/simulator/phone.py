@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -14,6 +16,7 @@ HABITS = ("prompt", "late", "stale", "none", "twice", "wrong-first")
 LATE = timedelta(seconds=2)  # after the opening
 STALE = timedelta(milliseconds=50)  # after the asking: the old text looks new to a careless reader
 NEXT = timedelta(seconds=1.5)  # between a misleading text and the right one
+PATIENCE = timedelta(seconds=5)  # with the webhook service, for one text
 
 
 class Phone:
@@ -75,3 +78,16 @@ class Phone:
             return {"orderid": id_, "sms": code, "full_sms": text, "timestamp": stamp}
         digits = "".join(filter(str.isdigit, self.scenario.account.phone or ""))
         return {"rental_code": id_.upper(), "phonenumber": digits, "full_sms": text, "timestamp": stamp}
+
+
+def post_to(webhook: str, token: str | None) -> Deliver:
+    """How a phone hands its texts to the webhook service at this address."""
+    url = f"{webhook.rstrip('/')}/webhook" + (f"/{token}" if token else "")
+
+    def deliver(payload: dict[str, object]) -> None:
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(url, json.dumps(payload).encode(), headers, method="POST")
+        with urllib.request.urlopen(request, timeout=PATIENCE.total_seconds()):
+            pass
+
+    return deliver

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -12,7 +11,6 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from reserve.clock import Clock
-from reserve.model import Account
 from reserve.simulator.facilities import (
     DAY_ENDS,
     DAY_STARTS,
@@ -23,13 +21,13 @@ from reserve.simulator.facilities import (
     days,
     published,
 )
-from reserve.simulator.faults import FAULTS, SWITCHES, TROUBLE, for_signed_in, told
+from reserve.simulator.faults import SWITCHES, TROUBLE, for_signed_in, told
 from reserve.simulator.ledger import Ledger
 from reserve.simulator.pages import add_pages
 from reserve.simulator.phone import Phone
 from reserve.simulator.rules import MILLISECOND, Order, Payment, Refusal, Rules, SignInRefused, UnknownIntent
-from reserve.simulator.scenario import Scenario
-from reserve.simulator.twin import PLAYER, Deliver, Twin
+from reserve.simulator.scenario import DIALOGS, SHAPES, VERIFY, Scenario
+from reserve.simulator.twin import Deliver, Twin
 from reserve.window import zone
 
 MOST_DAYS = 31  # of one schedule
@@ -40,15 +38,16 @@ Answered = Response | tuple[Response, int]
 class Simulation(Twin):
     """One simulated rec.us: its web app and API in `app`, and what really happened in `ledger`."""
 
+    name = "recus"
     title = "rec.us"
     look = "GET /v1/users/*/bookings"
-    faults = FAULTS
-    options: ClassVar[Mapping[str, object]] = {
-        "courts": 3,
-        "shape": "2026",
-        "verify": "before",
-        "dialog": "D",
-        "price": 0,
+    story = Scenario
+    options: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "courts": ("courts", "sub-courts that open then"),
+        "price": ("price_cents", "cents an hour"),
+        "shape": ("shape", f"of answers: {', '.join(SHAPES)}"),
+        "verify": ("verify", f"when a code is wanted: {', '.join(VERIFY)}"),
+        "dialog": ("dialog", f"how the log-in looks: {', '.join(DIALOGS)}"),
     }
     scenario: Scenario
 
@@ -64,29 +63,10 @@ class Simulation(Twin):
         super().__init__(scenario, wire, self.rules, ledger, app)
 
     @classmethod
-    def rehearsed(cls, options: argparse.Namespace, clock: Clock, deliver: Deliver | None) -> Simulation:
-        """The rec.us that *options* ask for; `day`, `email`, `password` and `phone` may be among them."""
-        opens_at = clock.now() + timedelta(seconds=options.opens_in + 1)  # the opening has whole seconds
-        here = zone("America/Los_Angeles")
-        account = Account(
-            getattr(options, "email", PLAYER.email),
-            getattr(options, "password", PLAYER.password),
-            getattr(options, "phone", PLAYER.phone),
-        )
-        scenario = Scenario(
-            opens_at=opens_at,
-            day=getattr(options, "day", None) or opens_at.astimezone(here).date() + timedelta(days=7),
-            seed=options.seed,
-            courts=options.courts,
-            rivals=options.rivals,
-            price_cents=options.price,
-            shape=options.shape,
-            dialog=options.dialog,
-            verify=options.verify,
-            account=account,
-            faults=tuple(options.fault),
-        )
-        return cls(scenario, clock, deliver=deliver)
+    def opening(cls, opens_at: datetime, clock: Clock, deliver: Deliver | None, **told: Any) -> Simulation:
+        """What opens then is a slot seven days later."""
+        day = opens_at.astimezone(zone(Scenario.timezone)).date() + timedelta(days=7)
+        return cls(Scenario(opens_at=opens_at, day=day, **told), clock, deliver=deliver)
 
     def environ(self, url: str) -> Mapping[str, str]:
         """The addresses of its pages and its API."""

@@ -5,14 +5,13 @@ To add one: subclass `Story` and `Twin` in a module beside this one, and name it
 
 from __future__ import annotations
 
-import argparse
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from threading import RLock
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 from flask import Flask
 
@@ -64,9 +63,12 @@ class Story:
 class Twin(ABC):
     """One simulated booking system: its pages and its API in `app`, and what really happened in `ledger`."""
 
-    title: ClassVar[str]
-    faults: ClassVar[Mapping[str, str]]
-    options: ClassVar[Mapping[str, object]] = {}  # of `rehearse`, beyond the common ones, and their defaults
+    name: ClassVar[str]  # the system's, as in `--system`
+    title: ClassVar[str]  # what people call it
+    story: ClassVar[type[Story]]
+    # What only this twin can be told on a command line: option -> field of the story, and its meaning.
+    options: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    ahead: ClassVar[timedelta] = timedelta(seconds=22)  # of a rehearsal; for a browser to start and sign in
     look: ClassVar[str]  # the request that shows what the player has reserved, as a pattern
     scenario: Story
 
@@ -89,15 +91,30 @@ class Twin(ABC):
 
     @classmethod
     @abstractmethod
-    def rehearsed(cls, options: argparse.Namespace, clock: Clock, deliver: Deliver | None) -> Twin:
-        """The twin in the story that *options* ask for; raises ValueError when there is none.
+    def opening(cls, opens_at: datetime, clock: Clock, deliver: Deliver | None, **told: object) -> Self:
+        """The twin in a story of what opens at *opens_at*, with what is *told* of it beside.
 
-        They have `opens_in` (seconds), `seed`, `rivals`, `fault` and the twin's own `options`.
+        Raises ValueError for a story that cannot be told.
         """
 
     @abstractmethod
     def environ(self, url: str) -> Mapping[str, str]:
-        """The environment that leads the player of this story to *url*."""
+        """The environment that leads a player to *url*, where this twin answers."""
+
+    def environ_of_player(self, url: str, webhook: str | None, token: str | None) -> dict[str, str]:
+        """The same for the player of this story, whose texts come to the service at *webhook*."""
+        account = self.scenario.account
+        return {
+            "RESERVE_SYSTEM": self.name,
+            "RESERVE_EMAIL": account.email,
+            "RESERVE_PASSWORD": account.password,
+            "RESERVE_PHONE": account.phone or "",
+            "RESERVE_ACCOUNT": "",
+            "RESERVE_MAX_PRICE": "",
+            "RESERVE_WEBHOOK_URL": webhook or "",
+            "RESERVE_WEBHOOK_TOKEN": token or "",
+            **self.environ(url),
+        }
 
     @abstractmethod
     def words(self) -> list[str]:

@@ -19,8 +19,7 @@ import psutil
 
 import webhook_server
 from reserve.clock import Clock
-from reserve.simulator import Scenario, Simulation, serve
-from reserve.simulator.__main__ import ZONE, post_to
+from reserve.simulator import Simulation, post_to, serve
 from tests.benchmarks.figures import spread
 
 AHEAD = timedelta(seconds=50)  # until the opening: the browser gets twenty, then comes the wait
@@ -47,25 +46,14 @@ def booking(courts: int) -> dict[str, Any]:
     """A whole run, and what it used."""
     clock, token = Clock(), secrets.token_hex(16)
     opens_at = (clock.now() + AHEAD).replace(microsecond=0)
-    day = opens_at.astimezone(ZONE).date() + timedelta(days=7)
     with TemporaryDirectory(prefix="first-serve-cost-") as folder:
         app = webhook_server.create_app(data=Path(folder), token=token, loopback=True, now=clock.now)
         with webhook_server.serve(app, "127.0.0.1", 0) as inbox:
             webhook = f"http://127.0.0.1:{inbox.port}"
-            twin = Simulation(
-                Scenario(opens_at=opens_at, day=day, courts=courts), clock, deliver=post_to(webhook, token)
-            )
-            account = twin.scenario.account
+            twin = Simulation.opening(opens_at, clock, post_to(webhook, token), courts=courts)
             with serve(twin.app) as server:
-                mine = {
-                    "RESERVE_DATA": str(Path(folder) / "data"),
-                    "RESERVE_EMAIL": account.email,
-                    "RESERVE_PASSWORD": account.password,
-                    "RESERVE_PHONE": account.phone or "",
-                    "RESERVE_WEBHOOK_URL": webhook,
-                    "RESERVE_WEBHOOK_TOKEN": token,
-                }
-                environ = {**os.environ, **mine, **twin.environ(server.url)}
+                player = twin.environ_of_player(server.url, webhook, token)
+                environ = {**os.environ, **player, "RESERVE_DATA": str(Path(folder) / "data")}
                 used = watched([sys.executable, "main.py", *twin.words()], environ, opens_at, clock)
             ledger = twin.ledger
     return {

@@ -2,14 +2,17 @@
 
 import http.client
 import json
+import shlex
 import signal
 import subprocess
 import sys
 import threading
+from dataclasses import fields
 
 import pytest
 
-from reserve.simulator import Fault, serve
+from reserve.commands.options import booking_parser, read_booking
+from reserve.simulator import PLAYER, TWINS, Fault, serve
 from tests.simulator.visitor import Visitor
 
 
@@ -93,8 +96,10 @@ def test_a_page_draws_the_dialog_of_the_story_and_a_short_address_leads_to_it():
     "words",
     [
         ["--fault", "nope"],
+        ["--system", "pigeon"],
         ["--courts", "99"],
-        ["--day", "2020-01-01"],
+        ["--system", "atrium", "--courts", "3"],
+        ["--opens-in", "-1"],
         ["--port", "99999"],
         ["--webhook", "x"],
     ],
@@ -109,14 +114,28 @@ def test_bad_input_is_refused_with_a_sentence(words):
     assert done.stderr.strip()
 
 
-def test_it_starts_alone_invites_the_real_command_and_shows_the_ledger_when_interrupted():
-    command = [sys.executable, "-m", "reserve.simulator", "--port", "0"]
+@pytest.mark.parametrize("system", TWINS)
+def test_it_starts_alone_invites_the_real_command_and_shows_the_ledger_when_interrupted(system):
+    command = [sys.executable, "-m", "reserve.simulator", "--port", "0", "--system", system]
+    exports = {}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        lines = [process.stdout.readline() for _ in range(4)]
+        address = process.stdout.readline().partition(" answers at ")[2].partition(";")[0]
+        while (line := process.stdout.readline()).startswith("export "):
+            name, _, value = line.removeprefix("export ").partition("=")
+            exports[name] = "".join(shlex.split(value))
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=20)
 
-    assert lines[1].startswith("export RECUS_WEB_URL=http://127.0.0.1:")
-    assert lines[3].startswith("python3 main.py -c 'Alice Marble' -d ")
+    program, *words = shlex.split(line)
+    booking = read_booking(booking_parser("book").parse_args(words[1:]), exports)
+    assert (program, words[0]) == ("python3", "main.py")
+    assert booking.system == system
+    assert booking.account.password == PLAYER.password
+    assert {exports[name] for name in exports if name.endswith("_URL") and exports[name]} == {address}
     assert process.returncode == 0
     assert json.loads(rest)["violations"] == []
+
+
+@pytest.mark.parametrize("twin", TWINS.values())
+def test_an_option_of_a_twin_sets_a_field_of_its_story(twin):
+    assert {field for field, _ in twin.options.values()} <= {field.name for field in fields(twin.story)}

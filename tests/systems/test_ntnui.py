@@ -60,8 +60,7 @@ class Stage:
     def book(self, *words: str) -> Outcome:
         """The outcome of `main.py --system ntnui` with the link of this story, and *words*."""
         environ = {
-            **self.twin.environ("http://site.example"),
-            "RESERVE_SYSTEM": "ntnui",
+            **self.twin.environ_of_player("http://site.example", None, None),
             "RESERVE_DATA": str(self.folder),
             **self.environ,
         }
