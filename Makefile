@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: cluster demo test bench matrix mornings soak kills clean browser
+.PHONY: cluster demo test bench cron matrix mornings soak kills clean browser
 
 demo: .venv/packages browser
 	@.venv/bin/python main.py rehearse
@@ -20,6 +20,10 @@ bench: .venv/packages
 # Attacks on the promise of at most one reservation; each writes build/<name>.json.
 matrix mornings soak kills: .venv/packages
 	@.venv/bin/python -m tests.proofs.$@
+
+# A real cron daemon books with the lines that `main.py cron --install` writes; in build/cron.json.
+cron: .venv/packages browser
+	@.venv/bin/python -m tests.proofs.cron
 
 clean:
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build

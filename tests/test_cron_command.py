@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -18,6 +22,7 @@ from socketserver import TCPServer
 import pytest
 
 from reserve import notify, plans
+from reserve.clock import Clock
 from reserve.commands.cron import Machine, clock_change_words, without
 from reserve.commands.notify_test import main as notify_test
 from reserve.errors import UsageError
@@ -81,6 +86,77 @@ def test_the_line_works_in_the_shell_that_cron_uses(tmp_path: Path) -> None:
     assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
     assert (machine.data / "due.log").read_text() == ""
     assert (machine.data / "reserve.sqlite3").exists()
+
+
+@contextmanager
+def serving(command: Sequence[str], folder: Path, log: Path) -> Iterator[str]:
+    """The address on which the webhook service answers that *command* starts, in a bare environment."""
+    with log.open("a") as out, subprocess.Popen(command, cwd=folder, stdout=out, stderr=out) as process:
+        clock = Clock()
+        until = clock.now() + timedelta(seconds=20)
+        while not (listening := re.search(r"Listening on (\S+),", log.read_text())) and clock.now() < until:
+            clock.sleep(timedelta(milliseconds=50))
+        try:
+            assert listening, log.read_text()
+            yield listening[1]
+        finally:
+            process.terminate()
+        assert process.wait() == 0
+
+
+def test_the_line_for_the_boot_starts_a_webhook_service_that_answers(tmp_path: Path) -> None:
+    machine = Machine(sys.executable, HERE, tmp_path / "100% mine", "/usr/bin:/bin")
+    machine.data.mkdir()
+    line = machine.lines().splitlines()[2].removeprefix("@reboot ").replace(r"\%", "%")
+
+    with (
+        serving(
+            ["env", "-i", "WEBHOOK_PORT=0", "sh", "-c", line], Path("/"), machine.data / "webhook.log"
+        ) as url,
+        urllib.request.urlopen(f"{url}/health") as answer,
+    ):
+        assert answer.status == 200
+
+
+def unit(name: str, machine: Machine) -> tuple[Path, list[str], list[str]]:
+    """The folder, the variables and the words of the service called *name*, as systemd reads its unit."""
+    (text,) = (
+        each for each in machine.units().split("# ~/.config/systemd/user/") if each.startswith(f"{name}\n")
+    )
+    found = dict(line.split("=", 1) for line in text.replace("%%", "%").splitlines() if "=" in line)
+    return Path(found["WorkingDirectory"]), shlex.split(found["Environment"]), shlex.split(found["ExecStart"])
+
+
+def test_the_commands_of_the_units_do_the_same_in_a_bare_environment(tmp_path: Path) -> None:
+    machine = Machine(sys.executable, HERE, tmp_path / "100% mine", "/usr/bin:/bin")
+    machine.data.mkdir()
+
+    folder, variables, words = unit("first-serve.service", machine)
+    told = subprocess.run(
+        ["env", "-i", *variables, *words], cwd=folder, capture_output=True, text=True, check=True
+    )
+    assert (told.stdout, told.stderr) == ("", "")
+    assert (machine.data / "reserve.sqlite3").exists()
+
+    folder, variables, words = unit("first-serve-webhook.service", machine)
+    command = ["env", "-i", "WEBHOOK_PORT=0", *variables, *words]
+    with serving(command, folder, tmp_path / "log") as url, urllib.request.urlopen(f"{url}/health") as answer:
+        assert answer.status == 200
+
+
+def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("there is no systemd-analyze here")
+    machine = Machine(sys.executable, HERE, tmp_path / "100% mine", "/usr/bin:/bin")
+    names = []
+    for text in machine.units().split("# ~/.config/systemd/user/")[1:]:
+        name, _, body = text.partition("\n")
+        names.append(tmp_path / name)
+        names[-1].write_text(body)
+
+    told = subprocess.run(["systemd-analyze", "verify", *names], capture_output=True, text=True, check=False)
+
+    assert (told.returncode, [line for line in told.stderr.splitlines() if "first-serve" in line]) == (0, [])
 
 
 def crontab_in(folder: Path) -> dict[str, str]:

@@ -38,7 +38,9 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     machine = Machine.here(environ)
     if options.systemd:
         print(machine.units(), end="")
-        print("# Save each part under its name, then: systemctl --user enable --now first-serve.timer")
+        print("# Save each part under its name, then:")
+        print("#   systemctl --user enable --now first-serve.timer first-serve-webhook.service")
+        print("#   loginctl enable-linger   # or they end when you log out")
         return 0
     if options.remove:
         removed = without(machine.marks, crontab())
