@@ -3,12 +3,12 @@
 PYTHON ?= python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: cluster demo test bench cron matrix mornings soak kills clean browser
+.PHONY: cluster demo test bench cron matrix mornings soak kills clean browser database
 
 demo: .venv/packages browser
 	@.venv/bin/python main.py rehearse
 
-test: .venv/tools browser
+test: .venv/tools browser database
 	@.venv/bin/ruff format --check
 	@.venv/bin/ruff check
 	@.venv/bin/mypy
@@ -66,5 +66,10 @@ browser:
 	@$(if $(and $(CHROME),$(DRIVER)),:,$(call install,chromium chromium-driver,\
 		'Please install chromium and chromium-driver (on Ubuntu: Google Chrome) and try again.'))
 
-cluster: .venv/packages
+# Debian keeps the programs of PostgreSQL off the path.
+database:
+	@$(if $(or $(call found,initdb),$(wildcard /usr/lib/postgresql/*/bin/initdb)),:,$(call install,postgresql,\
+		'Please install postgresql and try again.'))
+
+cluster: .venv/packages database
 	@.venv/bin/python -m tests.cluster

@@ -13,58 +13,13 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    Index,
-    Integer,
-    RowMapping,
-    String,
-    Table,
-    Text,
-    delete,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import RowMapping, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from reserve.store import SCHEMA, Store, Utc
+from reserve.schema import AHEAD, BEATS, PLANS, TURNS
+from reserve.store import Store
 
 AT_ONCE = 10  # turns that one machine claims before it starts them; the others take the next
-
-PLANS = Table(
-    "plans",
-    SCHEMA,
-    Column("plan_id", Integer, primary_key=True),
-    Column("body", Text, nullable=False),  # the plan, in the form of `plan import`
-    Column("zone", String),  # of the facility; None until it was looked at
-    Column("rule", String),  # days or hours ahead, as JSON
-    Column("looked", Utc),
-    Column("trouble", String),
-    Column("is_paused", Boolean, nullable=False, default=False),
-    Index("plans_looked", "looked"),
-)
-TURNS = Table(
-    "turns",
-    SCHEMA,
-    Column("plan_id", Integer, primary_key=True, autoincrement=False),
-    Column("starts_at", Utc, primary_key=True),  # so no slot has two turns
-    Column("opens_at", Utc, nullable=False),
-    Column("wake_at", Utc, nullable=False),
-    Column("worker", String),
-    Column("claims", Integer, nullable=False, default=0),
-    Column("ended", Utc),
-    Column("exit_code", Integer),
-    Column("sentence", String),
-    Column("run_id", String),
-)
-_open = TURNS.c.ended.is_(None)
-Index("turns_ahead", TURNS.c.wake_at, sqlite_where=_open, postgresql_where=_open)
-BEATS = Table(
-    "beats", SCHEMA, Column("name", String, primary_key=True), Column("moment", Utc, nullable=False)
-)
 
 
 @dataclass(frozen=True)
@@ -127,7 +82,7 @@ class Roster:
             values["body"] = json.dumps(values["body"], ensure_ascii=False)
         with self._engine.begin() as connection:
             connection.execute(update(PLANS).where(PLANS.c.plan_id == plan_id).values(**values))
-            connection.execute(delete(TURNS).where(TURNS.c.plan_id == plan_id, _open, TURNS.c.claims == 0))
+            connection.execute(delete(TURNS).where(TURNS.c.plan_id == plan_id, AHEAD, TURNS.c.claims == 0))
 
     def remove(self, plan_id: int) -> None:
         """Forget a plan and what it had ahead; what it did stays in the history of runs."""
@@ -175,14 +130,14 @@ class Roster:
     def next_wake(self) -> datetime | None:
         """The next moment at which something has to be done."""
         with self._engine.connect() as connection:
-            return connection.execute(select(func.min(TURNS.c.wake_at)).where(_open)).scalar()
+            return connection.execute(select(func.min(TURNS.c.wake_at)).where(AHEAD)).scalar()
 
     def claim(self, now: datetime, worker: str, until: datetime, *, most: int = AT_ONCE) -> list[Turn]:
         """Some turns that are due at *now* and nobody serves: ours until *until*, and nobody else's."""
         # One statement, so that neither two processes on SQLite nor two machines on PostgreSQL get the same.
         due = (
             select(TURNS.c.plan_id, TURNS.c.starts_at)
-            .where(_open, TURNS.c.wake_at <= now)
+            .where(AHEAD, TURNS.c.wake_at <= now)
             .order_by(TURNS.c.wake_at)
             .limit(most)
             .with_for_update(skip_locked=True)
@@ -222,7 +177,7 @@ class Roster:
         if plan_id is not None:
             query = query.where(TURNS.c.plan_id == plan_id)
         if ended is not None:
-            query = query.where(TURNS.c.ended.is_not(None) if ended else _open)
+            query = query.where(TURNS.c.ended.is_not(None) if ended else AHEAD)
         with self._engine.connect() as connection:
             return [_turn(row) for row in connection.execute(query).mappings()]
 
@@ -238,4 +193,4 @@ def _turn(row: RowMapping) -> Turn:
 def _same(turn: Turn) -> Any:
     """The row of *turn*, if nobody has claimed it since."""
     is_it = (TURNS.c.plan_id == turn.plan_id) & (TURNS.c.starts_at == turn.starts_at)
-    return is_it & (TURNS.c.claims == turn.claims) & _open
+    return is_it & (TURNS.c.claims == turn.claims) & AHEAD

@@ -12,99 +12,35 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
-    Column,
     Connection,
-    DateTime,
-    Dialect,
     Engine,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
     Select,
-    String,
-    Table,
-    TypeDecorator,
     create_engine,
     delete,
     event,
     insert,
+    inspect,
+    make_url,
     select,
+    text,
     update,
 )
 from sqlalchemy.exc import SQLAlchemyError
 
 from reserve.errors import AlreadyReserved, ServiceError, UsageError
 from reserve.model import Hold, Offer
+from reserve.schema import DEEDS, HEAD, LAGS, RUNS, SECRETS
 
 NAME = "reserve.sqlite3"
 BUSY = 5_000  # milliseconds that a write waits for another process; writes take about one
-
-
-class Utc(TypeDecorator[datetime]):
-    """A moment with a time zone, kept in UTC; most databases forget the zone."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Ours to theirs."""
-        return value.astimezone(UTC).replace(tzinfo=None) if value else None
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Theirs to ours."""
-        return value.replace(tzinfo=UTC) if value else None
-
-
-SCHEMA = MetaData()
-RUNS = Table(
-    "runs",
-    SCHEMA,
-    Column("run_id", String, primary_key=True),
-    Column("system", String, nullable=False),
-    Column("player", String, nullable=False),  # a fingerprint; whose it is stands nowhere
-    Column("host", String, nullable=False),  # the machine that runs it
-    Column("wish", String, nullable=False),
-    Column("started", Utc, nullable=False),
-    Column("opens_at", Utc),
-    Column("ended", Utc),
-    Column("exit_code", Integer),
-    Column("sentence", String),
-    Index("runs_of_player", "player", "ended"),
-)
-DEEDS = Table(
-    "deeds",
-    SCHEMA,
-    Column("id", Integer, primary_key=True),
-    Column("run_id", String, ForeignKey("runs.run_id"), nullable=False, index=True),
-    Column("moment", Utc, nullable=False),
-    Column(
-        "what", String, nullable=False
-    ),  # asking, held, confirming, confirmed, unconfirmed, kept, released
-    Column("court", String, nullable=False),
-    Column("start", Utc, nullable=False),
-    Column("order_id", String),
-)
-LAGS = Table(
-    "lags",
-    SCHEMA,
-    Column("facility", String, primary_key=True),
-    Column("learnt", Utc, nullable=False),
-    Column("soonest_ms", Integer, nullable=False),  # after the published opening, by the server's clock
-    Column("latest_ms", Integer, nullable=False),
-)
-SECRETS = Table(
-    "secrets",
-    SCHEMA,
-    Column("name", String, primary_key=True),
-    Column("sealed", String, nullable=False),  # by reserve.accounts; nothing here can read it
-)
+# What keeps others from changing the tables until the transaction ends, by database.
+ALONE = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(7227)"}
 
 
 @dataclass(frozen=True)
@@ -205,11 +141,16 @@ class Store:
                 folder.chmod(0o700)
             if url is None:
                 (folder / NAME).touch(mode=0o600)  # SQLite gives its side files the same mode
-            self._engine = _engine(url or f"sqlite:///{folder / NAME}")
-            SCHEMA.create_all(self._engine)
+                with self.in_turn("open"):  # SQLite refuses those who come while another sets up a new file
+                    self._engine = _opened(f"sqlite:///{folder / NAME}")
+            else:
+                self._engine = _opened(url)
         except (SQLAlchemyError, OSError) as failure:
-            cause = getattr(failure, "orig", None) or failure
-            raise UsageError(f"RESERVE_DATA: cannot keep state in {folder}: {cause}") from failure
+            cause = str(getattr(failure, "orig", None) or failure).partition("\n")[0]
+            place = "RESERVE_DATABASE_URL: cannot keep state there"
+            if url is None:
+                place = f"RESERVE_DATA: cannot keep state in {folder}"
+            raise UsageError(f"{place}: {cause}") from failure
 
     @property
     def engine(self) -> Engine:
@@ -351,6 +292,8 @@ def _past(connection: Connection, query: Select[Any]) -> list[PastRun]:
 
 
 def _engine(url: str) -> Engine:
+    if make_url(url).get_backend_name() not in ALONE:
+        raise UsageError(f"RESERVE_DATABASE_URL: choose {' or '.join(ALONE)}")
     engine = create_engine(url)
     if engine.dialect.name == "sqlite":
 
@@ -364,6 +307,40 @@ def _engine(url: str) -> Engine:
             cursor.close()
 
     return engine
+
+
+def _opened(url: str) -> Engine:
+    engine = _engine(url)
+    try:
+        _bring_up_to_date(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _bring_up_to_date(engine: Engine) -> None:
+    """Have the tables of today; raises `UsageError` when they are those of a later First Serve."""
+    with engine.connect() as connection:
+        if _revision(connection) == HEAD:
+            return
+    from reserve.migrations import upgrade  # slow to load, and seldom needed
+
+    with engine.begin() as connection:
+        connection.execute(text(ALONE[engine.dialect.name]))
+        if (found := _revision(connection)) > HEAD:
+            raise UsageError(
+                f"the store was written by a later First Serve (revision {found}, this one knows {HEAD});"
+                " please update this one"
+            )
+        upgrade(connection)
+
+
+def _revision(connection: Connection) -> str:
+    """Which revision the tables are of; empty when they are older than revisions, or not there."""
+    if not inspect(connection).has_table("alembic_version"):
+        return ""
+    return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
 
 
 @contextmanager

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from tests.fakes import FakeClock
+from tests.postgres import postgres
 
 # Which argument of an audited call names the host (Python's audit events table).
 LEAVING = {
@@ -58,3 +61,27 @@ def no_way_out() -> None:
 def clock() -> FakeClock:
     """Virtual time that begins at 07:00 on a Monday in San Francisco."""
     return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The address of a PostgreSQL for all tests, which need not outlive a power cut."""
+    with postgres("fsync=off") as url:
+        yield url
+
+
+@pytest.fixture
+def empty_postgres(server: str) -> str:
+    """The address of a PostgreSQL database with nothing in it."""
+    engine = create_engine(server)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+    return server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str | None:
+    """The address of an empty database of each kind that a store may have; None for a file in its folder."""
+    return request.getfixturevalue("empty_postgres") if request.param == "postgresql" else None

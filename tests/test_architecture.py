@@ -28,7 +28,10 @@ MAY_IMPORT = {
     "stop": "errors",
     "timeline": "model",
     "codes": "clock errors http stop timeline",
-    "store": "errors model",
+    "schema": "",
+    "migrations": "",
+    "migrations.versions": "",
+    "store": "errors migrations model schema",
     "accounts": "errors store systems.base",
     "systems.base": "browser clock errors http model",
     "systems": "systems",
@@ -41,7 +44,7 @@ MAY_IMPORT = {
     "plans": "errors model recurrence window",
     "plan_file": "errors plans",
     "outlook": "errors model plans",
-    "roster": "store",
+    "roster": "schema store",
     "due": "plans roster window",
     "notify": "errors",
     "simulator": "clock model simulator window",
@@ -50,6 +53,7 @@ MAY_IMPORT = {
 }
 # The only home of each of these in the product; a package stands for the modules in it.
 HOME = {
+    "alembic": "reserve.migrations",
     "cryptography": "reserve.accounts",
     "dateutil": "reserve.window reserve.recurrence reserve.systems",
     "dotenv": "reserve.commands webhook_server.__main__",
@@ -62,7 +66,7 @@ HOME = {
     "rich": "reserve.commands",
     "selenium": "reserve.browser",
     "jsonschema": "reserve.plan_file",
-    "sqlalchemy": "reserve.store reserve.roster webhook_server",
+    "sqlalchemy": "reserve.migrations reserve.roster reserve.schema reserve.store webhook_server",
     "time": "reserve.clock",
     "urllib3": "reserve.http reserve.browser",
     "waitress": "webhook_server",

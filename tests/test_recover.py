@@ -16,8 +16,8 @@ COURTS = [offer(f"Court {number}") for number in (1, 2, 3)]
 
 
 @pytest.fixture
-def store(tmp_path):
-    store = Store(tmp_path / "data")
+def store(tmp_path, database):
+    store = Store(tmp_path / "data", database)
     yield store
     store.close()
 

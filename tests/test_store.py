@@ -1,6 +1,7 @@
 """What a run is about to do stands on the disk before it is done, and only one run at a time does it."""
 
 import os
+import re
 import signal
 import socket
 import stat
@@ -13,6 +14,7 @@ import pytest
 
 from reserve.errors import AlreadyReserved, UsageError
 from reserve.model import Hold
+from reserve.schema import DEEDS, RUNS
 from reserve.store import Record, Store, player_key
 from tests.fakes import START, offer
 
@@ -27,7 +29,7 @@ import sys
 from pathlib import Path
 from reserve.store import Record, Store
 from tests.test_store import COURT, PLAYER, START
-store = Store(Path(sys.argv[1]))
+store = Store(Path(sys.argv[1]), sys.argv[2] or None)
 record = Record(store, "other", PLAYER, lambda: START)
 with record.kept(system="recus", wish="a court", day="2026-03-09"):
     record.note("asking", [COURT])
@@ -37,16 +39,16 @@ with record.kept(system="recus", wish="a court", day="2026-03-09"):
 
 
 @pytest.fixture
-def store(tmp_path):
-    store = Store(tmp_path / "data")
+def store(tmp_path, database):
+    store = Store(tmp_path / "data", database)
     yield store
     store.close()
 
 
 @pytest.fixture
-def other(tmp_path, store):
+def other(tmp_path, database, store):
     """A run of the same player in another process, under way."""
-    command = [sys.executable, "-c", UNDER_WAY, str(tmp_path / "data")]
+    command = [sys.executable, "-c", UNDER_WAY, str(tmp_path / "data"), database or ""]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, cwd=REPOSITORY, text=True, **pipes) as process:
         assert process.stdout.readline() == "under way\n"
@@ -62,12 +64,12 @@ def kept(record, day="2026-03-09"):
     return record.kept(system="recus", wish="a court", day=day)
 
 
-def test_a_deed_is_read_by_the_next_process(tmp_path, store):
+def test_a_deed_is_read_by_the_next_process(tmp_path, database, store):
     with kept(record(store)):
         record(store).note("asking", [COURT])
         record(store).note("held", [HOLD])
 
-    again = Store(tmp_path / "data")
+    again = Store(tmp_path / "data", database)
     (run,) = again.history()
     again.close()
 
@@ -141,12 +143,12 @@ def test_a_killed_run_excludes_nobody(store, other):
         assert [run.run_id for run in store.cut_off(PLAYER, but="mine")] == ["other"]
 
 
-def test_two_processes_write_at_the_same_time_and_nothing_is_lost(tmp_path, store):
-    script = UNDER_WAY.replace('"other"', "sys.argv[2]").replace('"2026-03-09"', "sys.argv[2]")
+def test_two_processes_write_at_the_same_time_and_nothing_is_lost(tmp_path, database, store):
+    script = UNDER_WAY.replace('"other"', "sys.argv[3]").replace('"2026-03-09"', "sys.argv[3]")
     script = script.replace(
         'record.note("asking", [COURT])', 'for _ in range(50): record.note("asking", [COURT])'
     )
-    command = [sys.executable, "-c", script, str(tmp_path / "data")]
+    command = [sys.executable, "-c", script, str(tmp_path / "data"), database or ""]
     writers = [
         subprocess.Popen(
             [*command, name], cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
@@ -174,7 +176,8 @@ def test_everything_is_readable_by_the_player_only(tmp_path):
     assert len(modes) >= 5  # the database and its side files, the locks, their folders
 
 
-def test_the_player_stands_nowhere_in_the_file(tmp_path, store):
+def test_the_player_stands_nowhere_in_the_file(tmp_path):
+    store = Store(tmp_path / "data")
     with kept(record(store)):
         record(store).note("asking", [COURT])
     store.close()
@@ -187,23 +190,36 @@ def test_a_folder_that_cannot_be_written_is_refused_in_one_sentence():
         Store(Path("/dev/null/data"))
 
 
-def test_a_database_that_cannot_be_written_any_more_costs_no_court(tmp_path, store):
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        (
+            "postgresql+psycopg://me:c4nary@127.0.0.1:1/plans",
+            "cannot keep state there: connection failed: .+",
+        ),
+        ("mysql://me:c4nary@127.0.0.1/plans", "choose sqlite or postgresql"),
+        ("c4nary", "cannot keep state there: .+"),
+    ],
+)
+def test_a_database_that_cannot_be_had_is_refused_in_one_sentence_without_its_password(tmp_path, url, why):
+    with pytest.raises(UsageError) as refusal:
+        Store(tmp_path, url)
+
+    assert re.fullmatch(f"RESERVE_DATABASE_URL: {why}", str(refusal.value))
+    assert "c4nary" not in str(refusal.value)
+
+
+def test_a_database_that_cannot_be_written_any_more_costs_no_court(store):
     with kept(record(store)):
-        blocking = store._engine.raw_connection()
-        blocking.execute("DROP TABLE deeds")
-        blocking.commit()
-        blocking.close()
+        DEEDS.drop(store.engine)
 
         assert "cannot write down" in record(store).note("asking", [COURT])
         record(store).end(0, "Reserved.")
 
 
 def test_a_run_begins_although_it_cannot_be_written_down(store):
-    blocking = store._engine.raw_connection()
-    blocking.execute("DROP TABLE deeds")
-    blocking.execute("DROP TABLE runs")
-    blocking.commit()
-    blocking.close()
+    DEEDS.drop(store.engine)
+    RUNS.drop(store.engine)
 
     with kept(record(store)):
         assert record(store).cut_off() == []

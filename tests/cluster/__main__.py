@@ -21,7 +21,7 @@ from reserve.plans import Choice, Plan
 from reserve.roster import Roster
 from reserve.store import Store
 from reserve.window import DaysAhead
-from tests.cluster.postgres import Missing, postgres
+from tests.postgres import Missing, postgres
 
 PLANNED = 300
 PAST = 100_000  # turns that ended long ago

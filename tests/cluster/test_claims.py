@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-
-import pytest
 
 from reserve import due
 from reserve.roster import Roster
 from reserve.store import Store
-from tests.cluster.postgres import Missing, postgres
 from tests.test_due import OPENING, keep, tick
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    """The address of a new database."""
-    try:
-        with postgres() as address:
-            yield address
-    except Missing as failure:
-        pytest.skip(str(failure))
-
-
-def test_machines_that_tick_at_the_same_moment_start_every_booking_once(url: str, tmp_path: Path) -> None:
-    stores = [Store(tmp_path, url) for _ in range(3)]
+def test_machines_that_tick_at_the_same_moment_start_every_booking_once(
+    empty_postgres: str, tmp_path: Path
+) -> None:
+    stores = [Store(tmp_path, empty_postgres) for _ in range(3)]
     for _ in range(30):
         keep(Roster(stores[0]))
     started: list[tuple[int, str]] = []
@@ -52,8 +40,10 @@ def test_machines_that_tick_at_the_same_moment_start_every_booking_once(url: str
         store.close()
 
 
-def test_a_claim_that_ended_is_taken_over_and_the_first_machine_learns_it(url: str, tmp_path: Path) -> None:
-    store = Store(tmp_path, url)
+def test_a_claim_that_ended_is_taken_over_and_the_first_machine_learns_it(
+    empty_postgres: str, tmp_path: Path
+) -> None:
+    store = Store(tmp_path, empty_postgres)
     roster = Roster(store)
     number = keep(roster)
     now = OPENING - due.LEAD

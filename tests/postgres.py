@@ -26,8 +26,8 @@ def programs() -> Path:
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
-    """Inside, a new database answers at the address that is given."""
+def postgres(*settings: str) -> Iterator[str]:
+    """Inside, a new database with these *settings* answers at the address that is given."""
     here = programs()
     owner = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
     with tempfile.TemporaryDirectory(prefix="first-serve-postgres-") as folder:
@@ -47,8 +47,8 @@ def postgres() -> Iterator[str]:
                 raise Missing(f"PostgreSQL does not start here: {words[0]} ended with {done.returncode}")
 
         port = _free_port()
-        call("initdb", "-D", f"{folder}/data", "-U", "reserve", "-A", "trust")
-        options = f"-k {folder} -p {port} -h 127.0.0.1"
+        call("initdb", "-D", f"{folder}/data", "-U", "reserve", "-A", "trust", "--no-sync")
+        options = " ".join((f"-k {folder} -p {port} -h 127.0.0.1", *(f"-c {each}" for each in settings)))
         call("pg_ctl", "-w", "-D", f"{folder}/data", "-l", f"{folder}/log", "-o", options, "start")
         try:
             yield f"postgresql+psycopg://reserve@127.0.0.1:{port}/postgres"
