@@ -31,7 +31,7 @@ from reserve.stop import Stop
 from reserve.store import Record
 from reserve.systems.base import BookingSystem, Line
 from reserve.timeline import Timeline
-from reserve.waiting import wait_for_court
+from reserve.waiting import WaitingList
 
 T = TypeVar("T")
 
@@ -335,7 +335,8 @@ class Run:
             verdict = race.verdict()
             if not self.request.wait_list or not isinstance(verdict, SlotTaken | NotOpenYet):
                 raise verdict
-            return wait_for_court(self.system, lines, self.clock, self.timeline, self.stop)
+            waiting = WaitingList(self.system, self.clock, self.timeline, self.stop, self.verify_late)
+            return waiting.wait(lines)
         return race.held
 
     def learn(self, lag: tuple[timedelta, timedelta] | None) -> None:
@@ -348,12 +349,16 @@ class Run:
             )
         self.record.learn(self.found.facility, lag)
 
-    def verify_late(self, hold: Hold) -> None:
-        """Prove the player's phone for a hold that is there already (the flow of 2026, dossier 3.2)."""
+    def verify_late(self, hold: Hold | None = None) -> None:
+        """Prove the player's phone after the opening.
+
+        That is for a *hold* which is there already (the flow of 2026, rec.us dossier 3.2), or while waiting.
+        """
         until = self.clock.now() + self.leads.code
         if self._code is None:
-            raise CodeError(f"{hold}: a one-time code is wanted, and there is no phone to receive it")
-        self.prove_phone(self._code, until=min(until, hold.expires_at or until))
+            raise CodeError("a one-time code is wanted, and there is no phone to receive it")
+        lapses = hold.expires_at if hold else None
+        self.prove_phone(self._code, until=min(until, lapses or until))
 
     def prove_phone(self, code: OneTimeCode, *, until: datetime) -> None:
         """Enter a code by *until*, asking for one when none is on its way; raises `CodeError`."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reserve.clock import Clock
@@ -20,56 +21,65 @@ NAP = timedelta(seconds=1)  # a wish to stop is noticed so soon
 WORTH_WAITING = (SlotTaken, NotOpenYet, ServiceError)  # anything else will not get better by itself
 
 
-def wait_for_court(
-    system: BookingSystem, lines: Sequence[Line], clock: Clock, timeline: Timeline, stop: Stop
-) -> list[Hold]:
-    """The first court that becomes free, held; raises the last reason when every slot has started before."""
-    ends = max(line.offer.slot.start for line in lines)
-    timeline.say(f"on the waiting list until {ends:%Y-%m-%d %H:%M}: looking every {LOOK_EVERY.seconds} s")
-    why: ReserveError = SlotTaken("every court we could ask was taken")
-    told = clock.now()
-    pause = LOOK_EVERY
-    while clock.now() + pause < ends:
-        _sleep_until(clock.now() + pause, clock, stop)
+@dataclass(frozen=True)
+class WaitingList:
+    """The wait for a court, after every one was taken; *verify* proves the player's phone when wanted."""
+
+    system: BookingSystem
+    clock: Clock
+    timeline: Timeline
+    stop: Stop
+    verify: Callable[[], None]
+
+    def wait(self, lines: Sequence[Line]) -> list[Hold]:
+        """The first court that becomes free, held; raises the last reason once every slot has started."""
+        clock, ends = self.clock, max(line.offer.slot.start for line in lines)
+        every = f"looking every {LOOK_EVERY.seconds} s"
+        self.timeline.say(f"on the waiting list until {ends:%Y-%m-%d %H:%M}: {every}")
+        why: ReserveError = SlotTaken("every court we could ask was taken")
+        told = clock.now()
         pause = LOOK_EVERY
-        for line in lines:
-            found = _try(system, line, clock, timeline, stop)
-            if isinstance(found, Hold):
-                return [found]
-            why = found or why
-            if isinstance(found, Throttled):
-                pause = max(pause, found.retry_after or pause)
-        if clock.now() - told >= TELL_EVERY:
-            timeline.say(f"still on the waiting list: {why}")
-            told = clock.now()
-    raise why
-
-
-def _try(
-    system: BookingSystem, line: Line, clock: Clock, timeline: Timeline, stop: Stop
-) -> Hold | ReserveError | None:
-    """The court if it is free now, otherwise why not; raises what makes waiting useless."""
-    now = clock.now()
-    if line.offer.slot.start <= now:
-        return None
-    try:
-        if not line.is_free():
-            return None
-    except ServiceError as failure:
-        why: ReserveError = failure
-    else:
-        race = Race(system, clock, timeline, stop, [now], deadline=now)  # asks once, and finds a lost answer
-        race.ask([line], at_once=False)
-        if race.held:
-            return race.held[0]
-        why = race.verdict()
-    if isinstance(why, Blocked) or not isinstance(why, WORTH_WAITING):
+        while clock.now() + pause < ends:
+            self._sleep_until(clock.now() + pause)
+            pause = LOOK_EVERY
+            for line in lines:
+                found = self._try(line)
+                if isinstance(found, Hold):
+                    return [found]
+                why = found or why
+                if isinstance(found, Throttled):
+                    pause = max(pause, found.retry_after or pause)
+            if clock.now() - told >= TELL_EVERY:
+                self.timeline.say(f"still on the waiting list: {why}")
+                told = clock.now()
         raise why
-    return why
 
+    def _try(self, line: Line) -> Hold | ReserveError | None:
+        """The court if it is free now, otherwise why not; raises what makes waiting useless."""
+        now = self.clock.now()
+        if line.offer.slot.start <= now:
+            return None
+        try:
+            if not line.is_free():
+                return None
+        except ServiceError as failure:
+            why: ReserveError = failure
+        else:
+            # Asks once, and finds a lost answer.
+            race = Race(self.system, self.clock, self.timeline, self.stop, [now], deadline=now)
+            race.ask([line], at_once=False)
+            if race.wants_code(line.offer):
+                self.verify()
+                race.ask([line], at_once=False)
+            if race.held:
+                return race.held[0]
+            why = race.verdict()
+        if isinstance(why, Blocked) or not isinstance(why, WORTH_WAITING):
+            raise why
+        return why
 
-def _sleep_until(moment: datetime, clock: Clock, stop: Stop) -> None:
-    while clock.now() < moment:
-        stop.obey()
-        clock.sleep_until(min(moment, clock.now() + NAP))
-    stop.obey()
+    def _sleep_until(self, moment: datetime) -> None:
+        while self.clock.now() < moment:
+            self.stop.obey()
+            self.clock.sleep_until(min(moment, self.clock.now() + NAP))
+        self.stop.obey()

@@ -34,6 +34,7 @@ EXIT_CODES = {
     "weekly-limit": 5,
     "already-reserved": 5,
     "all-taken": 1,
+    "full": 1,
     "priced": 8,
     "hold-lapses": 0,
     "send-refused": 4,

@@ -24,6 +24,7 @@ from webhook_server.gateways import GATEWAYS
 HERE = Path(__file__).parent.parent
 README = (HERE / "README.md").read_text()
 CRONTAB = (HERE / "crontab.example").read_text()
+WITH_OPTION = re.compile(r"with `(--[\w-]+)` (\d+)")
 OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 DOT_ENV = {"RESERVE_EMAIL": "you@example.com", "RESERVE_PASSWORD": "secret", "RESERVE_PHONE": "+14155550100"}
 WITH_INNER_COMMANDS = ("plan", "account")
@@ -149,16 +150,19 @@ def test_every_fault_of_a_rehearsal_is_in_the_readme() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"),
+    ("fault", "options", "code"),
     [
-        (fault, int(row[2]))
+        (fault, options, int(code))
         for row in rows("fault of rec.us", "what happens", "exit code")
         for fault in named(row[0])
+        for options, code in (("", row[2].partition(",")[0]), *WITH_OPTION.findall(row[2]))
     ],
 )
-def test_a_rehearsed_fault_ends_as_the_readme_says(fault: str, code: int, tmp_path: Path) -> None:
+def test_a_rehearsed_fault_ends_as_the_readme_says(
+    fault: str, options: str, code: int, tmp_path: Path
+) -> None:
     with Stage(tmp_path, {"rivals": 2, "seed": 1, "faults": (fault,)}) as stage:
-        assert stage.book().exit_code == code
+        assert stage.book(*options.split()).exit_code == code
 
 
 @pytest.mark.parametrize("words", calls("main.py", shell_lines(README)), ids=" ".join)

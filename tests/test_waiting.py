@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from reserve.errors import (
     Interrupted,
     LimitReached,
     LostAnswer,
+    NotVerified,
     ReserveError,
     SignInError,
     SlotTaken,
@@ -22,8 +24,9 @@ from reserve.errors import (
 from reserve.model import Hold
 from reserve.stop import Stop
 from reserve.timeline import Timeline
-from reserve.waiting import LOOK_EVERY, wait_for_court
+from reserve.waiting import LOOK_EVERY, WaitingList
 from tests.fakes import EVENING, START, FakeClock, FakeLine, FakeSystem, offer
+from tests.stage import OPENS_AT, Stage
 
 ONE, TWO = offer("Court 1"), offer("Court 2")
 TAKEN = SlotTaken("taken")
@@ -46,10 +49,15 @@ class Waiting:
         self.timeline = Timeline(clock.now)
         self.stop = Stop()
         self.stop.shield()
+        self.verified = 0
         self.lines = [kind(each, self.system) for each in (ONE, TWO)]
 
     def wait(self) -> list[Hold]:
-        return wait_for_court(self.system, self.lines, self.clock, self.timeline, self.stop)
+        waiting = WaitingList(self.system, self.clock, self.timeline, self.stop, self.verify)
+        return waiting.wait(self.lines)
+
+    def verify(self) -> None:
+        self.verified += 1
 
 
 @pytest.fixture
@@ -118,6 +126,18 @@ def test_a_server_that_asks_for_more_time_gets_it(clock: FakeClock) -> None:
     assert second - first >= 300
 
 
+def test_a_phone_that_has_to_be_proved_again_is_proved_and_the_court_asked_for_once_more(
+    clock: FakeClock,
+) -> None:
+    answers = {"hold Court 1": [TAKEN, NotVerified("code?"), "order-1"], "hold Court 2": [TAKEN]}
+    waiting = Waiting(clock, answers)
+
+    (hold,) = waiting.wait()
+
+    assert hold.order_id == "order-1"
+    assert waiting.verified == 1
+
+
 def test_a_lost_answer_is_looked_up(clock: FakeClock) -> None:
     waiting = Waiting(clock, {"hold Court 1": [LostAnswer("cut")]})
     waiting.system.answers["holds"] = [[waiting.system.held(ONE, "order-1")]]
@@ -146,3 +166,32 @@ def test_a_wish_to_stop_is_obeyed_within_a_second(clock: FakeClock) -> None:
         waiting.wait()
 
     assert clock.now() - asked <= timedelta(seconds=1)
+
+
+# -- rec.us, whose players wait for hours ---
+
+
+@pytest.fixture(scope="module")
+def waited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A run that waits until a rival gives a court up, two hours after the opening."""
+    story = {"all_taken": True, "frees_after": timedelta(hours=2)}
+    with Stage(tmp_path_factory.mktemp("waited"), story) as stage:
+        assert stage.book("--wait-list").word == "reserved", stage.steps
+        yield stage
+
+
+def test_while_it_waits_a_run_asks_for_no_court_that_the_schedule_shows_as_taken(waited: Stage) -> None:
+    later = [each for each in waited.ledger.attempts if each.moment > OPENS_AT + timedelta(minutes=1)]
+
+    assert [each.what for each in later] == ["attempt"] * len(later)
+    assert min(each.moment for each in later) >= OPENS_AT + timedelta(hours=2)
+    assert waited.ledger.violations == []
+
+
+def test_a_run_that_waits_signs_in_again_before_its_sign_in_dies(waited: Stage) -> None:
+    assert len(waited.ledger.all("signed-in")) == 3
+    assert waited.ledger.all("token-expired") == []
+
+
+def test_a_run_that_waits_proves_the_phone_again_when_the_court_wants_that(waited: Stage) -> None:
+    assert len(waited.ledger.all("code-asked")) == 2

@@ -50,6 +50,7 @@ FAULTS: dict[str, str] = {
     "weekly-limit": "the player has three reservations in that week",
     "already-reserved": "the player has reserved this very slot",
     "all-taken": "rivals take every court at the very opening",
+    "full": "rivals take every court at the very opening; one gives Court 1 up within half a minute",
     "priced": "a court costs 500 cents an hour",
     "hold-lapses": "a hold lapses after one second",
     "send-refused": "asking for a code is answered 400",
@@ -187,8 +188,17 @@ COMMON: Mapping[str, Switch] = {
     "opens-late": lambda story: {"opens_late": timedelta(seconds=0.7)},
     "all-taken": lambda story: {"all_taken": True},
 }
+
+
+def full(story: Story) -> dict[str, Any]:
+    """Everything is taken, and something is given up soon, if that can happen."""
+    soon = timedelta(seconds=Random(f"{story.seed}/frees").uniform(12, 28))
+    return {"all_taken": True, "frees_after": soon}
+
+
 SWITCHES: Mapping[str, Switch] = {
     **COMMON,
+    "full": full,
     "late-sms": lambda scenario: {"texts": "late"},
     "stale-sms": lambda scenario: {"texts": "stale"},
     "no-sms": lambda scenario: {"texts": "none"},

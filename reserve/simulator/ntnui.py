@@ -13,7 +13,7 @@ from flask import Flask, Response, request
 
 from reserve.clock import Clock
 from reserve.simulator.agenda import Agenda, rivals
-from reserve.simulator.faults import COMMON, HTML_403, Fault, Switch, told
+from reserve.simulator.faults import COMMON, HTML_403, Fault, Switch, full, told
 from reserve.simulator.ledger import Ledger
 from reserve.simulator.ntnui_pages import (
     DOOR_CODE,
@@ -74,16 +74,12 @@ TROUBLE: Mapping[str, tuple[Fault, ...]] = {
 }
 SWITCHES: Mapping[str, Switch] = {
     **COMMON,
-    "full": lambda story: {"all_taken": True, "frees_after": _soon(story)},
+    "full": full,
     "not-open": lambda story: {"opens_late": timedelta(seconds=40)},
     "wrong-password": lambda story: {"refuses_password": True},
     "logged-out": lambda story: {"forgets": True},
     "already-reserved": lambda story: {"has_the_place": True},
 }
-
-
-def _soon(story: Story) -> timedelta:
-    return timedelta(seconds=Random(f"{story.seed}/frees").uniform(12, 28))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -455,6 +455,8 @@ class Rules(Agenda):
         if self.scenario.all_taken:
             for court in open_courts:
                 self.at(opening, self._grab(wanted, court, f"rival at {court.name}"))
+        if self.scenario.frees_after is not None:
+            self.at(opening + self.scenario.frees_after, self._leave(wanted, open_courts[0]))
         for name, moment, choice in rivals(self.scenario.seed, self.scenario.rivals, opening, open_courts):
             self.at(moment, self._come(wanted, choice, name))
 
@@ -484,6 +486,14 @@ class Rules(Agenda):
         self.rivals[court.site_id, slot.start] = name
         self.ledger.record(moment, "taken-by-rival", rival=name, court=court.name, slot=str(slot))
         return True
+
+    def _leave(self, facility: Facility, court: Court) -> Callable[[datetime], None]:
+        def deed(moment: datetime) -> None:
+            start = facility.moment(self.scenario.day, self.scenario.start)
+            if rival := self.rivals.pop((court.site_id, start), None):
+                self.ledger.record(moment, "given-up-by-rival", rival=rival, court=court.name)
+
+        return deed
 
     def _reserved_before(self, facility: Facility, name: str, day: date, start: time) -> None:
         court = next(court for court in facility.courts if court.name == name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reserve.errors import (
     Forbidden,
@@ -25,13 +25,22 @@ from reserve.http import Answer, Http, Json, read
 from reserve.model import Court, Hold, Offer, Offers, Published, Reservation, Slot
 from reserve.systems.base import ALL, BookingSystem, Line
 from reserve.systems.recus_answers import court_and_slot, meaning, order_in, text, utc
-from reserve.systems.recus_facility import facility_id, facility_ids, facility_in, offers_of, published_in
+from reserve.systems.recus_facility import (
+    facility_id,
+    facility_ids,
+    facility_in,
+    looks_free,
+    offers_of,
+    published_in,
+)
 from reserve.systems.recus_sign_in import sign_in
 
 ORGANIZATION = "san-francisco-rec-park"  # dossier 2.1
 PAGE = 100  # bookings read at a time
 PAGES = 5  # nobody has more than five hundred bookings to look through
 UNPAID = ("requires_action", "requires_payment_method", "requires_confirmation", "canceled")
+RENEW_AFTER = timedelta(minutes=50)  # a token lives an hour (dossier 1.3)
+FRESH = timedelta(seconds=10)  # so long one look at the schedule serves all courts
 LOOKED_UP = 10  # bookings without their reservation in the list that are read one by one
 
 
@@ -50,7 +59,9 @@ class RecUs(BookingSystem):
     asks = ("RESERVE_EMAIL", "RESERVE_PASSWORD", "RESERVE_PHONE")
 
     _token: str | None = None
+    _signed_in_at: datetime | None = None
     _me: str | None = None
+    _schedule: tuple[datetime, Json] | None = None
     _made_as_in_2025 = frozenset[str]()  # such orders are paid with an empty body (dossier 3.4)
 
     def offers(self) -> Offers:
@@ -85,7 +96,7 @@ class RecUs(BookingSystem):
     def use_token(self, token: str) -> None:
         """Speak as the player whom *token* names."""
         self.around.conceal(token)
-        self._token = token
+        self._token, self._signed_in_at = token, self.around.clock.now()
         self.close()
         answer = self._ask("GET", "/v1/users/me")
         me = answer.json()
@@ -155,6 +166,17 @@ class RecUs(BookingSystem):
             self._ask("POST", "/v1/users/mobile-totp/verify", {"code": digits})
         except (NotVerified, UnknownRefusal, Forbidden) as refusal:
             raise WrongCode("the one-time code was refused") from refusal
+
+    def looks_free(self, offer: Offer) -> bool:
+        """Whether the public schedule shows *offer* as free; signs in again before the token dies."""
+        now = self.around.clock.now()
+        if self._signed_in_at is not None and now - self._signed_in_at > RENEW_AFTER:
+            self.around.say("signing in again: a sign-in lives an hour")
+            self.sign_in()
+        if self._schedule is None or now - self._schedule[0] > FRESH:
+            path, day = f"/v1/locations/{offer.court.facility}/schedule", f"{offer.slot.start:%Y-%m-%d}"
+            self._schedule = now, self._get(path, {"startDate": day})
+        return looks_free(self._schedule[1], offer)
 
     def line(self, offer: Offer) -> Line:
         """A connection for one court, its request ready to go."""
@@ -287,6 +309,11 @@ class RecUs(BookingSystem):
                 f"{hold}: giving it back was answered with {answer.status}, and it is still there"
             )
 
+    @property
+    def token(self) -> str | None:
+        """The bearer token of the present sign-in."""
+        return self._token
+
     def connect(self) -> Http:
         """A connection of its own to the API, with the web app's headers (dossier 1.5)."""
         web = self.around.addresses["RECUS_WEB_URL"].rstrip("/")
@@ -328,16 +355,29 @@ class RecUsLine(Line):
         """Everything but the sending is done here."""
         super().__init__(offer)
         self._system = system
-        self._http = system.connect()
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self._token = self._system.token
+        self._http = self._system.connect()
         self._light = self._http.prepare("GET", "/v1/users/me")
-        self._prepared = self._http.prepare("POST", "/v1/reservations", json=system.order_for(offer))
+        self._prepared = self._http.prepare(
+            "POST", "/v1/reservations", json=self._system.order_for(self.offer)
+        )
 
     def light(self) -> Answer:
         """Ask who we are, which the API answers afresh each time."""
         return self._http.send(self._light)
 
+    def is_free(self) -> bool:
+        """Whether the public schedule shows the court as free."""
+        return self._system.looks_free(self.offer)
+
     def hold(self) -> Hold:
         """Send the request and read the answer."""
+        if self._token != self._system.token:  # signed in again meanwhile
+            self.close()
+            self._prepare()
         self.stamp = None
         answer = self._http.send(self._prepared)
         self.stamp = answer.stamp

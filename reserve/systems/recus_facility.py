@@ -100,6 +100,29 @@ def published_in(facility: Mapping[str, object], day: date) -> list[Published]:
     ]
 
 
+def looks_free(schedule: object, offer: Offer) -> bool:
+    """Whether *schedule* shows nobody at the court then (dossier 2.5); what it does not tell is free."""
+    slot = offer.slot
+    courts = _under(schedule, "dates", f"{slot.start:%Y%m%d}")
+    for entry in courts if isinstance(courts, list) else []:
+        pieces = _under(entry, "schedule")
+        if _under(entry, "courtNumber") != offer.court.name or not isinstance(pieces, dict):
+            continue
+        for span, piece in pieces.items():
+            start, _, end = str(span).partition(", ")
+            meets = start < f"{slot.end:%H:%M}" and f"{slot.start:%H:%M}" < end
+            if meets and _under(piece, "referenceType") != "RESERVABLE":
+                return False
+    return True
+
+
+def _under(value: object, *keys: str) -> object:
+    """What stands in *value* under *keys*, None if nothing does."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
 def _published(court: Raw, facility: Raw, day: date, zone: tzinfo) -> Published:
     sports = tuple(sport for sport, id_ in SPORTS.items() if _sport_entry(court, id_))
     if court.get("noReservationText"):

@@ -196,6 +196,16 @@ def all_taken():
     }
 
 
+@shows("full")
+def full():
+    visitor = arrived("full").wait(0.05)
+    early = [visitor.hold(court).status_code for court in ("Court 1", "Court 2")]
+    visitor.wait(30)
+    return [*early, *(visitor.hold(court).status_code for court in ("Court 2", "Court 1"))] == [
+        400, 400, 400, 201
+    ]  # fmt: skip
+
+
 @shows("priced")
 def priced():
     return arrived("priced").order()["total"] == 750

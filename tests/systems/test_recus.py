@@ -2,6 +2,7 @@
 
 import json
 from copy import deepcopy
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from reserve.model import Account, BookingRequest, Court, Offer, Slot
 from reserve.systems.base import Surroundings
 from reserve.systems.recus import RecUs
 from reserve.systems.recus_answers import court_and_slot, meaning, order_in, utc
-from reserve.systems.recus_facility import facility_id, facility_in, offers_of
+from reserve.systems.recus_facility import facility_id, facility_in, looks_free, offers_of
 from reserve.window import slot, zone
 from tests.fakes import InProcess
 
@@ -506,6 +507,33 @@ def test_a_price_that_is_not_plainly_published_is_not_known(pricing):
         court(facility, "Court 2")["config"]["pricing"] = pricing
 
     assert offers(wanted(only=("Court 2",)), change).offers[0].price_cents is None
+
+
+# -- the schedule, which a run on the waiting list looks at ---
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "end", "is_free"),
+    [
+        ("Court 1", 18, 19.5, True),  # within a longer piece
+        ("Court 2", 18, 19.5, True),  # between two that are taken
+        ("Court 2", 16.5, 18, False),
+        ("Court 2", 17.5, 18.5, False),  # taken for a part of it
+        ("Court 1", 19, 20.5, False),  # not reservable at its end
+        ("Court 9", 18, 19.5, True),  # not told
+    ],
+)
+def test_the_schedule_tells_which_court_is_worth_asking_for(name, start, end, is_free):
+    midnight = datetime.fromisoformat("2026-03-09T00:00:00-07:00")
+    slot = Slot(midnight + timedelta(hours=start), midnight + timedelta(hours=end))
+    wish = Offer(replace(COURT, name=name), slot, midnight)
+
+    assert looks_free(sample("schedule"), wish) is is_free
+
+
+@pytest.mark.parametrize("schedule", [None, [], {"dates": None}, {"dates": {"20260309": [None]}}])
+def test_a_schedule_that_cannot_be_read_keeps_nobody_from_asking(schedule):
+    assert looks_free(schedule, Offer(COURT, EVENING, EVENING.start))
 
 
 # -- bookings ---
