@@ -20,6 +20,7 @@ from reserve.stop import SIGNALS
 from reserve.systems import SYSTEMS
 from tests.stage import Stage
 from webhook_server.gateways import GATEWAYS
+from webhook_server.signatures import SIGNED, variable
 
 HERE = Path(__file__).parent.parent
 README = (HERE / "README.md").read_text()
@@ -128,6 +129,7 @@ def test_every_environment_variable_that_is_read_is_in_the_readme() -> None:
     read = {
         name for path in readers for name in re.findall(r'\.get\("([A-Z][A-Z_]+)"\)', path.read_text())
     } | {name for system in SYSTEMS.values() for name in system.addresses}
+    read |= {variable(gateway) for gateway in SIGNED}
 
     assert len(read) > 10
     assert {name for name in read if f"`{name}`" not in README} == set()

@@ -8,10 +8,11 @@ import re
 import socket
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from flask import Flask, Response, abort, jsonify, request
@@ -19,7 +20,7 @@ from waitress import wasyncore
 from waitress.server import BaseWSGIServer, create_server
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable
 
-from webhook_server import gateways
+from webhook_server import gateways, signatures
 from webhook_server.inbox import Inbox, digits
 
 LONGEST_BODY = 64 * 1024  # bytes; a text has at most a few thousand
@@ -33,10 +34,18 @@ log = logging.getLogger(__name__)
 logging.getLogger("waitress").setLevel(logging.CRITICAL)
 
 
-def create_app(*, data: Path, token: str | None, loopback: bool, now: Callable[[], datetime]) -> Flask:
+def create_app(
+    *,
+    data: Path,
+    token: str | None,
+    loopback: bool,
+    now: Callable[[], datetime],
+    keys: Mapping[str, str] = MappingProxyType({}),
+) -> Flask:
     """The service's routes over the inbox in *data*, which `app.extensions["inbox"].close()` lets go of.
 
-    Raises ValueError for a token that cannot stand in a path, and for none when others can reach us.
+    A gateway that has one of *keys* is believed only when it signed its delivery with that. Raises ValueError
+    for a token that cannot stand in a path, and for none when others can reach us.
     """
     if token is None and not loopback:
         raise ValueError("without a token the service listens on this machine only; set WEBHOOK_TOKEN")
@@ -55,15 +64,27 @@ def create_app(*, data: Path, token: str | None, loopback: bool, now: Callable[[
         if token is not None and not (scheme.lower() == "bearer" and is_ours(given.strip())):
             abort(401, "readers send: Authorization: Bearer <token>")
 
-    def take(gateway: str | None = None) -> Response:
+    def refuse_forgeries(gateway: str) -> None:
+        if gateway not in signatures.SIGNED:
+            return
+        if gateway not in keys:
+            log.warning("%s can sign; set %s to have it checked", gateway, signatures.variable(gateway))
+            return
+        delivery = signatures.Delivery(_urls(), dict(request.headers), request.get_data(), now())
+        if not signatures.SIGNED[gateway](keys[gateway], delivery):
+            abort(403, f"no valid signature of {gateway}, or it is too old")
+
+    def take(named: str | None = None) -> Response:
         try:
+            gateway = gateways.who(request.get_data(), request.mimetype, named)
+            refuse_forgeries(gateway)
             text = gateways.read(request.get_data(), request.mimetype, gateway)
         except gateways.Unreadable as problem:
             abort(400, str(problem))
         except ValueError as problem:
             abort(400, f"neither JSON nor a form: {type(problem).__name__}")
         text_id = text and inbox.add(text)
-        if gateway == "twilio" or (text and text.gateway == "twilio"):
+        if gateway == "twilio":
             return Response("<Response/>", mimetype="text/xml")  # what it wants to hear (SMS dossier 6)
         return jsonify(id=text_id)
 
@@ -169,6 +190,14 @@ class Server:
 def serve(app: Flask, host: str, port: int) -> Server:
     """Serve *app* from other threads until the returned server is closed."""
     return Server(app, host, port)
+
+
+def _urls() -> list[str]:
+    """This address as a gateway may write it: with or without a port, and TLS ends at the proxy before us."""
+    path = request.full_path if request.query_string else request.path
+    name = request.host.partition(":")[0]
+    places = [("https", request.host), ("https", name), ("https", f"{name}:443"), ("http", request.host)]
+    return [f"{scheme}://{host}{path}" for scheme, host in places]
 
 
 def _number() -> str:

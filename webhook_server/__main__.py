@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ipaddress
 import logging
 import os
@@ -15,22 +16,37 @@ from dotenv import dotenv_values
 from sqlalchemy.exc import SQLAlchemyError
 
 from webhook_server import create_app, serve
+from webhook_server.signatures import SIGNED, variable
+
+SETTINGS = f"""\
+environment, or the file .env:
+  WEBHOOK_TOKEN  what the address that texts are posted to, and those who ask for codes, have to have
+  WEBHOOK_HOST   where to listen; 127.0.0.1
+  WEBHOOK_PORT   5000
+  RESERVE_DATA   folder of the texts; data
+  {", ".join(map(variable, SIGNED))}
+                 with its key set, a gateway is believed only when it signed its delivery
+"""
 
 
 def main() -> int:
     """Serve until SIGTERM or Ctrl-C; returns 2 when the settings make no sense."""
+    _parser().parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    settings = {**dotenv_values(".env"), **os.environ}
+    settings = {**dotenv_values(".env", interpolate=False), **os.environ}  # a `$` in a key is a `$`
     host = settings.get("WEBHOOK_HOST") or "127.0.0.1"
     port = settings.get("WEBHOOK_PORT") or "5000"
     token = settings.get("WEBHOOK_TOKEN") or None
     data = Path(settings.get("RESERVE_DATA") or "data")
+    keys = {gateway: key for gateway in SIGNED if (key := settings.get(variable(gateway)))}
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        app = create_app(data=data, token=token, loopback=is_loopback(host), now=lambda: datetime.now(UTC))
+        app = create_app(
+            data=data, token=token, loopback=is_loopback(host), now=lambda: datetime.now(UTC), keys=keys
+        )
     except ValueError as problem:
         return _refuse(str(problem))
     except (OSError, SQLAlchemyError) as problem:
@@ -47,6 +63,15 @@ def main() -> int:
         )
         stop.wait()
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog="python -m webhook_server",
+        description="Takes texts in from SMS gateways and hands one-time codes out.",
+        epilog=SETTINGS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 def is_loopback(host: str) -> bool:

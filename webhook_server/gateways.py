@@ -1,6 +1,6 @@
 """One small reader per SMS gateway: what its payload says, and the one-time code in a text.
 
-Payloads as in the SMS dossier, sections 1 and 3 to 6. A gateway switches a webhook off that fails too
+Payloads as in the SMS dossier, sections 1 and 3 to 7. A gateway switches a webhook off that fails too
 often, so what we understand but have no use for is not an error: its reader returns None.
 """
 
@@ -34,16 +34,21 @@ class Text:
     code: str | None = field(repr=False)
 
 
-def read(body: bytes, content_type: str, gateway: str | None = None) -> Text | None:
-    """The text in a delivery of *gateway*, or of whichever gateway has payloads of this shape.
+def who(body: bytes, content_type: str, gateway: str | None = None) -> str:
+    """*gateway* if this delivery can be its own, else whichever gateway has payloads of this shape.
 
-    Returns None when the payload is fine but carries no text; raises ValueError when it makes no sense.
+    Raises ValueError when there is none, or the payload makes no sense.
     """
     payload = _parsed(body, content_type)
     fitting = [name for name, marks in SHAPES if marks <= payload.keys() and gateway in (None, name)]
     if not fitting:
         raise Unreadable(f"no payload of {gateway or 'any gateway we know'}")
-    return GATEWAYS[fitting[0]](payload)
+    return fitting[0]
+
+
+def read(body: bytes, content_type: str, gateway: str | None = None) -> Text | None:
+    """The text in a delivery; None when it is fine but carries none. Raises ValueError as `who` does."""
+    return GATEWAYS[who(body, content_type, gateway)](_parsed(body, content_type))
 
 
 def smspool(payload: Payload) -> Text | None:
@@ -125,12 +130,33 @@ def twilio(payload: Payload) -> Text | None:
     )
 
 
+def textverified(payload: Payload) -> Text | None:
+    """TextVerified; a text it encrypted is refused, so that it tells its owner."""
+    if payload.get("event") != "v2.sms.received":
+        return None
+    data = _inner(payload, "data")
+    if data.get("encrypted"):
+        raise Unreadable("an encrypted text; switch encryption off at TextVerified")
+    given, text = _word(data, "parsedCode"), _text(data, "smsContent")
+    if text is None and given is None:
+        raise Unreadable("neither smsContent nor parsedCode")
+    return Text(
+        gateway="textverified",
+        event_id=_needed(payload, "id"),
+        to=_word(data, "to"),
+        sender=_word(data, "from"),
+        text=text or given or "",
+        code=code_in(text or "") or code_in(given or ""),
+    )
+
+
 GATEWAYS: dict[str, Callable[[Payload], Text | None]] = {
     "smspool": smspool,
     "smsgate": smsgate,
     "httpsms": httpsms,
     "forwarder": forwarder,
     "twilio": twilio,
+    "textverified": textverified,
 }
 
 # The fields that tell a gateway's payload from all others.
@@ -141,6 +167,7 @@ SHAPES: list[tuple[str, set[str]]] = [
     ("httpsms", {"specversion", "data"}),
     ("forwarder", {"from", "text"}),
     ("twilio", {"MessageSid"}),
+    ("textverified", {"event", "data"}),
 ]
 
 

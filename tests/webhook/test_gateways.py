@@ -20,6 +20,7 @@ BY_SHAPE = {
     "android_income_sms_webhook.json": ("forwarder", None, SENDER),
     "httpsms_webhook.json": ("httpsms", OWN, SENDER),
     "twilio_inbound.form.txt": ("twilio", OWN, SENDER),
+    "textverified_webhook.json": ("textverified", "2025550143", "55501"),
 }
 
 
@@ -59,6 +60,7 @@ def test_the_notice_that_a_rental_was_extended_is_fine_and_no_text():
     [
         b'{"event": "sms:sent", "id": "1", "payload": {}}',
         b'{"specversion": "1.0", "type": "message.phone.sent", "data": {}}',
+        b'{"id": "1", "event": "v2.reservation.expired", "data": {}}',
     ],
 )
 def test_other_events_of_a_gateway_are_fine_and_no_text(body):
@@ -72,6 +74,7 @@ def test_what_twilio_says_about_a_text_that_was_sent_is_fine_and_no_text():
 def test_the_gateways_own_code_is_used_when_the_text_shows_none():
     assert read(changed("smspool_webhook.json", full_sms="", sms="591827"), JSON).code == "591827"
     assert read(changed("smspool_webhook.json", full_sms="see app", sms=591827), JSON).code == "591827"
+    assert read(changed("textverified_webhook.json", smsContent=None), JSON).code == "482913"
     assert read(changed("smspool_webhook.json", sms="7.50"), JSON).code == "482913"
     assert read(changed("smspool_webhook.json", full_sms="$7.50 paid", sms="7.50"), JSON).code is None
 
@@ -99,9 +102,10 @@ def test_half_an_emoji_costs_only_the_emoji():
     assert read(body, JSON).text == "Your code is 482913 ?"
 
 
-def test_an_encrypted_text_is_refused_so_that_its_owner_hears_of_it():
+@pytest.mark.parametrize("name", ["httpsms_webhook.json", "textverified_webhook.json"])
+def test_an_encrypted_text_is_refused_so_that_its_owner_hears_of_it(name):
     with pytest.raises(Unreadable, match="encryption"):
-        read(changed("httpsms_webhook.json", encrypted=True), JSON)
+        read(changed(name, encrypted=True), JSON)
 
 
 @pytest.mark.parametrize(
@@ -117,6 +121,8 @@ def test_an_encrypted_text_is_refused_so_that_its_owner_hears_of_it():
         ("httpsms_webhook.json", {"content": 482913}),
         ("httpsms_webhook.json", {"message_id": None}),
         ("android_income_sms_webhook.json", {"text": ["482913"]}),
+        ("textverified_webhook.json", {"smsContent": None, "parsedCode": None}),
+        ("textverified_webhook.json", {"smsContent": {"482913": 1}}),
     ],
 )
 def test_a_wrong_type_is_named_without_what_was_in_it(name, fields):

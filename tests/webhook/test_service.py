@@ -1,6 +1,8 @@
 """The service at work: real HTTP, and the real process."""
 
+import hmac
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -18,6 +20,7 @@ from tests.webhook.conftest import TOKEN
 from tests.webhook.test_gateways import sample
 from webhook_server import LONGEST_BODY, WAITERS, create_app, serve
 from webhook_server.__main__ import is_loopback
+from webhook_server.signatures import SIGNED, variable
 
 REPOSITORY = Path(__file__).parents[2]
 READER = {"Authorization": f"Bearer {TOKEN}"}
@@ -114,6 +117,30 @@ def test_the_dot_env_file_is_read_and_the_environment_wins(tmp_path):
         assert ask(where(started)).status_code == 404
 
     assert (tmp_path / "elsewhere" / "inbox.sqlite3").exists()
+
+
+def test_a_key_with_any_sign_in_it_is_taken_from_dot_env_and_checked(tmp_path):
+    (tmp_path / ".env").write_text("WEBHOOK_KEY_SMSGATE='k${y}'\n")
+    body, _ = sample("smsgate_webhook.json")
+    stamp = f"{datetime.now(UTC).timestamp():.0f}"
+    signed = {
+        "X-Timestamp": stamp,
+        "X-Signature": hmac.digest(b"k${y}", body + stamp.encode(), "sha256").hex(),
+    }
+
+    with process(tmp_path, WEBHOOK_TOKEN=TOKEN, WEBHOOK_PORT="0") as started:
+        address = where(started)
+        answers = [deliver(address, body, headers=headers) for headers in ({}, signed)]
+
+    assert [answer.status_code for answer in answers] == [403, 200]
+
+
+def test_help_names_every_key(tmp_path):
+    command = [sys.executable, "-m", "webhook_server", "--help"]
+
+    told = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY).stdout
+
+    assert {variable(gateway) for gateway in SIGNED} <= set(re.findall(r"\w+", told))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

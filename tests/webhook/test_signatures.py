@@ -1,0 +1,195 @@
+"""Who signed a delivery: the vectors of the SMS dossier, and every way to get one wrong."""
+
+import hmac
+import json
+import logging
+from base64 import b64encode, urlsafe_b64encode
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl
+
+import pytest
+
+from tests.fakes import FakeClock
+from tests.webhook.conftest import TOKEN
+from tests.webhook.test_gateways import SAMPLES, sample
+from webhook_server import create_app
+from webhook_server.signatures import SIGNED, WINDOW, Delivery, variable
+
+VECTORS = json.loads((SAMPLES / "signature_vectors.json").read_text())
+SENT = datetime.fromtimestamp(1781128771, UTC)
+GATE, VERIFIED, TWILIO, HTTPSMS = (VECTORS[name] for name in ("smsgate", "textverified", "twilio", "httpsms"))
+
+
+def delivery(headers, body="", url="https://sms.example.test/hooks"):
+    return Delivery([url], headers, body.encode(), SENT)
+
+
+def verified(form):
+    return delivery({"X-Webhook-Signature": VERIFIED[f"X-Webhook-Signature_if_{form}"]}, VERIFIED["body"])
+
+
+# What each gateway sent, with its key.
+VALID = {
+    "smsgate": (
+        GATE["key"],
+        delivery({"X-Timestamp": GATE["timestamp"], "X-Signature": GATE["X-Signature"]}, GATE["body"]),
+    ),
+    "textverified": (VERIFIED["secret"], verified("key_is_whole_string")),
+    "twilio": (
+        TWILIO["auth_token"],
+        delivery(
+            {"X-Twilio-Signature": TWILIO["X-Twilio-Signature"]},
+            sample("twilio_inbound.form.txt")[0].decode(),
+            TWILIO["url"],
+        ),
+    ),
+    "httpsms": (
+        HTTPSMS["signing_key"],
+        delivery({"Authorization": HTTPSMS["Authorization"]}, url=HTTPSMS["claims"]["aud"][0]),
+    ),
+}
+ALL = pytest.mark.parametrize("gateway", SIGNED)
+
+
+@ALL
+def test_a_delivery_that_its_gateway_signed_is_believed(gateway):
+    key, sent = VALID[gateway]
+
+    assert SIGNED[gateway](key, sent)
+
+
+def test_the_prefix_of_textverifieds_secret_may_be_part_of_its_key_or_not():
+    assert SIGNED["textverified"](VERIFIED["secret"], verified("prefix_is_dropped"))
+    assert not SIGNED["textverified"]("whsec_other", verified("prefix_is_dropped"))
+
+
+@ALL
+def test_another_key_no_signature_and_a_strange_one_are_not_believed(gateway):
+    key, sent = VALID[gateway]
+
+    assert not SIGNED[gateway](key + "x", sent)
+    assert not SIGNED[gateway](key, replace(sent, headers={}))
+    for strange in ("", "ä", "Bearer .", "Bearer a.b.c", "HMAC-SHA512=", "0" * 64):
+        headers = dict.fromkeys(sent.headers, strange)
+        assert not SIGNED[gateway](key, replace(sent, headers=headers))
+
+
+@pytest.mark.parametrize("gateway", ["smsgate", "textverified", "twilio"])
+def test_a_changed_body_is_not_believed(gateway):
+    key, sent = VALID[gateway]
+
+    assert not SIGNED[gateway](key, replace(sent, body=sent.body.replace(b"482913", b"482914")))
+
+
+@pytest.mark.parametrize("gateway", ["twilio", "httpsms"])
+def test_what_was_signed_for_another_address_is_not_believed(gateway):
+    key, sent = VALID[gateway]
+
+    assert not SIGNED[gateway](key, replace(sent, urls=["https://other.example.test/hooks"]))
+
+
+@pytest.mark.parametrize(
+    ("gateway", "before", "after"),
+    [("smsgate", WINDOW, WINDOW), ("httpsms", timedelta(minutes=10), timedelta(seconds=599))],
+)
+def test_what_was_signed_too_long_ago_or_in_the_future_is_not_believed(gateway, before, after):
+    key, sent = VALID[gateway]
+    second = timedelta(seconds=1)
+
+    believed = [
+        SIGNED[gateway](key, replace(sent, at=SENT + away))
+        for away in (-before - second, -before, after, after + second)
+    ]
+
+    assert believed == [False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("head", "claims"),
+    [
+        ({"alg": "none"}, {}),
+        ({}, {}),
+        ([], {}),
+        ({"alg": "HS256"}, {"exp": None}),
+        ({"alg": "HS256"}, {"nbf": "1781128171"}),
+        ({"alg": "HS256"}, {"aud": "https://sms.example.test"}),
+    ],
+)
+def test_a_token_that_is_signed_but_not_what_httpsms_sends_is_not_believed(head, claims):
+    key, sent = VALID["httpsms"]
+    parts = [json.dumps(part).encode() for part in (head, HTTPSMS["claims"] | claims)]
+    signed = b".".join(urlsafe_b64encode(part).rstrip(b"=") for part in parts)
+    token = signed + b"." + urlsafe_b64encode(hmac.digest(key.encode(), signed, "sha256"))
+
+    assert not SIGNED["httpsms"](key, replace(sent, headers={"Authorization": f"Bearer {token.decode()}"}))
+
+
+@pytest.fixture
+def strict(tmp_path):
+    """The service with every key, at the time of the vectors."""
+    keys = {gateway: key for gateway, (key, _) in VALID.items()}
+    clock = FakeClock(SENT)
+    app = create_app(data=tmp_path / "data", token=TOKEN, loopback=True, now=clock.now, keys=keys)
+    yield app.test_client()
+    app.extensions["inbox"].close()
+
+
+@pytest.mark.parametrize("path", [f"/webhook/{TOKEN}", f"/webhook/{TOKEN}/smsgate"])
+def test_a_forgery_is_refused_and_not_kept_and_the_real_text_is(strict, caplog, path):
+    key, sent = VALID["smsgate"]
+    forged = strict.post(path, data=sent.body, headers={**sent.headers, "X-Signature": "0" * 64})
+    texts = strict.get("/health").json["texts"]
+
+    real = [strict.post(path, data=sent.body, headers=sent.headers) for _ in range(2)]
+
+    assert (forged.status_code, texts) == (403, 0)
+    assert "no valid signature of smsgate" in forged.json["error"]
+    assert [answer.status_code for answer in real] == [200, 200]
+    assert strict.get("/health").json["texts"] == 1
+    assert key not in caplog.text
+
+
+@pytest.mark.parametrize("query", ["", "?p=1"])
+@pytest.mark.parametrize(
+    ("host", "signed_for"),
+    [
+        ("hook.example.test", "https://hook.example.test"),
+        ("hook.example.test", "https://hook.example.test:443"),
+        ("hook.example.test:443", "https://hook.example.test"),
+        ("hook.example.test:8443", "https://hook.example.test:8443"),
+        ("127.0.0.1:5000", "http://127.0.0.1:5000"),
+    ],
+)
+def test_twilio_signs_the_public_address_though_tls_ends_before_us(strict, host, signed_for, query):
+    body, content_type = sample("twilio_inbound.form.txt")
+    fields = "".join(name + value for name, value in sorted(parse_qsl(body.decode())))
+    public = f"{signed_for}/webhook/{TOKEN}/twilio{query}"
+    signature = b64encode(hmac.digest(TWILIO["auth_token"].encode(), (public + fields).encode(), "sha1"))
+
+    answer = strict.post(
+        f"/webhook/{TOKEN}/twilio{query}",
+        data=body,
+        content_type=content_type,
+        headers={"X-Twilio-Signature": signature.decode(), "Host": host},
+    )
+
+    assert answer.status_code == 200
+
+
+def test_a_gateway_that_never_signs_needs_no_signature(strict):
+    body, _ = sample("smspool_webhook.json")
+
+    assert strict.post(f"/webhook/{TOKEN}", data=body).status_code == 200
+
+
+@ALL
+def test_without_its_key_a_gateway_is_believed_and_the_log_says_so(client, caplog, gateway):
+    caplog.set_level(logging.WARNING)
+    name = next(path.name for path in sorted(SAMPLES.iterdir()) if path.name.startswith(gateway))
+    body, content_type = sample(name)
+
+    answer = client.post(f"/webhook/{TOKEN}", data=body, content_type=content_type)
+
+    assert answer.status_code == 200
+    assert variable(gateway) in caplog.text
