@@ -38,14 +38,15 @@ def _is_left_by(past: PastRun, hold: Hold) -> bool:
     """Whether *past* made this hold; it may have been cut off before it could write the order down."""
     if hold.order_id in past.orders("kept"):
         return False
-    asked = {(deed.court, deed.start) for deed in past.deeds if deed.what == "asking"}
-    here = (hold.offer.court.name, hold.offer.slot.start)
-    return hold.order_id in past.orders("held", "confirming") or here in asked
+    if hold.order_id in past.orders("held", "confirming"):
+        return True
+    offer = hold.offer
+    return any(deed.what == "asking" and deed.is_about(offer.court, offer.slot) for deed in past.deeds)
 
 
 def _what_became(past: PastRun, reservations: list[Reservation]) -> str:
-    wanted = {(deed.court, deed.start) for deed in past.deeds if deed.what in ("asking", "confirming")}
+    wanted = [deed for deed in past.deeds if deed.what in ("asking", "confirming")]
     for each in reservations:
-        if (each.court.name, each.slot.start) in wanted:
+        if any(deed.is_about(each.court, each.slot) for deed in wanted):
             return f"Reserved {each.court.name}, but cut off before it could say so"
     return "Not reserved: cut off"

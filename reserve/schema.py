@@ -22,7 +22,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 
 
 class Utc(TypeDecorator[datetime]):
@@ -67,6 +67,7 @@ DEEDS = Table(
     Column("court", String, nullable=False),
     Column("start", Utc, nullable=False),
     Column("order_id", String),
+    Column("facility", String),  # its id, as the booking system tells it
 )
 LAGS = Table(
     "lags",

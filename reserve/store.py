@@ -34,7 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from reserve.errors import AlreadyReserved, ServiceError, UsageError
-from reserve.model import Hold, Offer
+from reserve.model import Court, Hold, Offer, Slot
 from reserve.schema import DEEDS, HEAD, LAGS, RUNS, SECRETS
 
 NAME = "reserve.sqlite3"
@@ -52,6 +52,11 @@ class Deed:
     court: str
     start: datetime
     order_id: str | None
+    facility: str | None
+
+    def is_about(self, court: Court, slot: Slot) -> bool:
+        """Whether it concerns this court at this time."""
+        return Court("", self.court, self.facility or "").is_same(court) and self.start == slot.start
 
 
 @dataclass(frozen=True)
@@ -194,8 +199,8 @@ class Store:
         rows = []
         for each in about:
             offer, order_id = (each.offer, each.order_id) if isinstance(each, Hold) else (each, None)
-            row = {"run_id": run_id, "moment": moment, "what": what, "order_id": order_id}
-            rows.append({**row, "court": offer.court.name, "start": offer.slot.start})
+            where = {"court": offer.court.name, "facility": offer.court.facility, "start": offer.slot.start}
+            rows.append({"run_id": run_id, "moment": moment, "what": what, "order_id": order_id, **where})
         with self._engine.begin() as connection:
             connection.execute(insert(DEEDS), rows)
 

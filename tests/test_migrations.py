@@ -85,6 +85,7 @@ def test_a_store_from_before_revisions_is_taken_over_and_nothing_is_lost(
 
     (run,) = store.history()
     assert (run.wish, run.orders("held")) == ("Alice Marble", {"order-1"})
+    assert [deed.facility for deed in run.deeds] == [None]
     assert store.sealed() == {"account home": "gAAAAA"}
     roster = Roster(store)
     assert [len(roster.entries()), len(roster.turns())] == ([0, 0] if missing else [1, 1])
@@ -102,6 +103,18 @@ def test_a_store_of_a_later_program_is_refused_in_a_sentence_and_left_alone(
         Store(tmp_path, database)
 
     assert "beats" not in tables(engine)
+
+
+def test_a_store_that_cannot_be_brought_up_to_date_stays_as_it_was(
+    engine: Engine, tmp_path: Path, database: str | None
+) -> None:
+    without_revisions(engine)
+    do(engine, "DROP TABLE beats", "ALTER TABLE deeds ADD COLUMN facility VARCHAR")
+
+    with pytest.raises(UsageError, match=r"cannot keep state .*facility"):
+        Store(tmp_path, database)
+
+    assert {"beats", "alembic_version"} & tables(engine) == set()
 
 
 def test_many_may_open_a_new_store_at_the_same_moment(

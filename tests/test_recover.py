@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
 from reserve.errors import LostAnswer
 from reserve.model import Reservation
 from reserve.recover import recover
+from reserve.schema import DEEDS
 from reserve.store import Record, Store, player_key
 from reserve.timeline import Timeline
 from tests.fakes import EVENING, START, FakeSystem, offer
@@ -102,6 +104,37 @@ def test_a_court_at_another_time_is_left_alone(store, clock, timeline):
     put_in_order(store, system, clock, timeline)
 
     assert not any(line.startswith("release") for line in system.said)
+
+
+def at(facility):
+    """Court 1 of this facility."""
+    return replace(COURTS[0], court=replace(COURTS[0].court, facility=facility))
+
+
+def test_a_court_of_the_same_name_at_another_facility_is_none_of_ours(store, clock, timeline):
+    system = FakeSystem(clock)
+    booked = Reservation(at("moscone").court, EVENING)
+    system.answers |= {"holds": [[system.held(at("moscone"), "by-hand")]], "reservations": [[booked]]}
+    cut_off(store, asking=[at("marble")])
+
+    put_in_order(store, system, clock, timeline)
+
+    assert "release by-hand" not in system.said
+    assert sentence(store).startswith("Not reserved")
+
+
+def test_a_court_that_was_written_down_without_its_facility_is_known_by_its_name(store, clock, timeline):
+    system = FakeSystem(clock)
+    booked = Reservation(at("marble").court, EVENING)
+    system.answers |= {"holds": [[system.held(at("marble"), "order-1")]], "reservations": [[booked]]}
+    cut_off(store, asking=[at("marble")])
+    with store.engine.begin() as connection:
+        connection.execute(update(DEEDS).values(facility=None))  # as an earlier version left it
+
+    put_in_order(store, system, clock, timeline)
+
+    assert "release order-1" in system.said
+    assert sentence(store).startswith("Reserved Court 1")
 
 
 def test_a_hold_kept_for_the_player_to_pay_is_left_alone(store, clock, timeline):
