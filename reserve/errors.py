@@ -16,6 +16,7 @@ ReserveError
 |-- ServiceError      the booking system is unreachable, blocks us, or said something we do not know
 |   |-- Unreachable   nothing arrived there: surely not done
 |   |-- LostAnswer    the request left, the answer did not come: it may have been done
+|   |   |-- Overdue        nobody answered in time: it may be done even later
 |   |   `-- UnknownAnswer  an answer came that sounds like yes and makes no sense: it may have been done
 |   |-- UnknownRefusal  a refusal in words we do not know: surely not done
 |   |-- Throttled     too many requests; ask again after `retry_after`
@@ -113,6 +114,10 @@ class Unreachable(ServiceError):
 
 class LostAnswer(ServiceError):
     """The request left and no sensible answer came: it may have been done, or not."""
+
+
+class Overdue(LostAnswer):
+    """No answer came in time: the request may still be on its way, and be done later."""
 
 
 class UnknownAnswer(LostAnswer):

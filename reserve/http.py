@@ -14,7 +14,7 @@ import requests
 import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 
-from reserve.errors import LostAnswer, ServiceError, UnknownAnswer, Unreachable
+from reserve.errors import LostAnswer, Overdue, ServiceError, UnknownAnswer, Unreachable
 
 TIMEOUT = (5.0, 15.0)  # seconds to connect, and between two bytes of an answer (rec.us dossier 6)
 LARGEST = 4_000_000  # bytes; more than any answer recorded, less than what would fill the machine
@@ -136,7 +136,8 @@ class Http:
     def send(self, prepared: requests.PreparedRequest) -> Answer:
         """Send *prepared* and return the answer, whatever its status; redirects are not followed.
 
-        Raises `Unreachable` when the request surely did not arrive, `LostAnswer` when it may have.
+        Raises `Unreachable` when the request surely did not arrive, `LostAnswer` when it may have, `Overdue`
+        when it may even arrive later.
         """
         asked = f"{prepared.method} {prepared.path_url.partition('?')[0]}"
         try:
@@ -152,7 +153,7 @@ class Http:
                 raise Unreachable(f"{asked}: no connection") from failure
             raise LostAnswer(f"{asked}: the connection broke") from failure
         except requests.Timeout as failure:
-            raise LostAnswer(f"{asked}: no answer in time") from failure
+            raise Overdue(f"{asked}: no answer in time") from failure
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as failure:
             raise Unreachable(f"{asked}: {self.base_url!r} is not an address") from failure
         except UnicodeEncodeError:

@@ -19,6 +19,7 @@ from reserve.errors import (
     LostAnswer,
     NotOpenYet,
     NotVerified,
+    Overdue,
     ReserveError,
     ServiceError,
     SignInError,
@@ -183,7 +184,7 @@ class Race:
                 return True
             if self.system.hold_is_final:
                 self.clock.sleep(BETWEEN_LOOKS)
-        if self.system.hold_is_final and (found is None or isinstance(lost, UnknownAnswer)):
+        if self.system.hold_is_final and (found is None or isinstance(lost, Overdue | UnknownAnswer)):
             self.refused[offer] = Unconfirmed(f"it may be reserved: {lost}")
             self._over = True
             return True

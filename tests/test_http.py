@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reserve.codes import HOLD_BACK
-from reserve.errors import LostAnswer, UnknownAnswer, Unreachable
+from reserve.errors import LostAnswer, Overdue, UnknownAnswer, Unreachable
 from reserve.http import LARGEST, TIMEOUT, Answer, Http, read
 
 NOW = datetime(2026, 3, 2, 16, tzinfo=UTC)
@@ -167,6 +167,11 @@ def test_what_left_and_got_no_whole_answer_may_have_been_done(answer, says):
             http.ask("POST", "/pay", json={})
 
         assert len(host.requests) == 1  # and was not repeated behind our back
+
+
+def test_what_was_not_answered_in_time_may_even_be_done_later():
+    with talking_to(None) as (http, _), pytest.raises(Overdue):
+        http.ask("POST", "/pay", json={})
 
 
 def test_an_answer_longer_than_any_sensible_one_is_not_read_to_its_end():

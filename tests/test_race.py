@@ -12,9 +12,11 @@ from reserve.errors import (
     LostAnswer,
     NotOpenYet,
     NotVerified,
+    Overdue,
     SlotTaken,
     Throttled,
     TokenRefused,
+    Unconfirmed,
     UnknownAnswer,
     UnknownRefusal,
     Unreachable,
@@ -235,6 +237,24 @@ def test_an_acceptance_nobody_can_read_is_looked_up_and_not_repeated(clock):
     assert system.said.count("hold Court 1") == 1
     assert system.said.count("holds") == 2
     assert isinstance(contest.verdict(), UnknownAnswer)
+
+
+@pytest.mark.parametrize("lost", [Overdue("time-out"), UnknownAnswer("200, but what")], ids=repr)
+def test_where_a_hold_is_final_nobody_else_is_asked_while_a_request_may_still_be_done(clock, lost):
+    system = FakeSystem(clock, {"hold Court 1": [lost]})
+    system.hold_is_final, system.fan_out = True, 1
+
+    contest = race(system, ONE, TWO)
+
+    assert "hold Court 2" not in system.said
+    assert isinstance(contest.verdict(), Unconfirmed)
+
+
+def test_where_a_hold_is_final_a_broken_connection_that_left_nothing_is_asked_again(clock):
+    system = FakeSystem(clock, {"hold Court 1": [LostAnswer("cut"), "a"]})
+    system.hold_is_final, system.fan_out = True, 1
+
+    assert orders(race(system, ONE, TWO)) == ["a"]
 
 
 def test_a_hold_at_a_court_of_the_same_name_in_another_facility_is_not_adopted(clock):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from reserve.errors import Blocked, LostAnswer, ReserveError, Throttled, UnknownRefusal
+from reserve.errors import Blocked, LostAnswer, Overdue, ReserveError, Throttled, UnknownRefusal
 from reserve.http import Answer
 
 Words = tuple[tuple[str, type[ReserveError]], ...]  # a pattern in any case, and what it says to the player
@@ -16,6 +16,8 @@ def trouble_with(answer: Answer, retry_after: timedelta | None = None) -> Reserv
     what = f"{answer.asked}: {answer.status}"
     if answer.status == 429:
         return Throttled(f"{what}: too many requests", retry_after)
+    if answer.status == 504:
+        return Overdue(f"{what}: what stands before the booking system did not wait for it")
     if answer.status >= 500:
         return LostAnswer(f"{what}: the booking system has trouble")
     if answer.status == 403 and not answer.is_json:

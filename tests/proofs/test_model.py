@@ -15,21 +15,27 @@ from reserve.settle import settle
 from reserve.stop import Stop
 from reserve.timeline import Timeline
 from tests.fakes import START, FakeClock, offer
-from tests.proofs.wild import OF_CONFIRM, OF_HOLD, OF_READ, OF_RELEASE, WildSystem
+from tests.proofs.wild import MUCH_LATER, OF_CONFIRM, OF_HOLD, OF_READ, OF_RELEASE, OVERDUE, WildSystem
 
 COURTS = [f"Court {number}" for number in (1, 2, 3)]
 OPENING = START + timedelta(seconds=2)
 
-PLANS = st.fixed_dictionaries(
-    {
-        **{f"hold {name}": st.lists(st.sampled_from(OF_HOLD), max_size=6) for name in COURTS},
-        "confirm": st.lists(st.sampled_from(OF_CONFIRM), max_size=4),
-        "release": st.lists(st.sampled_from(OF_RELEASE), max_size=12),
-        "holds": st.lists(st.sampled_from(OF_READ), max_size=6),
-        "reservations": st.lists(st.sampled_from(OF_READ), max_size=8),
-        "look": st.lists(st.sampled_from(OF_READ), max_size=3),
-    }
-)
+
+def plans(of_hold):
+    """What may come of every call, where these words may come of asking for a court."""
+    return st.fixed_dictionaries(
+        {
+            **{f"hold {name}": st.lists(st.sampled_from(of_hold), max_size=6) for name in COURTS},
+            "confirm": st.lists(st.sampled_from(OF_CONFIRM), max_size=4),
+            "release": st.lists(st.sampled_from(OF_RELEASE), max_size=12),
+            "holds": st.lists(st.sampled_from(OF_READ), max_size=6),
+            "reservations": st.lists(st.sampled_from(OF_READ), max_size=8),
+            "look": st.lists(st.sampled_from(OF_READ), max_size=3),
+        }
+    )
+
+
+PLANS = plans(OF_HOLD)
 SEEDS = st.integers(0, 2**32)
 careful = settings(
     max_examples=600, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
@@ -67,6 +73,7 @@ class Story:
             self.reservation = end
         except ReserveError as failure:
             self.failure = failure
+        clock.sleep(2 * MUCH_LATER)  # what is still under way is done
         self.said = "\n".join([*(text for _, text in self.timeline.steps), str(self.failure)])
 
     def judge(self):
@@ -105,7 +112,7 @@ def test_so_it_is_when_the_run_is_told_to_stop(plan, seed, stop_after):
 
 
 @careful
-@given(PLANS, SEEDS, st.booleans())
+@given(plans((*OF_HOLD, OVERDUE)), SEEDS, st.booleans())
 def test_so_it_is_where_a_hold_is_final(plan, seed, at_once):
     Story(plan, seed, at_once=at_once, is_final=True).judge()
 

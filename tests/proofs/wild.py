@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from random import Random
 
 from reserve.errors import (
@@ -14,6 +15,7 @@ from reserve.errors import (
     LostAnswer,
     NotOpenYet,
     NotVerified,
+    Overdue,
     ReserveError,
     SlotTaken,
     Throttled,
@@ -27,11 +29,12 @@ from reserve.systems.base import Line
 from tests.fakes import FakeClock, FakeSystem
 
 # What an answer may be, and whether the system did what it was asked for.
-FINE = "fine"
+FINE, OVERDUE = "fine", "overdue"
 ANSWERS: Mapping[str, tuple[type[ReserveError] | None, bool]] = {
     FINE: (None, True),
     "lost, done": (LostAnswer, True),
     "lost": (LostAnswer, False),
+    OVERDUE: (Overdue, False),  # and a hold is made later
     "unknown, done": (UnknownAnswer, True),
     "unknown": (UnknownAnswer, False),
     "unreachable": (Unreachable, False),
@@ -44,8 +47,9 @@ ANSWERS: Mapping[str, tuple[type[ReserveError] | None, bool]] = {
     "not open": (NotOpenYet, False),
     "limit": (LimitReached, False),
 }
-OF_HOLD = tuple(ANSWERS)
-OF_CONFIRM = tuple(word for word in ANSWERS if word not in ("not open", "taken"))
+MUCH_LATER = timedelta(seconds=20)
+OF_HOLD = tuple(word for word in ANSWERS if word != OVERDUE)
+OF_CONFIRM = tuple(word for word in OF_HOLD if word not in ("not open", "taken"))
 OF_RELEASE = OF_READ = (FINE, "lost", "unknown", "unreachable", "throttled", "blocked", "stranger")
 
 
@@ -90,12 +94,19 @@ class WildSystem(FakeSystem):
         self.asked[name] += 1
         failure, done = self._next(f"hold {name}")
         order = f"order-{len(self.held_now) + len(self.mine) + sum(self.asked.values())}"
-        if done and any(each.court == offer.court for each in (*self.held_now.values(), *self.mine.values())):
+        if isinstance(failure, Overdue):
+            self.clock.call_at(self.clock.now() + MUCH_LATER, partial(self._take, offer, order))
+        elif done and not self._take(offer, order):
             failure = SlotTaken(name)
-        elif done:
-            (self.mine if self.hold_is_final else self.held_now)[order] = offer
         self._answer_to(failure)
         return self.held(offer, order, 0 if self.says_price else None)
+
+    def _take(self, offer: Offer, order: str) -> bool:
+        """Hold the court, or reserve it where that is the same, if it is free."""
+        is_free = all(each.court != offer.court for each in (*self.held_now.values(), *self.mine.values()))
+        if is_free:
+            (self.mine if self.hold_is_final else self.held_now)[order] = offer
+        return is_free
 
     def line(self, offer: Offer) -> Line:
         """A connection for one court."""

@@ -17,6 +17,7 @@ from reserve.errors import (
     LostAnswer,
     NotOpenYet,
     NotVerified,
+    Overdue,
     ReserveError,
     ServiceError,
     SlotTaken,
@@ -270,7 +271,7 @@ def said(message, type_="E_INELIGIBLE_SITE_BOOKING"):
         (500, "<html>", LostAnswer),
         (502, "", LostAnswer),
         (503, said("Court already reserved at this time"), LostAnswer),
-        (504, "", LostAnswer),
+        (504, "", Overdue),
     ],
 )
 def test_each_refusal_has_its_meaning(status, text, kind):
