@@ -12,7 +12,7 @@ import pytest
 
 HERE = Path(__file__).parent.parent
 
-SYSTEM = "errors model window clock http browser timeline codes systems.base systems.refusals"
+SYSTEM = "errors model window clock http browser timeline codes systems.api systems.base systems.refusals"
 PLANS = "plans recurrence plan_file outlook roster due notify"
 COMMAND = f"{SYSTEM} {PLANS} run race settle recover stop store accounts systems commands"
 
@@ -34,6 +34,8 @@ MAY_IMPORT = {
     "store": "errors migrations model schema",
     "accounts": "errors store systems.base",
     "systems.base": "browser clock errors http model",
+    "systems.refusals": "errors http",
+    "systems.api": "errors http model systems.base systems.refusals",
     "systems": "systems",
     "race": "clock errors model settle stop systems.base timeline",
     "settle": "clock errors model stop systems.base timeline",

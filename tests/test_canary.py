@@ -36,7 +36,7 @@ def secrets_of(stage):
     """The password, our tokens, every code that was sent, and the phone's number."""
     player = stage.simulation.rules.player
     codes = {player.code, *player.old_codes} - {None}
-    tokens = [stage.outfit.run.system._token] if stage.outfit.run.system._token else []
+    tokens = [stage.outfit.run.system.token] if stage.outfit.run.system.token else []
     digits = "".join(filter(str.isdigit, PHONE))
     return [PASSWORD, TOKEN, PHONE, digits, digits[1:], *codes, *tokens]
 
@@ -123,7 +123,7 @@ def test_an_exception_from_the_depth_shows_no_secret(stage):
         http.ask("POST", "/v1/users/mobile-totp/verify", json={"code": code})
     told = "".join(traceback.format_exception(failed.value))
     assert code not in told
-    assert a_stage.run.system._token not in told
+    assert a_stage.run.system.token not in told
 
 
 def test_a_bug_is_written_down_without_secrets(stage):
@@ -131,7 +131,7 @@ def test_a_bug_is_written_down_without_secrets(stage):
     outputs(a_stage)
 
     try:
-        raise ValueError(f"{PASSWORD} and {TOKEN} and {a_stage.run.system._token}")
+        raise ValueError(f"{PASSWORD} and {TOKEN} and {a_stage.run.system.token}")
     except ValueError as bug:
         a_stage.outfit.write_bug(bug)
 

@@ -23,10 +23,10 @@ from reserve.errors import (
 )
 from reserve.http import Answer, Http, read
 from reserve.model import Court, Hold, Offer, Offers, Reservation, Slot
+from reserve.systems.api import ApiSystem
 from reserve.systems.atrium_places import Place, chosen, places
 from reserve.systems.atrium_sign_in import TO_RENEW, Granted, by_code, by_refresh_token, log_in
-from reserve.systems.base import BookingSystem, Line
-from reserve.systems.refusals import Words, by_words, trouble_with
+from reserve.systems.refusals import Words, by_words
 from reserve.window import at, parse_time
 from reserve.window import slot as slot_at
 
@@ -43,7 +43,7 @@ REFUSALS: Words = (
 )
 
 
-class Atrium(BookingSystem):
+class Atrium(ApiSystem):
     """Atrium on behalf of one resident."""
 
     name = "atrium"
@@ -55,12 +55,12 @@ class Atrium(BookingSystem):
         "ATRIUM_OCCUPANT_ID": "",  # the resident's number, in the portal's address of a reservation
         "ATRIUM_PLACES": "",  # a file that describes other buildings
     }
+    api = "ATRIUM_API_URL"
     asks = ("RESERVE_EMAIL", "RESERVE_PASSWORD", "ATRIUM_OCCUPANT_ID", "ATRIUM_REFRESH_TOKEN")
     token_variable = "ATRIUM_REFRESH_TOKEN"
     needs = ("court", "date", "start_time", "email")
     renew_every = EVERY
 
-    _access: str | None = None
     _made: tuple[tuple[str, Court, Slot], ...] = ()  # what this run reserved, as the answers said
 
     @classmethod
@@ -147,9 +147,7 @@ class Atrium(BookingSystem):
 
     def use(self, granted: Granted) -> None:
         """Speak with the new access token from now on, and keep the new refresh token."""
-        self.around.conceal(granted.access)
-        self._access = granted.access
-        self.close()
+        self.speak_as(granted.access)
         if granted.refresh is None:
             return
         self.around.conceal(granted.refresh)
@@ -188,6 +186,11 @@ class Atrium(BookingSystem):
         """Where the player's reservations are made, and probably listed."""
         return f"/api/v1/my/occupants/{self.around.addresses['ATRIUM_OCCUPANT_ID']}/amenity-reservations/"
 
+    @property
+    def light_path(self) -> str:
+        """The player's reservations."""
+        return self.path
+
     def reservations(self) -> list[Reservation]:
         """Upcoming reservations, those of this run included; only the latter where Atrium lists none."""
         try:
@@ -203,10 +206,7 @@ class Atrium(BookingSystem):
         return [Hold(Offer(court, when, when.start), id_) for id_, court, when in self._listed()]
 
     def _listed(self) -> list[tuple[str, Court, Slot]]:
-        answer = self.believed(lambda: self.question(self.path))
-        if not answer.is_good:
-            raise self.meaning(answer)
-        body = answer.json()
+        body = self.get(self.path)
         items = body if isinstance(body, list) else read(body, "results")
         if not isinstance(items, list):
             raise UnknownAnswer("the answer has no list of reservations")
@@ -237,23 +237,15 @@ class Atrium(BookingSystem):
         self._made += ((id_, offer.court, offer.slot),)
         return Hold(offer, id_)
 
-    def meaning(self, answer: Answer) -> ReserveError:
-        """What a refusal says to the player; an unknown one is kept, and stays unknown."""
+    def refusal(self, answer: Answer) -> ReserveError:
+        """What a refusal says to the player."""
         what = f"{answer.asked}: {answer.status}"
-        if trouble := trouble_with(answer, answer.retry_after(self.around.clock.now())):
-            return trouble
         if answer.status in (401, 403):
             return TokenRefused(f"{what}: Atrium does not accept our token, although it is new")
         found = by_words(what, " ".join(_texts(answer.json())) if answer.is_json else "", REFUSALS)
         if answer.status == 409 and isinstance(found, UnknownRefusal):
             return SlotTaken(f"{what}: it conflicts with another reservation")
-        if isinstance(found, UnknownRefusal):
-            self.around.keep(answer.asked, answer.text)
         return found
-
-    def line(self, offer: Offer) -> Line:
-        """A connection for one court."""
-        return AtriumLine(offer, self)
 
     def look(self, hold: Hold) -> Hold:
         """A reservation has no price that Atrium would tell, and does not lapse."""
@@ -264,49 +256,6 @@ class Atrium(BookingSystem):
 
     def release(self, hold: Hold) -> None:
         """A reservation is never given up by us; how Atrium cancels one is not known either."""
-
-    def connect(self) -> Http:
-        """A connection of its own to the API, on behalf of the player."""
-        headers = {"User-Agent": self.around.user_agent, "Accept": "application/json"}
-        if self._access is not None:
-            headers["Authorization"] = f"Bearer {self._access}"
-        return self.around.connect(self.around.addresses["ATRIUM_API_URL"], headers)
-
-
-class AtriumLine(Line):
-    """One court of Atrium, its request prepared."""
-
-    def __init__(self, offer: Offer, system: Atrium) -> None:
-        """Everything but the sending is done here."""
-        super().__init__(offer)
-        self._system = system
-        self._prepare()
-
-    def _prepare(self) -> None:
-        self._http = self._system.connect()
-        self._token_of_http = self._system._access
-        self._request = self._http.prepare("POST", self._system.path, json=self._system.order_for(self.offer))
-
-    def light(self) -> Answer:
-        """Ask for the player's reservations."""
-        return self._http.ask("GET", self._system.path)
-
-    def hold(self) -> Hold:
-        """Send the request, and once more if the token was not believed."""
-        self.stamp = None
-        answer = self._system.believed(self._send)
-        self.stamp = answer.stamp
-        return self._system.held(self.offer, answer)
-
-    def _send(self) -> Answer:
-        if self._token_of_http != self._system._access:
-            self.close()
-            self._prepare()
-        return self._http.send(self._request)
-
-    def close(self) -> None:
-        """Let the connection go."""
-        self._http.close()
 
 
 def _named(place: Place, wanted: str) -> Court:

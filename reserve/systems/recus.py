@@ -21,10 +21,11 @@ from reserve.errors import (
     Unreachable,
     WrongCode,
 )
-from reserve.http import Answer, Http, Json, read
+from reserve.http import Answer, Json, read
 from reserve.model import Court, Hold, Offer, Offers, Published, Reservation, Slot
-from reserve.systems.base import ALL, BookingSystem, Line
-from reserve.systems.recus_answers import court_and_slot, meaning, order_in, text, utc
+from reserve.systems.api import ApiSystem
+from reserve.systems.base import ALL
+from reserve.systems.recus_answers import court_and_slot, order_in, refusal, text, utc
 from reserve.systems.recus_facility import (
     facility_id,
     facility_ids,
@@ -44,7 +45,7 @@ FRESH = timedelta(seconds=10)  # so long one look at the schedule serves all cou
 LOOKED_UP = 10  # bookings without their reservation in the list that are read one by one
 
 
-class RecUs(BookingSystem):
+class RecUs(ApiSystem):
     """rec.us on behalf of one player."""
 
     name = "recus"
@@ -56,9 +57,11 @@ class RecUs(BookingSystem):
         "RECUS_STRIPE_KEY": "",  # the public key on rec.us's checkout page; only `--pay card` needs it
     }
 
+    api = "RECUS_API_URL"
+    path = "/v1/reservations"
+    light_path = "/v1/users/me"
     asks = ("RESERVE_EMAIL", "RESERVE_PASSWORD", "RESERVE_PHONE")
 
-    _token: str | None = None
     _signed_in_at: datetime | None = None
     _me: str | None = None
     _schedule: tuple[datetime, Json] | None = None
@@ -79,11 +82,11 @@ class RecUs(BookingSystem):
 
     def _all(self) -> Json:
         everything = {"organizationSlug": ORGANIZATION, "publishedSites": "true"}
-        return self._get("/v1/locations/availability", everything)
+        return self.get("/v1/locations/availability", everything)
 
     def _facility(self) -> Mapping[str, object]:
         found = facility_id(self._all(), self.request.facility)
-        return facility_in(self._get(f"/v1/locations/{found}", {"publishedSites": "true"}))
+        return facility_in(self.get(f"/v1/locations/{found}", {"publishedSites": "true"}))
 
     def sign_in(self) -> None:
         """Sign in with a real browser and take the bearer token from its cookie (dossier 1.2, 1.3)."""
@@ -95,11 +98,9 @@ class RecUs(BookingSystem):
 
     def use_token(self, token: str) -> None:
         """Speak as the player whom *token* names."""
-        self.around.conceal(token)
-        self._token, self._signed_in_at = token, self.around.clock.now()
-        self.close()
-        answer = self._ask("GET", "/v1/users/me")
-        me = answer.json()
+        self.speak_as(token)
+        self._signed_in_at = self.around.clock.now()
+        me = self.get("/v1/users/me")
         for wrapped in ("data", "user"):
             if isinstance(me, dict) and isinstance(me.get(wrapped), dict):
                 me = me[wrapped]
@@ -119,7 +120,7 @@ class RecUs(BookingSystem):
         for booking, court, slot in self._bookings():
             if booking.get("status") == "confirmed" or booking.get("timeStatus") == "past":
                 continue
-            answer = self._get("/v1/orders", {"bookingId": text(booking.get("id"))})
+            answer = self.get("/v1/orders", {"bookingId": text(booking.get("id"))})
             order = order_in(answer)
             if order is not None and order.get("status") in (None, "pending"):
                 found.append(self._hold(Offer(court, slot, slot.start), order))
@@ -129,9 +130,7 @@ class RecUs(BookingSystem):
         """Every booking that was not cancelled, with its court and slot."""
         found, looked_up = [], 0
         for page in range(1, PAGES + 1):
-            answer = self._get(
-                f"/v1/users/{self._me}/bookings", {"pg[num]": str(page), "pg[size]": str(PAGE)}
-            )
+            answer = self.get(f"/v1/users/{self._me}/bookings", {"pg[num]": str(page), "pg[size]": str(PAGE)})
             bookings = read(answer, "data")
             included = answer.get("included") if isinstance(answer, dict) else None
             if not isinstance(bookings, list):
@@ -153,7 +152,7 @@ class RecUs(BookingSystem):
 
     def _look_up(self, booking: dict[str, object]) -> tuple[Court, Slot] | None:
         query = "?include[]=reservations&include[]=sites&include[]=locations"
-        answer = self._get(f"/v1/bookings/{text(booking.get('id'))}{query}")
+        answer = self.get(f"/v1/bookings/{text(booking.get('id'))}{query}")
         return court_and_slot(booking, answer.get("included") if isinstance(answer, dict) else None)
 
     def send_code(self) -> None:
@@ -175,12 +174,8 @@ class RecUs(BookingSystem):
             self.sign_in()
         if self._schedule is None or now - self._schedule[0] > FRESH:
             path, day = f"/v1/locations/{offer.court.facility}/schedule", f"{offer.slot.start:%Y-%m-%d}"
-            self._schedule = now, self._get(path, {"startDate": day})
+            self._schedule = now, self.get(path, {"startDate": day})
         return looks_free(self._schedule[1], offer)
-
-    def line(self, offer: Offer) -> Line:
-        """A connection for one court, its request ready to go."""
-        return RecUsLine(offer, self)
 
     def order_for(self, offer: Offer) -> dict[str, object]:
         """The body that asks for *offer* (dossier 3.3 a); `flow` has been sent by every client since 2026."""
@@ -219,7 +214,7 @@ class RecUs(BookingSystem):
 
     def look(self, hold: Hold) -> Hold:
         """The hold as its order says (dossier 3.5)."""
-        order = order_in(self._get(f"/v1/orders/{hold.order_id}"))
+        order = order_in(self.get(f"/v1/orders/{hold.order_id}"))
         if order is None:
             raise UnknownAnswer(f"{hold}: the answer has no order we can read")
         seen = self._hold(hold.offer, order)
@@ -231,7 +226,7 @@ class RecUs(BookingSystem):
             return False
         if self.request.pay == "credit":
             try:
-                order = order_in(self._get(f"/v1/orders/{hold.order_id}")) or {}
+                order = order_in(self.get(f"/v1/orders/{hold.order_id}")) or {}
             except ReserveError:
                 return True  # the court is held, and the player can pay
             credit = order.get("maxCreditAdjustmentAllowed")
@@ -301,7 +296,7 @@ class RecUs(BookingSystem):
         if not answer.is_good:
             raise self.meaning(answer)
         try:  # nobody has recorded what a yes looks like, so we look
-            order = order_in(self._get(path))
+            order = order_in(self.get(path))
         except UnknownRefusal:
             return  # the order is gone
         if order is None or order.get("status") in (None, "pending"):
@@ -309,83 +304,20 @@ class RecUs(BookingSystem):
                 f"{hold}: giving it back was answered with {answer.status}, and it is still there"
             )
 
-    @property
-    def token(self) -> str | None:
-        """The bearer token of the present sign-in."""
-        return self._token
-
-    def connect(self) -> Http:
-        """A connection of its own to the API, with the web app's headers (dossier 1.5)."""
+    def headers(self) -> dict[str, str]:
+        """Those of the web app (dossier 1.5)."""
         web = self.around.addresses["RECUS_WEB_URL"].rstrip("/")
-        headers = {
-            "User-Agent": self.around.user_agent,
-            "Accept": "application/json",
-            "Origin": web,
-            "Referer": web + "/",
-        }
-        if self._token is not None:
-            headers["Authorization"] = f"Bearer {self._token}"
-        return self.around.connect(self.around.addresses["RECUS_API_URL"], headers)
+        return {**super().headers(), "Origin": web, "Referer": web + "/"}
+
+    def refusal(self, answer: Answer) -> ReserveError:
+        """What a refusal says to the player."""
+        return refusal(answer)
 
     def _ask(self, method: str, path: str, body: object = None) -> Answer:
         answer = self.http.ask(method, path, json=body)
         if not answer.is_good:
             raise self.meaning(answer)
         return answer
-
-    def _get(self, path: str, params: Mapping[str, str] | None = None) -> Json:
-        """Read something."""
-        answer = self.question(path, params)
-        if not answer.is_good:
-            raise self.meaning(answer)
-        return answer.json()
-
-    def meaning(self, answer: Answer) -> ReserveError:
-        """What a refusal says to the player; an unknown one is kept, and stays unknown."""
-        found = meaning(answer, answer.retry_after(self.around.clock.now()))
-        if isinstance(found, UnknownRefusal):
-            self.around.keep(answer.asked, answer.text)
-        return found
-
-
-class RecUsLine(Line):
-    """One court of rec.us on a connection of its own, with its request prepared."""
-
-    def __init__(self, offer: Offer, system: RecUs) -> None:
-        """Everything but the sending is done here."""
-        super().__init__(offer)
-        self._system = system
-        self._prepare()
-
-    def _prepare(self) -> None:
-        self._token = self._system.token
-        self._http = self._system.connect()
-        self._light = self._http.prepare("GET", "/v1/users/me")
-        self._prepared = self._http.prepare(
-            "POST", "/v1/reservations", json=self._system.order_for(self.offer)
-        )
-
-    def light(self) -> Answer:
-        """Ask who we are, which the API answers afresh each time."""
-        return self._http.send(self._light)
-
-    def is_free(self) -> bool:
-        """Whether the public schedule shows the court as free."""
-        return self._system.looks_free(self.offer)
-
-    def hold(self) -> Hold:
-        """Send the request and read the answer."""
-        if self._token != self._system.token:  # signed in again meanwhile
-            self.close()
-            self._prepare()
-        self.stamp = None
-        answer = self._http.send(self._prepared)
-        self.stamp = answer.stamp
-        return self._system.held(self.offer, answer)
-
-    def close(self) -> None:
-        """Let the connection go."""
-        self._http.close()
 
 
 def _wall(moment: datetime) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from dateutil.parser import isoparse
 
@@ -17,7 +17,7 @@ from reserve.errors import (
 )
 from reserve.http import Answer
 from reserve.model import Court, Slot
-from reserve.systems.refusals import Words, by_words, trouble_with
+from reserve.systems.refusals import Words, by_words
 
 # What the texts of refusals mean. Only the daily limit is recorded (dossier 4); the rest are the words of the
 # web page and of documents about it. Whatever matches none of them stays unknown.
@@ -30,11 +30,9 @@ REFUSALS: Words = (
 )  # fmt: skip
 
 
-def meaning(answer: Answer, retry_after: timedelta | None = None) -> ReserveError:
+def refusal(answer: Answer) -> ReserveError:
     """What a refusal by the API means for the player."""
     what = f"{answer.asked}: {answer.status}"
-    if trouble := trouble_with(answer, retry_after):
-        return trouble
     if answer.status == 401:
         return TokenRefused(f"{what}: rec.us no longer accepts our sign-in")
     body = answer.json() if answer.is_json else {}

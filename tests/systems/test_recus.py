@@ -31,10 +31,10 @@ from reserve.http import Answer, Http
 from reserve.model import Account, BookingRequest, Court, Offer, Slot
 from reserve.systems.base import Surroundings
 from reserve.systems.recus import RecUs
-from reserve.systems.recus_answers import court_and_slot, meaning, order_in, utc
+from reserve.systems.recus_answers import court_and_slot, order_in, utc
 from reserve.systems.recus_facility import facility_id, facility_in, looks_free, offers_of
 from reserve.window import slot, zone
-from tests.fakes import InProcess
+from tests.fakes import FakeClock, InProcess
 
 SAMPLES = Path(__file__).parent / "samples"
 SF = zone("America/Los_Angeles")
@@ -177,10 +177,10 @@ def test_the_recorded_card_payment_is_confirmed_at_stripe(clock):
 
 
 def test_the_recorded_refusal_means_that_the_limit_is_reached():
-    answer = Answer("POST /v1/reservations", 400, {}, (SAMPLES / "error_daily_limit.json").read_text())
+    meaning = refusal(400, (SAMPLES / "error_daily_limit.json").read_text())
 
-    assert isinstance(meaning(answer), LimitReached)
-    assert "Daily booking limit of 1 reached for March 9, 2026" in str(meaning(answer))
+    assert isinstance(meaning, LimitReached)
+    assert "Daily booking limit of 1 reached for March 9, 2026" in str(meaning)
 
 
 def free(answer):
@@ -233,7 +233,7 @@ def test_every_field_that_is_read_was_seen(name):
 
 
 def refusal(status, text, **headers):
-    return meaning(Answer("POST /v1/reservations", status, headers, text))
+    return Api(FakeClock()).system.meaning(Answer("POST /v1/reservations", status, headers, text))
 
 
 def said(message, type_="E_INELIGIBLE_SITE_BOOKING"):
@@ -279,7 +279,7 @@ def test_each_refusal_has_its_meaning(status, text, kind):
 
 
 def test_how_long_to_wait_is_kept():
-    assert meaning(Answer("", 429, {}, ""), timedelta(seconds=3)).retry_after == timedelta(seconds=3)
+    assert refusal(429, "", **{"Retry-After": "3"}).retry_after == timedelta(seconds=3)
 
 
 @given(
