@@ -1,4 +1,4 @@
-"""A PostgreSQL of our own, in a folder that goes away with it."""
+"""A PostgreSQL of our own, which goes away with the process that wanted it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# A shell, because it sees the end of its input also when we are killed.
+SERVER = """
+cd "$0"
+if initdb -D data -U reserve -A trust --no-sync >log 2>&1 &&
+    pg_ctl -w -D data -l log -o "$1" start >pg_ctl.log 2>&1
+then
+    echo started
+    read _
+    pg_ctl -D data -m immediate stop >pg_ctl.log
+else
+    tail -n 1 log
+fi
+cd /
+rm -rf "$0"
+"""
+
 
 class Missing(Exception):
-    """PostgreSQL is not installed here."""
+    """PostgreSQL is not installed here, or does not start."""
 
 
 def programs() -> Path:
@@ -28,32 +44,26 @@ def programs() -> Path:
 @contextmanager
 def postgres(*settings: str) -> Iterator[str]:
     """Inside, a new database with these *settings* answers at the address that is given."""
-    here = programs()
+    path = f"{programs()}:{os.environ['PATH']}"
+    folder = tempfile.mkdtemp(prefix="first-serve-postgres-")
     owner = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
-    with tempfile.TemporaryDirectory(prefix="first-serve-postgres-") as folder:
-        if owner:
-            shutil.chown(folder, owner)
-
-        def call(*words: str) -> None:
-            done = subprocess.run(
-                [here / words[0], *words[1:]],
-                user=owner,
-                cwd=folder,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                check=False,
-            )
-            if done.returncode:
-                raise Missing(f"PostgreSQL does not start here: {words[0]} ended with {done.returncode}")
-
-        port = _free_port()
-        call("initdb", "-D", f"{folder}/data", "-U", "reserve", "-A", "trust", "--no-sync")
-        options = " ".join((f"-k {folder} -p {port} -h 127.0.0.1", *(f"-c {each}" for each in settings)))
-        call("pg_ctl", "-w", "-D", f"{folder}/data", "-l", f"{folder}/log", "-o", options, "start")
-        try:
-            yield f"postgresql+psycopg://reserve@127.0.0.1:{port}/postgres"
-        finally:
-            call("pg_ctl", "-w", "-D", f"{folder}/data", "-m", "fast", "stop")
+    if owner:
+        shutil.chown(folder, owner)
+    port = _free_port()
+    options = " ".join([f"-k {folder} -p {port} -h 127.0.0.1", *(f"-c {each}" for each in settings)])
+    with subprocess.Popen(
+        ["sh", "-c", SERVER, folder, options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        user=owner,
+        env={**os.environ, "PATH": path},
+        start_new_session=True,  # so that Ctrl-C leaves it the time to clean up
+    ) as shell:
+        assert shell.stdout
+        if (answer := shell.stdout.readline().strip()) != "started":
+            raise Missing(f"PostgreSQL does not start here: {answer}")
+        yield f"postgresql+psycopg://reserve@127.0.0.1:{port}/postgres"
 
 
 def _free_port() -> int:

@@ -25,8 +25,8 @@ MINE = {"RESERVE_SYSTEM": "atrium", "RESERVE_EMAIL": "player@example.com", "RESE
 
 
 @pytest.fixture
-def store(tmp_path):
-    store = Store(tmp_path)
+def store(tmp_path, database):
+    store = Store(tmp_path, database)
     yield store
     store.close()
 
@@ -155,17 +155,18 @@ class Mortal(Store):
         super().seal(name, sealed)
         Mortal.writes += 1
 
-store = Mortal(Path(sys.argv[1]))
+store = Mortal(Path(sys.argv[1]), sys.argv[3] or None)
 KeptTokens(Safe(store, Path(sys.argv[1])), "player").replace("new")
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
 @pytest.mark.parametrize(("writes", "kept"), [(0, ("old",)), (1, ("new", "old")), (2, ("new",))])
-def test_a_process_killed_while_a_token_rotates_loses_neither(store, tmp_path, writes, kept):
+def test_a_process_killed_while_a_token_rotates_loses_neither(store, tmp_path, database, writes, kept):
     KeptTokens(Safe(store, tmp_path), "player").replace("old")
 
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), str(writes)], cwd=HERE, timeout=60)
+    command = [sys.executable, "-c", KILLED, str(tmp_path), str(writes), database or ""]
+    killed = subprocess.run(command, cwd=HERE, timeout=60)
 
     assert killed.returncode == -signal.SIGKILL
     assert KeptTokens(Safe(store, tmp_path), "player").kept() == kept
