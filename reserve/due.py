@@ -7,11 +7,12 @@ next tick of any machine takes over.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from reserve import plans, window
+from reserve.errors import UsageError
 from reserve.plans import Plan
 from reserve.roster import Entry, Roster, Turn
 
@@ -26,8 +27,12 @@ NOT_SERVED = 1  # exit code of a turn without a run
 
 
 def plan_of(entry: Entry) -> Plan:
-    """The plan in *entry*."""
-    return plans.from_json(entry.body, today=date.min)
+    """The plan in *entry*; raises `UsageError` naming it when it was kept by a version that allowed more."""
+    try:
+        return plans.from_json(entry.body, today=date.min)
+    except UsageError as failure:
+        why = f"plan {entry.plan_id} cannot be read: {failure}"
+        raise UsageError(f"{why}; remove it, and add it anew") from failure
 
 
 def is_ready(entry: Entry) -> bool:
@@ -52,25 +57,40 @@ def lay_out_next(roster: Roster, entry: Entry, after: datetime) -> None:
             return
 
 
-def tick(roster: Roster, now: datetime, worker: str, start: Callable[[Turn], None]) -> list[str]:
-    """Call *start* for every turn that is due and that nobody else serves; returns what is to be told."""
+def tick(
+    roster: Roster,
+    now: datetime,
+    worker: str,
+    start: Callable[[Turn], None],
+    tell: Callable[[str], None] = lambda sentence: None,
+) -> list[str]:
+    """Call *start* for every turn that is due and that nobody else serves; returns what is to be logged.
+
+    What the player did not bring about and has to know is handed to *tell*.
+    """
     said = []
     while turns := roster.claim(now, worker, now + LEASE):
         for turn in turns:
-            entry = roster.entry(turn.plan_id)
-            if entry is not None:
-                lay_out_next(roster, entry, turn.starts_at)
-            is_wanted = entry is not None and not entry.is_paused
-            why = _useless(turn, now) if is_wanted else "its plan rests or was removed"
             name = f"plan {turn.plan_id} for {turn.starts_at:%Y-%m-%d %H:%M} UTC"
+            entry = roster.entry(turn.plan_id)
+            is_wanted = entry is not None and not entry.is_paused
+            why: str | None = "its plan rests or was removed"
+            if entry is not None and is_wanted:
+                try:
+                    lay_out_next(roster, entry, turn.starts_at)
+                    why = _useless(turn, now)
+                except UsageError as failure:  # the other plans can be served
+                    why = str(failure)
             if why is None:
                 start(turn)
                 again = f", for the {turn.claims}. time" if turn.claims > 1 else ""
                 said.append(f"{name}: started{again}{lateness(turn, now)}")
-            else:
-                sentence = f"Not reserved: {why}."
-                roster.end(turn, ended=now, exit_code=NOT_SERVED, sentence=sentence, run_id=None)
-                said.append(f"{name}: {sentence}")
+                continue
+            sentence = f"Not reserved: {why}."
+            roster.end(turn, ended=now, exit_code=NOT_SERVED, sentence=sentence, run_id=None)
+            said.append(f"{name}: {sentence}")
+            if is_wanted:
+                tell(said[-1])
     return said
 
 
@@ -98,14 +118,14 @@ def wall(entry: Entry, turn: Turn) -> datetime:
 
 
 def turn_name(turn: Turn) -> str:
-    """How *turn* is named on a command line."""
-    return f"{turn.plan_id}@{turn.starts_at.strftime('%Y-%m-%dT%H:%M:%SZ')}"
+    """How *turn* and its claim are named on a command line."""
+    return f"{turn.plan_id}@{turn.starts_at.strftime('%Y-%m-%dT%H:%M:%SZ')}/{turn.claims}"
 
 
 def turn_named(roster: Roster, name: str) -> Turn | None:
-    """The turn of this name, when it has not ended."""
-    number, _, start = name.partition("@")
-    if not number.isdigit():
+    """The turn of this name, when it has not ended, and nobody has claimed it since it was named so."""
+    number = name.partition("@")[0]
+    if not re.fullmatch(r"\d{1,9}", number, re.ASCII):
         return None
-    open_turns: list[Any] = roster.turns(int(number), ended=False)
-    return next((turn for turn in open_turns if turn_name(turn).endswith(f"@{start}")), None)
+    open_turns = roster.turns(int(number), ended=False)
+    return next((turn for turn in open_turns if turn_name(turn) == name), None)

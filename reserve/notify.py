@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Sequence
+from http.client import HTTPException
 from urllib.parse import urlsplit
 
 from reserve.errors import UsageError
@@ -60,5 +61,5 @@ def _post(address: str, body: bytes, headers: dict[str, str]) -> str | None:
     except urllib.error.HTTPError as failure:
         failure.close()
         return f"answered {failure.code}"
-    except (OSError, ValueError) as failure:  # not its text, which may show the address
+    except (OSError, ValueError, HTTPException) as failure:  # not its text, which may show the address
         return type(getattr(failure, "reason", failure)).__name__

@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "plan_file": "errors plans",
     "outlook": "errors model plans",
     "roster": "schema store",
-    "due": "plans roster window",
+    "due": "errors plans roster window",
     "notify": "errors",
     "simulator": "clock model simulator window",
     "commands.rehearse": COMMAND + " simulator",

@@ -6,12 +6,13 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import threading
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -24,11 +25,13 @@ import pytest
 from reserve import notify, plans
 from reserve.clock import Clock
 from reserve.commands.cron import Machine, clock_change_words, without
+from reserve.commands.due import main as due_command
 from reserve.commands.notify_test import main as notify_test
+from reserve.due import turn_name
 from reserve.errors import UsageError
 from reserve.roster import Roster
 from reserve.store import Store
-from tests.test_due import ADDED, RULE, WEEKLY
+from tests.test_due import ADDED, RULE, WEEKLY, keep, tick
 
 HERE = Path(__file__).parent.parent
 MACHINE = Machine(
@@ -264,6 +267,83 @@ def test_the_watchdog_hears_of_life_and_of_failure(channel: tuple[str, type[_Cha
     assert notify.ping(f"{url}/uuid", failed=True) is None
 
     assert [path for path, _, _ in handler.heard] == ["/uuid", "/uuid/fail"]
+
+
+def test_a_channel_that_answers_nonsense_is_named_and_nothing_else_happens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def babble() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"nonsense\r\n\r\n")
+
+        thread = threading.Thread(target=babble)
+        thread.start()
+        told = notify.tell([f"http://127.0.0.1:{listener.getsockname()[1]}/secret"], "text")
+        thread.join()
+
+    assert told == ["127.0.0.1: BadStatusLine"]
+
+
+def test_a_due_that_cannot_do_its_work_says_so_once_and_gives_every_minute_a_sign_of_failure(
+    channel: tuple[str, type[_Channel]], tmp_path: Path
+) -> None:
+    url, handler = channel
+    environ = {
+        "RESERVE_DATA": str(tmp_path),
+        "RESERVE_NOTIFY": f"{url}/me",
+        "RESERVE_PING_URL": f"{url}/dog",
+    }
+    away = {**environ, "RESERVE_DATABASE_URL": f"sqlite:///{tmp_path}/nowhere/state"}
+
+    def heard() -> list[str]:
+        paths = [path for path, _, _ in handler.heard]
+        handler.heard.clear()
+        return paths
+
+    for expected in (["/me", "/dog/fail"], ["/dog/fail"]):
+        with pytest.raises(UsageError, match="cannot keep state"):
+            due_command([], away)
+        assert heard() == expected
+    due_command([], environ)
+    assert heard() == ["/dog"]
+    with pytest.raises(UsageError):
+        due_command([], away)
+    assert heard() == ["/me", "/dog/fail"]
+
+
+@pytest.mark.parametrize("address", ["", "nonsense"])
+def test_how_a_booking_of_a_plan_ended_is_told_whatever_the_channel_is_like(
+    channel: tuple[str, type[_Channel]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    address: str,
+) -> None:
+    url, handler = channel
+    environ = {
+        "RESERVE_DATA": str(tmp_path),
+        "RESERVE_NOTIFY": address or url,
+        "RECUS_API_URL": "http://127.0.0.1:9",
+        "RECUS_WEB_URL": "http://127.0.0.1:9",
+    }
+    with closing(Store(tmp_path)) as store:
+        keep(Roster(store), now=Clock().now())
+        (laid_out,) = Roster(store).turns()
+        (turn,) = tick(Roster(store), laid_out.opens_at)
+
+    code = due_command(["--turn", turn_name(turn)], environ)
+
+    told = capsys.readouterr()
+    sentence = "Refused: --email is missing; give it or set RESERVE_EMAIL."
+    assert (code, told.out.splitlines()) == (2, [sentence])
+    if address:
+        assert "warning: RESERVE_NOTIFY: write it as" in told.err
+    else:
+        ((_, _, text),) = handler.heard
+        assert text.startswith(f"{sentence} (plan 1, Wed ")
+    with closing(Store(tmp_path)) as store:
+        assert Roster(store).turns(ended=True)[0].sentence == sentence
 
 
 def test_notify_test_says_for_each_channel_how_it_went(

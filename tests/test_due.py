@@ -14,7 +14,7 @@ import pytest
 
 from reserve import due, plans
 from reserve.clock import Clock
-from reserve.commands.due import RENEWED, Ticking, in_order, keep_claim, opens_later, starter
+from reserve.commands.due import RENEWED, Ticking, claim_kept, in_order, opens_later, starter
 from reserve.commands.outcome import Outcome
 from reserve.model import Court, Offer, Offers, Slot
 from reserve.plans import Choice, Plan
@@ -141,14 +141,31 @@ def test_a_process_that_lives_keeps_its_claim_and_learns_when_it_lost_it(
     (turn,) = tick(roster, clock.now())
     lost: list[datetime] = []
 
-    keep_claim(roster, turn, clock, lost=lambda: lost.append(clock.now()))
-    clock.sleep(timedelta(minutes=3))
-    assert tick(roster, clock.now(), "other") == []
-    assert lost == []
+    with claim_kept(roster, turn, clock, lost=lambda: lost.append(clock.now())):
+        clock.sleep(timedelta(minutes=3))
+        assert tick(roster, clock.now(), "other") == []
+        assert lost == []
 
-    roster.remove(turn.plan_id)
-    clock.sleep(due.BEAT + timedelta(seconds=1))
-    assert len(lost) == 1
+        roster.remove(turn.plan_id)
+        clock.sleep(due.BEAT + timedelta(seconds=1))
+        assert len(lost) == 1
+    store.close()
+
+
+def test_a_process_that_has_served_its_turn_stops_saying_so(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    roster = Roster(store)
+    keep(roster)
+    clock = FakeClock(OPENING)
+    (turn,) = tick(roster, clock.now())
+    lost: list[datetime] = []
+
+    with claim_kept(roster, turn, clock, lost=lambda: lost.append(clock.now())):
+        clock.sleep(due.BEAT)
+    roster.end(turn, ended=clock.now(), exit_code=0, sentence="Reserved.", run_id=None)
+    clock.sleep(due.BEAT * 3)
+
+    assert lost == []
     store.close()
 
 
@@ -156,8 +173,11 @@ def test_what_was_missed_is_tried_as_long_as_the_slot_lies_ahead_and_says_how_la
     keep(roster)
     late = OPENING + timedelta(hours=3, minutes=12)
 
-    said = due.tick(roster, late, "here", lambda turn: None)
+    told: list[str] = []
 
+    said = due.tick(roster, late, "here", lambda turn: None, told.append)
+
+    assert told == []
     assert said == ["plan 1 for 2026-03-12 01:00 UTC: started, 3:12:00 h after the opening"]
 
 
@@ -165,12 +185,14 @@ def test_a_slot_that_has_begun_is_noted_as_missed_and_those_ahead_go_on(roster: 
     number = keep(roster)
     month_later = OPENING + timedelta(days=28)
 
-    started = tick(roster, month_later)
+    started, told = list[Turn](), list[str]()
+    due.tick(roster, month_later, "here", started.append, told.append)
 
     assert [f"{turn.starts_at:%m-%d}" for turn in started] == ["04-02", "04-09"]
     missed = roster.turns(number, ended=True)
     assert len(missed) == 3
     assert all(each.sentence and each.sentence.startswith("Not reserved: missed") for each in missed)
+    assert [sentence.partition(" UTC: ")[2] for sentence in told] == [each.sentence for each in missed[::-1]]
 
 
 def test_a_run_that_dies_again_and_again_is_given_up(roster: Roster) -> None:
@@ -220,8 +242,33 @@ def test_a_turn_is_found_by_the_name_that_its_process_is_given(roster: Roster) -
     (turn,) = tick(roster, OPENING)
 
     assert due.turn_named(roster, due.turn_name(turn)) == turn
-    assert due.turn_named(roster, "1@2020-01-01T00:00:00Z") is None
-    assert due.turn_named(roster, "nonsense") is None
+    for name in ("1@2020-01-01T00:00:00Z/1", "nonsense", f"{'9' * 30}@2026-03-12T01:00:00Z/1"):
+        assert due.turn_named(roster, name) is None
+
+
+def test_a_process_that_slept_while_another_took_over_does_not_serve_its_turn(roster: Roster) -> None:
+    keep(roster)
+    (mine,) = tick(roster, OPENING, "one")
+
+    (theirs,) = tick(roster, OPENING + due.LEASE, "other")
+
+    assert due.turn_named(roster, due.turn_name(mine)) is None
+    assert due.turn_named(roster, due.turn_name(theirs)) == theirs
+
+
+def test_a_plan_that_cannot_be_read_any_more_is_told_of_and_does_not_stop_the_others(roster: Roster) -> None:
+    number = keep(roster)
+    keep(roster)
+    assert len(tick(roster, OPENING)) == 2
+    roster.change(number, body={**plans.as_json(WEEKLY), "rrule": "FREQ=HOURLY"})
+    started, told = list[Turn](), list[str]()
+
+    due.tick(roster, OPENING + due.LEASE, "here", started.append, told.append)
+
+    assert [turn.plan_id for turn in started] == [number + 1]
+    (sentence,) = told
+    assert f"plan {number} cannot be read: rrule: " in sentence
+    assert roster.turns(number, ended=False) == []
 
 
 DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -309,7 +356,7 @@ def test_near_an_opening_a_tick_stays_to_take_over_from_a_machine_that_dies(rost
 
     ticking(roster, clock, started).minute()
 
-    assert started == [["due", "--turn", "1@2026-03-12T01:00:00Z"]]
+    assert started == [["due", "--turn", "1@2026-03-12T01:00:00Z/2"]]
     assert clock.now() <= OPENING - MINUTE
 
 

@@ -94,6 +94,22 @@ def test_another_plan_of_the_same_player_shows_what_it_stops_and_that_of_another
     assert troubles() == [[]] * 5
 
 
+@pytest.mark.parametrize(("exit_code", "is_free"), [(0, False), (1, True), (7, False), (8, False)])
+def test_a_slot_that_was_given_up_leaves_room_for_another_on_that_day(
+    player: Player, capsys: pytest.CaptureFixture[str], exit_code: int, is_free: bool
+) -> None:
+    player.types(MONDAYS)
+    (turn,) = player.roster.turns()
+    (claimed,) = player.roster.claim(turn.wake_at, "here", turn.opens_at)
+    player.roster.end(claimed, ended=turn.opens_at, exit_code=exit_code, sentence="…", run_id=None)
+    capsys.readouterr()
+
+    player.types("add -d 2026-03-09 -t 16:30 -y 18:00 -c 'Alice Marble' --json")
+
+    (slot,) = json.loads(capsys.readouterr().out)["next"]
+    assert (slot["troubles"] == []) == is_free
+
+
 def test_a_plan_without_a_phone_is_kept_with_a_warning(
     player: Player, capsys: pytest.CaptureFixture[str]
 ) -> None:

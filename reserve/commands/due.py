@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -35,6 +38,7 @@ NEAR = timedelta(minutes=2)
 RENEWED = {"atrium": timedelta(minutes=20)}
 TOO_EARLY = timedelta(minutes=10)  # before an opening; the run would wait for nothing
 STOPPED = (130, 143)
+FAILED = "due.failed"  # in the data folder, from the first failure to the next success
 GO_ON = (1, 2, 5, 6)  # exit codes after which the next facility of a plan is worth trying
 
 
@@ -44,24 +48,48 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     parser.add_argument("--turn", metavar="TURN", help="serve this one; `due` calls itself so")
     parser.add_argument("--verbose", action="store_true", help="say a word also when nothing is due")
     options = parser.parse_args(arguments)
-    store = Store(Path(environ.get("RESERVE_DATA") or "data"), environ.get("RESERVE_DATABASE_URL") or None)
-    roster, clock = Roster(store), Clock()
+    failed = Path(environ.get("RESERVE_DATA") or "data") / FAILED
     try:
+        code = called(options, environ, Clock())
+    except Exception as failure:  # whatever it is: nobody looks at what cron calls, so it has to be told
+        why = str(failure) if isinstance(failure, ReserveError) else type(failure).__name__
+        if not failed.exists():  # once, not every minute
+            tell_player(environ, f"`due` failed: {why}.")
+            with suppress(OSError):
+                failed.touch()
+        ping(environ.get("RESERVE_PING_URL"), failed=True)
+        raise
+    if options.turn:
+        return code
+    failed.unlink(missing_ok=True)
+    if trouble := ping(environ.get("RESERVE_PING_URL")):
+        print(f"warning: RESERVE_PING_URL: {trouble}", file=sys.stderr)
+    return code
+
+
+def called(options: argparse.Namespace, environ: Mapping[str, str], clock: Clock) -> int:
+    """Do what this call is for."""
+    store = Store(Path(environ.get("RESERVE_DATA") or "data"), environ.get("RESERVE_DATABASE_URL") or None)
+    with closing(store):
+        roster = Roster(store)
         if options.turn:
             return serve(roster, options.turn, environ, clock)
         said = Ticking(roster, clock, starter(environ), environ).minute()
         if said or options.verbose or sys.stdout.isatty():
             print("\n".join([*said, summary(roster, len(said))]))
-    except Exception as failure:
-        why = str(failure) if isinstance(failure, ReserveError) else type(failure).__name__
-        tell(channels(environ.get("RESERVE_NOTIFY")), f"`due` failed: {why}.")
-        ping(environ.get("RESERVE_PING_URL"), failed=True)
-        raise
-    finally:
-        store.close()
-    if trouble := ping(environ.get("RESERVE_PING_URL")):
-        print(f"warning: RESERVE_PING_URL: {trouble}", file=sys.stderr)
     return 0
+
+
+def tell_player(environ: Mapping[str, str], sentence: str) -> None:
+    """Send *sentence* to the player's channels; what is wrong with them is no more than a warning."""
+    try:
+        troubles = [
+            f"RESERVE_NOTIFY: {each}" for each in tell(channels(environ.get("RESERVE_NOTIFY")), sentence)
+        ]
+    except UsageError as failure:
+        troubles = [str(failure)]
+    for trouble in troubles:
+        print(f"warning: {trouble}", file=sys.stderr)
 
 
 def summary(roster: Roster, started: int) -> str:
@@ -100,6 +128,7 @@ class Ticking:
             self.clock.now(),
             worker,
             lambda turn: self.start(["due", "--turn", due.turn_name(turn)]),
+            lambda sentence: tell_player(self.environ, sentence),
         )
 
     def look_after_plans(self, now: datetime) -> None:
@@ -152,7 +181,8 @@ def serve(roster: Roster, name: str, environ: Mapping[str, str], clock: Clock) -
     turn = due.turn_named(roster, name)
     entry = roster.entry(turn.plan_id) if turn else None
     if turn is None or entry is None:
-        raise UsageError(f"--turn: {name!r} does not wait for anything")
+        print(f"Refused: --turn: {name!r} does not wait for anything, or for another process.")
+        return UsageError.exit_code
 
     def one(words: Sequence[str]) -> tuple[Outcome, str | None]:
         try:
@@ -163,21 +193,20 @@ def serve(roster: Roster, name: str, environ: Mapping[str, str], clock: Clock) -
         return outcome, outfit.run_id
 
     plan = due.plan_of(entry)
-    if opens_later(roster, turn, plan, due.wall(entry, turn), asking(environ, clock), clock.now()):
-        return 0
-    if late := due.lateness(turn, clock.now()):
-        print(f"plan {turn.plan_id}{late}; trying all the same", file=sys.stderr, flush=True)
-    keep_claim(roster, turn, clock, lost=_stop_this_process)
-    outcome, run_id = in_order(plan, entry, turn, one, clock)
+    with claim_kept(roster, turn, clock, lost=_stop_this_process):
+        if opens_later(roster, turn, plan, due.wall(entry, turn), asking(environ, clock), clock.now()):
+            return 0
+        if late := due.lateness(turn, clock.now()):
+            print(f"plan {turn.plan_id}{late}; trying all the same", file=sys.stderr, flush=True)
+        outcome, run_id = in_order(plan, entry, turn, one, clock)
     sentence = outcome.sentence
     if outcome.exit_code in STOPPED:
         if not plan.wait_list or clock.now() < turn.starts_at - plan.notice:
             return outcome.exit_code  # the claim lapses, and the next tick goes on: machines are restarted
         sentence = "Not reserved: no court became free in time for you to get there."
     roster.end(turn, ended=clock.now(), exit_code=outcome.exit_code, sentence=sentence, run_id=run_id)
-    for trouble in tell(channels(environ.get("RESERVE_NOTIFY")), sentence):
-        print(f"warning: RESERVE_NOTIFY: {trouble}", file=sys.stderr)
-    print(sentence)
+    print(sentence, flush=True)
+    tell_player(environ, f"{sentence} (plan {turn.plan_id}, {due.wall(entry, turn):%a %Y-%m-%d %H:%M})")
     return outcome.exit_code
 
 
@@ -215,17 +244,25 @@ def in_order(
     return result
 
 
-def keep_claim(roster: Roster, turn: Turn, clock: Clock, lost: Callable[[], None]) -> None:
-    """Say every few seconds that we serve *turn*, as long as this process lives; *lost* if we do not."""
+@contextmanager
+def claim_kept(roster: Roster, turn: Turn, clock: Clock, lost: Callable[[], None]) -> Iterator[None]:
+    """Inside, we say every few seconds that we serve *turn*; *lost* is called when we do not any more."""
+    over = threading.Event()
 
     def beat() -> None:
         now = clock.now()
+        if over.is_set():
+            return
         if roster.keep(turn, now + due.LEASE):
             clock.call_at(now + due.BEAT, beat)
-        else:
+        elif not over.is_set():
             lost()
 
     beat()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def _stop_this_process() -> None:

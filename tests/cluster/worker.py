@@ -52,7 +52,7 @@ def main(url: str, name: str, opens_at: datetime, report: Path) -> None:
         asked = []
         for turn in mine:
             if roster.keep(turn, clock.now() + due.LEASE):  # a process that lost its claim has stopped
-                asked.append(due.turn_name(turn))
+                asked.append(f"{turn.plan_id}@{turn.starts_at.isoformat()}")
                 roster.end(turn, ended=clock.now(), exit_code=0, sentence="Reserved.", run_id=name)
         report.write_text(json.dumps({"started": started, "asked": asked, "claim_ms": roster.took}))
         store.close()
