@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from reserve.commands.courts import main
 from reserve.errors import UsageError
+from tests.fakes import FakeClock, FakeSystem
 from tests.stage import Stage
+from tests.systems.test_ntnui import Stage as SiteStage
 
 
 def courts(stage: Stage, *words: str) -> int:
@@ -23,7 +26,7 @@ def test_all_facilities_are_listed_by_name(tmp_path: Path, capsys: pytest.Captur
 
     *names, last = capsys.readouterr().out.splitlines()
     assert "Alice Marble" in names
-    assert last == f"{len(names)} facilities."
+    assert last == f"{len(names)} found; -c takes each of them."
 
 
 def test_the_courts_of_a_facility_come_with_window_lengths_and_opening(
@@ -54,6 +57,59 @@ def test_a_facility_that_does_not_exist_is_refused_with_the_nearest(tmp_path: Pa
         courts(stage, "-c", "Alice Marbel")
 
 
-def test_a_system_that_publishes_no_list_says_so(tmp_path: Path) -> None:
-    with Stage(tmp_path) as stage, pytest.raises(UsageError, match="nobody publishes a list"):
-        courts(stage, "--system", "atrium")
+def test_the_buildings_of_atrium_are_those_that_are_described_and_need_no_account(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Stage(tmp_path) as stage:
+        assert courts(stage, "--system", "atrium") == 0
+        assert capsys.readouterr().out == "TFC\n1 found; -c takes each of them.\n"
+        assert courts(stage, "--system", "atrium", "-c", "TFC", "-d", "2026-03-09", "--json") == 0
+
+    found = json.loads(capsys.readouterr().out)
+    assert [row["court"] for row in found] == ["Court 1", "Court 2"]
+    assert (found[0]["slots"], found[0]["window"]) == ("30 to 60 minutes", "168 hours ahead")
+    assert found[0]["opens_at"] == "2026-03-02T11:00:00-05:00"  # the clocks change in between
+
+
+def test_the_sessions_of_ntnui_are_those_ahead_in_its_week_plan_and_each_can_be_looked_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = SiteStage(tmp_path)
+
+    def ntnui(*words: str) -> list[dict[str, str]]:
+        environ = {"NTNUI_URL": "https://site.example", "RESERVE_SYSTEM": "ntnui"}
+        assert main([*words, "--json"], environ, clock=stage.clock, connect=stage.connect) == 0
+        return list(json.loads(capsys.readouterr().out))
+
+    links = [row["link"] for row in ntnui()]
+    wanted = stage.twin.scenario.wanted
+    assert len(links) > 1
+    (link,) = [link for link in links if f"spilletid={wanted.spilletid}&timeid={wanted.timeid}&" in link]
+    (session,) = ntnui("--link", link)
+    assert datetime.fromisoformat(session["opens_at"]) == stage.twin.scenario.opens_at
+    stage.clock.sleep(timedelta(days=30))
+    with pytest.raises(UsageError, match="the site shows no session to strangers"):
+        ntnui()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--system", "ntnui", "-c", "Hallen"], "--link is missing; open the session on the site"),
+        (["--system", "atrium", "-c", "Court 9"], "'Court 9' is not known on Atrium; there are TFC, Court 1"),
+        (["--system", "golf"], "'golf' is not known; choose recus"),
+        (["-s", "golf", "-c", "Alice Marble"], "'golf' is not known; choose tennis"),
+        (["-d", "tomorrow", "-c", "Alice Marble"], "'tomorrow' is not a date"),
+        (["-c", "\udcff"], "--court is not written in UTF-8"),
+    ],
+)
+def test_what_cannot_be_looked_up_is_refused_with_the_way_out(
+    tmp_path: Path, words: list[str], told: str
+) -> None:
+    with Stage(tmp_path) as stage, pytest.raises(UsageError, match=told):
+        courts(stage, *words)
+
+
+def test_a_system_that_does_not_say_which_facilities_it_has_asks_for_one() -> None:
+    with pytest.raises(UsageError, match="nobody publishes a list"):
+        FakeSystem(FakeClock()).facilities()

@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from reserve.clock import Clock
 from reserve.commands import COMMANDS
-from reserve.commands.options import Parser, booking_parser, read_booking
+from reserve.commands.options import SPORTS, Parser, one_of, refuse_garbled
 from reserve.commands.outfit import Connect, connect
+from reserve.model import BookingRequest
+from reserve.window import parse_day
+
+IN_A_WHILE = timedelta(days=14)  # a day that is not open yet, as a rule
+NOON = time(12)
+HALF_AN_HOUR = timedelta(minutes=30)
 
 
 def main(
@@ -31,31 +37,27 @@ def main(
     parser.add_argument("-s", "--sport", metavar="SPORT", help="only courts for tennis, or for pickleball")
     parser.add_argument("--system", metavar="NAME", help="booking system (RESERVE_SYSTEM)")
     parser.add_argument("--json", action="store_true", help="as one JSON array")
+    parser.add_argument("--link", metavar="URL", help="ntnui: the session's page, instead of -c and -d")
     options = parser.parse_args(arguments)
-    from reserve.commands.lookup import NOBODY, looking
+    refuse_garbled(options, environ)
+    from reserve.commands.lookup import looking
+    from reserve.systems import SYSTEMS
 
     clock = clock or Clock()
-    day = options.date or f"{clock.now() + timedelta(days=14):%Y-%m-%d}"
+    system = one_of(options.system or environ.get("RESERVE_SYSTEM") or "recus", tuple(SYSTEMS), "--system")
+    sport = one_of(options.sport, SPORTS, "--sport") if options.sport else None
+    day = parse_day(options.date, "--date") if options.date else (clock.now() + IN_A_WHILE).date()
     # Any slot will do: what is published about a facility says nothing about a slot.
-    words = [
-        "-c",
-        options.court or "any",
-        "-d",
-        day,
-        "-s",
-        options.sport or "tennis",
-        "-t",
-        "12:00",
-        "-y",
-        "12:30",
-    ]
-    words += ["--system", options.system] if options.system else []
-    booking = read_booking(booking_parser("book").parse_args(words), {**environ, **NOBODY})
-    with looking(booking, environ, clock, connect) as system:
-        if not options.court:
-            return show([{"facility": name} for name in system.facilities()], "facilities", options.json)
-        found = system.published()
-    rows = [
+    request = BookingRequest(
+        options.court or "", sport or "tennis", day, (NOON,), HALF_AN_HOUR, link=options.link
+    )
+    with looking(system, request, environ, clock, connect) as asked:
+        if not (options.court or options.link):
+            word, option = ("link", "--link") if "link" in asked.needs else ("facility", "-c")
+            rows = [{word: name} for name in asked.facilities()]
+            return show(rows, f"{option} takes each of them", options.json)
+        found = asked.published()
+    courts = [
         {
             "court": each.court,
             "sports": list(each.sports),
@@ -64,13 +66,14 @@ def main(
             "opens_at": each.opens_at.isoformat() if each.opens_at else None,
         }
         for each in found
-        if not options.sport or booking.request.sport in each.sports
+        if sport is None or sport in each.sports
     ]
-    return show(rows, f"courts; {day} is the day that opens then", options.json)
+    what = "the session" if options.link else f"{day} {NOON:%H:%M}"
+    return show(courts, f"what opens then is {what}", options.json)
 
 
 def show(rows: Sequence[Mapping[str, object]], what: str, as_json: bool) -> int:
-    """Print *rows* as a table, or as JSON."""
+    """Print *rows* as a table with *what* they are, or as JSON."""
     if as_json:
         print(json.dumps(rows, ensure_ascii=False))
         return 0
@@ -78,7 +81,7 @@ def show(rows: Sequence[Mapping[str, object]], what: str, as_json: bool) -> int:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-    print(f"{len(rows)} {what}.")
+    print(f"{len(rows)} found; {what}.")
     return 0
 
 

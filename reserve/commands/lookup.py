@@ -9,9 +9,9 @@ from pathlib import Path
 
 from reserve.browser import Browser
 from reserve.clock import Clock
-from reserve.commands.options import Booking, booking_parser, read_booking
+from reserve.commands.options import booking_parser, read_booking
 from reserve.commands.outfit import USER_AGENT, Connect, connect
-from reserve.model import Offers
+from reserve.model import Account, BookingRequest, Offers
 from reserve.plans import Choice, Plan
 from reserve.systems import SYSTEMS
 from reserve.systems.base import BookingSystem, Surroundings
@@ -29,7 +29,7 @@ def asking(
         booking = read_booking(
             booking_parser("book").parse_args(words), {**NOBODY, **_without_blanks(environ)}
         )
-        with looking(booking, environ, clock, connect) as system:
+        with looking(booking.system, booking.request, environ, clock, connect) as system:
             return system.offers()
 
     return ask
@@ -37,10 +37,14 @@ def asking(
 
 @contextmanager
 def looking(
-    booking: Booking, environ: Mapping[str, str], clock: Clock, connect: Connect = connect
+    system: str,
+    request: BookingRequest,
+    environ: Mapping[str, str],
+    clock: Clock,
+    connect: Connect = connect,
 ) -> Iterator[BookingSystem]:
-    """The booking system that *booking* names, to be asked for what is public."""
-    kind = SYSTEMS[booking.system]
+    """The booking system called *system*, to be asked what is public about *request*."""
+    kind = SYSTEMS[system]
     around = Surroundings(
         clock=clock,
         connect=connect,
@@ -53,8 +57,8 @@ def looking(
         conceal=lambda secret: None,
         user_agent=environ.get("RESERVE_USER_AGENT") or USER_AGENT,
     )
-    with closing(kind(booking.account, booking.request, around)) as system:
-        yield system
+    with closing(kind(Account("", ""), request, around)) as found:
+        yield found
 
 
 def _without_blanks(environ: Mapping[str, str]) -> dict[str, str]:

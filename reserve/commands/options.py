@@ -91,10 +91,10 @@ def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Boo
     from reserve import window
     from reserve.systems import SYSTEMS
 
-    _refuse_garbled(options, environ)
+    refuse_garbled(options, environ)
     stored = _stored(options.account or environ.get("RESERVE_ACCOUNT"), options.system, environ)
     environ = {**environ, **stored}
-    system = _one_of(options.system or environ.get("RESERVE_SYSTEM") or "recus", tuple(SYSTEMS), "--system")
+    system = one_of(options.system or environ.get("RESERVE_SYSTEM") or "recus", tuple(SYSTEMS), "--system")
     kind = SYSTEMS[system]
     wish = kind.completed(
         {name: text for name in WISH if (text := (getattr(options, name, None) or "").strip())}
@@ -111,14 +111,14 @@ def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Boo
         raise UsageError(f"--end-time: {end:%H:%M} is not after --start-time {start:%H:%M}")
     others = [window.parse_time(text, "--or") for text in _list(options.or_starts)]
     max_price = cents(options.max_price or environ.get("RESERVE_MAX_PRICE"))
-    pay = _one_of(options.pay, ("by-hand", "credit", "card"), "--pay")
+    pay = one_of(options.pay, ("by-hand", "credit", "card"), "--pay")
     if pay != "by-hand" and max_price is None:
         raise UsageError(f"--pay {pay} needs --max-price: the most that may be paid without asking you")
     if pay == "card" and not environ.get("RECUS_STRIPE_KEY"):
         raise UsageError("--pay card needs RECUS_STRIPE_KEY, the public key on rec.us's checkout page")
     request = BookingRequest(
         facility=wish["court"].strip(),
-        sport=_one_of(wish["sport"], SPORTS, "--sport"),
+        sport=one_of(wish["sport"], SPORTS, "--sport"),
         day=day,
         starts=tuple(dict.fromkeys([start, *others])),
         length=length,
@@ -146,7 +146,7 @@ def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Boo
     )
 
 
-def _refuse_garbled(options: argparse.Namespace, environ: Mapping[str, str]) -> None:
+def refuse_garbled(options: argparse.Namespace, environ: Mapping[str, str]) -> None:
     """Raise `UsageError` for bytes that are no UTF-8; Python reads them as halves of letters."""
     given = {f"--{name}".replace("_", "-"): text for name, text in vars(options).items()}
     given |= {name: text for name, text in environ.items() if name.startswith("RESERVE_")}
@@ -237,7 +237,8 @@ def _patience(text: str) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def _one_of(text: str, allowed: Sequence[str], option: str) -> str:
+def one_of(text: str, allowed: Sequence[str], option: str) -> str:
+    """The word in *text*; raises `UsageError` naming *option* when it is none of those *allowed*."""
     word = text.strip().casefold()
     if word not in allowed:
         raise UsageError(f"{option}: {text!r} is not known; choose {', '.join(allowed)}")

@@ -22,7 +22,7 @@ from reserve.errors import (
     UsageError,
 )
 from reserve.http import Answer, Http, read
-from reserve.model import Court, Hold, Offer, Offers, Reservation, Slot
+from reserve.model import Court, Hold, Offer, Offers, Published, Reservation, Slot
 from reserve.systems.api import ApiSystem
 from reserve.systems.atrium_places import Place, chosen, places
 from reserve.systems.atrium_sign_in import TO_RENEW, Granted, by_code, by_refresh_token, log_in
@@ -77,8 +77,28 @@ class Atrium(ApiSystem):
         """The building."""
         return self._chosen()[0]
 
+    @property
+    def _places(self) -> list[Place]:
+        return places(self.around.addresses["ATRIUM_PLACES"] or None)
+
     def _chosen(self) -> tuple[Place, list[Court]]:
-        return chosen(places(self.around.addresses["ATRIUM_PLACES"] or None), self.request.facility)
+        return chosen(self._places, self.request.facility)
+
+    def facilities(self) -> list[str]:
+        """The buildings that are described here; Atrium publishes none."""
+        return [place.name for place in self._places]
+
+    def published(self) -> list[Published]:
+        """The courts of the building, as its data says."""
+        place, courts = self._chosen()
+        step, longest = (length // timedelta(minutes=1) for length in (place.step, place.longest))
+        opens_at = place.opens_at(at(self.request.day, self.request.starts[0], place.zone))
+        return [
+            Published(
+                court.name, ("tennis",), f"{step} to {longest} minutes", f"{place.window} ahead", opens_at
+            )
+            for court in courts
+        ]
 
     def offers(self) -> Offers:
         """The building's courts, as its data says: where Atrium publishes them is not known (dossier 4)."""

@@ -27,6 +27,7 @@ from reserve.systems.ntnui_link import HOST, ZONE, SessionLink, read_link
 from reserve.systems.ntnui_pages import Page, meaning, read_page, redacted, trouble
 from reserve.window import HoursAhead, parse_day, parse_time
 
+WEEKS = ("0", "1")  # of the week plan: this one and the next (dossier 2)
 WINDOW = HoursAhead(72)  # real hours before the start (dossier 5)
 PAGES_KEPT = 5  # of one run; who waits for days may see the same strange page thousands of times
 OTHER_SESSIONS = 3  # looked at for the player's number; each shows it that has a free place for the player
@@ -97,6 +98,23 @@ class Ntnui(BookingSystem):
         slot = session.slot(page.end)
         self._offer = Offer(court, slot, WINDOW.opens_at(slot.start))
         return Offers(page.says("Sted:") or "NTNUI", ZONE, (self._offer,))
+
+    def facilities(self) -> list[str]:
+        """The links of the sessions ahead to which the week plan leads (dossier 2), by their start."""
+        found = set[SessionLink]()
+        for week in WEEKS:
+            page = self._read(self.question("/index.php", {"lang": "no", "uke": week}))
+            for link in page.sessions:
+                with suppress(UsageError):  # one that we could not book either
+                    found.add(read_link(f"{HOST}/{link.lstrip('./')}"))
+        ahead = [session for session in found if session.start > self.around.clock.now()]
+        if not ahead:
+            raise UsageError(
+                "the site shows no session to strangers; open one on the site, and give its address as --link"
+            )
+        return [
+            str(session) for session in sorted(ahead, key=lambda session: (session.start, session.timeid))
+        ]
 
     def sign_in(self) -> None:
         """Log in, and find the player's number in the links of some page, if it is to be found already."""
