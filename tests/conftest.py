@@ -53,7 +53,7 @@ def stay_here(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Keep what is loaded by now out of the garbage collection before each opening, which it would make slow."""
+    """Spare the garbage collection before each opening what is loaded by now: it would take most of a run."""
     gc.collect()
     gc.freeze()
 
