@@ -39,7 +39,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     with _stage(options) as (twin, player):
         environ = {**environ, **player}
         words = [word for word in twin.words() if word != "-m" or not options.one_by_one]
-        words += ["--wait-list"] if options.wait_list else []
+        waits = options.wait_list or twin.scenario.frees_after is not None
+        words += ["--wait-list"] if waits else []
         booking = read_booking(booking_parser("book").parse_args(words), environ)
         result, outfit = book(booking, environ, leads)
         timeline = outfit.run.timeline

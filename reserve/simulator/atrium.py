@@ -47,6 +47,7 @@ FAULTS: dict[str, str] = {
     "slow-server": "the API takes three seconds for a reservation",
     "already-reserved": "the player has reserved this very slot",
     "all-taken": "rivals take both courts at the very opening",
+    "full": "rivals take both courts at the very opening; one gives Court 1 up within half a minute",
     "opens-late": "the window opens 0.7 s later than published",
     "clock-ahead": "the server's clock is up to a second ahead of the true time",
     "clock-behind": "the server's clock is up to a second behind the true time",
@@ -295,6 +296,8 @@ class AtriumRules(Agenda):
         grabbed = [*COURTS] if story.all_taken else [min(COURTS)] if story.first_taken else []
         for court in grabbed:
             self.at(opening, self._come([court], f"rival at {COURTS[court]}"))
+        if story.frees_after is not None:
+            self.at(opening + story.frees_after, self._leave)
         for name, moment, choice in rivals(story.seed, story.rivals, opening, [*COURTS]):
             self.at(moment, self._come(choice, name))
         if story.forgets:
@@ -303,6 +306,12 @@ class AtriumRules(Agenda):
     def _forget(self, moment: datetime) -> None:
         for token in self._access:
             self._access[token] = moment
+
+    def _leave(self, moment: datetime) -> None:
+        court = min(COURTS)
+        names = {self.taken.pop((court, each), None) for each in _halves(self.wanted, self.wanted + STEP)}
+        for name in names - {None}:
+            self.ledger.record(moment, "given-up-by-rival", rival=name, court=COURTS[court])
 
     def _come(self, choice: list[int], name: str) -> Callable[[datetime], None]:
         def deed(moment: datetime) -> None:

@@ -181,24 +181,20 @@ def _drawn(story: Story) -> timedelta:
     return timedelta(milliseconds=Random(f"{story.seed}/clock").randint(200, 1000))
 
 
+def _soon(story: Story) -> timedelta:
+    return timedelta(seconds=Random(f"{story.seed}/frees").uniform(12, 28))
+
+
 # Faults that every story can have: its switches, set otherwise.
 COMMON: Mapping[str, Switch] = {
     "clock-ahead": lambda story: {"clock_offset": _drawn(story)},
     "clock-behind": lambda story: {"clock_offset": -_drawn(story)},
     "opens-late": lambda story: {"opens_late": timedelta(seconds=0.7)},
     "all-taken": lambda story: {"all_taken": True},
+    "full": lambda story: {"all_taken": True, "frees_after": _soon(story)},
 }
-
-
-def full(story: Story) -> dict[str, Any]:
-    """Everything is taken, and something is given up soon, if that can happen."""
-    soon = timedelta(seconds=Random(f"{story.seed}/frees").uniform(12, 28))
-    return {"all_taken": True, "frees_after": soon}
-
-
 SWITCHES: Mapping[str, Switch] = {
     **COMMON,
-    "full": full,
     "late-sms": lambda scenario: {"texts": "late"},
     "stale-sms": lambda scenario: {"texts": "stale"},
     "no-sms": lambda scenario: {"texts": "none"},

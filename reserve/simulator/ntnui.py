@@ -13,7 +13,7 @@ from flask import Flask, Response, request
 
 from reserve.clock import Clock
 from reserve.simulator.agenda import Agenda, rivals
-from reserve.simulator.faults import COMMON, HTML_403, Fault, Switch, full, told
+from reserve.simulator.faults import COMMON, HTML_403, Fault, Switch, told
 from reserve.simulator.ledger import Ledger
 from reserve.simulator.ntnui_pages import (
     DOOR_CODE,
@@ -74,7 +74,6 @@ TROUBLE: Mapping[str, tuple[Fault, ...]] = {
 }
 SWITCHES: Mapping[str, Switch] = {
     **COMMON,
-    "full": full,
     "not-open": lambda story: {"opens_late": timedelta(seconds=40)},
     "wrong-password": lambda story: {"refuses_password": True},
     "logged-out": lambda story: {"forgets": True},
@@ -93,7 +92,6 @@ class NtnuiStory(Story):
     minutes: int = 60
     others: bool = True  # is another session open, so that the player's number stands on its page?
     accepts_padded_hour: bool = False
-    frees_after: timedelta | None = None  # the opening, by a rival who gives a place up
     refuses_password: bool = False
     forgets: bool = False  # at the opening, who is logged in
     has_the_place: bool = False

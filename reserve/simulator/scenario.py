@@ -71,7 +71,6 @@ class Scenario(Story):
     parallel_holds: bool = True  # may one player hold two courts on one day?
     bookings: tuple[tuple[date, time], ...] = ()  # what the player has reserved already, elsewhere
     has_the_slot: bool = False  # the player has reserved the wanted slot already
-    frees_after: timedelta | None = None  # the opening, by a rival who gives Court 1 up
     hold_length: timedelta = timedelta(minutes=10)
     code_length: int = 6
     code_valid_for: timedelta = timedelta(seconds=120)

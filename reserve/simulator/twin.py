@@ -41,6 +41,7 @@ class Story:
     clock_offset: timedelta = timedelta()  # how far the server's clock is ahead of the true time
     opens_late: timedelta = timedelta()  # after the published moment
     all_taken: bool = False  # rivals take every court at the very opening
+    frees_after: timedelta | None = None  # the opening, by a rival who gives the first court up
     latency: timedelta = timedelta()  # of every answer
     faults: tuple[str | Fault, ...] = field(default=())  # names from FAULTS, or faults of one's own
 

@@ -54,6 +54,7 @@ EXIT_CODES = {
     "slow-server": 0,
     "already-reserved": 5,
     "all-taken": 1,
+    "full": 1,
     "opens-late": 0,
     "clock-ahead": 0,
     "clock-behind": 0,
@@ -110,6 +111,13 @@ def test_the_wanted_court_is_reserved_at_the_opening(tmp_path):
 
     assert (outcome.exit_code, outcome.court) == (0, "Court 1")
     assert stage.ledger.paid == [outcome.order_id]
+    assert stage.ledger.violations == []
+
+
+def test_a_court_that_is_given_up_is_reserved_from_the_waiting_list(tmp_path):
+    stage, outcome = booked(tmp_path, "--wait-list", faults=("full",))
+
+    assert (outcome.exit_code, outcome.court) == (0, "Court 1")
     assert stage.ledger.violations == []
 
 
@@ -452,7 +460,7 @@ def test_the_readme_tells_how_each_fault_ends():
     table = readme.partition("| fault of Atrium |")[2].partition("\n\n")[0].splitlines()[2:]
 
     told = {
-        name.strip("` "): int(code)
+        name.strip("` "): int(code.partition(",")[0])
         for _, names, _, code, _ in (line.split("|") for line in table)
         for name in names.split(",")
     }
