@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any
+from urllib.parse import urlsplit
 
 import webhook_server
 from reserve.codes import Inbox
@@ -18,9 +19,9 @@ from reserve.commands.outfit import equip
 from reserve.errors import SignInError
 from reserve.http import Http, read
 from reserve.run import Leads, Run
-from reserve.simulator import Atrium as AtriumTwin
-from reserve.simulator import AtriumStory, Ledger, Scenario, Simulation
+from reserve.simulator import TWINS, Ledger
 from reserve.stop import Stop
+from reserve.systems import SYSTEMS
 from reserve.systems.atrium import Atrium
 from reserve.systems.atrium_sign_in import by_code
 from reserve.systems.base import BookingSystem
@@ -28,8 +29,8 @@ from reserve.systems.recus import RecUs
 from tests.fakes import FakeClock, InProcess
 
 TOKEN = "webhook-canary-token"
-OPENS_AT = datetime.fromisoformat("2026-03-02T08:00:00-08:00")
-DAY = "2026-03-09"
+OPENS_AT = datetime.fromisoformat("2026-03-02T08:00:00-08:00")  # clocks go forward before the slot
+HERE, WEBHOOK = "https://twin.example", "http://127.0.0.1:5000"
 
 
 class RecUsWithoutBrowser(RecUs):
@@ -47,20 +48,40 @@ class RecUsWithoutBrowser(RecUs):
         self.use_token(str(read(answer.json(), "idToken")))
 
 
+class AtriumWithoutBrowser(Atrium):
+    """Logs in by form, at the address that the browser would send it to; the page has a test of its own."""
+
+    def log_in(self) -> None:
+        web = self.around.addresses["ATRIUM_WEB_URL"]
+        auth = self.auth()
+        path = f"/realms/my-tfc/login-actions/authenticate?redirect_uri={web}/"
+        form = {"username": self.account.email, "password": self.account.password}
+        address = auth.ask("POST", path, form=form).headers.get("Location", "")
+        if "code=" not in address:
+            raise SignInError("the sign-in was refused")
+        self.use(by_code(auth, address.partition("code=")[2], web=web))
+
+
+# Systems whose log-in page wants a browser -> the same without; any other system is taken as it is.
+WITHOUT_BROWSER: Mapping[str, type[BookingSystem]] = {
+    "recus": RecUsWithoutBrowser,
+    "atrium": AtriumWithoutBrowser,
+}
+
+
 @dataclass
 class Stage:
-    """A simulated rec.us, a webhook service, a phone, and one player's run among them."""
+    """A simulated booking system, a webhook service, a phone, and one player's run among them."""
 
     folder: Path
     story: Mapping[str, Any] = field(default_factory=dict)
+    system: str = "recus"
+    opens_at: datetime = OPENS_AT
     ahead: timedelta = timedelta(minutes=5)
     latency: timedelta = timedelta(milliseconds=20)
     seed: int = 0
     environ: Mapping[str, str] = field(default_factory=dict)
-    together: bool = True  # with -m
-
-    kind: ClassVar[type[BookingSystem]] = RecUsWithoutBrowser
-    opens_at: ClassVar[datetime] = OPENS_AT
+    together: bool = True  # with -m, where the player of this story says so
 
     def __post_init__(self) -> None:
         self.clock = FakeClock(self.opens_at - self.ahead, seed=self.seed)
@@ -68,19 +89,11 @@ class Stage:
             data=self.folder / "webhook", token=TOKEN, loopback=True, now=self.clock.now
         )
         self.stop = Stop()
-        day = self.opens_at.date() + timedelta(days=7)
-        self.set_up({"opens_at": self.opens_at, "day": day, "seed": self.seed, **self.story})
-
-    def set_up(self, story: Mapping[str, Any]) -> None:
-        """Have the simulated booking system answer where the real one does."""
-        self.simulation: Any = Simulation(Scenario(**story), self.clock, deliver=self._deliver)
-        self.apps = {"www.rec.us": self.simulation.app, "api.rec.us": self.simulation.app}
-        self.apps |= {"api.stripe.com": _under("/stripe", self.simulation.app), "127.0.0.1": self.webhook}
-
-    def usual(self) -> tuple[list[str], dict[str, str]]:
-        """The words and the environment of the player of this story."""
-        words = ["-c", "Alice Marble", "-d", DAY, "-s", "tennis", "-t", "18:00:00", "-y", "19:30:00"]
-        return words, {}
+        told = {"seed": self.seed, **self.story}
+        self.simulation: Any = TWINS[self.system].opening(self.opens_at, self.clock, self._deliver, **told)
+        where = [HERE, *SYSTEMS[self.system].addresses.values()]
+        hosts = {urlsplit(address).hostname for address in where} - {None}
+        self.apps = {**dict.fromkeys(hosts, self.simulation.app), "127.0.0.1": self.webhook}
 
     def __enter__(self) -> Stage:
         return self
@@ -108,16 +121,10 @@ class Stage:
 
     def book(self, *words: str) -> Outcome:
         """The outcome of `main.py` with *words* beside the usual ones; a later word wins."""
-        account = self.simulation.scenario.account
-        usual, mine = self.usual()
-        usual += ["-m"] if self.together else []
+        usual = [word for word in self.simulation.words() if self.together or word != "-m"]
         environ = {
+            **self.simulation.environ_of_player(HERE, WEBHOOK, TOKEN),
             "RESERVE_DATA": str(self.folder / "data"),
-            "RESERVE_EMAIL": account.email,
-            "RESERVE_PASSWORD": account.password,
-            "RESERVE_PHONE": account.phone or "",
-            "RESERVE_WEBHOOK_TOKEN": TOKEN,
-            **mine,
             **self.environ,
         }
         booking = read_booking(booking_parser("book").parse_args([*usual, *words]), environ)
@@ -128,7 +135,7 @@ class Stage:
             Leads(),
             clock=self.clock,
             connect=self.connect,
-            kind=self.kind,
+            kind=WITHOUT_BROWSER.get(self.system),
         )
         self.run: Run = self.outfit.run
         if isinstance(inbox := self.run.inbox, Inbox):
@@ -141,43 +148,3 @@ class Stage:
         """What the run said, each line with its stamp."""
         timeline = self.run.timeline
         return [f"{timeline.stamp(moment)} {text}" for moment, text in timeline.steps]
-
-
-def _under(prefix: str, app: Any) -> Any:
-    def wrapped(environ: dict[str, Any], start_response: Any) -> Any:
-        return app({**environ, "PATH_INFO": prefix + environ["PATH_INFO"]}, start_response)
-
-    return wrapped
-
-
-class AtriumWithoutBrowser(Atrium):
-    """Logs in by form, at the address that the browser would send it to; the page has a test of its own."""
-
-    def log_in(self) -> None:
-        web = self.around.addresses["ATRIUM_WEB_URL"]
-        auth = self.auth()
-        path = f"/realms/my-tfc/login-actions/authenticate?redirect_uri={web}/"
-        form = {"username": self.account.email, "password": self.account.password}
-        address = auth.ask("POST", path, form=form).headers.get("Location", "")
-        if "code=" not in address:
-            raise SignInError("the sign-in was refused")
-        self.use(by_code(auth, address.partition("code=")[2], web=web))
-
-
-class AtriumStage(Stage):
-    """A simulated Atrium and one resident's run."""
-
-    kind = AtriumWithoutBrowser
-    opens_at = datetime.fromisoformat("2026-06-03T18:00:00-04:00")
-
-    def set_up(self, story: Mapping[str, Any]) -> None:
-        self.simulation = AtriumTwin(AtriumStory(**story), self.clock)
-        hosts = ("api.atriumapp.co", "auth.atriumapp.co", "my.tfc.com")
-        self.apps = dict.fromkeys(hosts, self.simulation.app)
-
-    def usual(self) -> tuple[list[str], dict[str, str]]:
-        story = self.simulation.scenario
-        leads = {name: text for name, text in self.simulation.environ("").items() if text}
-        blank = {} if story.has_password else {"RESERVE_PASSWORD": ""}
-        words = ["-c", "Court 1", "-d", f"{story.day}", "-t", f"{story.start:%H:%M}"]
-        return words, {**leads, **blank, "RESERVE_SYSTEM": "atrium", "RESERVE_PHONE": ""}

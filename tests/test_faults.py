@@ -135,7 +135,7 @@ def test_a_priced_court_is_held_for_the_player_with_price_time_and_link(book):
     stage, outcome = book(PRICED)
 
     assert outcome.exit_code == 8
-    assert "pay 7.50 by 08:10:00 at https://www.rec.us/app/orders/" in outcome.sentence
+    assert "pay 7.50 by 08:10:00 at https://twin.example/app/orders/" in outcome.sentence
     assert outcome.order_id in outcome.sentence
     assert outcome.price_cents == 750
     assert len(stage.ledger.released) == 2

@@ -38,7 +38,7 @@ def test_a_server_without_a_clock_is_asked_by_our_own(tmp_path: Path) -> None:
 
             return bare(environ, start)
 
-        stage.apps["api.rec.us"] = without_date
+        stage.simulation.app.wsgi_app = without_date
         assert stage.book().word == "reserved"
 
         assert any("unknown and taken for ours" in step for step in stage.steps)

@@ -263,7 +263,8 @@ class AtriumRules(Agenda):
         if self.story.computer_says_no and court == min(COURTS):
             raise Refusal("unknown-refusal", 400, {"non_field_errors": ["Please see the front desk."]})
         if any((court, each) in self.taken for each in _halves(start, end)):
-            mine = any(each.court == court and each.start == start for each in self.booked)
+            told = self.booked if self.story.lists else []  # else nobody can know what is theirs
+            mine = any(each.court == court and each.start == start for each in told)
             said = ["This amenity is already reserved for the selected time."]
             raise Refusal("held-already" if mine else "taken", self.story.taken, {"non_field_errors": said})
 
@@ -368,10 +369,12 @@ class Atrium(Twin):
         return found if self.scenario.has_password else {**found, "RESERVE_PASSWORD": ""}
 
     def words(self) -> list[str]:
-        """Court 1 or the other one, and the opening: by the rule it would be up to half an hour away."""
-        opens_at = f"{self.scenario.opens_at.astimezone(ZONE):%Y-%m-%d %H:%M:%S}"
+        """Court 1 or the other one; and the opening, where it is not that of the rule."""
+        opens_at = self.scenario.opens_at.astimezone(ZONE)
         day, start = f"{self.scenario.day}", f"{self.scenario.start:%H:%M}"
-        return ["-c", "Court 1", "-d", day, "-t", start, "-r", opens_at]
+        by_rule = opens_at == _ahead(self.rules.wanted, self.scenario.window)
+        said = [] if by_rule else ["-r", f"{opens_at:%Y-%m-%d %H:%M:%S}"]
+        return ["-c", "Court 1", "-d", day, "-t", start, *said]
 
     @property
     def secrets(self) -> Mapping[str, Iterable[str]]:

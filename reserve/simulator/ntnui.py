@@ -128,9 +128,9 @@ class NtnuiLedger(Ledger):
     @property
     def violations(self) -> list[str]:
         """What a fair client must never do, and this one did; empty for a fair client."""
-        sign_ups = [event.moment for event in self.attempts]
         asked = [moment for moment, _ in self.asked]
-        later = [moment for moment in asked if sign_ups and moment > sign_ups[0] + RACE]
+        sign_ups = [event.moment for event in self.attempts]
+        later = [moment for moment in asked if _is_apart(moment, sign_ups)]
         limits = (
             ("requests", asked, MOST_REQUESTS),
             ("requests after the race", later, MOST_LOOKS),
@@ -149,6 +149,12 @@ class NtnuiLedger(Ledger):
         if self.released:
             found.append("a place was given up")
         return super().violations + found
+
+
+def _is_apart(moment: datetime, sign_ups: Sequence[datetime]) -> bool:
+    """Whether *moment* lies behind the first of *sign_ups*, and not in the race that each of them is."""
+    before = bisect_right(sign_ups, moment)
+    return before > 0 and moment > sign_ups[before - 1] + RACE
 
 
 def most_in(span: timedelta, moments: Sequence[datetime]) -> int:
@@ -200,6 +206,9 @@ class Rules:
 
     def sign_up(self, member: str, token: str | None) -> None:
         """Take a place for the player, if there is any to take."""
+        if token in self.logged_in and not self.knows(token):
+            self.ledger.record(self.agenda.now, "token-refused")
+            return
         meaning = self._sign_up(member, token)
         self.note_attempt(meaning)
         if meaning == "held":
@@ -209,7 +218,7 @@ class Rules:
 
     def _sign_up(self, member: str, token: str | None) -> str:
         if not self.knows(token):
-            return "forgotten" if token in self.logged_in else "stranger"
+            return "stranger"
         if member != str(self.story.member):
             return "wrong-member"
         if self.is_signed_up:

@@ -69,8 +69,8 @@ class Simulation(Twin):
         return cls(Scenario(opens_at=opens_at, day=day, **told), clock, deliver=deliver)
 
     def environ(self, url: str) -> Mapping[str, str]:
-        """The addresses of its pages and its API."""
-        return {"RECUS_WEB_URL": url, "RECUS_API_URL": url}
+        """The addresses of its pages, of its API, and of its card service."""
+        return {"RECUS_WEB_URL": url, "RECUS_API_URL": url, "STRIPE_API_URL": f"{url}/stripe"}
 
     def words(self) -> list[str]:
         """The wanted slot, and all courts at once."""

@@ -1,93 +1,160 @@
-"""python -m tests.proofs.matrix: every request of a run breaks in every way, and the ledger judges."""
+"""python -m tests.proofs.matrix: every request of a run breaks in every way, and the ledger judges.
+
+All booking systems that have a twin are judged; the stories of one that is new need no words here.
+"""
 
 from __future__ import annotations
 
+import argparse
 import gc
 import json
 import logging
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import perf_counter
 from typing import Any
 
+from reserve.simulator import TWINS
 from tests.proofs.referee import KINDS, Verdict, judged
-from tests.proofs.trouble import REQUESTS, TROUBLES, Strike, TroubledStage
+from tests.proofs.trouble import TROUBLES, Strike, TroubledStage
 
 BUILD = Path("build")
 
 
 @dataclass(frozen=True)
 class Story:
-    """A run that goes well when nothing breaks, and those of its requests that break here."""
+    """A run that goes well when nothing breaks, and which of its requests break here."""
 
-    requests: tuple[str, ...]
     story: Mapping[str, Any] = field(default_factory=dict)
     words: tuple[str, ...] = ()
+    requests: tuple[str, ...] = ("*",)  # patterns of their names
     seed: int = 0
+    stop_after: timedelta | None = None  # the opening, so that no waiting list is waited for to its end
 
 
+PLAIN: Mapping[str, Story] = {"plain": Story()}  # of a system that has no stories here
+HOLD, PAY, RELEASE = "POST /v1/reservations", "POST /v1/orders/*/pay", "DELETE /v1/orders/*"
+ORDER, BOOKINGS, CODE = "GET /v1/orders/*", "GET /v1/users/*/bookings", "POST /v1/users/mobile-totp/*"
 PRICED = ("--max-price", "20", "--pay")
-STORIES: Mapping[str, Story] = {
-    "free": Story(tuple(name for name in REQUESTS if name not in ("order", "card"))),
-    "credit": Story(
-        ("bookings again", "hold 1", "order", "pay", "release 1", "read-back"),
-        {"price_cents": 500, "credit_cents": 5000, "shape": "data-order"},
-        (*PRICED, "credit"),
-        seed=1,
-    ),
-    "card": Story(
-        ("hold 2", "pay", "card", "release 2", "read-back"),
-        {"price_cents": 500, "shape": "bare"},
-        (*PRICED, "card"),
-        seed=2,
-    ),
-    "code after the hold": Story(
-        ("send", "verify", "hold 1", "pay", "webhook: newest", "webhook: code"),
-        {"verify": "after", "shape": "2025", "texts": "late"},
-        seed=3,
-    ),
-    "rivals": Story(("hold 1", "hold 2", "hold 3", "pay"), {"rivals": 6}, seed=4),
+SOON = timedelta(minutes=3)
+STORIES: Mapping[str, Mapping[str, Story]] = {
+    "recus": {
+        "free": Story(),
+        "credit": Story(
+            {"price_cents": 500, "credit_cents": 5000, "shape": "data-order"},
+            (*PRICED, "credit"),
+            (BOOKINGS, HOLD, ORDER, PAY, RELEASE),
+            seed=1,
+        ),
+        "card": Story(
+            {"price_cents": 500, "shape": "bare"},
+            (*PRICED, "card"),
+            (PAY, "*payment_intents*", RELEASE, BOOKINGS),
+            seed=2,
+        ),
+        "code after the hold": Story(
+            {"verify": "after", "shape": "2025", "texts": "late"},
+            (),
+            (CODE, HOLD, PAY, "webhook: *"),
+            seed=4,
+        ),
+        "rivals": Story({"rivals": 6}, (), (HOLD, PAY), seed=4),
+    },
+    "atrium": {
+        "plain": Story(),
+        "log-in": Story({"session_ended": True}, (), ("*/realms/*",)),
+        "second court": Story({"first_taken": True}, (), ("*/amenity-reservations/",)),
+        "no list": Story({"lists": False}, (), ("*/amenity-reservations/",)),
+        "token forgotten": Story({"forgets": True}, (), ("*/token", "*/amenity-reservations/")),
+    },
+    "ntnui": {
+        "plain": Story(),
+        "alone": Story({"others": False}, (), ("GET /timeinfo.php*",)),
+        "logged out": Story({"forgets": True}, (), ("POST /index.php", "GET /timeinfo.php*")),
+        "waiting list": Story({"faults": ("full",)}, ("--wait-list",), ("GET /timeinfo.php*",), 0, SOON),
+    },
 }
 ENVIRON = {"RECUS_STRIPE_KEY": "pk_test_1"}
+
+
+def stories(system: str) -> Mapping[str, Story]:
+    """The stories of a system by name."""
+    return STORIES.get(system, PLAIN)
 
 
 @dataclass(frozen=True)
 class Case:
     """One cell of the matrix."""
 
+    system: str
     story: str
     strike: Strike
 
     def __str__(self) -> str:
         """Name it for the table."""
-        return f"{self.story}: {self.strike}"
+        return f"{self.system}, {self.story}: {self.strike}"
 
 
-def cases(stories: Iterable[str] = STORIES) -> Iterator[Case]:
-    """Every cell: each request of each story, with each trouble, once and every time."""
-    for story in stories:
-        for request in STORIES[story].requests:
-            for trouble in TROUBLES:
-                for always in (False, True):
-                    yield Case(story, Strike(request, trouble, always))
+@contextmanager
+def staged(system: str, told: Story, *strikes: Strike) -> Iterator[TroubledStage]:
+    """A stage for the story, on which these requests break."""
+    with (
+        TemporaryDirectory(dir=memory()) as folder,
+        TroubledStage(
+            Path(folder), told.story, system, seed=told.seed, environ=ENVIRON, strikes=strikes
+        ) as stage,
+    ):
+        if told.stop_after is not None:
+            stage.clock.call_at(stage.opens_at + told.stop_after, lambda: stop(stage))
+        yield stage
+
+
+def stop(stage: TroubledStage) -> None:
+    """The player, or the machine, wants the run to stop."""
+    stage.stop.signal_number = 15
+
+
+@cache
+def positions(system: str, story: str) -> tuple[tuple[str, int], ...]:
+    """The requests of a run in which nothing breaks: of each name the first, the second and the last."""
+    told = stories(system)[story]
+    with staged(system, told) as stage:
+        outcome = stage.book(*told.words)
+        assert outcome.exit_code == 0, f"{system}, {story}: {outcome.sentence}"
+        found = stage.requests
+    return tuple(
+        (name, place)
+        for name, times in found.items()
+        if any(fnmatchcase(name, pattern) for pattern in told.requests)
+        for place in sorted({1, min(2, times), times})
+    )
+
+
+def cases(systems: Sequence[str] = tuple(TWINS)) -> Iterator[Case]:
+    """Every cell: those requests of every story, with every trouble, once and from then on."""
+    for system in systems:
+        for story in stories(system):
+            for request, place in positions(system, story):
+                for trouble in TROUBLES:
+                    for and_later in (False, True):
+                        yield Case(system, story, Strike(request, place, trouble, and_later))
 
 
 def verdict(case: Case) -> Verdict:
     """What comes of a run in which this request breaks in this way."""
-    story = STORIES[case.story]
-    folder = TemporaryDirectory(dir=memory())
-    with (
-        folder as name,
-        TroubledStage(
-            Path(name), story.story, seed=story.seed, environ=ENVIRON, strikes=(case.strike,)
-        ) as stage,
-    ):
-        return judged(stage, str(case), *story.words)
+    told = stories(case.system)[case.story]
+    with staged(case.system, told, case.strike) as stage:
+        return judged(stage, str(case), *told.words)
 
 
 def prepare() -> None:
@@ -97,7 +164,9 @@ def prepare() -> None:
     gc.freeze()  # a run collects garbage before its opening, which takes longer the more there is
 
 
-def verdicts(cases: Sequence[Any], of: Any, *, processes: int | None = None) -> list[Verdict]:
+def verdicts(
+    cases: Sequence[Any], of: Callable[[Any], Verdict], *, processes: int | None = None
+) -> list[Verdict]:
     """The verdict *of* each case, by several processes."""
     with get_context("forkserver").Pool(processes or os.cpu_count(), prepare) as pool:
         return pool.map(of, cases, chunksize=8)
@@ -115,14 +184,42 @@ def summary(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     return {"cases": len(verdicts), **counts, "exit_codes": dict(sorted(exits.items())), "failures": failures}
 
 
+def by_system(
+    found: Mapping[str, Sequence[Verdict]], numbers: Callable[[Sequence[Verdict]], dict[str, Any]]
+) -> dict[str, Any]:
+    """The numbers of all verdicts together, and those of each system."""
+    together = numbers([each for verdicts in found.values() for each in verdicts])
+    rows = {system: numbers(verdicts) for system, verdicts in found.items()}
+    for row in rows.values():
+        del row["failures"]  # which stand above
+    return {**together, "systems": rows}
+
+
+def systems_in(options: argparse.Namespace) -> list[str]:
+    """The systems that were asked for."""
+    return options.system or [*TWINS]
+
+
+def parser(about: str | None) -> argparse.ArgumentParser:
+    """The options of a proof over all booking systems."""
+    made = argparse.ArgumentParser(description=about)
+    made.add_argument("--system", action="append", choices=TWINS, help="may be repeated; else all of them")
+    return made
+
+
 def main() -> int:
     """Print the table, write build/matrix.json, and return 1 when anything is wrong."""
-    everything = list(cases())
+    options = parser(__doc__).parse_args()
+    everything = list(cases(systems_in(options)))
+    started = perf_counter()
     found = dict(zip(everything, verdicts(everything, verdict), strict=True))
-    for story in STORIES:
-        _print_table(story, found)
-    numbers = summary(list(found.values()))
-    return report("matrix", numbers)
+    for system in systems_in(options):
+        for story in stories(system):
+            _print_table(system, story, found)
+    rows: dict[str, list[Verdict]] = {}
+    for case, each in found.items():
+        rows.setdefault(case.system, []).append(each)
+    return report("matrix", {**by_system(rows, summary), "seconds": round(perf_counter() - started, 1)})
 
 
 def report(name: str, numbers: Mapping[str, Any]) -> int:
@@ -135,17 +232,21 @@ def report(name: str, numbers: Mapping[str, Any]) -> int:
     return 1 if numbers["failures"] else 0
 
 
-def _print_table(story: str, found: Mapping[Case, Verdict]) -> None:
-    """The exit codes of one story, once/always; ! marks what is wrong."""
-    print(f"\n{story}: exit code when it breaks once / every time")
-    print(" " * 18 + " ".join(f"{number:>5}" for number, _ in enumerate(TROUBLES, start=1)))
-    for request in STORIES[story].requests:
+def _print_table(system: str, story: str, found: Mapping[Case, Verdict]) -> None:
+    """The exit codes of one story, once/from then on; ! marks what is wrong."""
+    print(f"\n{system}, {story}: exit code when it breaks once / from then on")
+    lines = positions(system, story)
+    width = max(len(request) for request, _ in lines) + 4
+    print(" " * width + " ".join(f"{number:>8}" for number, _ in enumerate(TROUBLES, start=1)))
+    for request, place in lines:
         cells = []
         for trouble in TROUBLES:
-            both = [found[Case(story, Strike(request, trouble, always))] for always in (False, True)]
+            both = [
+                found[Case(system, story, Strike(request, place, trouble, later))] for later in (False, True)
+            ]
             wrong = "!" if any(each.problems for each in both) else ""
             cells.append("/".join(str(each.exit_code) for each in both) + wrong)
-        print(f"{request:<18}" + " ".join(f"{cell:>5}" for cell in cells))
+        print(f"{f'{request} #{place}':<{width}}" + " ".join(f"{cell:>8}" for cell in cells))
     print(", ".join(f"{number} {trouble}" for number, trouble in enumerate(TROUBLES, start=1)))
 
 

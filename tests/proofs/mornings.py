@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
-from datetime import time, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
+from reserve.simulator import TWINS
 from reserve.simulator.scenario import SHAPES
-from tests.proofs.matrix import memory, report, summary, verdicts
+from tests.proofs.matrix import (
+    ENVIRON,
+    by_system,
+    memory,
+    parser,
+    positions,
+    report,
+    stop,
+    stories,
+    summary,
+    systems_in,
+    verdicts,
+)
 from tests.proofs.referee import Verdict, judged
-from tests.proofs.trouble import REQUESTS, TROUBLES, Strike, TroubledStage
+from tests.proofs.trouble import TROUBLES, Strike, TroubledStage
 from tests.stage import OPENS_AT
 
-NAMED = (  # faults of the simulator that only tell the story otherwise
-    *("stale-sms", "duplicate-sms", "wrong-code-first", "late-sms", "no-sms", "slow-server", "opens-late"),
-    *("all-taken", "hold-lapses", "daily-limit", "already-reserved", "unknown-refusal", "unknown-body"),
-    *("throttled", "server-errors", "lost-answer", "lost-pay-answer", "slow-release", "release-fails-once"),
-)
+Told = tuple[dict[str, Any], list[str]]  # of a story, and the words of the player
+SECOND = timedelta(seconds=1)
 
 
-def morning(seed: int) -> Verdict:
-    """The verdict about the morning that *seed* draws."""
-    draw = Random(f"morning {seed}")
+def of_recus(draw: Random) -> Told:
+    """Prices and ways to pay, one-time codes, shapes of answers, and what is wanted."""
     pay, words = draw.choice(["by-hand", "credit", "card"]), []
-    price = draw.choice([0, 0, 0, 500, 800])
     if pay != "by-hand":
         words = ["--pay", pay, "--max-price", draw.choice(["7.50", "20"])]
     if draw.random() < 0.3:
@@ -39,48 +47,95 @@ def morning(seed: int) -> Verdict:
         words += ["--only", "Court 2,Court 1"]
     story = {
         "courts": draw.randint(2, 6),
-        "rivals": draw.choice([0, 0, 2, 6]),
-        "price_cents": price,
+        "price_cents": draw.choice([0, 0, 0, 500, 800]),
         "credit_cents": draw.choice([0, 5000]),
         "shape": draw.choice(SHAPES),
         "verify": draw.choice(["before", "before", "after", "never"]),
         "card": draw.choice(["visa", "visa", "declined", "requires-action"]),
-        "clock_offset": timedelta(milliseconds=draw.randint(-900, 900)),
         "limit_counts_holds": draw.random() < 0.2,
         "parallel_holds": draw.random() < 0.8,
-        "start": time(18, 0),
-        "faults": tuple(draw.sample(NAMED, draw.choice([0, 0, 1, 2]))),
     }
+    return story, words
+
+
+def of_atrium(draw: Random) -> Told:
+    """What nobody has recorded of Atrium, this way or that, and how long tokens live."""
+    story = {
+        "judged": draw.choice(["start", "start", "end"]),
+        "created": draw.choice([200, 201]),
+        "taken": draw.choice([400, 409]),
+        "unauthorized": draw.choice([401, 403]),
+        "reuse": draw.random() < 0.3,
+        "lists": draw.random() < 0.8,
+        "has_password": draw.random() < 0.8,
+        "access_lives": timedelta(minutes=draw.choice([4, 30])),
+        "refresh_lives": timedelta(minutes=draw.choice([6, 30])),
+    }
+    return story, draw.choice([[], [], ["--only", "Court 2"], ["--only", "Court 2,Court 1"]])
+
+
+def of_ntnui(draw: Random) -> Told:
+    """How many places there are and whether one frees up, and where the player's number stands."""
+    frees = draw.choice([None, timedelta(seconds=draw.randint(5, 300))])
+    story = {
+        "places": draw.randint(1, 4),
+        "padel": draw.random() < 0.3,
+        "others": draw.random() < 0.7,
+        "accepts_padded_hour": draw.random() < 0.5,
+        "frees_after": frees,
+    }
+    return story, []
+
+
+# What can be told of one system only; a system without a row is told what all can be.
+OWN: Mapping[str, Callable[[Random], Told]] = {"recus": of_recus, "atrium": of_atrium, "ntnui": of_ntnui}
+
+
+def morning(which: tuple[str, int]) -> Verdict:
+    """The verdict about the morning of a system that a seed draws."""
+    system, seed = which
+    draw = Random(f"morning {system} {seed}")
+    own, words = OWN[system](draw) if system in OWN else ({}, [])
+    named = draw.sample(sorted(TWINS[system].story.FAULTS), draw.choice([0, 0, 1, 2]))
+    story = {
+        **own,
+        "rivals": draw.choice([0, 0, 2, 6]),
+        "clock_offset": timedelta(milliseconds=draw.randint(-900, 900)),
+        "faults": tuple(named),
+    }
+    struck = [place for told in stories(system) for place in positions(system, told)]
     strikes = tuple(
-        Strike(draw.choice(list(REQUESTS)), draw.choice(list(TROUBLES)), draw.random() < 0.2)
+        Strike(*draw.choice(struck), draw.choice(list(TROUBLES)), draw.random() < 0.2)
         for _ in range(draw.choice([0, 1, 1, 2, 3]))
     )
+    if waits := draw.random() < 0.2:
+        words = [*words, "--wait-list"]
     ahead = timedelta(seconds=draw.choice([300, 300, 130, 40, 6, -3, -600]))
     with (
         TemporaryDirectory(dir=memory()) as folder,
         TroubledStage(
             Path(folder),
             story,
+            system,
             ahead=ahead,
             latency=timedelta(milliseconds=draw.randint(4, 400)),
             seed=seed,
-            environ={"RECUS_STRIPE_KEY": "pk_test_1"},
+            environ=ENVIRON,
+            together=draw.random() < 0.8,
             strikes=strikes,
         ) as stage,
     ):
-        moment = OPENS_AT + timedelta(seconds=draw.uniform(-60, 3))
+        moment = OPENS_AT + SECOND * draw.uniform(-60, 3)
         if moment > stage.clock.now():
             if draw.random() < 0.1:  # our clock is set, by an administrator or a time service
-                by = timedelta(seconds=draw.uniform(-3, 3))
-                stage.clock.call_at(moment, _later(stage.clock.step, by))
-            elif draw.random() < 0.1:  # the player, or the machine, wants the run to stop
-                stage.clock.call_at(moment, _later(setattr, stage.stop, "signal_number", 15))
-        given = [*map(str, strikes), *story["faults"], f"ahead {ahead.total_seconds():.0f} s", *words]
-        return judged(stage, f"{seed}: {', '.join(given)}", *words)
-
-
-def _later(deed: Callable[..., None], *arguments: Any) -> Callable[[], None]:
-    return lambda: deed(*arguments)
+                stage.clock.call_at(moment, partial(stage.clock.step, SECOND * draw.uniform(-3, 3)))
+            elif draw.random() < 0.1:
+                stage.clock.call_at(moment, partial(stop, stage))
+        if waits:  # who waits for days is much like who waits for minutes
+            end = max(stage.clock.now(), OPENS_AT) + SECOND * draw.uniform(40, 400)
+            stage.clock.call_at(end, partial(stop, stage))
+        given = [*map(str, strikes), *named, f"ahead {ahead.total_seconds():.0f} s", *words]
+        return judged(stage, f"{system} {seed}: {', '.join(given)}", *words)
 
 
 def numbers(found: Sequence[Verdict]) -> dict[str, Any]:
@@ -109,13 +164,14 @@ def reason(verdict: Verdict) -> str:
 
 def main() -> int:
     """Live through the mornings, write build/mornings.json, and return 1 when anything is wrong."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=1000)
-    parser.add_argument("--first", type=int, default=0, help="the seed of the first morning")
-    options = parser.parse_args()
+    made = parser(__doc__)
+    made.add_argument("--count", type=int, default=1000, help="of each system (1000)")
+    made.add_argument("--first", type=int, default=0, help="the seed of the first morning (0)")
+    options = made.parse_args()
     started = perf_counter()
-    found = verdicts(range(options.first, options.first + options.count), morning)
-    return report("mornings", {**numbers(found), "seconds": round(perf_counter() - started, 1)})
+    seeds = range(options.first, options.first + options.count)
+    found = {system: verdicts([(system, seed) for seed in seeds], morning) for system in systems_in(options)}
+    return report("mornings", {**by_system(found, numbers), "seconds": round(perf_counter() - started, 1)})
 
 
 if __name__ == "__main__":

@@ -8,12 +8,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from fnmatch import fnmatchcase
+from itertools import pairwise
 
 from reserve.commands.outcome import BEGINNINGS, BUG, Outcome
 from tests.proofs.trouble import TroubledStage
 from tests.stage import TOKEN
 
 DOCUMENTED = {0, 1, 2, 3, 4, 5, 6, 7, 8}
+LONG = 9  # digits; fewer may stand in a longer number by chance
 KINDS = ("double_paid", "double_booked", "silent", "leaked", "tracebacks", "left", "unfair", "undocumented")
 
 
@@ -40,6 +43,7 @@ def judged(stage: TroubledStage, name: str, *words: str) -> Verdict:
     stage.clock.sleep(timedelta(seconds=60))  # what is still under way arrives, and is done
     problems = [
         *_money(stage),
+        *_blind(stage),
         *_sentence(stage, outcome, held),
         *_leaks(stage, outcome),
         *_left(stage, outcome, held),
@@ -51,12 +55,25 @@ def judged(stage: TroubledStage, name: str, *words: str) -> Verdict:
 
 
 def _money(stage: TroubledStage) -> Iterator[tuple[str, str]]:
-    ledger, orders = stage.ledger, stage.simulation.rules.orders
-    reserved = [order for order in ledger.paid if orders[order].is_reservation]
-    if len(ledger.paid) > 1:
-        yield "double_paid", f"paid {ledger.paid}"
-    if len(reserved) > 1:
+    paid = stage.ledger.paid
+    canceled = {event.details["order"] for event in stage.ledger.all("canceled")}
+    if len(paid) > 1:
+        yield "double_paid", f"paid {paid}"
+    if len(reserved := [order for order in paid if order not in canceled]) > 1:
         yield "double_booked", f"reserved {reserved}"
+
+
+def _blind(stage: TroubledStage) -> Iterator[tuple[str, str]]:
+    """Where a hold is final, whoever lost an answer has to look before asking again."""
+    if not stage.run.system.hold_is_final:
+        return
+    look = stage.simulation.look
+    looks = [moment for moment, request in stage.ledger.asked if fnmatchcase(request, look)]
+    attempts = sorted(stage.run.timeline.attempts, key=lambda attempt: attempt.sent)
+    for before, after in pairwise(attempts):
+        has_looked = any(before.answered <= moment <= after.sent for moment in looks)
+        if before.meaning in ("answer lost", "unknown answer") and not has_looked:
+            yield "unfair", f"{after.court} was asked for after a lost answer, without a look"
 
 
 def _sentence(stage: TroubledStage, outcome: Outcome, held: list[str]) -> Iterator[tuple[str, str]]:
@@ -71,8 +88,8 @@ def _sentence(stage: TroubledStage, outcome: Outcome, held: list[str]) -> Iterat
     if code == 0:
         if paid != [outcome.order_id]:
             yield "silent", f"said {outcome.sentence!r} of {outcome.order_id}, but {paid} was paid"
-        elif (truth := stage.simulation.rules.orders[paid[0]]).court.name != outcome.court:
-            yield "silent", f"said {outcome.sentence!r}, but it is {truth.court.name}"
+        elif _is_another(str(outcome.court), truth := _courts(stage)[paid[0]], stage):
+            yield "silent", f"said {outcome.sentence!r}, but it is {truth}"
     elif code not in (7, BUG) and paid:
         yield "silent", f"said {outcome.sentence!r}, but {paid} was paid"
     if code == 8 and outcome.order_id not in held:
@@ -83,7 +100,7 @@ def _left(stage: TroubledStage, outcome: Outcome, held: list[str]) -> Iterator[t
     """What stays held must be named, with when it lapses."""
     said = "\n".join([*stage.steps, outcome.sentence]).splitlines()
     for order in held:
-        court = stage.simulation.rules.orders[order].court.name
+        court = _courts(stage)[order]
         lapses = (
             rf"{order}.*until \d\d:\d\d|by \d\d:\d\d:\d\d at .*{order}|{court} may be held until it lapses"
         )
@@ -107,17 +124,23 @@ def _leaks(stage: TroubledStage, outcome: Outcome) -> Iterator[tuple[str, str]]:
 
 def _canaries(stage: TroubledStage) -> Iterator[tuple[str, bytes]]:
     """Patterns of every secret of the story."""
-    rules, account = stage.simulation.rules, stage.simulation.scenario.account
-    secrets = {"password": [account.password], "webhook token": [TOKEN], "token": list(rules.tokens)}
-    secrets["card"] = [payment.secret for order in rules.orders.values() for payment in order.payments]
-    secrets["phone"] = ["4155550100", "415 555 0100"]
-    for name, values in secrets.items():
+    for name, values in {**stage.simulation.secrets, "webhook token": [TOKEN]}.items():
         for value in values:
-            spellings = {
-                value,
-                json.dumps(value)[1:-1],
-                base64.b64encode(value.encode()).decode().rstrip("=")[:-1],
-            }
-            yield name, b"|".join(re.escape(spelling).encode() for spelling in spellings)
-    for code in {rules.player.code, *rules.player.old_codes} - {None}:
-        yield "one-time code", rb"(?<![\w.-])" + str(code).encode() + rb"(?![\w-])"
+            if value.isdigit() and len(value) < LONG:
+                yield name, rb"(?<![\w.-])" + value.encode() + rb"(?![\w-])"
+                continue
+            inside_json = json.dumps(value)[1:-1]
+            in_base64 = base64.b64encode(value.encode()).decode().rstrip("=")[:-1]
+            yield name, b"|".join(re.escape(each).encode() for each in (value, inside_json, in_base64))
+
+
+def _courts(stage: TroubledStage) -> dict[str, str]:
+    """The court of each order, as the booking system calls it."""
+    return {event.details["order"]: event.details["court"] for event in stage.ledger.all("held", "paid")}
+
+
+def _is_another(told: str, truth: str, stage: TroubledStage) -> bool:
+    """Whether *told* is the name of another court; *Court 1* may be short for *Tennis Court 1*."""
+    known = {str(event.details["court"]) for event in stage.ledger.events if "court" in event.details}
+    named = {court for court in known if court == told or court.endswith(f" {told}")}
+    return bool(named) and truth not in named

@@ -1,56 +1,29 @@
-"""What may break in a run: any of its requests, in any of these ways, once or every time."""
+"""What may break in a run: any of its requests, in any of these ways, once or from then on."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 
-import requests
-from urllib3.exceptions import MaxRetryError, NewConnectionError
+from werkzeug.exceptions import HTTPException
 
-from reserve.http import Http
 from reserve.simulator import PLAYER, Fault
 from reserve.simulator.faults import HTML_403, HTML_500, JSON, Wire
-from tests.fakes import InProcess
 from tests.stage import Stage
-
-Match = Callable[[str, str], bool]
 
 # An answer in good JSON that means nothing, and repeats secrets.
 WRONG = f'{{"result": {{"state": "queued"}}, "you": ["{PLAYER.email}", "{PLAYER.phone}"]}}'
 LATE = timedelta(seconds=3)
 TOO_LATE = timedelta(seconds=20)  # longer than we wait for an answer
+FOR_EVER = 1_000_000  # times
 
-REQUESTS: Mapping[str, tuple[str, str, int]] = {  # name -> method, path with * for an id, which one of them
-    "sign-in": ("POST", "/identitytoolkit/v1/accounts:signInWithPassword", 1),
-    "facility list": ("GET", "/v1/locations/availability", 1),
-    "facility": ("GET", "/v1/locations/*", 1),
-    "who am I": ("GET", "/v1/users/me", 1),
-    "server's time": ("GET", "/v1/users/me", 2),
-    "bookings": ("GET", "/v1/users/*/bookings", 1),
-    "bookings again": ("GET", "/v1/users/*/bookings", 2),
-    "send": ("POST", "/v1/users/mobile-totp/send", 1),
-    "verify": ("POST", "/v1/users/mobile-totp/verify", 1),
-    "hold 1": ("POST", "/v1/reservations", 1),
-    "hold 2": ("POST", "/v1/reservations", 2),
-    "hold 3": ("POST", "/v1/reservations", 3),
-    "order": ("GET", "/v1/orders/*", 1),
-    "pay": ("POST", "/v1/orders/*/pay", 1),
-    "card": ("POST", "/stripe/v1/payment_intents/*/confirm", 1),
-    "release 1": ("DELETE", "/v1/orders/*", 1),
-    "release 2": ("DELETE", "/v1/orders/*", 2),
-    "read-back": ("GET", "/v1/users/*/bookings", 1),  # the first one after the payment
-    "webhook: newest": ("GET", "/newest", 1),
-    "webhook: code": ("GET", "/get_verification_code", 1),
-}
-ALWAYS = 0  # instead of which one: every one
-
-TROUBLES: Mapping[str, Fault | None] = {  # None: of the network, so neither side knows
-    "refused": None,
-    "arrives too late": None,
+TROUBLES: Mapping[str, Fault] = {
+    "refused": Fault("", 1, "refused"),
+    "arrives too late": Fault("", 1, "held-up", delay=TOO_LATE),
     "reset before": Fault("", 1, "cut-before"),
     "reset after": Fault("", 1, "cut-after"),
     "time-out": Fault("", 1, "delay", delay=TOO_LATE),
@@ -70,51 +43,30 @@ TROUBLES: Mapping[str, Fault | None] = {  # None: of the network, so neither sid
     "200, wrong JSON but done": Fault("", 1, "answer", status=200, body=WRONG, content_type=JSON),
     "truncated": Fault("", 1, "truncated"),
 }
+OF_WEBHOOK = "webhook: "  # before the names of requests to our own service
 
 
 @dataclass(frozen=True)
 class Strike:
-    """One request of a run and what happens to it, once or every time."""
+    """One of a run's requests, by its name and which of that name, and what happens to it."""
 
     request: str
+    nth: int
     trouble: str
-    always: bool = False
+    and_later: bool = False  # also to every one after it
 
     def __str__(self) -> str:
         """Name it for the table."""
-        return f"{self.request}: {self.trouble}{', always' if self.always else ''}"
+        return f"{self.request} #{self.nth}: {self.trouble}{', and later' if self.and_later else ''}"
 
-    @property
-    def nth(self) -> int:
-        """Which of the matching requests is struck."""
-        return ALWAYS if self.always else REQUESTS[self.request][2]
+    def fault(self, name: Callable[[str, str], str]) -> Fault:
+        """What a wire is told, on which requests have a *name*."""
+        times = FOR_EVER if self.and_later else 1
 
-    @property
-    def is_of_webhook(self) -> bool:
-        """Whether it is about our webhook service."""
-        return self.request.startswith("webhook")
+        def match(method: str, path: str) -> bool:
+            return name(method, path) == self.request
 
-    def match(self) -> Match:
-        """A new matcher for the request; the one of the read-back waits for a payment."""
-        method, path, _ = REQUESTS[self.request]
-        before, _, after = path.partition("*")
-        paid = self.request != "read-back"
-
-        def concerns(asked: str, at: str) -> bool:
-            nonlocal paid
-            paid = paid or at.endswith("/pay")
-            inside = at[len(before) : len(at) - len(after)]
-            is_it = at == path or (
-                "*" in path and at.startswith(before) and at.endswith(after) and "/" not in inside
-            )
-            return paid and asked == method and is_it and (path == at or inside != "availability")
-
-        return concerns
-
-    def fault(self) -> Fault | None:
-        """What the simulator, or the layer before the webhook service, is told; None for no connection."""
-        fault = TROUBLES[self.trouble]
-        return fault and replace(fault, match=self.match(), nth=self.nth)
+        return replace(TROUBLES[self.trouble], match=match, nth=self.nth, times=times)
 
 
 @dataclass
@@ -122,62 +74,41 @@ class TroubledStage(Stage):
     """A stage on which requests are struck."""
 
     strikes: tuple[Strike, ...] = ()
-    _of_network: list[tuple[Strike, Match, list[int]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Put the strikes where they belong: before the simulator, the webhook service, or the network."""
-        faults = [(strike, fault) for strike in self.strikes if (fault := strike.fault())]
-        here = tuple(fault for strike, fault in faults if not strike.is_of_webhook)
-        self.story = {**self.story, "faults": (*self.story.get("faults", ()), *here)}
+        """Put the strikes on the wires of the simulator and of the webhook service."""
+        ours = [strike for strike in self.strikes if strike.request.startswith(OF_WEBHOOK)]
+        theirs = tuple(strike.fault(self.name) for strike in self.strikes if strike not in ours)
+        self.story = {**self.story, "faults": (*self.story.get("faults", ()), *theirs)}
         super().__post_init__()
+        self.of_webhook: Counter[str] = Counter()
         self.apps["127.0.0.1"] = Wire(
             self.webhook,
-            [fault for strike, fault in faults if strike.is_of_webhook],
+            [strike.fault(_name_of_webhook) for strike in ours],
             lock=nullcontext(),
             latency=timedelta(0),
             sleep=self.clock.sleep,
             date=lambda: "",
-            seen=lambda method, path: None,
+            seen=lambda method, path: self.of_webhook.update([_name_of_webhook(method, path)]),
             swallowed=lambda method, path, body, fault: None,
         )
-        self._of_network = [
-            (strike, strike.match(), [0]) for strike in self.strikes if TROUBLES[strike.trouble] is None
-        ]
 
-    def connect(self, base_url: str, headers: Mapping[str, str]) -> Http:
-        """A connection that may not come about."""
-        return Http(base_url, headers=headers, adapter=_Network(self))
+    def name(self, method: str, path: str) -> str:
+        """What a request to the booking system is called: its method, and its path without ids."""
+        try:
+            rule, _ = self.simulation.app.url_map.bind("").match(path, method, return_rule=True)
+        except HTTPException:
+            return f"{method} {path}"
+        return f"{method} {re.sub('<.*?>', '*', rule.rule)}"
 
-    def network_trouble(self, method: str, path: str) -> set[str]:
-        """What the network does to this request."""
-        found = set()
-        for strike, concerns, count in self._of_network:
-            if concerns(method, path):
-                count[0] += 1
-                if strike.nth in (ALWAYS, count[0]):
-                    found.add(strike.trouble)
+    @property
+    def requests(self) -> Counter[str]:
+        """How often which request arrived."""
+        found = Counter(self.of_webhook)
+        for request, times in self.ledger.requests.items():
+            found[self.name(*request.split(" ", 1))] += times
         return found
 
 
-class _Network(InProcess):
-    """Refuses connections, or holds requests up, as the stage says."""
-
-    def __init__(self, stage: TroubledStage) -> None:
-        super().__init__(stage.apps, stage.clock, latency=stage.latency)
-        self.stage = stage
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        path = request.path_url.partition("?")[0]
-        if "stripe.com" in str(request.url):
-            path = f"/stripe{path}"
-        request.trouble = self.stage.network_trouble(str(request.method), path)  # type: ignore[attr-defined]
-        if "refused" in request.trouble:  # type: ignore[attr-defined]
-            nobody: Any = None
-            why = NewConnectionError(nobody, "connection refused")
-            raise requests.ConnectionError(MaxRetryError(nobody, path, why), request=request)
-        return super().send(request, *args, **kwargs)
-
-    def _exchange(self, app: Any, request: Any) -> tuple[str, list[tuple[str, str]], bytes]:
-        if request.trouble:
-            self.clock.sleep(TOO_LATE)
-        return super()._exchange(app, request)
+def _name_of_webhook(method: str, path: str) -> str:
+    return f"{OF_WEBHOOK}{method} {path}"
