@@ -11,7 +11,7 @@ from tests.proofs.matrix import PLAIN, cases, positions, staged, stories, summar
 from tests.proofs.referee import KINDS, judged
 from tests.proofs.trouble import OF_WEBHOOK, TROUBLES, Strike, TroubledStage
 
-EVERY = 13  # cells one is tried; it shares no factor with the number of troubles, so each has its turn
+EVERY = 19  # cells one is tried; it shares no factor with the number of troubles, so each has its turn
 
 
 @pytest.fixture(scope="module")
