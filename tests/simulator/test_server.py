@@ -131,7 +131,9 @@ def test_it_starts_alone_invites_the_real_command_and_shows_the_ledger_when_inte
     assert (program, words[0]) == ("python3", "main.py")
     assert booking.system == system
     assert booking.account.password == PLAYER.password
-    assert {exports[name] for name in exports if name.endswith("_URL") and exports[name]} == {address}
+    addresses = [value for name, value in exports.items() if name.endswith("_URL") and value]
+    assert addresses
+    assert all(each.startswith(address) for each in addresses)
     assert process.returncode == 0
     assert json.loads(rest)["violations"] == []
 
