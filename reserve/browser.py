@@ -131,6 +131,7 @@ class Browser:
             )
             process = self._start_driver(driver)
             undo.callback(self._end, process)
+            undo.enter_context(self._watched(process))
             self._web = undo.enter_context(self._session(chrome, self._port(process)))
             self._undo = undo.pop_all()
         return self
@@ -262,6 +263,25 @@ class Browser:
                 )
             except OSError as failure:
                 raise BrowserError(f"{driver} does not start: {failure.strerror}") from failure
+
+    @contextmanager
+    def _watched(self, process: subprocess.Popen[bytes]) -> Iterator[None]:
+        """Should we be killed, the driver's group is killed too, Chrome with it, and the folder removed.
+
+        That is done by a shell, which waits for the end of its input: nobody but us can write there.
+        """
+        command = ["sh", "-c", 'read _; kill -9 "-$1"; rm -rf "$2"', "sh", str(process.pid), self._folder]
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as watcher:
+            try:
+                yield
+            finally:
+                watcher.kill()
 
     def _port(self, process: subprocess.Popen[bytes]) -> int:
         ends_at = self._clock.now() + COMMAND_LIMIT

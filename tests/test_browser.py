@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import stat
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -31,6 +32,7 @@ CLOCK = Clock()  # a real browser lives in real time
 PLAYER = Account("canary.player@example.com", "c4nary $HOME % \" ' \\ ü € 中 🎾 <b>&amp;")
 AGENT = "First Serve, under test"
 SOON = timedelta(seconds=4)  # for sign-ins that fail by waiting
+MARK, MINE = "FIRST_SERVE_BROWSER_TESTS", str(os.getpid())  # in the environment of all that they start
 PAGE = Path(__file__).parent / "pages" / "log_in.html"
 
 
@@ -63,6 +65,13 @@ def site() -> Iterator[Site]:
     site.server.server_close()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def marked() -> Iterator[None]:
+    os.environ[MARK] = MINE
+    yield
+    del os.environ[MARK]
+
+
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("data") / "evidence"
@@ -80,14 +89,13 @@ def a_browser(evidence: Path, binary: str | None = None, driver: str | None = No
 
 
 def family() -> list[psutil.Process]:
-    """Everything that runs because this process does, and any browser that slipped away from it."""
-    ours = {child.pid for child in psutil.Process().children(recursive=True)}
-    return [
-        process
-        for process in psutil.process_iter(["cmdline", "status"])
-        if process.info["status"] != psutil.STATUS_ZOMBIE
-        and (process.pid in ours or "first-serve-" in " ".join(process.info["cmdline"] or []))
-    ]
+    """What runs because of these tests, also if it slipped away: told by the environment it got."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # it has just ended
+            if process.environ().get(MARK) == MINE:
+                found.append(process)
+    return found
 
 
 @contextmanager

@@ -6,9 +6,12 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
 
 import psutil
 import pytest
+from flask import request
 
 import webhook_server
 from reserve.clock import Clock
@@ -123,6 +126,33 @@ def test_a_run_that_is_stopped_while_it_waits_ends_at_once(world, number, code):
     assert (outcome["outcome"], outcome["exit_code"]) == ("not-reserved", code)
     assert outcome["sentence"].startswith("Not reserved: stopped by SIG")
     assert a_world.simulation.ledger.events == []
+
+
+def test_a_run_that_is_killed_while_it_signs_in_leaves_no_browser(world):
+    a_world = world(timedelta(minutes=1))
+    is_there = Event()
+
+    @a_world.simulation.app.before_request
+    def notice():
+        if "Chrome" in request.user_agent.string:
+            is_there.set()
+
+    with (
+        TemporaryDirectory() as folder,
+        subprocess.Popen(
+            [*BARE, f"TMPDIR={folder}", *a_world.command[len(BARE) :]],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as started,
+    ):
+        assert is_there.wait(50)
+        assert "chromedriver" in a_world.processes()
+        started.kill()
+
+        ends_at = Clock().now() + timedelta(seconds=10)
+        while (a_world.processes() or list(Path(folder).iterdir())) and Clock().now() < ends_at:
+            pass  # its watcher needs a moment
+        assert (a_world.processes(), list(Path(folder).iterdir())) == ([], [])
 
 
 def test_help_costs_neither_a_browser_nor_a_server():
