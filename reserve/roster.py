@@ -153,6 +153,12 @@ class Roster:
             turns = [_turn(row) for row in connection.execute(claim).mappings()]
         return sorted(turns, key=lambda turn: turn.opens_at)
 
+    def has_opening(self, after: datetime, before: datetime) -> bool:
+        """Whether a turn that has not ended opens between these moments."""
+        opens = (TURNS.c.opens_at > after) & (TURNS.c.opens_at < before)
+        with self._engine.connect() as connection:
+            return connection.execute(select(TURNS.c.plan_id).where(AHEAD, opens)).first() is not None
+
     def keep(self, turn: Turn, until: datetime) -> bool:
         """Extend our claim of *turn*; False when it is not ours any more."""
         with suppress(SQLAlchemyError), self._engine.begin() as connection:

@@ -349,15 +349,29 @@ def ticking(roster: Roster, clock: Clock, started: list[list[str]]) -> Ticking:
 def test_near_an_opening_a_tick_stays_to_take_over_from_a_machine_that_dies(roster: Roster) -> None:
     keep(roster, now=OPENING - timedelta(hours=1))
     tick(roster, OPENING - due.LEAD, "one")
+    for weeks in range(2, 150):  # what other plans have ahead
+        opens_at = OPENING + timedelta(weeks=weeks)
+        roster.lay_out(Turn(2, opens_at + timedelta(days=7), opens_at, wake_at=opens_at - due.LEAD))
     clock, started = FakeClock(OPENING - due.LEAD + timedelta(seconds=20)), list[list[str]]()
     clock.sleep_until(OPENING - timedelta(seconds=119))
-    (turn,) = roster.turns(ended=False)[-1:]
+    (turn,) = roster.turns(1, ended=False)[-1:]
     roster.keep(turn, clock.now() + timedelta(seconds=30))  # its last word
 
     ticking(roster, clock, started).minute()
 
     assert started == [["due", "--turn", "1@2026-03-12T01:00:00Z/2"]]
     assert clock.now() <= OPENING - MINUTE
+
+
+def test_a_tick_does_not_stay_for_an_opening_whose_turn_has_ended(roster: Roster) -> None:
+    keep(roster, now=OPENING - timedelta(hours=1))
+    (turn,) = tick(roster, OPENING - due.LEAD)
+    roster.end(turn, ended=OPENING - due.LEAD, exit_code=3, sentence="Refused.", run_id=None)
+    clock = FakeClock(OPENING - MINUTE)
+
+    ticking(roster, clock, []).minute()
+
+    assert clock.now() == OPENING - MINUTE
 
 
 def test_facilities_are_read_again_once_a_day_by_one_machine(roster: Roster) -> None:

@@ -146,9 +146,7 @@ class Ticking:
 
     def _is_near(self) -> bool:
         now = self.clock.now()
-        return any(
-            turn.claims and now < turn.opens_at < now + NEAR for turn in self.roster.turns(ended=False)
-        )
+        return self.roster.has_opening(now, now + NEAR)
 
 
 def starter(environ: Mapping[str, str]) -> Callable[[Sequence[str]], None]:
