@@ -30,8 +30,12 @@ ReserveError
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from signal import Signals
+
+QUOTED = 80  # letters of one thing
+QUOTATION = re.compile(rf"""(?<!\w)(['"])(?:\\.|(?!\1)[^\\]){{{QUOTED},}}\1""")  # as repr() makes it
 
 
 class ReserveError(Exception):
@@ -46,6 +50,10 @@ class UsageError(ReserveError):
 
     exit_code = 2
     outcome = "refused"
+
+    def __init__(self, message: str) -> None:
+        """Of what somebody typed, and *message* quotes, the first letters will do."""
+        super().__init__(QUOTATION.sub(lambda found: f"{found[0][:QUOTED]}…{found[1]}", message))
 
 
 class SignInError(ReserveError):

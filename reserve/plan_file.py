@@ -18,8 +18,25 @@ if TYPE_CHECKING:
 
 SCHEMA = Path(__file__).with_name("plans.schema.json")
 MOST = 5  # mistakes that are told at once
+LONGEST = 160  # letters of one mistake
+LARGEST = 10_000_000  # bytes of a file; a thousand plans take a fiftieth of it
 
 Steps = Sequence[str | int]
+
+
+def content_of(path: Path) -> str:
+    """What stands in the file *path*; raises `UsageError` when it cannot be a file of plans."""
+    name = repr(str(path))
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise UsageError(f"{name} is larger than {LARGEST // 1_000_000} MB; that is no file of plans")
+        return content.decode("utf-8-sig")
+    except OSError as failure:
+        raise UsageError(f"{name} cannot be read: {failure.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{name} cannot be read: it is no text in UTF-8") from None
 
 
 def read_plans(text: str, name: str, today: date) -> list[Plan]:
@@ -27,9 +44,11 @@ def read_plans(text: str, name: str, today: date) -> list[Plan]:
     from jsonschema import Draft202012Validator
 
     try:
-        bodies = json.loads(text)
+        bodies = json.loads(text, parse_constant=_no_number)
     except json.JSONDecodeError as failure:
         raise UsageError(f"{name}, line {failure.lineno}: this is not JSON: {failure.msg}") from None
+    except ValueError as failure:
+        raise UsageError(f"{name}: {str(failure).partition(';')[0]}") from None
     except RecursionError:
         raise UsageError(f"{name}: nested too deeply") from None
     mistakes: list[tuple[Steps, str]] = []
@@ -51,6 +70,10 @@ def read_plans(text: str, name: str, today: date) -> list[Plan]:
     return found
 
 
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number")
+
+
 def _said(error: ValidationError) -> str:
     if error.validator == "pattern":
         return (
@@ -58,7 +81,12 @@ def _said(error: ValidationError) -> str:
         )
     if error.validator == "anyOf":
         return "'choices' is missing: the facilities"
-    return error.message
+    return shortened(error.message)
+
+
+def shortened(text: str) -> str:
+    """*text* without its middle when it is long: it may show all that is in the file."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
 
 
 def path_of(steps: Steps) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from functools import partial
 from typing import Any, TypeVar
@@ -77,6 +77,12 @@ class Plan:
                 return
             if start > after and start.date() not in self.skipped:
                 yield start
+
+    def has_slot_on(self, day: date) -> bool:
+        """Whether it wants a slot on *day*, or would if the day were not skipped."""
+        morning = datetime.combine(day, time()) - timedelta(seconds=1)
+        start = next(replace(self, skipped=frozenset()).starts(morning), None)
+        return start is not None and start.date() == day
 
     def _starts(self, after: datetime) -> Iterable[datetime]:
         if self.rule is None:
@@ -173,14 +179,19 @@ def from_json(body: Mapping[str, Any], today: date) -> Plan:
     Raises `UsageError` that begins with the name of the field.
     """
     first = datetime.combine(today, time())
+    if body.get("rrule") and body["type"] == "one-off":
+        raise UsageError("rrule: a one-off plan has none; a plan with a rule is recurring")
     if body.get("rrule"):
         first = _moment(body, "counts_from") if "counts_from" in body else first
         rule = _named("rrule", lambda: parse_rule(body["rrule"], first))
     else:
         first, rule = _moment(body, "desired_time"), None
     price = body.get("max_price")
+    choices = _choices(body)
+    for name in ("account", "link"):
+        _printable(name, body.get(name, ""))
     return Plan(
-        choices=_choices(body),
+        choices=choices,
         length=timedelta(minutes=body.get("duration", DURATION)),
         first=first,
         rule=rule,
@@ -202,7 +213,10 @@ def from_json(body: Mapping[str, Any], today: date) -> Plan:
 
 def _choices(body: Mapping[str, Any]) -> tuple[Choice, ...]:
     if "court_id" in body:  # the earlier Atrium tool: this court, else the other one of the building
+        _printable("court_id", str(body["court_id"]))
         return (Choice(f"Court {str(body['court_id']).strip().rpartition(' ')[2]}"),)
+    for each in body["choices"]:
+        _printable("choices", each["facility"], *each.get("courts", ()))
     return tuple(
         Choice(
             each["facility"],
@@ -211,6 +225,12 @@ def _choices(body: Mapping[str, Any]) -> tuple[Choice, ...]:
         )
         for each in body["choices"]
     )
+
+
+def _printable(name: str, *texts: str) -> None:
+    for text in texts:
+        if not text.isprintable():
+            raise UsageError(f"{name}: {text!r} has a line break, or another sign that cannot be printed")
 
 
 def _times(texts: Iterable[str]) -> list[time]:

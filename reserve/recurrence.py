@@ -12,7 +12,7 @@ from dateutil.parser import isoparse
 from dateutil.rrule import rrulestr
 
 from reserve import window
-from reserve.errors import UsageError
+from reserve.errors import QUOTED, UsageError
 
 HORIZON = timedelta(days=750)  # a rule that means nothing for so long means nothing
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -60,7 +60,7 @@ def read_rule(text: str, first: datetime) -> Recurrence:
         raise refused("has to say FREQ=WEEKLY, or how often else: daily at the oftenest")
     for name in {"COUNT", "INTERVAL"} & parts.keys():
         if not re.fullmatch(r"[1-9]\d{0,3}", parts[name], re.ASCII):
-            raise refused(f"has {name}={parts[name]}; it is a whole number from 1 to 9999")
+            raise refused(f"has {name}={parts[name]!r}; it is a whole number from 1 to 9999")
     count, until = parts.pop("COUNT", None), parts.pop("UNTIL", None)
     if count and until is not None:
         raise refused("has COUNT and UNTIL; leave one of them out")
@@ -68,8 +68,8 @@ def read_rule(text: str, first: datetime) -> Recurrence:
     try:
         end = None if until is None else _end(until)
         rrulestr(rule, dtstart=first)
-    except ValueError as failure:
-        raise refused(f"is not a rule ({failure})") from None
+    except (ValueError, OverflowError) as failure:
+        raise refused(f"is not a rule ({str(failure)[:QUOTED]})") from None
     return Recurrence(first, rule, int(count) if count else None, end)
 
 
@@ -90,7 +90,7 @@ def _end(text: str) -> datetime:
     try:
         end = isoparse(text).replace(tzinfo=None)
     except ValueError:
-        raise ValueError(f"UNTIL={text}: write it as 20261231") from None
+        raise ValueError(f"UNTIL={text!r}: write it as 20261231") from None
     return end if "T" in text else datetime.combine(end, time.max)
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import date, time, timedelta
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reserve.commands import main, read_environment
-from reserve.commands.options import booking_parser, read_booking
+from reserve.commands.options import booking_parser, read_booking, refuse_garbled
 from reserve.errors import UsageError
 from tests.stage import Stage
 
@@ -326,3 +327,31 @@ def test_a_folder_that_was_there_keeps_its_mode(tmp_path):
         stage.book()
 
     assert shared.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("typed", ["x" * 400, "it's " * 80, "both \" and ' " * 40, "\\" * 400])
+def test_a_sentence_repeats_only_the_beginning_of_what_somebody_typed(typed: str) -> None:
+    told = str(UsageError(f"--court: the city's list has no {typed!r}; there are 'A' and the player's own"))
+
+    assert told.startswith("--court: the city's list has no ")
+    assert told.endswith("; there are 'A' and the player's own")
+    assert len(told) < 170
+    assert (
+        str(UsageError("no 'Alice Marble'; there are 'A' and 'B'"))
+        == "no 'Alice Marble'; there are 'A' and 'B'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "typed", "told"),
+    [
+        ("--court", "x" * 501, "--court has 501 letters; 500 are the most"),
+        ("--or", "18:00\n", "--or: '18:00\\n' has a line break"),
+        ("--password", "x" * 501, "--password has 501 letters"),
+    ],
+)
+def test_what_nobody_means_is_refused(option: str, typed: str, told: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(told)):
+        refuse_garbled(booking_parser("book").parse_args([option, typed]), {})
+
+    refuse_garbled(booking_parser("book").parse_args(["--password", "a\tb"]), {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,22 +153,61 @@ def test_a_skipped_day_a_pause_and_a_removal_change_what_lies_ahead(player: Play
     assert (ahead(), player.roster.entries()) == ([], [])
 
 
+MARBLE = 'add -c "Alice Marble"'
+EVERY = '--every "mon 18:00-19:30"'
+ONCE = "-d 2026-03-09 -t 18:00"
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ('add -c "Alice Marble"', "say when with one of"),
-        ('add --every "mon 18:00-19:30"', "--court is missing"),
-        ('add --every "mon 18:00" -c "Alice Marble"', "--end-time is missing"),
-        ('add --every "mon 18:00-17:00" -c "Alice Marble"', "is not after the start"),
-        ('add --every "mon 18:00-19:30" -t 18:00 -c "Alice Marble"', "stands in --every already"),
-        ('add --every "mon 18:00-19:30" -c "Alice Marbel"', "the nearest are Alice Marble"),
-        ('add --every "mon 18:17-19:30" -c "Alice Marble"', "on that day there are"),
-        ('add --rrule "FREQ=HOURLY" --minutes 60 -c "Alice Marble"', "daily at the oftenest"),
-        ("add -d 2026-02-01 -t 18:00 -y 19:30 -c 'Alice Marble'", "no slot ahead"),
-        ('add --every "mon 18:00-19:30" -c "Alice Marble" --pay credit', "--pay credit needs --max-price"),
-        ('add --every "mon 18:00-19:30" -c "Alice Marble" --max-price much', "not an amount of money"),
+        (MARBLE, "say when with one of"),
+        (f"{MARBLE} {EVERY} {ONCE}", "say when with one of"),
+        (f"add {EVERY}", "--court is missing"),
+        (f'add -c "" {EVERY}', "--court is missing"),
+        (f"add --system ntnui {EVERY}", "--link is missing"),
+        (f"add --system ntnui --link nonsense {EVERY}", "is not the page of a session"),
+        (f"add --system golf {EVERY}", "--system: 'golf' is not known"),
+        (f'add -c "Alice Marbel" {EVERY}', "the nearest are Alice Marble"),
+        (f'add -c "Alice\nMarble" {EVERY}', "has a line break"),
+        (f'add -c "Alice Marble: Court 99" {EVERY}', "it has Court 1, Court 2"),
+        (f"{MARBLE} -c Moscone {EVERY} --only 'Court 1'", "with several facilities"),
+        (f'{MARBLE} --every "mon 18:00"', "--end-time is missing"),
+        (f'{MARBLE} --every "mon 18:00-17:00"', "is not after the start"),
+        (f'{MARBLE} --every "mon 18:17-19:30"', "on that day there are"),
+        (f'{MARBLE} --every "blursday 18:00-19:30"', "'blursday' is not a day"),
+        (f'{MARBLE} --every "mon 25:00-26:00"', "'25:00' is not a time"),
+        (f"{MARBLE} {EVERY} -t 18:00", "stands in --every already"),
+        (f'{MARBLE} --rrule "FREQ=HOURLY" --minutes 60', "daily at the oftenest"),
+        (f'{MARBLE} --rrule "FREQ=WEEKLY;BYDAY=MO" --minutes 90', "say the time once"),
+        (f'{MARBLE} --rrule "FREQ=WEEKLY;BYHOUR=18" -t 18:00 --minutes 90', "say the time once"),
+        (f'{MARBLE} --rrule "FREQ=DAILY;BYHOUR={"9" * 20}" --minutes 90', "is not a rule"),
+        (f"{MARBLE} -d 2026-02-01 -t 18:00 -y 19:30", "no slot ahead"),
+        (f"{MARBLE} -d 2026-02-30 -t 18:00 -y 19:30", "is not a date"),
+        (f"{MARBLE} -d 2026-03-08 -t 02:30 -y 03:30", "does not exist on 2026-03-08"),
+        (f"{MARBLE} -d 2026-03-09", "--start-time is missing"),
+        (f"{MARBLE} {ONCE} --minutes 0", "a slot has at least one"),
+        (f"{MARBLE} {ONCE} --minutes {'9' * 20}", "a slot has at least one"),
+        (f"{MARBLE} {ONCE} --minutes soon", "invalid int value: 'soon'"),
+        (f"{MARBLE} {EVERY} --until 2020-01-01", "no slot ahead"),
+        (f"{MARBLE} {EVERY} --until soon", "--until: 'soon' is not a date"),
+        (f"{MARBLE} {EVERY} --except 2026-03-10", "--except: the plan has no slot on 2026-03-10"),
+        (f"{MARBLE} {EVERY} --notice {'9' * 20}", "--notice: write it as minutes"),
+        (f"{MARBLE} {EVERY} --or 25:00", "--or: '25:00' is not a time"),
+        (f"{MARBLE} {EVERY} --sport golf", "--sport: 'golf' is not known"),
+        (f"{MARBLE} {EVERY} --pay coins", "--pay: 'coins' is not known"),
+        (f"{MARBLE} {EVERY} --pay credit", "--pay credit needs --max-price"),
+        (f"{MARBLE} {EVERY} --max-price much", "not an amount of money"),
+        (f"{MARBLE} {EVERY} --account nobody", "there is no account 'nobody'"),
+        (f"{MARBLE} {EVERY} --colour red", "some words belong to no option"),
         ("skip 1 2026-03-09", "there is no plan 1"),
-        ("import nowhere.json", "cannot be read"),
+        (f"remove {'9' * 20}", "is not the number of a plan"),
+        ("pause one", "'one' is not the number of a plan"),
+        ("import nowhere.json", "'nowhere.json' cannot be read: No such file"),
+        ("import .", "cannot be read: Is a directory"),
+        ("import /dev/zero", "is larger than 10 MB"),
+        (f"import {sys.executable}", "is larger than 10 MB|is no text in UTF-8"),
+        (f"import {'x' * 100_000}", "cannot be read: File name too long"),
     ],
 )
 def test_what_makes_no_sense_is_refused_and_nothing_is_kept(player: Player, line: str, told: str) -> None:
@@ -175,6 +215,24 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_kept(player: Player, line
         player.types(line)
 
     assert player.roster.entries() == []
+
+
+OPTIONS = [
+    word
+    for action in parser()._subparsers._group_actions[0].choices["add"]._actions  # type: ignore[union-attr]
+    if action.option_strings and action.nargs != 0
+    for word in action.option_strings[-1:]
+]
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_a_word_without_end_is_refused_by_the_name_of_its_option_and_not_repeated(
+    player: Player, option: str
+) -> None:
+    with pytest.raises(UsageError, match=f"{option}(:| has 100000 letters)") as refused:
+        player.types(f"{MARBLE} {ONCE} -y 19:30 {option} {'x' * 100_000}")
+
+    assert len(str(refused.value)) < 200
 
 
 def test_only_a_day_of_the_plan_can_be_skipped(player: Player) -> None:

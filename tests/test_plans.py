@@ -81,10 +81,10 @@ def test_every_that_is_no_day_and_time_is_refused_in_a_sentence(said: str) -> No
         ("FREQ=WEEKLY;COLOUR=RED", "unknown parameter 'COLOUR'"),
         ("FREQ=HOURLY", "daily at the oftenest"),
         ("BYDAY=WE", "has to say FREQ=WEEKLY"),
-        ("FREQ=WEEKLY;INTERVAL=0", "INTERVAL=0; it is a whole number"),
-        ("FREQ=WEEKLY;COUNT=0", "COUNT=0; it is a whole number"),
+        ("FREQ=WEEKLY;INTERVAL=0", "INTERVAL='0'; it is a whole number"),
+        ("FREQ=WEEKLY;COUNT=0", "COUNT='0'; it is a whole number"),
         ("FREQ=WEEKLY;COUNT=2;UNTIL=20270101", "COUNT and UNTIL"),
-        ("FREQ=WEEKLY;UNTIL=tomorrow", "UNTIL=TOMORROW: write it as 20261231"),
+        ("FREQ=WEEKLY;UNTIL=tomorrow", "UNTIL='TOMORROW': write it as 20261231"),
         ("FREQ=WEEKLY;UNTIL=20200101T000000", "means no day at all"),
         ("FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=31;COUNT=3", "means no day at all"),
         ("FREQ=WEEKLY;BYDAY=XX", "invalid 'BYDAY': XX"),
@@ -207,6 +207,14 @@ def test_the_file_of_the_earlier_tool_is_read_as_it_is() -> None:
         ('"recurring"', '"weekly"', "line 9, [1].type: 'weekly' is not one of"),
         ('"court_id": "1",', '"court_id": "1"', "line 6: this is not JSON"),
         ('  "type": "one-off",\n', "", "line 2, [0]: 'type' is a required property"),
+        ('"one-off",', '"one-off", "rrule": "FREQ=DAILY",', "line 3, [0].rrule: a one-off plan has none"),
+        ('"court_id": "1"', '"court_id": "1\\n"', "line 5, [0].court_id: '1\\n' has a line break"),
+        ('"court_id": "1"', '"choices": [{"facility": "\\ud800"}]', "line 5, [0].choices: '\\ud800' has"),
+        ('"duration": 30', f'"link": "{"x" * 100_000}"', "line 6, [0].link: 'xxxxxxxxxx"),
+        ('"duration": 30', f'"until": {[0] * 100_000}', "0, 0] is not of type 'string'"),
+        ('"duration": 30', '"max_price": NaN', "plans.json: NaN is no number"),
+        ('"duration": 30', f'"duration": {"9" * 5000}', "plans.json: Exceeds the limit (4300 digits)"),
+        ('"duration": 30', f'"duration": {"[" * 100_000}', "plans.json: nested too deeply"),
     ],
 )
 def test_a_mistake_in_a_file_is_told_with_its_line_and_its_path(old: str, new: str, told: str) -> None:
@@ -218,6 +226,7 @@ def test_a_mistake_in_a_file_is_told_with_its_line_and_its_path(old: str, new: s
         read_plans(EARLIER_TOOL.replace(old, new, 1), "plans.json", SATURDAY.date())
 
     assert told in str(raised.value)
+    assert len(str(raised.value)) < 500
 
 
 def test_a_thousand_plans_are_read() -> None:

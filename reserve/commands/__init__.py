@@ -36,7 +36,8 @@ def main(arguments: Sequence[str]) -> int:
     os.umask(0o077)  # whatever a run writes is the player's alone
     name = arguments[0] if arguments and not arguments[0].startswith("-") else None
     if name is not None and name not in COMMANDS:
-        print(f"Refused: there is no command {name!r}; there are {', '.join(COMMANDS)}.")
+        unknown = UsageError(f"there is no command {name!r}; there are {', '.join(COMMANDS)}")
+        print(f"Refused: {unknown}.")
         return 2
     command = import_module(f"reserve.commands.{(name or 'book').replace('-', '_')}")
     try:

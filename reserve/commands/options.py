@@ -15,6 +15,9 @@ from reserve.errors import UsageError
 from reserve.model import Account, BookingRequest
 
 SPORTS = ("tennis", "pickleball")
+PAYS = ("by-hand", "credit", "card")
+LONGEST = 500  # letters of one option
+SPELT = {"or_starts": "or", "skipped": "except"}  # options that are words of Python
 WISH = ("court", "date", "sport", "start_time", "end_time", "link")  # what a booking system may need to know
 WEBHOOK = "http://127.0.0.1:5000"
 LONGEST_PATIENCE = 600  # seconds; whoever wants to wait longer wants a waiting list
@@ -111,7 +114,7 @@ def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Boo
         raise UsageError(f"--end-time: {end:%H:%M} is not after --start-time {start:%H:%M}")
     others = [window.parse_time(text, "--or") for text in _list(options.or_starts)]
     max_price = cents(options.max_price or environ.get("RESERVE_MAX_PRICE"))
-    pay = one_of(options.pay, ("by-hand", "credit", "card"), "--pay")
+    pay = one_of(options.pay, PAYS, "--pay")
     if pay != "by-hand" and max_price is None:
         raise UsageError(f"--pay {pay} needs --max-price: the most that may be paid without asking you")
     if pay == "card" and not environ.get("RECUS_STRIPE_KEY"):
@@ -147,12 +150,22 @@ def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Boo
 
 
 def refuse_garbled(options: argparse.Namespace, environ: Mapping[str, str]) -> None:
-    """Raise `UsageError` for bytes that are no UTF-8; Python reads them as halves of letters."""
-    given = {f"--{name}".replace("_", "-"): text for name, text in vars(options).items()}
-    given |= {name: text for name, text in environ.items() if name.startswith("RESERVE_")}
-    for name, text in given.items():
-        if isinstance(text, str) and any("\ud800" <= letter <= "\udfff" for letter in text):
+    """Raise `UsageError` for what nobody means: endless words, line breaks, and bytes that are no UTF-8."""
+    given = [
+        (f"--{SPELT.get(name, name)}".replace("_", "-"), text)
+        for name, value in vars(options).items()
+        for text in (value if isinstance(value, list) else [value])
+        if isinstance(text, str)
+    ]
+    read = [(name, text) for name, text in environ.items() if name.startswith("RESERVE_")]
+    for name, text in [*given, *read]:
+        if any("\ud800" <= letter <= "\udfff" for letter in text):  # what Python makes of such bytes
             raise UsageError(f"{name} is not written in UTF-8")
+    for name, text in given:
+        if len(text) > LONGEST:
+            raise UsageError(f"{name} has {len(text)} letters; {LONGEST} are the most")
+        if name != "--password" and not text.isprintable():
+            raise UsageError(f"{name}: {text!r} has a line break, or another sign that cannot be printed")
 
 
 def _stored(name: str | None, system: str | None, environ: Mapping[str, str]) -> Mapping[str, str]:

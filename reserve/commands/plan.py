@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from reserve import plans, window
 from reserve.commands import COMMANDS
-from reserve.commands.options import Parser, cents
+from reserve.commands.options import PAYS, SPORTS, Parser, cents, one_of, refuse_garbled
 from reserve.due import STALE, lay_out_next, plan_of, wall
 from reserve.errors import ReserveError, UsageError
 from reserve.outlook import Agenda, Outlook, Wish, look
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from reserve.commands.outfit import Connect
 
 MINUTE = timedelta(minutes=1)
+LONGEST_NOTICE = 7 * 24 * 60  # minutes
 WITH_A_COURT = (0, 7, 8)  # exit codes: reserved, perhaps reserved, held
 
 
@@ -61,6 +63,9 @@ def parser() -> Parser:
         made = commands.add_parser(name, help=what, description=f"{what.capitalize()}.", allow_abbrev=False)
         made.set_defaults(do=do)
         return made
+
+    def numbered(made: argparse.ArgumentParser) -> None:
+        made.add_argument("plan", type=_number, metavar="PLAN", help="its number, as plan list says it")
 
     add = command("add", "keep a plan; shows its next slots and when each opens", Plans.add)
     when = add.add_argument_group("when to play, in the facility's time")
@@ -116,9 +121,9 @@ def parser() -> Parser:
         ("pause", "let a plan rest", Plans.pause),
         ("resume", "end the pause of a plan", Plans.resume),
     ):
-        command(name, what_it_does, do).add_argument("plan", type=int, metavar="PLAN", help="its number")
+        numbered(command(name, what_it_does, do))
     skip = command("skip", "leave one day of a plan out", Plans.skip)
-    skip.add_argument("plan", type=int, metavar="PLAN", help="its number")
+    numbered(skip)
     skip.add_argument("date", metavar="DATE", help="YYYY-MM-DD, in the facility's time zone")
     read = command("import", "keep the plans in a JSON file (reserve/plans.schema.json)", Plans.read)
     read.add_argument(
@@ -144,7 +149,7 @@ class Plans:
         name = "this plan"
         outlook = self.look(plan, name, self.agenda(self.player(plan), Wish(name, plan)))
         if outlook is None:
-            raise UsageError("the plan has no slot ahead")
+            raise UsageError("the plan has no slot ahead; look at its day, or at --until and --except")
         (number,) = self.roster.add([plans.as_json(plan)])
         self.note(number, outlook)
         shown = [] if options.json else described(plan, outlook, self.clock.now())
@@ -292,9 +297,7 @@ class Plans:
         """Leave one day out."""
         entry = self._entry(options.plan)
         plan, day = plan_of(entry), window.parse_day(options.date, "DATE")
-        morning = datetime.combine(day, time()) - timedelta(seconds=1)
-        start = next(replace(plan, skipped=frozenset()).starts(morning), None)
-        if start is None or start.date() != day:
+        if not plan.has_slot_on(day):
             raise UsageError(f"DATE: plan {entry.plan_id} has no slot on {day}")
         body = plans.as_json(replace(plan, skipped=plan.skipped | {day}))
         self.roster.change(entry.plan_id, body=body)
@@ -304,14 +307,10 @@ class Plans:
 
     def read(self, options: argparse.Namespace) -> int:
         """Keep every plan of a file, or none when anything in it is wrong."""
-        from reserve.plan_file import read_plans
+        from reserve.plan_file import content_of, read_plans
 
         path = Path(options.file)
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as failure:
-            raise UsageError(f"{path} cannot be read ({type(failure).__name__})") from None
-        found = read_plans(text, str(path), self.clock.now().date())
+        found = read_plans(content_of(path), str(path), self.clock.now().date())
         self.roster.add([plans.as_json(plan) for plan in found])
         yesterday = self.clock.now().replace(tzinfo=None) - timedelta(days=1)
         past = sum(next(plan.starts(yesterday), None) is None for plan in found)
@@ -351,8 +350,13 @@ class Plans:
 
 def plan_from(options: argparse.Namespace, environ: Mapping[str, str], today: date) -> Plan:
     """The plan that *options* describe; raises `UsageError` naming the option."""
-    if not options.court and not options.link:
-        raise UsageError("--court is missing; see plan add --help")
+    from reserve.systems import SYSTEMS
+
+    refuse_garbled(options, environ)
+    system = one_of(options.system or environ.get("RESERVE_SYSTEM") or "recus", tuple(SYSTEMS), "--system")
+    what = "link" if "link" in SYSTEMS[system].needs else "court"
+    if not getattr(options, what):
+        raise UsageError(f"--{what} is missing; see plan add --help")
     if sum(map(bool, (options.every, options.rrule, options.date))) != 1:
         raise UsageError("say when with one of --every, --rrule and --date")
     start = window.parse_time(options.start_time, "--start-time") if options.start_time else None
@@ -368,7 +372,9 @@ def plan_from(options: argparse.Namespace, environ: Mapping[str, str], today: da
         first = next(weekly.starts(weekly.first))
     elif options.rrule:
         rule = parse_rule(options.rrule, first)
-        start = start or next(Plan((), MINUTE, first, rule).starts(first - MINUTE)).time()
+        if ("BYHOUR=" in rule) == (start is not None):
+            raise UsageError("--rrule: say the time once, with BYHOUR=18 in it or with --start-time")
+        start = next(Plan((), MINUTE, first, rule).starts(first - MINUTE)).time()
     elif start is None:
         raise UsageError("--start-time is missing; see plan add --help")
     else:
@@ -380,23 +386,36 @@ def plan_from(options: argparse.Namespace, environ: Mapping[str, str], today: da
         )
     or_starts = tuple(window.parse_time(text, "--or") for text in _list(options.or_starts))
     choices = [_choice(text, only, or_starts) for text in options.court or [""]]
-    return Plan(
+    if not 0 <= options.notice <= LONGEST_NOTICE:
+        raise UsageError(f"--notice: write it as minutes, from 0 to {LONGEST_NOTICE}")
+    plan = Plan(
         choices=tuple(choices),
         length=_length(start, end, options.minutes),
         first=first,
         rule=rule,
-        sport=options.sport,
-        system=options.system or environ.get("RESERVE_SYSTEM") or "recus",
+        sport=one_of(options.sport, SPORTS, "--sport"),
+        system=system,
         account=options.account,
         max_price=_amount(options.max_price),
-        pay=options.pay,
+        pay=one_of(options.pay, PAYS, "--pay"),
         at_once=options.multithreaded,
         until=window.parse_day(options.until, "--until") if options.until else None,
         skipped=frozenset(window.parse_day(text, "--except") for text in options.skipped),
         wait_list=options.wait_list,
-        notice=max(options.notice, 0) * MINUTE,
+        notice=options.notice * MINUTE,
         link=options.link,
     )
+    for day in sorted(plan.skipped):
+        if not plan.has_slot_on(day):
+            raise UsageError(f"--except: the plan has no slot on {day}")
+    return plan
+
+
+def _number(text: str) -> int:
+    """The number of a plan."""
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the number of a plan")
+    return int(text)
 
 
 def _name(number: int) -> str:

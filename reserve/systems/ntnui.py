@@ -53,18 +53,22 @@ class Ntnui(BookingSystem):
 
     @classmethod
     def completed(cls, options: Mapping[str, str]) -> Mapping[str, str]:
-        """What the link says about day and time; raises `UsageError` when other options contradict it."""
+        """What the link says about day and time, moved to the week of --date if that is another one.
+
+        Raises `UsageError` when other options contradict the link.
+        """
         if "link" not in options:
             return options
         session = read_link(options["link"], hosts=None)
+        if "date" in options and (day := parse_day(options["date"], "--date")) != session.day:
+            session = session.on(day)
+            options = {**options, "link": str(session)}
         end = session.start + timedelta(hours=1)
         said = {
             "date": f"{session.day}",
             "start_time": f"{session.wall_time}",
             "end_time": f"{end:%H:%M:%S}" if end.date() == session.day else "23:59:59",
         }
-        if parse_day(options.get("date", said["date"]), "--date") != session.day:
-            raise UsageError("--date is not the day of --link; leave it out")
         if parse_time(options.get("start_time", said["start_time"]), "--start-time") != session.wall_time:
             raise UsageError("--start-time is not the time of --link; leave it out")
         return {"court": "NTNUI", "sport": "tennis", **options, **said}

@@ -47,10 +47,14 @@ class SessionLink:
             return Slot(start, start + timedelta(hours=1))
         return Slot(start, window.at(self.day, end, ZONE, "--link"))
 
-    @property
-    def next_week(self) -> SessionLink:
-        """The same session a week later, at the same time on the wall, whatever the clocks do meanwhile."""
-        return replace(self, day=self.day + timedelta(days=7))
+    def on(self, day: date) -> SessionLink:
+        """The same session in another week, at the same time on the wall, under the same number (dossier 2).
+
+        Raises `UsageError` when it is not on that day of the week.
+        """
+        if day.weekday() != self.day.weekday():
+            raise UsageError(f"--date: the session of --link is on a {self.day:%A}, and {day} is none")
+        return replace(self, day=day)
 
     @property
     def spilletid(self) -> str:

@@ -14,6 +14,8 @@ from reserve.commands.book import conclude
 from reserve.commands.options import booking_parser, read_booking
 from reserve.commands.outcome import Outcome, failed
 from reserve.commands.outfit import equip
+from reserve.commands.plan import Plans, opened
+from reserve.commands.plan import parser as plan_parser
 from reserve.errors import (
     LostAnswer,
     NotOpenYet,
@@ -23,6 +25,7 @@ from reserve.errors import (
     UsageError,
 )
 from reserve.http import Http
+from reserve.roster import Roster
 from reserve.run import Leads
 from reserve.simulator import Fault
 from reserve.simulator.ntnui import FAULTS, SIGN_UPS, NtnuiLedger, NtnuiStory, NtnuiTwin
@@ -153,7 +156,9 @@ def test_what_is_no_link_of_a_session_is_refused_in_a_sentence(text: str, why: s
     ],
 )
 def test_next_week_is_the_same_time_on_the_wall_written_the_same_way(spilletid: str, next_week: str) -> None:
-    link = read_link(LINK.replace("20260609T15:00:00", spilletid)).next_week
+    this_week = read_link(LINK.replace("20260609T15:00:00", spilletid))
+
+    link = this_week.on(this_week.day + timedelta(days=7))
 
     assert link.spilletid == next_week
     assert link.timeid == 65
@@ -372,6 +377,26 @@ def test_a_session_that_the_site_does_not_know_is_refused_before_anything_is_sen
     assert stage.ledger.all("signed-in", "sign-in-refused") == []
 
 
+def test_a_plan_leads_the_link_of_one_session_to_that_of_each_week(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = Stage(tmp_path)
+    _, link = stage.twin.words()
+    environ = {"NTNUI_URL": "https://site.example", "RESERVE_DATA": str(tmp_path)}
+    words = ["add", "--system", "ntnui", "--link", link, "--every", "tue 15:00-16:00", "--json"]
+    store = opened(environ)
+    options = plan_parser().parse_args(words)
+
+    Plans(Roster(store), environ, stage.clock, stage.connect).add(options)
+    store.close()
+
+    wanted = stage.twin.scenario.wanted.start
+    (first, *others) = json.loads(capsys.readouterr().out)["next"]
+    assert datetime.fromisoformat(first["start"]) == wanted
+    assert datetime.fromisoformat(first["opens_at"]) == stage.twin.scenario.opens_at
+    assert len(others) == 4
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -379,7 +404,7 @@ def test_a_session_that_the_site_does_not_know_is_refused_before_anything_is_sen
             ["--link", LINK.replace("www.ntnuitennis.no", "elsewhere.example")],
             "does not lead to www.ntnuitennis.no",
         ),
-        (["-d", "2026-06-10"], "--date is not the day of --link"),
+        (["-d", "2026-06-10"], "the session of --link is on a Tuesday, and 2026-06-10 is none"),
         (["-t", "16:00"], "--start-time is not the time of --link"),
     ],
 )
