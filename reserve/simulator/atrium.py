@@ -263,8 +263,8 @@ class AtriumRules(Agenda):
         if self.story.computer_says_no and court == min(COURTS):
             raise Refusal("unknown-refusal", 400, {"non_field_errors": ["Please see the front desk."]})
         if any((court, each) in self.taken for each in _halves(start, end)):
-            told = self.booked if self.story.lists else []  # else nobody can know what is theirs
-            mine = any(each.court == court and each.start == start for each in told)
+            made = [each for each in self.booked if str(each.id) in self.ledger.paid]  # since the story began
+            mine = any(each.court == court and each.start == start for each in made)
             said = ["This amenity is already reserved for the selected time."]
             raise Refusal("held-already" if mine else "taken", self.story.taken, {"non_field_errors": said})
 
@@ -274,7 +274,10 @@ class AtriumRules(Agenda):
             self.taken[booked.court, each] = "player"
 
     def _attempt(self, court: str, start: datetime | None, meaning: str) -> None:
-        early = max(timedelta(), self.opens_at(start) - self.now) if start else timedelta()
+        early = timedelta()
+        if start is not None:
+            published = self.opens_at(start) - self.story.opens_late  # all that one can know
+            early = max(early, published - self.now)
         self.ledger.record(
             self.now, "attempt", court=court, start=str(start), meaning=meaning, early_ms=early / MILLISECOND
         )

@@ -329,7 +329,8 @@ class Rules(Agenda):
     ) -> None:
         early = timedelta()
         if facility and court and isinstance(day, date):
-            early = max(early, self.opens_at(facility, court, day) - self.now)
+            published = self.opens_at(facility, court, day) - self.scenario.opens_late  # all one can know
+            early = max(early, published - self.now)
         self.ledger.record(
             self.now,
             "attempt",

@@ -56,6 +56,16 @@ def test_asking_more_than_a_second_early_is_unfair():
     assert visitor.ledger.violations == ["a hold was asked for more than a second before the opening"]
 
 
+def test_nobody_is_early_who_comes_when_it_should_have_opened():
+    visitor = Visitor(opens_late=timedelta(seconds=3))
+    visitor.sign_in()
+    visitor.wait(-3.5)
+    visitor.hold()
+
+    assert [event.details["early_ms"] for event in visitor.ledger.attempts] == [500]
+    assert visitor.ledger.violations == []
+
+
 def test_asking_for_a_court_one_holds_is_unfair():
     visitor = Visitor().arrive()
     visitor.hold()
