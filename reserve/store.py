@@ -17,30 +17,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Engine,
-    Select,
-    create_engine,
-    delete,
-    event,
-    insert,
-    inspect,
-    make_url,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Connection, Engine, Select, delete, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from reserve.database import opened
 from reserve.errors import AlreadyReserved, ServiceError, UsageError
 from reserve.model import Court, Hold, Offer, Slot
-from reserve.schema import DEEDS, HEAD, LAGS, RUNS, SECRETS
+from reserve.schema import DEEDS, LAGS, RUNS, SECRETS
 
 NAME = "reserve.sqlite3"
-BUSY = 5_000  # milliseconds that a write waits for another process; writes take about one
-# What keeps others from changing the tables until the transaction ends, by database.
-ALONE = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(7227)"}
 
 
 @dataclass(frozen=True)
@@ -147,9 +132,9 @@ class Store:
             if url is None:
                 (folder / NAME).touch(mode=0o600)  # SQLite gives its side files the same mode
                 with self.in_turn("open"):  # SQLite refuses those who come while another sets up a new file
-                    self._engine = _opened(f"sqlite:///{folder / NAME}")
+                    self._engine = opened(f"sqlite:///{folder / NAME}")
             else:
-                self._engine = _opened(url)
+                self._engine = opened(url)
         except (SQLAlchemyError, OSError) as failure:
             cause = str(getattr(failure, "orig", None) or failure).partition("\n")[0]
             place = "RESERVE_DATABASE_URL: cannot keep state there"
@@ -294,58 +279,6 @@ def _past(connection: Connection, query: Select[Any]) -> list[PastRun]:
             )
         )
     return runs
-
-
-def _engine(url: str) -> Engine:
-    if make_url(url).get_backend_name() not in ALONE:
-        raise UsageError(f"RESERVE_DATABASE_URL: choose {' or '.join(ALONE)}")
-    engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
-
-        @event.listens_for(engine, "connect")
-        def _careful(connection: object, _: object) -> None:
-            cursor = connection.cursor()  # type: ignore[attr-defined]
-            cursor.execute("PRAGMA journal_mode=WAL")
-            cursor.execute("PRAGMA synchronous=FULL")
-            cursor.execute(f"PRAGMA busy_timeout={BUSY}")
-            cursor.execute("PRAGMA foreign_keys=ON")
-            cursor.close()
-
-    return engine
-
-
-def _opened(url: str) -> Engine:
-    engine = _engine(url)
-    try:
-        _bring_up_to_date(engine)
-    except BaseException:
-        engine.dispose()
-        raise
-    return engine
-
-
-def _bring_up_to_date(engine: Engine) -> None:
-    """Have the tables of today; raises `UsageError` when they are those of a later First Serve."""
-    with engine.connect() as connection:
-        if _revision(connection) == HEAD:
-            return
-    from reserve.migrations import upgrade  # slow to load, and seldom needed
-
-    with engine.begin() as connection:
-        connection.execute(text(ALONE[engine.dialect.name]))
-        if (found := _revision(connection)) > HEAD:
-            raise UsageError(
-                f"the store was written by a later First Serve (revision {found}, this one knows {HEAD});"
-                " please update this one"
-            )
-        upgrade(connection)
-
-
-def _revision(connection: Connection) -> str:
-    """Which revision the tables are of; empty when they are older than revisions, or not there."""
-    if not inspect(connection).has_table("alembic_version"):
-        return ""
-    return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
 
 
 @contextmanager
