@@ -6,11 +6,11 @@ import argparse
 import json
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import timedelta
-from threading import Event as Stop
+from threading import Event
 
 from reserve.clock import Clock
 from reserve.simulator import post_to, serve
@@ -75,11 +75,14 @@ def main() -> int:
             f"Refused: cannot listen on port {options.port}: {error.strerror}. Try --port.", file=sys.stderr
         )
         return 2
-    with server, suppress(KeyboardInterrupt):
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with server:
         opens_at = f"{twin.scenario.opens_at:%Y-%m-%d %H:%M:%S} UTC"
         print(f"A simulated {twin.title} answers at {server.url}; reservations open at {opens_at}.")
         print(invitation(twin.environ_of_player(server.url, webhook, token), twin.words()), flush=True)
-        Stop().wait()
+        stop.wait()
     print(json.dumps(twin.ledger.as_json(clock.now()), indent=1))
     return 0
 
