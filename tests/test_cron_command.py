@@ -24,13 +24,14 @@ import pytest
 
 from reserve import notify, plans
 from reserve.clock import Clock
-from reserve.commands.cron import Machine, clock_change_words, without
+from reserve.commands.cron import OURS, Machine, clock_change_words, not_in_file, without
 from reserve.commands.due import main as due_command
 from reserve.commands.notify_test import main as notify_test
 from reserve.due import turn_name
 from reserve.errors import UsageError
 from reserve.roster import Roster
 from reserve.store import Store
+from reserve.systems import SYSTEMS
 from tests.test_due import ADDED, RULE, WEEKLY, keep, tick
 
 HERE = Path(__file__).parent.parent
@@ -189,6 +190,33 @@ def test_the_command_installs_and_removes_its_lines(tmp_path: Path) -> None:
     assert table.read_text() == OTHERS + installed
     cron("--remove")
     assert table.read_text() == OTHERS
+
+
+def test_a_variable_that_stands_in_no_file_is_named_without_its_value_because_cron_would_lack_it() -> None:
+    here = {
+        "RESERVE_NOTIFY": "https://secret",
+        "RESERVE_PHONE": "+1",
+        "RESERVE_DATA": "/x",
+        "HOME": "/",
+        "NTNUI_URL": "",
+    }
+
+    assert not_in_file(here, {"RESERVE_PHONE": "+1"}) == ["RESERVE_NOTIFY"]
+    told = subprocess.run(
+        [sys.executable, "main.py", "cron"],
+        cwd=HERE,
+        env={"RESERVE_DATABASE_URL": "sqlite://", "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stderr == f"warning: RESERVE_DATABASE_URL is set here only; write it into {HERE}/.env\n"
+
+
+def test_the_variables_that_are_looked_for_are_those_that_exist() -> None:
+    systems = {name for system in SYSTEMS.values() for name in (*system.addresses, *system.asks)}
+
+    assert {name for name in systems if not name.startswith(OURS)} == set()
 
 
 def test_the_units_for_systemd_start_the_same_every_minute() -> None:

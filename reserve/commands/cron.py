@@ -14,7 +14,7 @@ from pathlib import Path
 
 from reserve import window
 from reserve.clock import Clock
-from reserve.commands import COMMANDS
+from reserve.commands import COMMANDS, read_environment
 from reserve.commands.options import Parser
 from reserve.errors import UsageError
 from reserve.plans import clock_changes
@@ -24,6 +24,7 @@ from reserve.store import Store
 HERE = Path(__file__).parents[2]
 STANDARD = ("/usr/local/bin", "/usr/bin", "/bin")
 BROWSERS = ("google-chrome", "google-chrome-stable", "chromium", "chromium-browser", "chromedriver")
+OURS = ("RESERVE_", "RECUS_", "STRIPE_", "ATRIUM_", "NTNUI_", "WEBHOOK_", "FERNET_KEY", "CHROME")  # variables
 DAY = "%a %Y-%m-%d %H:%M %Z"
 
 
@@ -36,16 +37,17 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     what.add_argument("--systemd", action="store_true", help="print units for systemd instead")
     options = parser.parse_args(arguments)
     machine = Machine.here(environ)
+    if options.remove:
+        write_crontab(without(machine.marks, crontab()))
+        print("Removed the lines of this folder from the crontab.")
+        return 0
+    for name in not_in_file(environ, read_environment(machine.folder / ".env", {})):
+        print(f"warning: {name} is set here only; write it into {machine.folder / '.env'}", file=sys.stderr)
     if options.systemd:
         print(machine.units(), end="")
         print("# Save each part under its name, then:")
         print("#   systemctl --user enable --now first-serve.timer first-serve-webhook.service")
         print("#   loginctl enable-linger   # or they end when you log out")
-        return 0
-    if options.remove:
-        removed = without(machine.marks, crontab())
-        write_crontab(removed)
-        print("Removed the lines of this folder from the crontab.")
         return 0
     lines = machine.lines()
     if options.install:
@@ -136,6 +138,12 @@ Restart=always
 [Install]
 WantedBy=default.target
 """
+
+
+def not_in_file(environ: Mapping[str, str], written: Mapping[str, str]) -> list[str]:
+    """The variables of ours that a run from cron would not have: it reads the file, and not this terminal."""
+    ours = [name for name, value in environ.items() if value and name.startswith(OURS)]
+    return sorted(name for name in ours if name not in written and name != "RESERVE_DATA")
 
 
 def crontab() -> str:
