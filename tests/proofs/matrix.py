@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from functools import cache
@@ -40,6 +40,7 @@ class Story:
     requests: tuple[str, ...] = ("*",)  # patterns of their names
     seed: int = 0
     stop_after: timedelta | None = None  # the opening, so that no waiting list is waited for to its end
+    together: bool = True
 
 
 PLAIN: Mapping[str, Story] = {"plain": Story()}  # of a system that has no stories here
@@ -92,9 +93,16 @@ def stories(system: str) -> Mapping[str, Story]:
     return STORIES.get(system, PLAIN)
 
 
+WAYS: Mapping[str, Story] = {  # to meet a fault
+    "together": Story(),
+    "one by one": Story(together=False),
+    "waiting list": Story(words=("--wait-list",), stop_after=SOON),
+}
+
+
 @dataclass(frozen=True)
 class Case:
-    """One cell of the matrix."""
+    """One cell of the matrix: a request of a story breaks."""
 
     system: str
     story: str
@@ -104,6 +112,31 @@ class Case:
         """Name it for the table."""
         return f"{self.system}, {self.story}: {self.strike}"
 
+    def verdict(self) -> Verdict:
+        """What comes of such a run."""
+        told = stories(self.system)[self.story]
+        with staged(self.system, told, self.strike) as stage:
+            return judged(stage, str(self), *told.words)
+
+
+@dataclass(frozen=True)
+class Mishap:
+    """Another cell: a fault that has a name, met in one of several ways."""
+
+    system: str
+    fault: str
+    way: str
+
+    def __str__(self) -> str:
+        """Name it for the table."""
+        return f"{self.system}, {self.way}: {self.fault}"
+
+    def verdict(self) -> Verdict:
+        """What comes of such a run, with rivals."""
+        told = replace(WAYS[self.way], story={"faults": (self.fault,), "rivals": 2}, seed=1)
+        with staged(self.system, told) as stage:
+            return judged(stage, str(self), *told.words)
+
 
 @contextmanager
 def staged(system: str, told: Story, *strikes: Strike) -> Iterator[TroubledStage]:
@@ -111,7 +144,13 @@ def staged(system: str, told: Story, *strikes: Strike) -> Iterator[TroubledStage
     with (
         TemporaryDirectory(dir=memory()) as folder,
         TroubledStage(
-            Path(folder), told.story, system, seed=told.seed, environ=ENVIRON, strikes=strikes
+            Path(folder),
+            told.story,
+            system,
+            seed=told.seed,
+            environ=ENVIRON,
+            together=told.together,
+            strikes=strikes,
         ) as stage,
     ):
         if told.stop_after is not None:
@@ -150,11 +189,17 @@ def cases(systems: Sequence[str] = tuple(TWINS)) -> Iterator[Case]:
                         yield Case(system, story, Strike(request, place, trouble, and_later))
 
 
-def verdict(case: Case) -> Verdict:
-    """What comes of a run in which this request breaks in this way."""
-    told = stories(case.system)[case.story]
-    with staged(case.system, told, case.strike) as stage:
-        return judged(stage, str(case), *told.words)
+def mishaps(systems: Sequence[str] = tuple(TWINS)) -> Iterator[Mishap]:
+    """Every fault of every system, met in every way."""
+    for system in systems:
+        for fault in TWINS[system].story.FAULTS:
+            for way in WAYS:
+                yield Mishap(system, fault, way)
+
+
+def verdict(case: Case | Mishap) -> Verdict:
+    """What comes of this cell."""
+    return case.verdict()
 
 
 def prepare() -> None:
@@ -210,12 +255,13 @@ def parser(about: str | None) -> argparse.ArgumentParser:
 def main() -> int:
     """Print the table, write build/matrix.json, and return 1 when anything is wrong."""
     options = parser(__doc__).parse_args()
-    everything = list(cases(systems_in(options)))
+    everything = [*cases(systems_in(options)), *mishaps(systems_in(options))]
     started = perf_counter()
     found = dict(zip(everything, verdicts(everything, verdict), strict=True))
     for system in systems_in(options):
         for story in stories(system):
             _print_table(system, story, found)
+        _print_mishaps(system, found)
     rows: dict[str, list[Verdict]] = {}
     for case, each in found.items():
         rows.setdefault(case.system, []).append(each)
@@ -232,7 +278,7 @@ def report(name: str, numbers: Mapping[str, Any]) -> int:
     return 1 if numbers["failures"] else 0
 
 
-def _print_table(system: str, story: str, found: Mapping[Case, Verdict]) -> None:
+def _print_table(system: str, story: str, found: Mapping[Case | Mishap, Verdict]) -> None:
     """The exit codes of one story, once/from then on; ! marks what is wrong."""
     print(f"\n{system}, {story}: exit code when it breaks once / from then on")
     lines = positions(system, story)
@@ -248,6 +294,15 @@ def _print_table(system: str, story: str, found: Mapping[Case, Verdict]) -> None
             cells.append("/".join(str(each.exit_code) for each in both) + wrong)
         print(f"{f'{request} #{place}':<{width}}" + " ".join(f"{cell:>8}" for cell in cells))
     print(", ".join(f"{number} {trouble}" for number, trouble in enumerate(TROUBLES, start=1)))
+
+
+def _print_mishaps(system: str, found: Mapping[Case | Mishap, Verdict]) -> None:
+    """The exit codes of each fault, by the way it is met; ! marks what is wrong."""
+    print(f"\n{system}: exit code of each fault {' / '.join(WAYS)}")
+    for fault in TWINS[system].story.FAULTS:
+        met = [found[Mishap(system, fault, way)] for way in WAYS]
+        wrong = "!" if any(each.problems for each in met) else ""
+        print(f"{fault:<28}" + "/".join(str(each.exit_code) for each in met) + wrong)
 
 
 def memory() -> str | None:

@@ -7,7 +7,7 @@ import pytest
 
 from reserve.model import Attempt
 from reserve.simulator import TWINS
-from tests.proofs.matrix import PLAIN, cases, positions, staged, stories, summary, verdict, verdicts
+from tests.proofs.matrix import PLAIN, cases, mishaps, positions, staged, stories, summary, verdict, verdicts
 from tests.proofs.referee import KINDS, judged
 from tests.proofs.trouble import OF_WEBHOOK, TROUBLES, Strike, TroubledStage
 
@@ -17,7 +17,7 @@ EVERY = 19  # cells one is tried; it shares no factor with the number of trouble
 @pytest.fixture(scope="module")
 def found():
     """The verdicts about some cells, by system."""
-    cells = {system: list(cases([system]))[::EVERY] for system in TWINS}
+    cells = {system: [*cases([system]), *mishaps([system])][::EVERY] for system in TWINS}
     told = verdicts([cell for some in cells.values() for cell in some], verdict)
     return {system: [told.pop(0) for _ in some] for system, some in cells.items()}
 
