@@ -28,7 +28,7 @@ def test_whatever_breaks_there_is_at_most_one_reservation_and_no_lie(found, syst
 
     assert numbers["failures"] == []
     assert numbers["cases"] >= 30
-    assert {0, 6, 7} <= numbers["exit_codes"].keys() <= {0, 2, 3, 4, 6, 7, 8, 143}
+    assert {0, 6, 7} <= numbers["exit_codes"].keys()
 
 
 @pytest.mark.parametrize("system", TWINS)
