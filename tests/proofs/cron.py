@@ -22,7 +22,8 @@ from typing import Any
 
 from reserve.clock import Clock
 from reserve.simulator import PLAYER, Scenario, Simulation, serve
-from reserve.simulator.__main__ import ZONE, post_to
+from reserve.simulator.phone import post_to
+from reserve.window import zone
 from tests.proofs.matrix import report
 
 REPOSITORY = Path(__file__).parents[2]
@@ -31,6 +32,7 @@ NEEDED = {"cron": "cron", "crontab": "cron", "unshare": "util-linux", "mount": "
 ALONE = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
 # Nobody else's table is seen in there, and the daemon's process id is its own.
 EMPTY = ("/var/spool/cron/crontabs", "/etc/cron.d", "/run")
+CITY = zone("America/Los_Angeles")
 OTHERS = "# the player's own\n17 3 * * * true\n"
 TOKEN = "a-token-of-this-proof"
 AHEAD = timedelta(seconds=150)
@@ -83,7 +85,7 @@ def daemon() -> Iterator[None]:
 
 def prove(clock: Clock, folder: Path) -> dict[str, Any]:
     """Let cron book, and tell what became of it."""
-    opens_at = (clock.now() + AHEAD).replace(microsecond=0).astimezone(ZONE)
+    opens_at = (clock.now() + AHEAD).replace(microsecond=0).astimezone(CITY)
     day = opens_at.date() + timedelta(days=7)
     webhook = f"http://127.0.0.1:{free_port()}"
     simulation = Simulation(Scenario(opens_at=opens_at, day=day), clock, deliver=post_to(webhook, TOKEN))

@@ -1,0 +1,41 @@
+"""The proof with a real cron daemon takes minutes and root's rights; here stands what it would find wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.proofs.cron import OTHERS, failures
+
+SENTENCE = "Reserved Court 1."
+RIGHT: dict[str, Any] = {
+    "history": [{"exit_code": 0, "sentence": SENTENCE}],
+    "last_of_plan": SENTENCE,
+    "next_of_plan": "Wed",
+    "ledger": {"paid": 1, "left": 0, "rules broken": 0},
+    "webhook_service_since_boot": {"texts": 1},
+    "crontab_afterwards": OTHERS.splitlines(),
+    "log": [],
+}
+
+
+def test_a_proof_in_which_all_is_as_it_has_to_be_has_no_failure() -> None:
+    assert failures(RIGHT) == []
+
+
+@pytest.mark.parametrize(
+    ("what", "instead", "told"),
+    [
+        ("history", [], "history has one run"),
+        ("history", RIGHT["history"] * 2, "history has one run"),
+        ("next_of_plan", None, "the plan knows"),
+        ("ledger", {"paid": 2, "left": 0, "rules broken": 0}, "the ledger has one court paid"),
+        ("webhook_service_since_boot", None, "the webhook service was started"),
+        ("crontab_afterwards", [], "the crontab is again"),
+    ],
+)
+def test_a_proof_names_what_is_not_as_it_has_to_be(what: str, instead: Any, told: str) -> None:
+    found = failures({**RIGHT, what: instead})
+
+    assert any(failure["case"].startswith(told) for failure in found)
