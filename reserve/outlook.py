@@ -37,6 +37,15 @@ class Outlook:
     foreseen: tuple[Foreseen, ...]
     wants_code: bool
 
+    @property
+    def trouble(self) -> str | None:
+        """What would stop its slots, each with the first day that it stops."""
+        first_days: dict[str, datetime] = {}
+        for seen in self.foreseen:
+            for trouble in seen.troubles:
+                first_days.setdefault(trouble, seen.start)
+        return "; ".join(f"{day:%a %Y-%m-%d}: {trouble}" for trouble, day in first_days.items()) or None
+
 
 @dataclass(frozen=True)
 class Wish:

@@ -136,6 +136,24 @@ def test_what_stops_a_slot_is_listed_with_the_first_day_that_it_stops(
     assert second["trouble"] == "Mon 2026-03-16: plan 1 wants 18:00-19:30 on that day"
 
 
+def test_a_plan_that_cannot_be_read_any_more_is_listed_and_hinders_no_other(
+    player: Player, capsys: pytest.CaptureFixture[str]
+) -> None:
+    player.types(MONDAYS)
+    (entry,) = player.roster.entries()
+    player.roster.change(1, body={**entry.body, "rrule": "FREQ=HOURLY"}, looked=None)
+    player.types(MONDAYS)
+    player.roster.change(2, looked=None)
+    capsys.readouterr()
+
+    player.types("refresh")
+
+    assert capsys.readouterr().out == "Looked at 2 plans; 1 have a problem, see plan list.\n"
+    assert [turn.plan_id for turn in player.roster.turns(ended=False)] == [2]
+    player.types("list")
+    assert "plan 1 cannot be read: rrule: 'FREQ=HOURLY' has to say" in capsys.readouterr().out
+
+
 def test_a_skipped_day_a_pause_and_a_removal_change_what_lies_ahead(player: Player) -> None:
     player.types(MONDAYS)
 

@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -178,17 +179,13 @@ class Plans:
 
     def agenda(self, player: tuple[str, str], *more: Wish) -> Agenda:
         """What the plans of *player* want that are kept and do not rest, and what *more* there is."""
-        kept = [(entry, plan_of(entry)) for entry in self.roster.entries() if not entry.is_paused]
-        return Agenda(
-            [
-                *(
-                    Wish(_name(entry.plan_id), plan, self._lost(entry))
-                    for entry, plan in kept
-                    if self.player(plan) == player
-                ),
-                *more,
-            ]
-        )
+        wishes = []
+        for entry in self.roster.entries():
+            with suppress(UsageError):  # one that cannot be read any more is named by `plan list`
+                plan = plan_of(entry)
+                if not entry.is_paused and self.player(plan) == player:
+                    wishes.append(Wish(_name(entry.plan_id), plan, self._lost(entry)))
+        return Agenda([*wishes, *more])
 
     def _lost(self, entry: Entry) -> frozenset[datetime]:
         """The starts of a plan's slots that came to nothing."""
@@ -212,15 +209,10 @@ class Plans:
         """Keep what was seen of a plan, and have its next slot served."""
         now = self.clock.now()
         if outlook is not None:
-            first_days: dict[str, datetime] = {}
-            for each in outlook.foreseen:
-                for trouble in each.troubles:
-                    first_days.setdefault(trouble, each.start)
-            told = [f"{start:%a %Y-%m-%d}: {trouble}" for trouble, start in first_days.items()]
             seen = {
                 "zone": str(outlook.zone),
                 "rule": plans.rule_as_text(outlook.rule),
-                "trouble": "; ".join(told) or None,
+                "trouble": outlook.trouble,
             }
             self.roster.change(number, looked=now, **seen)
         else:
@@ -259,9 +251,13 @@ class Plans:
             next_text = f"{start:%a %Y-%m-%d %H:%M}, {state} {opening:%a %Y-%m-%d %H:%M:%S %Z}"
         elif entry.looked is None:
             next_text = "the facility was not looked at yet; `due` does so"
+        try:
+            what = str(plan_of(entry))
+        except UsageError as failure:
+            what = str(failure)
         return {
             "plan": entry.plan_id,
-            "what": str(plan_of(entry)),
+            "what": what,
             "paused": entry.is_paused,
             "next": next_text,
             "opens_at": following.opens_at.isoformat() if following else None,
@@ -329,15 +325,16 @@ class Plans:
             entry = self.roster.entry(number)
             if entry is None:
                 continue
-            plan = plan_of(entry)
-            player = self.player(plan)
-            agendas[player] = agenda = agendas.get(player) or self.agenda(player)
             try:
+                plan = plan_of(entry)
+                player = self.player(plan)
+                agendas[player] = agenda = agendas.get(player) or self.agenda(player)
                 self.note(number, self.look(plan, _name(number), agenda))
             except ReserveError as failure:
                 failed += 1
                 self.roster.change(number, trouble=str(failure))
-                self.lay_out(number)
+                with suppress(UsageError):  # the same, when it cannot be read
+                    self.lay_out(number)
         print(f"Looked at {len(stale)} plans{f'; {failed} have a problem, see plan list' if failed else ''}.")
         return 0
 
