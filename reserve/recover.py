@@ -26,9 +26,7 @@ def recover(system: BookingSystem, record: Record, clock: Clock, timeline: Timel
         stray = [hold for hold in holds if not system.hold_is_final and _is_left_by(past, hold)]
         give_back_all(system, stray, clock, timeline)
         left = {hold.order_id for hold in stray} - set(timeline.released)
-        sentence = (
-            f"{_what_became(past, reservations)}; {len(stray) - len(left)} holds were given back later."
-        )
+        sentence = f"{_what_became(past, reservations)}; holds given back later: {len(stray) - len(left)}."
         timeline.say(f"the run {past.run_id} was cut off. {sentence}")
         if not left:
             record.end(None, sentence, of=past.run_id)

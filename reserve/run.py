@@ -274,7 +274,8 @@ class Run:
         self.timeline.ahead = server.offset
         self.wait_until(server.likely(opening.opens_at) - self.leads.warm)
         self.clock.together([line.warm for line in lines])
-        self.timeline.say(f"{len(lines)} connections are warm")
+        many = len(lines) > 1
+        self.timeline.say(f"{len(lines)} connections are warm" if many else "the connection is warm")
         if self._code is not None and self._code.is_awaited:
             self._code.enter(until=server.likely(opening.opens_at) - self.leads.last_look)
         self.wait_until(server.likely(opening.opens_at) - self.leads.last_look)

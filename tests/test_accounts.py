@@ -53,7 +53,7 @@ def call(*words, **environ):
     )
 
 
-# -- the key -------------------------------------------------------------------------------------------------
+# The key.
 
 
 def test_what_is_kept_can_be_read_again_and_lies_nowhere_in_plain_text(store, tmp_path):
@@ -116,7 +116,7 @@ def test_names_and_removing_need_no_key(store, tmp_path):
     assert not accounts.remove("mine")
 
 
-# -- tokens that rotate --------------------------------------------------------------------------------------
+# Tokens that rotate.
 
 
 def test_a_new_token_takes_the_place_of_the_old_one(store, tmp_path):
@@ -172,7 +172,7 @@ def test_a_process_killed_while_a_token_rotates_loses_neither(store, tmp_path, d
     assert KeptTokens(Safe(store, tmp_path), "player").kept() == kept
 
 
-# -- the command ---------------------------------------------------------------------------------------------
+# The command.
 
 
 def test_an_account_is_stored_from_the_environment_listed_used_and_removed(environ, capsys):
@@ -276,7 +276,7 @@ def test_what_earlier_tools_left_is_taken_over_and_named_as_deletable(environ, t
     assert "canary" not in told
 
 
-# -- account refresh, as cron calls it -----------------------------------------------------------------------
+# Account refresh, as cron calls it.
 
 
 def test_cron_can_keep_a_token_alive_between_bookings(environ):

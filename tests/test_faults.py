@@ -128,7 +128,7 @@ def test_codes_of_every_length_and_payload_are_understood(book, length, payload)
     assert outcome.exit_code == 0
 
 
-# -- what a court costs ---
+# What a court costs.
 
 
 def test_a_priced_court_is_held_for_the_player_with_price_time_and_link(book):
@@ -189,7 +189,7 @@ def test_a_free_court_is_within_every_ceiling_and_way_to_pay(book):
         assert outcome.exit_code == 0
 
 
-# -- several things at once ---
+# Several things at once.
 
 
 def faulty(*faults, **story):

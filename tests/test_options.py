@@ -199,7 +199,7 @@ def test_secrets_do_not_show_in_what_is_printed_for_debugging():
     assert "4155550100" not in repr(booking)
 
 
-# -- the file .env ---
+# The file .env.
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path):
         read_environment(file, {})
 
 
-# -- one sentence on standard output ---
+# One sentence on standard output.
 
 
 def called(*arguments):
@@ -277,7 +277,7 @@ def test_with_json_a_refusal_is_an_object_and_the_sentence_is_beside_it():
     assert err.startswith("Refused: ")
 
 
-# -- found only when the booking system has been asked ---
+# Found only when the booking system has been asked.
 
 
 @pytest.mark.parametrize(

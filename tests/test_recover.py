@@ -70,8 +70,8 @@ def test_what_a_cut_off_run_held_is_given_back(store, clock, timeline):
     said = put_in_order(store, system, clock, timeline)
 
     assert sorted(system.said) == ["holds", "release order-1", "release order-2", "reservations"]
-    assert "the run cut-off was cut off. Not reserved: cut off; 2 holds were given back later." in said
-    assert sentence(store) == "Not reserved: cut off; 2 holds were given back later."
+    assert "the run cut-off was cut off. Not reserved: cut off; holds given back later: 2." in said
+    assert sentence(store) == "Not reserved: cut off; holds given back later: 2."
 
 
 def test_a_hold_whose_order_was_never_written_down_is_given_back_too(store, clock, timeline):

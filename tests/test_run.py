@@ -43,7 +43,7 @@ def asked_for(stage):
     return [event.details["court"] for event in stage.ledger.attempts]
 
 
-# -- in the order of the steps ---
+# In the order of the steps.
 
 
 def test_each_step_has_its_time(stage):
@@ -118,7 +118,7 @@ def test_a_code_that_comes_after_the_opening_is_used_at_once(stage):
     assert max(seconds(a_stage, "attempt")) < 4
 
 
-# -- what can be had ---
+# What can be had.
 
 
 def test_a_court_with_other_slots_is_left_out_and_the_timeline_says_why(stage):
@@ -198,7 +198,7 @@ def test_another_player_was_faster(stage):
     assert all(f"Court {number}" in outcome.sentence for number in (1, 2, 3))
 
 
-# -- what forbids it ---
+# What forbids it.
 
 
 @pytest.mark.parametrize("fault", ["daily-limit", "weekly-limit", "already-reserved"])
@@ -268,7 +268,7 @@ def test_a_court_of_the_same_name_in_another_facility_is_told_apart(clock, tmp_p
         run.respect_limits(Offers("here", UTC, (wanted,)), Opening(START, (wanted,)))
 
 
-# -- Ctrl-C and SIGTERM ---
+# Ctrl-C and SIGTERM.
 
 
 def stopped(a_stage, moment, number=SIGTERM):
@@ -357,7 +357,7 @@ def test_whenever_a_run_is_stopped_nothing_stays_held_and_the_outcome_is_true(st
     assert outcome.exit_code in (0, 143)
 
 
-# -- a run and its papers ---
+# A run and its papers.
 
 
 def test_the_outcome_as_json_has_all_that_the_contract_says(stage):

@@ -168,7 +168,7 @@ def test_a_wish_to_stop_is_obeyed_within_a_second(clock: FakeClock) -> None:
     assert clock.now() - asked <= timedelta(seconds=1)
 
 
-# -- rec.us, whose players wait for hours ---
+# A player of rec.us, who waits for hours.
 
 
 @pytest.fixture(scope="module")

@@ -102,7 +102,7 @@ def test_an_unknown_zone_is_refused():
         zone("Mars/Olympus")
 
 
-# -- which opening to wait for ---
+# Which opening to wait for.
 
 DAY = date(2026, 3, 9)
 SLOT = slot(DAY, time(18), timedelta(minutes=90), SF)
@@ -232,7 +232,7 @@ def test_a_later_slot_of_the_same_day_may_still_be_had():
     assert [offer.slot for offer in choose(found, request(), SLOT.start).offers] == [evening]
 
 
-# -- what a player types ---
+# What a player types.
 
 
 @pytest.mark.parametrize("text", ["2026-11-27", " 2026-11-27\n"])

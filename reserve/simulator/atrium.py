@@ -149,7 +149,7 @@ class AtriumRules(Agenda):
             self._session_ends = None
         self._set_scene()
 
-    # -- tokens (dossier 2) ----------------------------------------------------------------------------------
+    # Tokens (dossier 2).
 
     def _new(self, what: str) -> str:
         self.given.append(f"sim.{what}.{self._draws.getrandbits(96):024x}")
@@ -223,7 +223,7 @@ class AtriumRules(Agenda):
         if occupant != OCCUPANT:
             raise Refusal("not-found", 404, {"detail": "Not found."})
 
-    # -- reservations (dossier 3 to 5) -----------------------------------------------------------------------
+    # Reservations (dossier 3 to 5).
 
     def opens_at(self, start: datetime) -> datetime:
         """The true moment at which a slot that starts then can be reserved; the wanted one at its own."""
@@ -291,7 +291,7 @@ class AtriumRules(Agenda):
         else:
             self._attempt(COURTS[court], start, meaning)
 
-    # -- the scene -------------------------------------------------------------------------------------------
+    # The scene.
 
     def _set_scene(self) -> None:
         story, opening = self.story, self.opens_at(self.wanted)

@@ -245,7 +245,7 @@ class Rules:
             self.is_signed_up = False
             self.ledger.record(self.agenda.now, "released", order=self.story.wanted.spilletid)
 
-    # -- rivals ----------------------------------------------------------------------------------------------
+    # Rivals.
 
     def _set_scene(self) -> None:
         story, chance = self.story, Random(f"{self.story.seed}/leaving")
@@ -331,7 +331,7 @@ class NtnuiTwin(Twin):
     def _is_done(self, method: str, path: str) -> bool:
         return f"{method} {path}" == SIGN_UPS and self.rules.is_signed_up
 
-    # -- pages -----------------------------------------------------------------------------------------------
+    # Pages.
 
     def home(self) -> Response:
         """The week plan; a log-in is answered with it too, whether accepted or not (dossier 1)."""

@@ -141,7 +141,7 @@ class _Routes:
             method, path = rule.split()
             app.add_url_rule(path, rule, view, methods=[method])
 
-    # -- around every request --------------------------------------------------------------------------------
+    # Around every request.
 
     def admit(self) -> None:
         """Ask for a token where the API does (rec.us dossier 1.5)."""
@@ -168,7 +168,7 @@ class _Routes:
         body = {"correlationId": self.rules.new_id(), "message": message, "obstructions": [], "type": type_}
         return jsonify(body), status
 
-    # -- what everybody may read (rec.us dossier 2) ----------------------------------------------------------
+    # What everybody may read (rec.us dossier 2).
 
     def sports(self) -> Response:
         return jsonify([{"id": id_, "name": name, "description": None} for id_, name in SPORTS.items()])
@@ -270,7 +270,7 @@ class _Routes:
     def _published(self, facility: Facility) -> dict[str, Any]:
         return published(facility, self.scenario, lambda court: self.rules.free(facility, court))
 
-    # -- the player (rec.us dossier 3.1, 3.2) ----------------------------------------------------------------
+    # The player (rec.us dossier 3.1, 3.2).
 
     def me(self) -> Response:
         return jsonify(
@@ -336,7 +336,7 @@ class _Routes:
         if id_ != self.rules.player.id:
             raise Refusal("forbidden")
 
-    # -- holds and orders (rec.us dossier 3.3 to 3.5) --------------------------------------------------------
+    # Holds and orders (rec.us dossier 3.3 to 3.5).
 
     def hold(self) -> Answered:
         """Read the body of (a), one court per call."""
@@ -499,7 +499,7 @@ class _Routes:
         body = {"id": intent, "object": "payment_intent", "amount": payment.card_cents, "currency": "usd"}
         return jsonify({**body, "status": status})
 
-    # -- bookings (rec.us dossier 3.5) -----------------------------------------------------------------------
+    # Bookings (rec.us dossier 3.5).
 
     def bookings(self, id_: str) -> Response:
         self._only_me(id_)

@@ -137,7 +137,7 @@ class Rules(Agenda):
         """The true moment at which the server begins to accept *day*."""
         return facility.opening(court, day) - self.scenario.clock_offset + self.scenario.opens_late
 
-    # -- the player ------------------------------------------------------------------------------------------
+    # The player.
 
     def sign_in(self, email: str, password: str) -> str:
         """A token for the right e-mail and password."""
@@ -191,7 +191,7 @@ class Rules(Agenda):
     def _is_verified(self) -> bool:
         return self.player.verified_until is not None and self.now < self.player.verified_until
 
-    # -- holds -----------------------------------------------------------------------------------------------
+    # Holds.
 
     def hold(
         self, court_sport_id: str, participant: str, day: date, start: time, end: time, flow: str
@@ -340,7 +340,7 @@ class Rules(Agenda):
             early_ms=early / MILLISECOND,
         )
 
-    # -- orders ----------------------------------------------------------------------------------------------
+    # Orders.
 
     def order(self, id_: str) -> Order:
         """The player's order of this id."""
@@ -441,7 +441,7 @@ class Rules(Agenda):
                 return order
         raise Refusal("not-found")
 
-    # -- the scene -------------------------------------------------------------------------------------------
+    # The scene.
 
     def _set_scene(self) -> None:
         for day, start in self.scenario.bookings:

@@ -124,7 +124,7 @@ class Atrium(ApiSystem):
             found += [Offer(court, wanted, place.opens_at(wanted.start)) for court in courts]
         return Offers(place.name, place.zone, tuple(found))
 
-    # -- sign-in (dossier 2) ---------------------------------------------------------------------------------
+    # Sign-in (dossier 2).
 
     def sign_in(self) -> None:
         """Renew the refresh token; when none is accepted, log in through the browser."""
@@ -199,7 +199,7 @@ class Atrium(ApiSystem):
             answer = ask()
         return answer
 
-    # -- reservations (dossier 3) ----------------------------------------------------------------------------
+    # Reservations (dossier 3).
 
     @property
     def path(self) -> str:

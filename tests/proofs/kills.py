@@ -38,7 +38,7 @@ AT_ONCE = 4  # points at the same time: a run mostly waits for its one-time code
 LONGEST = 60  # seconds for one process; it takes three
 
 
-# -- in the process that is killed ---------------------------------------------------------------------------
+# In the process that is killed.
 
 
 class Steps:
@@ -109,7 +109,7 @@ def _short(line: str) -> str:
     return " ".join(words)
 
 
-# -- in the process that watches -----------------------------------------------------------------------------
+# In the process that watches.
 
 
 @dataclass(frozen=True)

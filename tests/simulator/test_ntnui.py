@@ -270,7 +270,7 @@ def test_the_twins_pages_have_the_words_and_links_of_the_samples() -> None:
     assert len(found) == len(list(SAMPLES.glob("*.html"))) - 2  # the log-in form by itself, and the week plan
 
 
-# -- what the referee minds ----------------------------------------------------------------------------------
+# What the referee minds.
 
 
 def test_a_fair_client_breaks_no_rule() -> None:
@@ -350,7 +350,7 @@ def test_the_most_within_a_span_are_counted_wherever_it_begins() -> None:
     assert most_in(timedelta(minutes=1), []) == 0
 
 
-# -- what may go wrong ---------------------------------------------------------------------------------------
+# What may go wrong.
 
 
 def cut(member: Member) -> bool:

@@ -103,7 +103,7 @@ def answered(body, status=200):
     return Answer("POST /x", status, {}, text)
 
 
-# -- whole runs ----------------------------------------------------------------------------------------------
+# Whole runs.
 
 
 def test_the_wanted_court_is_reserved_at_the_opening(tmp_path):
@@ -253,7 +253,7 @@ def test_hours_or_calendar_days_is_a_switch_of_the_building(tmp_path, window, op
     assert place.opens_at(start) == datetime.fromisoformat(opens_at)
 
 
-# -- what the player asks for --------------------------------------------------------------------------------
+# What the player asks for.
 
 
 @pytest.mark.parametrize(
@@ -319,7 +319,7 @@ def test_a_file_that_describes_no_building_is_refused(tmp_path, text):
         places(str(tmp_path / "places.json"))
 
 
-# -- what Atrium says: every sample is read ------------------------------------------------------------------
+# What Atrium says: every sample is read.
 
 
 def test_the_body_of_a_request_is_that_of_the_sample():
@@ -401,7 +401,7 @@ def _saying(body, status):
     return Http("https://auth", headers={}, adapter=InProcess(app, FakeClock()))
 
 
-# -- the log-in page, in a real browser ----------------------------------------------------------------------
+# The log-in page, in a real browser.
 
 
 def test_the_log_in_page_gives_a_code_that_is_good_for_tokens(browser):

@@ -92,7 +92,7 @@ class Stage:
         return [path.read_text() for path in self.folder.glob("runs/*/unknown-*.txt")]
 
 
-# -- the link ------------------------------------------------------------------------------------------------
+# The link.
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_session_opens_72_real_hours_before_its_start(
     assert stage.outfit.run.timeline.opens_at == datetime.fromisoformat(opens_at)
 
 
-# -- the pages -----------------------------------------------------------------------------------------------
+# The pages.
 
 WHY = {
     "session_full": SlotTaken,
@@ -278,7 +278,7 @@ def test_a_page_that_is_kept_names_nobody_and_tells_no_code() -> None:
         assert "Timeinformasjon" in kept or "ERROR" in kept
 
 
-# -- whole runs ----------------------------------------------------------------------------------------------
+# Whole runs.
 
 # How a run ends with each fault, without and with --wait-list.
 ENDS = {
@@ -482,7 +482,7 @@ def self_booking(stage: Stage) -> Any:
     return read_booking(booking_parser("book").parse_args(stage.twin.words()), environ)
 
 
-# -- the waiting list ----------------------------------------------------------------------------------------
+# The waiting list.
 
 
 def test_a_place_that_frees_up_is_ours_within_half_a_minute(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ class Api:
         return [text.encode()]
 
 
-# -- the samples ---
+# The samples.
 
 
 def test_the_recorded_facility_is_read():
@@ -229,7 +229,7 @@ def test_every_field_that_is_read_was_seen(name):
     assert name in seen | KNOWN_FROM_THE_DOSSIER
 
 
-# -- what a refusal means ---
+# What a refusal means.
 
 
 def refusal(status, text, **headers):
@@ -326,7 +326,7 @@ def test_what_is_no_order_is_not_taken_for_one(body):
     assert order_in(body) is None
 
 
-# -- asking ---
+# Asking.
 
 
 def test_a_request_for_a_court_says_what_the_web_app_says_and_who_we_are(clock):
@@ -380,7 +380,7 @@ def test_a_payment_in_words_we_do_not_know_may_have_been_made(clock, answer):
         api.system.confirm(hold)
 
 
-# -- facilities ---
+# Facilities.
 
 ENTRIES = [
     {"distance": None, "location": {"id": "1", "name": "Alice Marble"}},
@@ -510,7 +510,7 @@ def test_a_price_that_is_not_plainly_published_is_not_known(pricing):
     assert offers(wanted(only=("Court 2",)), change).offers[0].price_cents is None
 
 
-# -- the schedule, which a run on the waiting list looks at ---
+# The schedule, which a run on the waiting list looks at.
 
 
 @pytest.mark.parametrize(
@@ -537,7 +537,7 @@ def test_a_schedule_that_cannot_be_read_keeps_nobody_from_asking(schedule):
     assert looks_free(schedule, Offer(COURT, EVENING, EVENING.start))
 
 
-# -- bookings ---
+# Bookings.
 
 RESERVATION = {"id": "r-1", "startsAt": "2026-03-10T01:00:00.000Z", "endsAt": "2026-03-10T02:30:00.000Z"}
 INCLUDED = {
