@@ -169,11 +169,3 @@ def test_help_costs_neither_a_browser_nor_a_server():
     assert not imported & {"selenium", "flask", "requests", "rich", "sqlalchemy", "waitress"}
     for option in ("--court", "--multithreaded", "--opens-at", "--json"):
         assert option in told.stdout
-
-
-def test_every_command_has_help():
-    from reserve.commands import COMMANDS
-
-    for name in COMMANDS:
-        told = subprocess.run([*MAIN, name, "--help"], capture_output=True, text=True, timeout=60, check=True)
-        assert name in told.stdout
