@@ -30,6 +30,7 @@ from reserve.run import Leads
 from reserve.simulator import Fault
 from reserve.simulator.ntnui import FAULTS, SIGN_UPS, NtnuiLedger, NtnuiStory, NtnuiTwin
 from reserve.stop import Stop
+from reserve.systems.ntnui import Ntnui
 from reserve.systems.ntnui_link import ZONE, SessionLink, read_link
 from reserve.systems.ntnui_pages import meaning, read_page, redacted
 from tests.fakes import FakeClock, InProcess
@@ -394,7 +395,16 @@ def test_a_plan_leads_the_link_of_one_session_to_that_of_each_week(
     (first, *others) = json.loads(capsys.readouterr().out)["next"]
     assert datetime.fromisoformat(first["start"]) == wanted
     assert datetime.fromisoformat(first["opens_at"]) == stage.twin.scenario.opens_at
-    assert len(others) == 4
+    # The simulated site knows one week only; the others are asked for all the same.
+    assert all("the site knows no session" in each["troubles"][0] for each in others)
+
+
+def test_another_day_leads_to_the_link_of_another_week() -> None:
+    moved = Ntnui.completed({"link": LINK, "date": "2026-06-16"})
+
+    assert (moved["date"], moved["start_time"]) == ("2026-06-16", "15:00:00")
+    assert read_link(moved["link"]) == read_link(LINK).on(date(2026, 6, 16))
+    assert Ntnui.completed({"link": LINK})["link"] == LINK
 
 
 @pytest.mark.parametrize(
