@@ -12,7 +12,8 @@ import pytest
 
 from reserve.accounts import Accounts
 from reserve.commands import account
-from reserve.commands.plan import Plans, opened, parser
+from reserve.commands.plan import DO, Plans, opened
+from reserve.commands.plan_options import parser
 from reserve.errors import UsageError
 from reserve.roster import Roster
 from reserve.store import Store
@@ -31,7 +32,7 @@ class Player:
     def types(self, line: str) -> int:
         """The exit code of `plan` with the words of *line*."""
         options = parser().parse_args(shlex.split(line))
-        return int(options.do(self._plans, options))
+        return DO[options.do](self._plans, options)
 
 
 @pytest.fixture

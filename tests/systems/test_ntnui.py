@@ -15,7 +15,7 @@ from reserve.commands.options import booking_parser, read_booking
 from reserve.commands.outcome import Outcome, failed
 from reserve.commands.outfit import equip
 from reserve.commands.plan import Plans, opened
-from reserve.commands.plan import parser as plan_parser
+from reserve.commands.plan_options import parser as plan_parser
 from reserve.errors import (
     LostAnswer,
     NotOpenYet,

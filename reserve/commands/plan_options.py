@@ -1,0 +1,192 @@
+"""The options of `plan`, and the plan that those of `plan add` describe."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+
+from reserve import window
+from reserve.commands import COMMANDS
+from reserve.commands.options import PAYS, SPORTS, Parser, cents, one_of, refuse_garbled
+from reserve.errors import UsageError
+from reserve.plans import Choice, Plan
+from reserve.recurrence import parse_every, parse_rule
+
+MINUTE = timedelta(minutes=1)
+LONGEST_NOTICE = 7 * 24 * 60  # minutes
+
+
+def parser() -> Parser:
+    """The options of `plan` and its own commands."""
+    top = Parser(prog="main.py plan", description=COMMANDS["plan"].capitalize() + ".", allow_abbrev=False)
+    commands = top.add_subparsers(title="commands", metavar="add, list, …")
+
+    def command(name: str, what: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=what, description=f"{what.capitalize()}.", allow_abbrev=False)
+        made.set_defaults(do=name)
+        return made
+
+    def numbered(made: argparse.ArgumentParser) -> None:
+        made.add_argument("plan", type=_number, metavar="PLAN", help="its number, as plan list says it")
+
+    add = command("add", "keep a plan; shows its next slots and when each opens")
+    when = add.add_argument_group("when to play, in the facility's time")
+    when.add_argument(
+        "--every", metavar="WHEN", help='e.g. "wed 18:00", "weekdays 7:00-8:30", "other fri 10:00"'
+    )
+    when.add_argument(
+        "--rrule", metavar="RULE", help="e.g. FREQ=WEEKLY;BYDAY=WE;BYHOUR=18;COUNT=10 (RFC 5545)"
+    )
+    when.add_argument("-d", "--date", metavar="DATE", help="once, on YYYY-MM-DD")
+    when.add_argument("-t", "--start-time", metavar="TIME", help="HH:MM")
+    when.add_argument("-y", "--end-time", metavar="TIME", help="HH:MM")
+    when.add_argument("--minutes", type=int, metavar="N", help="how long, instead of --end-time")
+    when.add_argument("--or", dest="or_starts", metavar="TIMES", help="further start times, same length")
+    when.add_argument("--until", metavar="DATE", help="the last day of the plan")
+    when.add_argument(
+        "--except",
+        dest="skipped",
+        action="append",
+        default=[],
+        metavar="DATE",
+        help="not on this day; may be repeated",
+    )
+    what = add.add_argument_group("what to reserve")
+    what.add_argument(
+        "-c",
+        "--court",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help='facility, or "facility: court, court"; repeated: the next best',
+    )
+    what.add_argument("--only", metavar="COURTS", help="sub-courts in order of preference, comma-separated")
+    what.add_argument(
+        "-s", "--sport", metavar="SPORT", default="tennis", help="tennis (default) or pickleball"
+    )
+    what.add_argument("--link", metavar="URL", help="ntnui: the session's page")
+    what.add_argument("--system", metavar="NAME", help="booking system (RESERVE_SYSTEM)")
+    how = add.add_argument_group("how")
+    how.add_argument("--account", metavar="NAME", help="a stored account; else that of the environment")
+    how.add_argument("--max-price", metavar="AMOUNT", help="dearest court to take (RESERVE_MAX_PRICE)")
+    how.add_argument("--pay", metavar="HOW", default="by-hand", help="by-hand (default), credit or card")
+    how.add_argument("-m", "--multithreaded", action="store_true", help="ask every sub-court at once")
+    how.add_argument("--wait-list", action="store_true", help="when all is taken, go on looking every 30 s")
+    how.add_argument(
+        "--notice", type=int, default=60, metavar="MINUTES", help="before play, the waiting list ends (60)"
+    )
+    how.add_argument("--json", action="store_true", help="the plan and its openings as one JSON object")
+    listed = command("list", "every plan, its next opening and its last outcome")
+    listed.add_argument("--json", action="store_true", help="as one JSON array")
+    numbered(command("remove", "forget a plan"))
+    numbered(command("pause", "let a plan rest"))
+    numbered(command("resume", "end the pause of a plan"))
+    skip = command("skip", "leave one day of a plan out")
+    numbered(skip)
+    skip.add_argument("date", metavar="DATE", help="YYYY-MM-DD, in the facility's time zone")
+    read = command("import", "keep the plans in a JSON file (reserve/plans.schema.json)")
+    read.add_argument(
+        "file", metavar="FILE", help="a list of plans; that of the earlier Atrium tool is understood"
+    )
+    command("refresh", "read again when the slots of all plans open; due calls it every day")
+    return top
+
+
+def plan_from(options: argparse.Namespace, environ: Mapping[str, str], today: date) -> Plan:
+    """The plan that *options* describe; raises `UsageError` naming the option."""
+    from reserve.systems import SYSTEMS
+
+    refuse_garbled(options, environ)
+    system = one_of(options.system or environ.get("RESERVE_SYSTEM") or "recus", tuple(SYSTEMS), "--system")
+    what = "link" if "link" in SYSTEMS[system].needs else "court"
+    if not getattr(options, what):
+        raise UsageError(f"--{what} is missing; see plan add --help")
+    if sum(map(bool, (options.every, options.rrule, options.date))) != 1:
+        raise UsageError("say when with one of --every, --rrule and --date")
+    start = window.parse_time(options.start_time, "--start-time") if options.start_time else None
+    end = window.parse_time(options.end_time, "--end-time") if options.end_time else None
+    rule, first = None, datetime.combine(today, start or time())
+    if options.every:
+        if start is not None:
+            raise UsageError("--start-time: the time stands in --every already")
+        rule, start, ends = parse_every(options.every)
+        end = end or ends
+        # Every other week counts from the first day there is.
+        weekly = Plan((), MINUTE, datetime.combine(today, time()), rule.replace("INTERVAL=2;", ""))
+        first = next(weekly.starts(weekly.first))
+    elif options.rrule:
+        rule = parse_rule(options.rrule, first)
+        if ("BYHOUR=" in rule) == (start is not None):
+            raise UsageError("--rrule: say the time once, with BYHOUR=18 in it or with --start-time")
+        start = next(Plan((), MINUTE, first, rule).starts(first - MINUTE)).time()
+    elif start is None:
+        raise UsageError("--start-time is missing; see plan add --help")
+    else:
+        first = datetime.combine(window.parse_day(options.date, "--date"), start)
+    only = _list(options.only)
+    if only and len(options.court) > 1:
+        raise UsageError(
+            '--only: with several facilities write their courts behind them: "NAME: COURT, COURT"'
+        )
+    or_starts = tuple(window.parse_time(text, "--or") for text in _list(options.or_starts))
+    choices = [_choice(text, only, or_starts) for text in options.court or [""]]
+    if not 0 <= options.notice <= LONGEST_NOTICE:
+        raise UsageError(f"--notice: write it as minutes, from 0 to {LONGEST_NOTICE}")
+    plan = Plan(
+        choices=tuple(choices),
+        length=_length(start, end, options.minutes),
+        first=first,
+        rule=rule,
+        sport=one_of(options.sport, SPORTS, "--sport"),
+        system=system,
+        account=options.account,
+        max_price=amount(options.max_price),
+        pay=one_of(options.pay, PAYS, "--pay"),
+        at_once=options.multithreaded,
+        until=window.parse_day(options.until, "--until") if options.until else None,
+        skipped=frozenset(window.parse_day(text, "--except") for text in options.skipped),
+        wait_list=options.wait_list,
+        notice=options.notice * MINUTE,
+        link=options.link,
+    )
+    for day in sorted(plan.skipped):
+        if not plan.has_slot_on(day):
+            raise UsageError(f"--except: the plan has no slot on {day}")
+    return plan
+
+
+def _number(text: str) -> int:
+    """The number of a plan."""
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the number of a plan")
+    return int(text)
+
+
+def amount(text: str | None) -> str | None:
+    """A price as a plan keeps it: 7.50."""
+    found = cents(text)
+    return None if found is None else f"{found / 100:.2f}"
+
+
+def _choice(text: str, only: Sequence[str], or_starts: tuple[time, ...]) -> Choice:
+    name, _, courts = text.partition(":")
+    return Choice(name.strip(), tuple(_list(courts) or only), or_starts)
+
+
+def _length(start: time, end: time | None, minutes: int | None) -> timedelta:
+    if minutes is not None:
+        if not 0 < minutes < 24 * 60:
+            raise UsageError("--minutes: a slot has at least one, and ends on its day")
+        return minutes * MINUTE
+    if end is None:
+        raise UsageError("--end-time is missing; or say --minutes")
+    length = datetime.combine(date.min, end) - datetime.combine(date.min, start)
+    if length <= timedelta(0):
+        raise UsageError(f"--end-time: {end:%H:%M} is not after the start at {start:%H:%M}")
+    return length
+
+
+def _list(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
