@@ -82,20 +82,30 @@ class Inbox:
             asked = self._clock.now()
             left = until - asked
             try:
-                code = self._ask(after, max(min(left, self.hold_back), timedelta(0)))
+                code = self._ask(after, wait=max(min(left, self.hold_back), timedelta(0)))
             except ServiceError:
                 code = None  # the service may be starting again; we have until *until*
             if code or left <= timedelta(0) or stop.is_asked:
                 return code
             self._clock.sleep_until(min(asked + POLITE, until))
 
-    def _ask(self, after: int, wait: timedelta) -> Code | None:
+    def code_before(self, code: Code, *, after: int) -> Code | None:
+        """The newest code between *after* and *code*, None when there is none or the service cannot tell."""
+        try:
+            found = self._ask(after, before=code.id)
+        except ServiceError:
+            return None
+        return found if found and found.id < code.id else None
+
+    def _ask(self, after: int, *, wait: timedelta = timedelta(0), before: int | None = None) -> Code | None:
         params = {
             "phonenumber": self._phone,
             "maxage": str(int(MAX_AGE.total_seconds())),
             "after": str(after),
             "wait": f"{wait.total_seconds():.1f}",
         }
+        if before is not None:
+            params["before"] = str(before)
         answer = self._http.ask("GET", "/get_verification_code", params=params)
         if not answer.is_good:
             return None
@@ -135,6 +145,7 @@ class OneTimeCode:
         self._stop = stop
         self._sent = 0
         self._after = 0
+        self._refused: set[str] = set()
         self.is_awaited = False
 
     @property
@@ -176,20 +187,32 @@ class OneTimeCode:
             code = self._inbox.next_code(after=self._after, until=patience, stop=self._stop)
             if code is None and (patience == until or self._stop.is_asked):
                 return False
-            if code is not None and self._enter(code):
+            if code is not None and self._enter_newest(code):
                 self.is_awaited = False
                 return True
             if code is None:
                 self.ask()  # even if that is refused, the first text may still come
 
+    def _enter_newest(self, code: Code) -> bool:
+        """Enter *code*; when it is refused, those between the asking and it: texts overtake one another."""
+        asked, self._after = self._after, code.id  # a code is used once
+        older: Code | None = code
+        while older is not None:
+            if self._enter(older):
+                return True
+            older = self._inbox.code_before(older, after=asked)
+        return False
+
     def _enter(self, code: Code) -> bool:
-        self._after = code.id  # a code is used once
         self._conceal(code.digits)
+        if code.digits in self._refused:
+            return False
         for left in reversed(range(ENTRIES)):
             try:
                 self._system.enter_code(code.digits)
             except WrongCode:
-                self._say("the one-time code was refused; waiting for a newer one")
+                self._refused.add(code.digits)
+                self._say("the one-time code was refused; waiting for another one")
                 return False
             except LostAnswer:
                 self._say("no answer to the one-time code; going on as if it was accepted")

@@ -127,6 +127,29 @@ def test_a_text_for_another_phone_is_never_used(phone):
     assert phone.entered == []
 
 
+def test_a_text_that_was_overtaken_by_an_older_one_is_tried_too(phone, clock):
+    phone.down(1, 12)  # for readers
+    phone.text(8, "482913")
+    phone.text(9, "111111")  # an old code, delivered last
+    phone.text(10, "111111")  # and twice
+
+    phone.code.ask()
+
+    assert phone.enter()
+    assert phone.entered == ["111111", "482913"]
+
+
+def test_what_came_before_the_asking_is_not_tried_when_a_code_is_refused(phone, clock):
+    phone.text(1, "482913")
+    phone.text(12, "111111")
+    clock.sleep(timedelta(seconds=10))
+
+    phone.code.ask()
+
+    assert not phone.enter(20)
+    assert phone.entered == ["111111"]
+
+
 def test_after_a_wrong_code_the_next_is_waited_for_and_none_is_used_twice(phone):
     phone.text(2, "111111")
     phone.text(9, "482913")

@@ -105,11 +105,14 @@ def create_app(
     def get_verification_code() -> Response:
         refuse_strangers()
         number = _number()
-        max_age, after, wait = _seconds("maxage", 60), _whole("after", 0), _seconds("wait", 0)
+        max_age, wait = _seconds("maxage", 60), _seconds("wait", 0)
+        after, before = _whole("after", 0), _whole("before", 0) or None
         if wait and not waiters.acquire(blocking=False):
             raise ServiceUnavailable("too many readers are waiting", retry_after=1)
         try:
-            found = inbox.code(number, max_age=max_age, after=after, wait=min(wait, LONGEST_WAIT))
+            found = inbox.code(
+                number, max_age=max_age, after=after, before=before, wait=min(wait, LONGEST_WAIT)
+            )
         finally:
             if wait:
                 waiters.release()

@@ -121,13 +121,24 @@ class Inbox:
             newest = sa.select(sa.func.max(_texts.c.id)).where(_is_for(number))
             return connection.execute(newest).scalar() or 0
 
-    def code(self, number: str, *, max_age: timedelta, after: int, wait: timedelta) -> Code | None:
-        """The newest code for *number* in a text newer than *after*; for up to *wait*, wait for one."""
+    def code(
+        self,
+        number: str,
+        *,
+        max_age: timedelta,
+        after: int,
+        wait: timedelta,
+        before: int | None = None,
+    ) -> Code | None:
+        """The newest code for *number* in a text newer than *after*; for up to *wait*, wait for one.
+
+        With *before*, only texts older than that count, and nobody waits for them.
+        """
         with self._alone:
             with self._engine.begin() as connection:
                 self._forget_old(connection)
-            found = self._newest_code(number, max_age, after)
-            if found or self._closing or wait <= timedelta(0):
+            found = self._newest_code(number, max_age, after, before)
+            if found or before is not None or self._closing or wait <= timedelta(0):
                 return found
             reader = _Reader(digits(number), after)
             self._waiting.append(reader)
@@ -168,7 +179,7 @@ class Inbox:
                 self._waiting.remove(reader)
                 reader.arrival.set()
 
-    def _newest_code(self, number: str, max_age: timedelta, after: int) -> Code | None:
+    def _newest_code(self, number: str, max_age: timedelta, after: int, before: int | None) -> Code | None:
         with self._engine.connect() as connection:
             since = self._now() - min(max_age, KEEP_TEXTS)
             fresh = (
@@ -177,6 +188,8 @@ class Inbox:
                 .where(_texts.c.id > after, _texts.c.received_at >= since.timestamp())
                 .order_by(_texts.c.id.desc())
             )
+            if before is not None:
+                fresh = fresh.where(_texts.c.id < before)
             row = connection.execute(fresh).first()
         return row and Code(row.id, row.code, datetime.fromtimestamp(row.received_at, UTC))
 

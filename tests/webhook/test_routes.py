@@ -157,6 +157,16 @@ def test_a_code_known_before_asking_is_no_new_one(client):
     assert ask(client, after=known).json["verification_code"] == "591827"
 
 
+def test_a_reader_may_ask_for_the_code_before_another_one_and_is_answered_at_once(client):
+    for number, digits in enumerate(("482913", "591827", "602938"), 1):
+        client.post(HOOK, json=order(digits, number))
+    newest_of_all = newest(client)
+
+    before = ask(client, before=newest_of_all, wait=30).json
+    assert before["verification_code"] == "591827"
+    assert ask(client, before=before["id"], after=before["id"] - 1, wait=30).status_code == 404
+
+
 def test_a_reader_that_waited_makes_room_for_the_next(client):
     answers = [ask(client, wait="0.001").status_code for _ in range(WAITERS + 1)]
 
