@@ -12,7 +12,7 @@ test: .venv/tools browser database
 	@.venv/bin/ruff format --check
 	@.venv/bin/ruff check
 	@.venv/bin/mypy
-	@.venv/bin/pytest
+	@.venv/bin/pytest -n 2 --dist loadfile
 
 bench: .venv/packages
 	@.venv/bin/python -m tests.benchmarks $(if $(QUICK),--quick)
