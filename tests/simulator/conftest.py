@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-SAMPLES = Path(__file__).parent.parent / "systems" / "samples"
+SAMPLES = Path(__file__).parent.parent / "systems" / "samples" / "recus"
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ from reserve.systems.recus_facility import facility_id, facility_in, looks_free,
 from reserve.window import slot, zone
 from tests.fakes import FakeClock, InProcess
 
-SAMPLES = Path(__file__).parent / "samples"
+SAMPLES = Path(__file__).parent / "samples" / "recus"
 SF = zone("America/Los_Angeles")
 MONDAY = date(2026, 3, 9)
 EVENING = slot(MONDAY, time(18), timedelta(minutes=90), SF)

@@ -1,0 +1,80 @@
+"""What must hold for every booking system, one that is added tomorrow included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from reserve.simulator import TWINS
+from reserve.systems import SYSTEMS
+from tests.stage import Stage
+
+SAMPLES = Path(__file__).parent / "samples"
+
+pytestmark = pytest.mark.parametrize("system", SYSTEMS)
+
+
+def stage(folder: Path, system: str, *faults: str) -> Stage:
+    """A stage on which nothing goes wrong but *faults*."""
+    return Stage(folder, {"faults": faults}, system)
+
+
+@pytest.fixture
+def plain(tmp_path: Path, system: str) -> Iterator[Stage]:
+    """A stage on which nothing goes wrong."""
+    with stage(tmp_path, system) as made:
+        yield made
+
+
+def test_it_has_a_twin_and_recorded_answers(system: str) -> None:
+    assert system in TWINS
+    assert list((SAMPLES / system).iterdir()) != []
+
+
+def test_a_court_is_reserved_once_and_said_to_be(plain: Stage) -> None:
+    outcome = plain.book()
+
+    assert (outcome.exit_code, outcome.word) == (0, "reserved")
+    assert plain.ledger.paid == [outcome.order_id]
+    assert plain.open_holds == []
+    assert plain.ledger.violations == []
+
+
+def test_a_lost_answer_is_looked_up(tmp_path: Path, system: str) -> None:
+    with stage(tmp_path, system, "lost-answer") as made:
+        assert made.book().exit_code == 0
+
+        assert len(made.ledger.paid) == 1
+        assert made.ledger.violations == []
+
+
+def test_two_runs_for_one_slot_make_one_reservation(plain: Stage) -> None:
+    assert plain.book().exit_code == 0
+
+    assert plain.book().exit_code == 5
+    assert len(plain.ledger.paid) == 1
+
+
+def test_a_refused_sign_in_is_not_tried_again(tmp_path: Path, system: str) -> None:
+    with stage(tmp_path, system, "wrong-password") as made:
+        assert made.book().exit_code == 3
+
+        assert len(made.ledger.all("sign-in-refused")) == 1
+        assert made.ledger.attempts == []
+
+
+def test_nothing_is_asked_for_before_the_opening(plain: Stage) -> None:
+    plain.book()
+
+    assert min(each.moment for each in plain.ledger.attempts) >= plain.opens_at - timedelta(milliseconds=5)
+
+
+def test_what_is_given_up_is_reserved_from_the_waiting_list(tmp_path: Path, system: str) -> None:
+    with stage(tmp_path, system, "full") as made:
+        assert made.book("--wait-list").exit_code == 0
+
+        assert len(made.ledger.paid) == 1
+        assert made.ledger.violations == []
