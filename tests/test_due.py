@@ -15,7 +15,8 @@ import pytest
 from reserve import due, plans
 from reserve.clock import Clock
 from reserve.commands.due import RENEWED, Ticking, claim_kept, in_order, opens_later, starter
-from reserve.commands.outcome import Outcome
+from reserve.commands.outcome import Outcome, failed
+from reserve.errors import Blocked
 from reserve.model import Court, Offer, Offers, Slot
 from reserve.plans import Choice, Plan
 from reserve.roster import Roster, Turn
@@ -445,6 +446,22 @@ def test_facilities_are_tried_in_order_until_one_has_a_court_or_nobody_knows(
     assert [line.split()[1] for line in lines] == asked
     assert ["--wait-list" in line for line in lines] == [False, False, True][: len(lines)] if waits else True
     assert all("-d 2026-03-11 -t 18:00:00 -y 19:30:00" in line for line in lines)
+
+
+def test_where_a_firewall_blocks_us_no_other_facility_is_asked(roster: Roster) -> None:
+    keep(roster, replace(WEEKLY, choices=(Choice("A"), Choice("B")), wait_list=True))
+    (turn,) = tick(roster, OPENING)
+    entry = roster.entry(1)
+    assert entry is not None
+    asked = []
+
+    def one(words: Sequence[str]) -> tuple[Outcome, str | None]:
+        asked.append(words[words.index("-c") + 1])
+        return failed(Blocked("a firewall refuses us")), "run-1"
+
+    in_order(due.plan_of(entry), entry, turn, one, FakeClock(OPENING))
+
+    assert asked == ["A"]
 
 
 def test_a_process_of_its_own_gets_its_secrets_by_the_environment(tmp_path: Path) -> None:

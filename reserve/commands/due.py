@@ -235,7 +235,7 @@ def in_order(
         clock.call_at(turn.starts_at - plan.notice, _stop_this_process)
     for choice in plan.choices:
         result = one(plan.words(start, choice, waits=plan.wait_list and alone))
-        if result[0].exit_code not in GO_ON:
+        if result[0].exit_code not in GO_ON or result[0].is_blocked:
             return result
     if plan.wait_list and not alone and result[0].exit_code == 1:
         return one(plan.words(start, plan.choices[0], waits=True))

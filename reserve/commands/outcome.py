@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reserve.commands import BUG
 from reserve.commands.options import Booking
-from reserve.errors import Interrupted, ReserveError, SignInError, TokenRefused, Unconfirmed
+from reserve.errors import Blocked, Interrupted, ReserveError, SignInError, TokenRefused, Unconfirmed
 from reserve.model import Hold, Offers, Reservation, Slot
 from reserve.run import Run
 
@@ -40,6 +40,7 @@ class Outcome:
     slot: Slot | None = None
     order_id: str | None = None
     price_cents: int | None = None
+    is_blocked: bool = False  # by a firewall, so that nothing else should be asked either
 
     def as_json(self, booking: Booking, run_id: str, run: Run) -> dict[str, object]:
         """The object of the contract."""
@@ -131,4 +132,5 @@ def failed(failure: BaseException, *, gave_back: bool = False) -> Outcome:
         advice = " What was held has been given back."
     reason = str(failure).rstrip(".")
     sentence = f"{BEGINNINGS[failure.outcome]}: {reason}.{advice}"
-    return Outcome(failure.outcome, failure.exit_code, " ".join(sentence.split()))
+    said = " ".join(sentence.split())
+    return Outcome(failure.outcome, failure.exit_code, said, is_blocked=isinstance(failure, Blocked))
