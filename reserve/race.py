@@ -40,6 +40,7 @@ SHOTS = 3  # planned for each court: at the likely opening, at the certain one, 
 ATTEMPTS = 5  # per court and run, the first included: few, as fair play wants, yet enough for a late opening
 PAUSES = (0.15, 0.35, 0.7, 1.5)  # seconds after each attempt, when the plan has nothing sooner to say
 UNKNOWN_ATTEMPTS = 3  # nobody has recorded what an early request is told, so unknown words are asked again
+IN_TIME = timedelta(milliseconds=50)  # after the first shot; a later request says nothing about the opening
 LOOKS = 3  # for what a lost answer left behind, where that would be a reservation
 BETWEEN_LOOKS = timedelta(seconds=1)
 FINAL = (LimitReached, Blocked, SignInError)  # an answer to one court that holds for all of them
@@ -222,12 +223,12 @@ class Race:
     def lag(self) -> tuple[timedelta, timedelta] | None:
         """Between what and what the window opened after the moment the first shot aimed at.
 
-        Nothing, when no request came too early; known else only when a later one did not.
+        Nothing, when no request was too early and one was in time; else known only when a later one was not.
         """
         closed = [each.sent for each in self.timeline.attempts if each.meaning == "not open yet"]
         open_ = [each.sent for each in self.timeline.attempts if each.meaning in ("held", "taken")]
         if open_ and not closed:
-            return timedelta(0), timedelta(0)
+            return (timedelta(0), timedelta(0)) if min(open_) - self.shots[0] < IN_TIME else None
         if not open_ or max(closed) >= min(open_):
             return None
         return max(closed) - self.shots[0], min(open_) - self.shots[0]

@@ -336,7 +336,9 @@ class Run:
             verdict = race.verdict()
             if not self.request.wait_list or not isinstance(verdict, SlotTaken | NotOpenYet):
                 raise verdict
-            waiting = WaitingList(self.system, self.clock, self.timeline, self.stop, self.verify_late)
+            waiting = WaitingList(
+                self.system, self.clock, self.timeline, self.stop, self.verify_late, self.keep_alive
+            )
             return waiting.wait(lines)
         return race.held
 

@@ -14,8 +14,6 @@ from reserve.stop import Stop
 from reserve.systems.base import BookingSystem, Line
 from reserve.timeline import Timeline
 
-# Between looks: as others do who watch such pages (NTNUI dossier 7), and no burden for a server.
-LOOK_EVERY = timedelta(seconds=30)
 TELL_EVERY = timedelta(minutes=10)
 NAP = timedelta(seconds=1)  # a wish to stop is noticed so soon
 WORTH_WAITING = (SlotTaken, NotOpenYet, ServiceError)  # anything else will not get better by itself
@@ -23,32 +21,42 @@ WORTH_WAITING = (SlotTaken, NotOpenYet, ServiceError)  # anything else will not 
 
 @dataclass(frozen=True)
 class WaitingList:
-    """The wait for a court, after every one was taken; *verify* proves the player's phone when wanted."""
+    """The wait for a court, after every one was taken.
+
+    *verify* proves the player's phone when that is wanted; *keep_alive* renews the sign-in, given how often
+    that is to be done, and returns when to do it again.
+    """
 
     system: BookingSystem
     clock: Clock
     timeline: Timeline
     stop: Stop
     verify: Callable[[], None]
+    keep_alive: Callable[[timedelta], timedelta]
 
     def wait(self, lines: Sequence[Line]) -> list[Hold]:
         """The first court that becomes free, held; raises the last reason once every slot has started."""
         clock, ends = self.clock, max(line.offer.slot.start for line in lines)
-        every = f"looking every {LOOK_EVERY.seconds} s"
-        self.timeline.say(f"on the waiting list until {ends:%Y-%m-%d %H:%M}: {every}")
+        usual = self.system.look_every
+        self.timeline.say(
+            f"on the waiting list until {ends:%Y-%m-%d %H:%M}: looking every {usual.total_seconds():.0f} s"
+        )
         why: ReserveError = SlotTaken("every court we could ask was taken")
-        told = clock.now()
-        pause = LOOK_EVERY
+        told, pause = clock.now(), usual
+        renewal, renew_at = self.system.renew_every, clock.now()
         while clock.now() + pause < ends:
             self._sleep_until(clock.now() + pause)
-            pause = LOOK_EVERY
+            pause = usual
+            if renewal and clock.now() >= renew_at + renewal:
+                renewal, renew_at = self.keep_alive(renewal), clock.now()
             for line in lines:
                 found = self._try(line)
                 if isinstance(found, Hold):
                     return [found]
                 why = found or why
-                if isinstance(found, Throttled):
+                if isinstance(found, Throttled):  # by the next court as well
                     pause = max(pause, found.retry_after or pause)
+                    break
             if clock.now() - told >= TELL_EVERY:
                 self.timeline.say(f"still on the waiting list: {why}")
                 told = clock.now()

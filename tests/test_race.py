@@ -339,3 +339,10 @@ def test_asking_again_after_a_code_stays_within_the_five_attempts(clock):
     contest.ask(system.lines(ONE), at_once=True)
 
     assert len(system.times("hold Court 1")) == 5
+
+
+def test_a_request_that_left_late_says_nothing_about_the_opening(clock):
+    system = FakeSystem(clock, {"hold Court 1": ["a"]})
+    clock.sleep_until(START + timedelta(seconds=1))
+
+    assert race(system, ONE).lag is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,8 +24,9 @@ from reserve.errors import (
 )
 from reserve.model import Hold
 from reserve.stop import Stop
+from reserve.systems import SYSTEMS
 from reserve.timeline import Timeline
-from reserve.waiting import LOOK_EVERY, WaitingList
+from reserve.waiting import WaitingList
 from tests.fakes import EVENING, START, FakeClock, FakeLine, FakeSystem, offer
 from tests.stage import OPENS_AT, Stage
 
@@ -49,15 +51,19 @@ class Waiting:
         self.timeline = Timeline(clock.now)
         self.stop = Stop()
         self.stop.shield()
-        self.verified = 0
+        self.verified, self.renewed = 0, []
         self.lines = [kind(each, self.system) for each in (ONE, TWO)]
 
     def wait(self) -> list[Hold]:
-        waiting = WaitingList(self.system, self.clock, self.timeline, self.stop, self.verify)
+        waiting = WaitingList(self.system, self.clock, self.timeline, self.stop, self.verify, self.keep_alive)
         return waiting.wait(self.lines)
 
     def verify(self) -> None:
         self.verified += 1
+
+    def keep_alive(self, every: timedelta) -> timedelta:
+        self.renewed.append((self.clock.now() - START) / timedelta(minutes=1))
+        return every / 2
 
 
 @pytest.fixture
@@ -138,6 +144,25 @@ def test_a_phone_that_has_to_be_proved_again_is_proved_and_the_court_asked_for_o
     assert waiting.verified == 1
 
 
+def test_a_server_that_asks_for_more_time_is_not_asked_for_the_next_court(clock: FakeClock) -> None:
+    answers = {"hold Court 1": [Throttled("slowly", timedelta(minutes=5)), "order-1"]}
+    waiting = Waiting(clock, answers)
+
+    waiting.wait()
+
+    assert "hold Court 2" not in waiting.system.said
+
+
+def test_the_sign_in_is_kept_alive_as_often_as_it_needs(clock: FakeClock) -> None:
+    answers = {"hold Court 1": [*[TAKEN] * 80, "order-1"], "hold Court 2": [TAKEN] * 80}
+    waiting = Waiting(clock, answers)
+    waiting.system.renew_every = timedelta(minutes=20)
+
+    waiting.wait()
+
+    assert [round(minutes) for minutes in waiting.renewed[:3]] == [20, 30, 35]
+
+
 def test_a_lost_answer_is_looked_up(clock: FakeClock) -> None:
     waiting = Waiting(clock, {"hold Court 1": [LostAnswer("cut")]})
     waiting.system.answers["holds"] = [[waiting.system.held(ONE, "order-1")]]
@@ -159,7 +184,7 @@ def test_where_a_hold_is_final_and_nobody_can_tell_nothing_else_is_asked_for(clo
 
 def test_a_wish_to_stop_is_obeyed_within_a_second(clock: FakeClock) -> None:
     waiting = Waiting(clock, {"hold Court 1": [TAKEN] * 9, "hold Court 2": [TAKEN] * 9})
-    asked = START + LOOK_EVERY * 2.5
+    asked = START + FakeSystem.look_every * 2.5
     clock.call_at(asked, lambda: waiting.stop.ask(2))
 
     with pytest.raises(Interrupted):
@@ -195,3 +220,13 @@ def test_a_run_that_waits_signs_in_again_before_its_sign_in_dies(waited: Stage) 
 
 def test_a_run_that_waits_proves_the_phone_again_when_the_court_wants_that(waited: Stage) -> None:
     assert len(waited.ledger.all("code-asked")) == 2
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_sign_in_survives_a_wait_of_hours(tmp_path: Path, system: str) -> None:
+    story = {"all_taken": True, "frees_after": timedelta(hours=2, minutes=5)}
+    with Stage(tmp_path, story, system) as stage:
+        outcome = stage.book("--wait-list")
+
+        assert outcome.word == "reserved", stage.steps[-5:]
+        assert stage.ledger.violations == []

@@ -152,7 +152,7 @@ def _refreshed(name: str, environ: Mapping[str, str]) -> int:
     from reserve.systems import SYSTEMS
 
     system = (environ.get("RESERVE_SYSTEM") or "recus").strip().casefold()
-    if system not in SYSTEMS or SYSTEMS[system].renew_every is None:
+    if system not in SYSTEMS or SYSTEMS[system].token_variable is None:
         print(f"Nothing to renew for {name}: {system} has no refresh tokens.")
         return 0
     account = Account(environ.get("RESERVE_EMAIL") or "", environ.get("RESERVE_PASSWORD") or "")

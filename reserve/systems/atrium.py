@@ -60,6 +60,7 @@ class Atrium(ApiSystem):
     token_variable = "ATRIUM_REFRESH_TOKEN"
     needs = ("court", "date", "start_time", "email")
     renew_every = EVERY
+    look_every = timedelta(minutes=1)  # there is nothing to look at, so each look is a request for the court
 
     _made: tuple[tuple[str, Court, Slot], ...] = ()  # what this run reserved, as the answers said
 
@@ -185,7 +186,7 @@ class Atrium(ApiSystem):
         return self.around.connect(self.around.addresses["ATRIUM_AUTH_URL"], headers)
 
     def believed(self, ask: Callable[[], Answer]) -> Answer:
-        """The answer to *ask*; when it doubts who we are, the token is renewed once, and once asked again.
+        """The answer to *ask*; when it doubts who we are, we sign in once, and ask once more.
 
         401 and 403 were both seen for a stale token (dossier 1, 3); nothing was done then.
         """
@@ -193,7 +194,7 @@ class Atrium(ApiSystem):
         if answer.status == 401 or (answer.status == 403 and answer.is_json):
             self.around.say(f"{answer.asked}: {answer.status}; renewing the token")
             try:
-                self._renew()
+                self.sign_in()
             except ReserveError as failure:
                 raise TokenRefused(f"Atrium no longer accepts our token, and: {failure}") from failure
             answer = ask()

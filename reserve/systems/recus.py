@@ -40,7 +40,7 @@ ORGANIZATION = "san-francisco-rec-park"  # dossier 2.1
 PAGE = 100  # bookings read at a time
 PAGES = 5  # nobody has more than five hundred bookings to look through
 UNPAID = ("requires_action", "requires_payment_method", "requires_confirmation", "canceled")
-RENEW_AFTER = timedelta(minutes=50)  # a token lives an hour (dossier 1.3)
+EVERY = timedelta(minutes=50)  # a token lives an hour (dossier 1.3)
 FRESH = timedelta(seconds=10)  # so long one look at the schedule serves all courts
 LOOKED_UP = 10  # bookings without their reservation in the list that are read one by one
 
@@ -60,9 +60,9 @@ class RecUs(ApiSystem):
     api = "RECUS_API_URL"
     path = "/v1/reservations"
     light_path = "/v1/users/me"
+    renew_every = EVERY
     asks = ("RESERVE_EMAIL", "RESERVE_PASSWORD", "RESERVE_PHONE")
 
-    _signed_in_at: datetime | None = None
     _me: str | None = None
     _schedule: tuple[datetime, Json] | None = None
     _made_as_in_2025 = frozenset[str]()  # such orders are paid with an empty body (dossier 3.4)
@@ -96,10 +96,15 @@ class RecUs(ApiSystem):
             )
         self.use_token(token)
 
+    def keep_alive(self) -> None:
+        """Sign in again, if we are signed in: nothing else is known to renew a token."""
+        if self.token is not None:
+            self.around.say("signing in again: a sign-in lives an hour")
+            self.sign_in()
+
     def use_token(self, token: str) -> None:
         """Speak as the player whom *token* names."""
         self.speak_as(token)
-        self._signed_in_at = self.around.clock.now()
         me = self.get("/v1/users/me")
         for wrapped in ("data", "user"):
             if isinstance(me, dict) and isinstance(me.get(wrapped), dict):
@@ -167,11 +172,8 @@ class RecUs(ApiSystem):
             raise WrongCode("the one-time code was refused") from refusal
 
     def looks_free(self, offer: Offer) -> bool:
-        """Whether the public schedule shows *offer* as free; signs in again before the token dies."""
+        """Whether the public schedule shows *offer* as free."""
         now = self.around.clock.now()
-        if self._signed_in_at is not None and now - self._signed_in_at > RENEW_AFTER:
-            self.around.say("signing in again: a sign-in lives an hour")
-            self.sign_in()
         if self._schedule is None or now - self._schedule[0] > FRESH:
             path, day = f"/v1/locations/{offer.court.facility}/schedule", f"{offer.slot.start:%Y-%m-%d}"
             self._schedule = now, self.get(path, {"startDate": day})
