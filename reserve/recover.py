@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reserve.clock import Clock
-from reserve.errors import ReserveError
-from reserve.model import Hold, Reservation
+from reserve.errors import AlreadyReserved, ReserveError, Unconfirmed
+from reserve.model import Hold, Reservation, Slot
 from reserve.settle import give_back_all
 from reserve.store import PastRun, Record
 from reserve.systems.base import BookingSystem
@@ -30,6 +30,18 @@ def recover(system: BookingSystem, record: Record, clock: Clock, timeline: Timel
         timeline.say(f"the run {past.run_id} was cut off. {sentence}")
         if not left:
             record.end(None, sentence, of=past.run_id)
+
+
+def respect_record(record: Record, slot: Slot) -> None:
+    """Raise when an earlier run has, or may have, a court in *slot*, where the booking system cannot tell.
+
+    `AlreadyReserved` when it was told that it has, `Unconfirmed` when it never knew.
+    """
+    for past in record.about(slot):
+        if past.orders("held"):
+            raise AlreadyReserved(f"the run {past.run_id} reserved a court for {slot}")
+        if past.ended is None or past.exit_code == Unconfirmed.exit_code:
+            raise Unconfirmed(f"the run {past.run_id} may have reserved a court for {slot}")
 
 
 def _is_left_by(past: PastRun, hold: Hold) -> bool:

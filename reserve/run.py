@@ -20,12 +20,14 @@ from reserve.errors import (
     ServiceError,
     SlotTaken,
     TooDear,
+    UnknownAnswer,
+    UnknownRefusal,
     Unreachable,
     UsageError,
 )
 from reserve.model import BookingRequest, Hold, Offers, Opening, Reservation
 from reserve.race import SHOTS, Race
-from reserve.recover import recover
+from reserve.recover import recover, respect_record
 from reserve.settle import settle
 from reserve.stop import Stop
 from reserve.store import Record
@@ -208,6 +210,8 @@ class Run:
     def respect_limits(self, found: Offers, opening: Opening) -> None:
         """Raise `AlreadyReserved` or `LimitReached` when the player's own reservations forbid another one."""
         mine = self.system.reservations()
+        if self.system.hold_is_final and self.record is not None:
+            self.respect_record(self.record, opening)
         self.timeline.say(f"looked at the player's bookings: {len(mine)} reserved")
         for offer in opening.offers:
             for each in mine:
@@ -224,6 +228,14 @@ class Run:
         if limits.per_week is not None and len(this_week) >= limits.per_week:
             in_week = f"{len(this_week)} reserved in the week of {monday}"
             raise LimitReached(f"{in_week}; the limit is {limits.per_week} a week")
+
+    def respect_record(self, record: Record, opening: Opening) -> None:
+        """Raise what our own record knows of a reservation, where the booking system cannot be asked."""
+        try:
+            self.system.holds()
+        except (UnknownRefusal, UnknownAnswer):
+            for slot in {offer.slot for offer in opening.offers}:
+                respect_record(record, slot)
 
     def ask_time_servers(self, opening: Opening) -> None:
         """Have the true time asked for while we wait anyway; a second opinion, for the timeline only."""

@@ -67,14 +67,25 @@ class Record:
     """One run's page in the store."""
 
     def __init__(
-        self, store: Store, run_id: str, player: str, now: Callable[[], datetime], *, where: str = ""
+        self,
+        store: Store,
+        run_id: str,
+        player: str,
+        now: Callable[[], datetime],
+        *,
+        where: str = "",
+        taken_over: str | None = None,
     ) -> None:
-        """Nothing is written yet; *where* tells a booking system from its simulator."""
+        """Nothing is written yet; *where* tells a booking system from its simulator.
+
+        *taken_over* is the wish that another machine has surely stopped serving.
+        """
         self.store = store
         self.run_id = run_id
         self.player = player
         self._now = now
         self._where = where
+        self._taken_over = taken_over
 
     @contextmanager
     def kept(self, *, system: str, wish: str, day: str) -> Iterator[None]:
@@ -98,7 +109,13 @@ class Record:
     def cut_off(self) -> list[PastRun]:
         """Earlier runs of the same player that never ended."""
         with suppress(SQLAlchemyError):
-            return self.store.cut_off(self.player, but=self.run_id)
+            return self.store.cut_off(self.player, but=self.run_id, wish=self._taken_over)
+        return []
+
+    def about(self, slot: Slot) -> list[PastRun]:
+        """Earlier runs of the same player that asked for a court in this slot."""
+        with suppress(SQLAlchemyError):
+            return self.store.about(self.player, slot, but=self.run_id)
         return []
 
     def lag(self, facility: str) -> tuple[timedelta, timedelta] | None:
@@ -243,13 +260,24 @@ class Store:
         with _locked(self._folder / "locks" / name, wait=True):
             yield
 
-    def cut_off(self, player: str, *, but: str) -> list[PastRun]:
-        """This machine's runs of *player* that never ended and whose process is gone; not the run *but*."""
+    def cut_off(self, player: str, *, but: str, wish: str | None = None) -> list[PastRun]:
+        """This machine's runs of *player* that never ended and whose process is gone; not the run *but*.
+
+        Those with this *wish* are of any machine.
+        """
         wanted = (RUNS.c.player == player) & (RUNS.c.ended.is_(None)) & (RUNS.c.run_id != but)
+        ours = (RUNS.c.host == socket.gethostname()) | (RUNS.c.wish == wish)
         with self._engine.connect() as connection:
-            query = select(RUNS).where(wanted & (RUNS.c.host == socket.gethostname()))
-            runs = _past(connection, query.order_by(RUNS.c.started))
+            runs = _past(connection, select(RUNS).where(wanted & ours).order_by(RUNS.c.started))
         return [run for run in runs if not self.is_alive(run.run_id)]
+
+    def about(self, player: str, slot: Slot, *, but: str) -> list[PastRun]:
+        """The runs of *player* that asked for a court in this slot, latest first; not the run *but*."""
+        within = (DEEDS.c.start >= slot.start) & (DEEDS.c.start < slot.end)
+        asked = select(DEEDS.c.run_id).where(within)
+        wanted = (RUNS.c.player == player) & (RUNS.c.run_id != but) & RUNS.c.run_id.in_(asked)
+        with self._engine.connect() as connection:
+            return _past(connection, select(RUNS).where(wanted).order_by(RUNS.c.started.desc()))
 
     def history(self, *, most: int = 20, run_id: str | None = None) -> list[PastRun]:
         """The latest runs, latest first; only those whose id begins with *run_id*, if given."""

@@ -8,7 +8,7 @@ from sqlalchemy import update
 from reserve.errors import LostAnswer
 from reserve.model import Reservation
 from reserve.recover import recover
-from reserve.schema import DEEDS
+from reserve.schema import DEEDS, RUNS
 from reserve.store import Record, Store, player_key
 from reserve.timeline import Timeline
 from tests.fakes import EVENING, START, FakeSystem, offer
@@ -146,6 +146,22 @@ def test_a_hold_kept_for_the_player_to_pay_is_left_alone(store, clock, timeline)
     put_in_order(store, system, clock, timeline)
 
     assert "release order-1" not in system.said
+
+
+@pytest.mark.parametrize(("taken_over", "released"), [(None, False), ("a court", True), ("another", False)])
+def test_what_another_machine_held_is_given_back_by_who_takes_over_its_wish(
+    store, clock, timeline, taken_over, released
+):
+    system = FakeSystem(clock)
+    hold = held(system, 1, "order-1")
+    system.answers["holds"] = [[hold]]
+    cut_off(store, asking=COURTS, held=[hold])
+    with store.engine.begin() as connection:
+        connection.execute(update(RUNS).values(host="elsewhere"))
+
+    recover(system, Record(store, "mine", PLAYER, clock.now, taken_over=taken_over), clock, timeline)
+
+    assert ("release order-1" in system.said) is released
 
 
 def test_a_payment_that_went_through_is_told(store, clock, timeline):

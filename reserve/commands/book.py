@@ -27,14 +27,19 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     return result.exit_code
 
 
-def book(booking: Booking, environ: Mapping[str, str], leads: Leads) -> tuple[Outcome, Outfit]:
-    """One run of *booking*, told on standard error as it goes; returns how it ended, without secrets."""
+def book(
+    booking: Booking, environ: Mapping[str, str], leads: Leads, *, takes_over: bool = False
+) -> tuple[Outcome, Outfit]:
+    """One run of *booking*, told on standard error as it goes; returns how it ended, without secrets.
+
+    With *takes_over*, what another machine began for the same wish is put in order like our own.
+    """
     from reserve.commands.outfit import equip
     from reserve.commands.screen import telling
     from reserve.stop import Stop
 
     stop = Stop()
-    outfit = equip(booking, environ, stop, leads)
+    outfit = equip(booking, environ, stop, leads, takes_over=takes_over)
     timeline = outfit.run.timeline
     with telling(timeline):
         for warning in booking.warnings:

@@ -75,9 +75,11 @@ def equip(
     clock: Clock | None = None,
     connect: Connect = connect,
     kind: type[BookingSystem] | None = None,
+    takes_over: bool = False,
 ) -> Outfit:
     """Everything for one run of *booking*; nothing is sent yet.
 
+    With *takes_over*, another machine has surely stopped serving this wish.
     *clock*, *connect* and *kind* stand in for real time, the network and the system that *booking* names.
     """
     true_time = our_error if clock is None else None
@@ -127,7 +129,9 @@ def equip(
     )
     system = kind(booking.account, booking.request, around)
     inbox = _inbox(booking, clock, connect) if phone else None
-    record = Record(store, run_id, player, clock.now, where=f"{kind.name} {host}")
+    taken_over = str(booking.request) if takes_over else None
+    where = f"{kind.name} {host}"
+    record = Record(store, run_id, player, clock.now, where=where, taken_over=taken_over)
     timeline.record = record.note
     if host in ("localhost", "127.0.0.1"):
         true_time = None  # a rehearsal needs nobody else

@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete, update
 
 from reserve.browser import Browser
 from reserve.clock import Clock
@@ -21,9 +22,11 @@ from reserve.errors import (
 )
 from reserve.http import Answer, Http
 from reserve.model import Account, BookingRequest
+from reserve.schema import DEEDS, RUNS
 from reserve.simulator import Atrium as AtriumTwin
 from reserve.simulator import AtriumStory, serve
 from reserve.simulator.atrium import FAULTS
+from reserve.store import Store
 from reserve.systems.atrium import Atrium
 from reserve.systems.atrium_places import places
 from reserve.systems.atrium_sign_in import by_code, by_refresh_token, log_in
@@ -119,6 +122,32 @@ def test_a_court_that_is_given_up_is_reserved_from_the_waiting_list(tmp_path):
 
     assert (outcome.exit_code, outcome.court) == (0, "Court 1")
     assert stage.ledger.violations == []
+
+
+def test_without_a_list_our_own_record_keeps_two_runs_from_reserving_twice(tmp_path):
+    with Stage(tmp_path, {"lists": False}, "atrium", JUNE) as stage:
+        assert stage.book().exit_code == 0
+
+        again = stage.book()
+
+        assert again.exit_code == 5
+        assert "reserved a court for 2026-06-10" in again.sentence
+        assert len(stage.ledger.paid) == 1
+
+
+def test_without_a_list_nobody_knows_what_became_of_a_run_that_was_cut_off(tmp_path):
+    with Stage(tmp_path, {"lists": False}, "atrium", JUNE) as stage:
+        stage.book()
+        store = Store(tmp_path / "data")
+        with store.engine.begin() as connection:  # as if it had been killed before it knew
+            connection.execute(delete(DEEDS).where(DEEDS.c.what != "asking"))
+            connection.execute(update(RUNS).values(ended=None, exit_code=None))
+        store.close()
+
+        again = stage.book()
+
+        assert again.exit_code == 7
+        assert len(stage.ledger.paid) == 1
 
 
 def test_every_fault_has_an_exit_code_here():
