@@ -34,7 +34,7 @@ class ApiSystem(BookingSystem):
 
     @abstractmethod
     def held(self, offer: Offer, answer: Answer) -> Hold:
-        """What *answer* says about *offer*: a hold, or a `ReserveError` named after what a refusal means."""
+        """The hold that *answer* tells of; raises a `ReserveError` named after what a refusal means."""
 
     @abstractmethod
     def refusal(self, answer: Answer) -> ReserveError:

@@ -245,7 +245,7 @@ class Atrium(ApiSystem):
         }
 
     def held(self, offer: Offer, answer: Answer) -> Hold:
-        """What *answer* says about *offer*: it is reserved, or a `ReserveError` that says why not."""
+        """The hold, which is a reservation, that *answer* tells of; raises the `ReserveError` that says why not."""
         if not answer.is_good:
             raise self.meaning(answer)
         try:

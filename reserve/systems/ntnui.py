@@ -202,7 +202,7 @@ class Ntnui(BookingSystem):
         return self.http.ask("GET", self.session.path(leggtilvikarid=self.member or ""))
 
     def taken(self, answer: Answer) -> Hold:
-        """What *answer* to the sign-up says: the place is ours, or a `ReserveError` that says why not."""
+        """The place that *answer* to the sign-up gives us; raises the `ReserveError` that says why not."""
         page = self._read(answer)
         if page.shows_reservation:
             return self.hold()

@@ -190,7 +190,7 @@ class RecUs(ApiSystem):
         }
 
     def held(self, offer: Offer, answer: Answer) -> Hold:
-        """What *answer* says about *offer*: a hold, or a `ReserveError` named after what a refusal means."""
+        """The hold that *answer* tells of; raises a `ReserveError` named after what a refusal means."""
         if not answer.is_good:
             raise self.meaning(answer)
         body = answer.json()
