@@ -38,11 +38,14 @@ def httpsms(key: str, delivery: Delivery) -> bool:
     try:
         head, claims = (json.loads(_unpadded(part)) for part in signed.split("."))
         wanted = hmac.digest(key.encode(), signed.encode(), "sha256")
+        meant = (
+            [claims["aud"]] if isinstance(claims["aud"], str) else claims["aud"]
+        )  # RFC 7519, 4.1.3: either
         return (
             hmac.compare_digest(wanted, _unpadded(signature))
             and head["alg"] == "HS256"
             and claims["nbf"] <= delivery.at.timestamp() < claims["exp"]
-            and not set(delivery.urls).isdisjoint(claims["aud"])
+            and not set(delivery.urls).isdisjoint(meant)
         )
     except (ValueError, LookupError, TypeError, RecursionError):
         return False

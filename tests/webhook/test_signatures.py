@@ -52,6 +52,14 @@ VALID = {
 ALL = pytest.mark.parametrize("gateway", SIGNED)
 
 
+def bearer(key, head, claims):
+    """The header with a token of httpSMS in which *claims* are otherwise than in the vector."""
+    parts = [json.dumps(part).encode() for part in (head, HTTPSMS["claims"] | claims)]
+    signed = b".".join(urlsafe_b64encode(part).rstrip(b"=") for part in parts)
+    token = signed + b"." + urlsafe_b64encode(hmac.digest(key.encode(), signed, "sha256"))
+    return {"Authorization": f"Bearer {token.decode()}"}
+
+
 @ALL
 def test_a_delivery_that_its_gateway_signed_is_believed(gateway):
     key, sent = VALID[gateway]
@@ -113,16 +121,28 @@ def test_what_was_signed_too_long_ago_or_in_the_future_is_not_believed(gateway, 
         ([], {}),
         ({"alg": "HS256"}, {"exp": None}),
         ({"alg": "HS256"}, {"nbf": "1781128171"}),
-        ({"alg": "HS256"}, {"aud": "https://sms.example.test"}),
+        ({"alg": "HS256"}, {"aud": None}),
+        ({"alg": "HS256"}, {"aud": 7}),
     ],
 )
 def test_a_token_that_is_signed_but_not_what_httpsms_sends_is_not_believed(head, claims):
     key, sent = VALID["httpsms"]
-    parts = [json.dumps(part).encode() for part in (head, HTTPSMS["claims"] | claims)]
-    signed = b".".join(urlsafe_b64encode(part).rstrip(b"=") for part in parts)
-    token = signed + b"." + urlsafe_b64encode(hmac.digest(key.encode(), signed, "sha256"))
 
-    assert not SIGNED["httpsms"](key, replace(sent, headers={"Authorization": f"Bearer {token.decode()}"}))
+    assert not SIGNED["httpsms"](key, replace(sent, headers=bearer(key, head, claims)))
+
+
+@pytest.mark.parametrize(
+    ("address", "is_ours"),
+    [(HTTPSMS["claims"]["aud"][0], True), ("https://sms.example.test", False), ("", False)],
+)
+def test_a_token_of_httpsms_names_our_address_alone_or_among_others(address, is_ours):
+    key, sent = VALID["httpsms"]
+    forms = (address, [address], [address, "https://other.example.test/hooks"])
+
+    tokens = [bearer(key, {"alg": "HS256"}, {"aud": form}) for form in forms]
+
+    believed = [SIGNED["httpsms"](key, replace(sent, headers=token)) for token in tokens]
+    assert believed == [is_ours] * 3
 
 
 @pytest.fixture
