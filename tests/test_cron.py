@@ -151,7 +151,7 @@ def test_a_run_that_is_killed_while_it_signs_in_leaves_no_browser(world):
 
         ends_at = Clock().now() + timedelta(seconds=10)
         while (a_world.processes() or list(Path(folder).iterdir())) and Clock().now() < ends_at:
-            pass  # its watcher needs a moment
+            Clock().sleep(timedelta(milliseconds=50))  # its watcher needs a moment
         assert (a_world.processes(), list(Path(folder).iterdir())) == ([], [])
 
 
