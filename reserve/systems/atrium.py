@@ -35,10 +35,11 @@ EVERY = timedelta(minutes=20)  # an access token lives about 30 minutes (dossier
 BEFORE_IT_ENDS = timedelta(seconds=30)  # the refresh token (dossier 2.2)
 LEAST_PAUSE = timedelta(minutes=1)
 
-# What the texts of refusals mean. None was ever recorded (dossier 3): whatever matches nothing stays unknown.
+# What the texts of refusals mean. None was ever recorded (dossier 3): whatever matches nothing stays unknown,
+# and so does a court that is merely "not available": it may be taken, or not open yet.
 REFUSALS: Words = (
-    (r"in advance|not (yet )?(open|available yet)|too early|out of range", NotOpenYet),
-    (r"already (reserved|booked|taken)|no longer available|not available|unavailable|overlap", SlotTaken),
+    (r"already (reserved|booked|taken)|no longer available|overlap", SlotTaken),
+    (r"\b(yet|until|opens?)\b|too early|window|in advance|out of range", NotOpenYet),
     (r"limit|maximum|quota|too many reservations", LimitReached),
 )
 

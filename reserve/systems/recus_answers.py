@@ -20,12 +20,12 @@ from reserve.model import Court, Slot
 from reserve.systems.refusals import Words, by_words
 
 # What the texts of refusals mean. Only the daily limit is recorded (dossier 4); the rest are the words of the
-# web page and of documents about it. Whatever matches none of them stays unknown.
+# web page and of documents about it. Whatever matches none of them stays unknown, and so does a court that is
+# merely "not available": it may be taken, or not open yet.
 REFUSALS: Words = (
     (r"(daily|weekly|booking) (booking )?limit|limit of \d+ reached|limit reached", LimitReached),
-    (r"already (reserved|booked|taken)|no longer available|not available|unavailable", SlotTaken),
-    (r"not (yet )?open|not yet (available|released|bookable)|too early|(reservation|booking).window"
-     r"|released at|in advance", NotOpenYet),
+    (r"already (reserved|booked|taken)|no longer available", SlotTaken),
+    (r"\b(yet|until|opens?)\b|too early|window|released at|in advance", NotOpenYet),
     (r"verif|totp|one-time|mobile code", NotVerified),
 )  # fmt: skip
 

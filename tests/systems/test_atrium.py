@@ -402,6 +402,13 @@ def test_the_list_of_reservations_is_read():
         (answered(sample("error_unauthorized"), 401), TokenRefused),
         (answered(sample("error_unauthorized"), 403), TokenRefused),
         (answered({"non_field_errors": ["Please see the front desk."]}, 400), UnknownRefusal),
+        (answered({"detail": "This amenity is already reserved until 19:00."}, 400), SlotTaken),
+        (answered({"detail": "This amenity is no longer available."}, 400), SlotTaken),
+        (answered({"detail": "This amenity is not available yet."}, 400), NotOpenYet),
+        (answered({"detail": "Unavailable until the window opens."}, 409), NotOpenYet),
+        (answered({"detail": "This amenity is not available."}, 400), UnknownRefusal),
+        (answered({"detail": "This amenity is unavailable."}, 400), UnknownRefusal),
+        (answered({"detail": "This amenity is unavailable."}, 409), SlotTaken),
     ],
 )
 def test_refusals_mean_what_they_say(answer, kind):
