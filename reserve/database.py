@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 
 from reserve.errors import UsageError
 from reserve.schema import HEAD
@@ -27,9 +27,15 @@ def opened(url: str) -> Engine:
 
 
 def _engine(url: str) -> Engine:
-    if make_url(url).get_backend_name() not in ALONE:
+    address = _address(url)
+    if address.get_backend_name() not in ALONE:
         raise UsageError(f"RESERVE_DATABASE_URL: choose {' or '.join(ALONE)}")
-    engine = create_engine(url)
+    try:
+        engine = create_engine(address)
+    except ModuleNotFoundError as missing:
+        raise UsageError(
+            f"RESERVE_DATABASE_URL: {missing.name} is not installed; for PostgreSQL write postgresql+psycopg://…"
+        ) from None
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine, "connect")
@@ -42,6 +48,17 @@ def _engine(url: str) -> Engine:
             cursor.close()
 
     return engine
+
+
+def _address(url: str) -> URL:
+    """What *url* means; what goes wrong with one may show the password, and is not told."""
+    try:
+        address = make_url(url)
+    except ValueError:
+        raise UsageError("RESERVE_DATABASE_URL: the port is no number") from None
+    if "@" in (address.host or ""):
+        raise UsageError("RESERVE_DATABASE_URL: write an @ in the password as %40")
+    return address
 
 
 def _bring_up_to_date(engine: Engine) -> None:
