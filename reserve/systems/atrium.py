@@ -246,7 +246,7 @@ class Atrium(ApiSystem):
         }
 
     def held(self, offer: Offer, answer: Answer) -> Hold:
-        """The hold, which is a reservation, that *answer* tells of; raises the `ReserveError` that says why not."""
+        """The reservation that *answer* tells of; raises the `ReserveError` that says why not."""
         if not answer.is_good:
             raise self.meaning(answer)
         try:
