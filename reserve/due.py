@@ -112,6 +112,12 @@ def lateness(turn: Turn, now: datetime) -> str:
     return f", {str(late).partition('.')[0]} h after the opening"
 
 
+def wait_ends(plan: Plan, turn: Turn, now: datetime) -> datetime | None:
+    """When *plan* gives up waiting for a court of *turn*; None when it has no wish or no time to."""
+    ends = turn.starts_at - plan.notice
+    return ends if plan.wait_list and ends > max(now, turn.opens_at) else None
+
+
 def wall(entry: Entry, turn: Turn) -> datetime:
     """When the slot of *turn* starts, as the clock on the facility's wall shows it."""
     return turn.starts_at.astimezone(window.zone(entry.zone or "UTC")).replace(tzinfo=None)

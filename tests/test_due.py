@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -9,21 +11,37 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from reserve import due, plans
 from reserve.clock import Clock
-from reserve.commands.due import RENEWED, Ticking, claim_kept, in_order, opens_later, starter
+from reserve.commands.due import (
+    RENEWED,
+    Ticking,
+    claim_kept,
+    in_order,
+    opens_later,
+    serve,
+    serve_turn,
+    starter,
+)
+from reserve.commands.options import Booking
 from reserve.commands.outcome import Outcome, failed
-from reserve.errors import Blocked
+from reserve.errors import Blocked, Interrupted
 from reserve.model import Court, Offer, Offers, Slot
 from reserve.plans import Choice, Plan
 from reserve.roster import Roster, Turn
+from reserve.stop import Stop
 from reserve.store import Store
 from reserve.systems import SYSTEMS
 from reserve.window import DaysAhead, HoursAhead, zone
 from tests.fakes import FakeClock
+
+if TYPE_CHECKING:
+    from reserve.commands.due import OneRun
 
 HERE = Path(__file__).parent.parent
 MINUTE = timedelta(minutes=1)
@@ -417,52 +435,183 @@ def test_a_booking_whose_window_was_changed_waits_for_the_new_opening(
     assert bool(tick(roster, now + ahead - due.LEAD)) == is_later
 
 
+WALL = datetime.fromisoformat("2026-03-11T18:00")
+
+
 def outcomes(*codes: int):  # type: ignore[no-untyped-def]
     """Runs that end so, one after the other, and the command lines they were given."""
     left, asked = list(codes), list[str]()
 
-    def one(words: list[str]) -> tuple[Outcome, str | None]:
+    def one(words: Sequence[str]) -> tuple[Outcome, str | None]:
         asked.append(" ".join(words))
-        return Outcome("", left.pop(0), "…"), None
+        return Outcome("", left.pop(0), f"Run {len(asked)}."), None
 
     return one, asked
 
 
 @pytest.mark.parametrize(
-    ("codes", "asked"),
-    [((1, 0), ["A", "B"]), ((0,), ["A"]), ((7,), ["A"]), ((3,), ["A"]), ((1, 1, 0), ["A", "B", "A"])],
+    ("codes", "asked"), [((1, 0), ["A", "B"]), ((0,), ["A"]), ((7,), ["A"]), ((3,), ["A"])]
 )
 def test_facilities_are_tried_in_order_until_one_has_a_court_or_nobody_knows(
-    roster: Roster, codes: tuple[int, ...], asked: list[str]
+    codes: tuple[int, ...], asked: list[str]
 ) -> None:
-    waits = len(codes) == 3
-    keep(roster, replace(WEEKLY, choices=(Choice("A"), Choice("B")), wait_list=waits))
-    (turn,) = tick(roster, OPENING)
-    entry = roster.entry(1)
-    assert entry is not None
     one, lines = outcomes(*codes)
 
-    in_order(due.plan_of(entry), entry, turn, one, FakeClock(OPENING))
+    in_order(replace(WEEKLY, choices=(Choice("A"), Choice("B"))), WALL, one, waits=True)
 
     assert [line.split()[1] for line in lines] == asked
-    assert ["--wait-list" in line for line in lines] == [False, False, True][: len(lines)] if waits else True
+    assert not any("--wait-list" in line for line in lines)
     assert all("-d 2026-03-11 -t 18:00:00 -y 19:30:00" in line for line in lines)
 
 
-def test_where_a_firewall_blocks_us_no_other_facility_is_asked(roster: Roster) -> None:
-    keep(roster, replace(WEEKLY, choices=(Choice("A"), Choice("B")), wait_list=True))
-    (turn,) = tick(roster, OPENING)
-    entry = roster.entry(1)
-    assert entry is not None
+@pytest.mark.parametrize(
+    ("codes", "asked", "told"),
+    [
+        ((1, 1, 0), ["A", "B", "A"], "Run 3."),
+        ((1, 5, 0), ["A", "B", "A"], "Run 3."),
+        ((6, 1, 0), ["A", "B", "B"], "Run 3."),
+        ((6, 2), ["A", "B"], "Run 1."),
+    ],
+)
+def test_a_plan_waits_at_the_first_facility_whose_courts_are_taken(
+    codes: tuple[int, ...], asked: list[str], told: str
+) -> None:
+    one, lines = outcomes(*codes)
+
+    outcome, _ = in_order(replace(WEEKLY, choices=(Choice("A"), Choice("B"))), WALL, one, waits=True)
+
+    assert [line.split()[1] for line in lines] == asked
+    assert ["--wait-list" in line for line in lines] == [False, False, True][: len(lines)]
+    assert outcome.sentence == told
+
+
+def test_without_a_court_and_a_waiting_list_the_first_facility_is_told_of() -> None:
+    one, _ = outcomes(1, 5)
+
+    outcome, _ = in_order(replace(WEEKLY, choices=(Choice("A"), Choice("B"))), WALL, one, waits=False)
+
+    assert (outcome.exit_code, outcome.sentence) == (1, "Run 1.")
+
+
+def test_where_a_firewall_blocks_us_no_other_facility_is_asked() -> None:
     asked = []
 
     def one(words: Sequence[str]) -> tuple[Outcome, str | None]:
         asked.append(words[words.index("-c") + 1])
         return failed(Blocked("a firewall refuses us")), "run-1"
 
-    in_order(due.plan_of(entry), entry, turn, one, FakeClock(OPENING))
+    in_order(replace(WEEKLY, choices=(Choice("A"), Choice("B"))), WALL, one, waits=True)
 
     assert asked == ["A"]
+
+
+@pytest.fixture
+def lasting(tmp_path: Path) -> Iterator[Roster]:
+    """A roster in a file, as several threads use it."""
+    store = Store(tmp_path)
+    yield Roster(store)
+    store.close()
+
+
+class Serving:
+    """A process that serves a turn of a plan with a waiting list, from *now* on."""
+
+    def __init__(self, roster: Roster, now: datetime, plan: Plan = WEEKLY) -> None:
+        self.roster, self.clock = roster, FakeClock(now)
+        self.lines: list[str] = []
+        self.number = keep(roster, replace(plan, wait_list=True))
+        self.turn, *_ = tick(roster, now)
+        slot = Slot(self.turn.starts_at, self.turn.starts_at + WEEKLY.length)
+        self.offers = Offers("A", UTC, (Offer(Court("1", "Court 1"), slot, self.turn.opens_at),))
+
+    def serve(self, one: OneRun) -> int:
+        """The exit code, when *one* is how a run goes."""
+        entry = self.roster.entry(self.number)
+        assert entry is not None
+        stop = Stop()
+        stop.shield()
+        with stop.listening():
+
+            def noted(words: Sequence[str]) -> tuple[Outcome, str | None]:
+                self.lines.append(" ".join(words))
+                return one(words)
+
+            return serve_turn(
+                self.roster, self.turn, entry, lambda *asked: self.offers, noted, {}, self.clock
+            )
+
+    def waits(self, words: Sequence[str]) -> tuple[Outcome, str | None]:
+        """A run that looks for a court until it is stopped, or the slot has started."""
+        stop = Stop()
+        with stop.listening():
+            try:
+                while self.clock.now() < self.turn.starts_at:
+                    self.clock.sleep(MINUTE)
+                return Outcome("", 1, "Not reserved."), "run-1"
+            except Interrupted as end:
+                return failed(end), "run-1"
+
+    @property
+    def ended(self) -> Turn | None:
+        """The turn, when it has ended."""
+        return next(iter(self.roster.turns(self.number, ended=True)), None)
+
+
+def test_a_plan_gives_up_waiting_while_the_player_can_still_get_there(lasting: Roster) -> None:
+    serving = Serving(lasting, OPENING + timedelta(days=7, hours=7))
+
+    serving.serve(serving.waits)
+
+    assert serving.clock.now() <= serving.turn.starts_at - WEEKLY.notice + MINUTE
+    assert serving.ended is not None
+    assert "no court became free in time" in str(serving.ended.sentence)
+
+
+@pytest.mark.parametrize("notice", [timedelta(hours=36), timedelta(days=8)])
+def test_where_there_is_no_time_to_wait_a_court_is_asked_for_all_the_same(
+    lasting: Roster, notice: timedelta
+) -> None:
+    now = OPENING + timedelta(days=6) if notice < timedelta(days=7) else OPENING
+    serving = Serving(lasting, now, replace(WEEKLY, notice=notice))
+    one, _ = outcomes(0)
+
+    assert serving.serve(one) == 0
+
+    assert ["--wait-list" in line for line in serving.lines] == [False]
+    assert serving.ended is not None
+    assert serving.ended.sentence == "Run 1."
+
+
+@pytest.mark.parametrize("notice", [WEEKLY.notice, timedelta(days=8)])
+def test_a_turn_whose_machine_is_restarted_is_not_ended(lasting: Roster, notice: timedelta) -> None:
+    serving = Serving(lasting, OPENING, replace(WEEKLY, notice=notice))
+    one, _ = outcomes(143)
+
+    assert serving.serve(one) == 143
+
+    assert serving.ended is None
+    assert len(tick(lasting, OPENING + due.LEASE * 2)) == 1
+
+
+def test_a_wish_to_stop_between_two_facilities_is_obeyed_before_the_second(
+    lasting: Roster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serving = Serving(lasting, OPENING, replace(WEEKLY, choices=(Choice("A"), Choice("B"))))
+    asked = []
+
+    def book(booking: Booking, *around: object, **more: object) -> tuple[Outcome, SimpleNamespace]:
+        asked.append(booking.request.facility)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return Outcome("", 1, "Not reserved."), SimpleNamespace(run_id="run-1")
+
+    monkeypatch.setattr("reserve.commands.book.book", book)
+    monkeypatch.setattr("reserve.commands.lookup.asking", lambda *around: lambda *asked: serving.offers)
+    environ = {"RESERVE_DATA": str(tmp_path), "RESERVE_EMAIL": "a@example.org", "RESERVE_PASSWORD": "canary"}
+
+    assert serve(lasting, due.turn_name(serving.turn), environ, serving.clock) == 143
+
+    assert asked == ["A"]
+    assert serving.ended is None
 
 
 def test_a_process_of_its_own_gets_its_secrets_by_the_environment(tmp_path: Path) -> None:

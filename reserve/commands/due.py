@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from reserve.commands.outcome import Outcome
     from reserve.outlook import Ask
 
+    OneRun = Callable[[Sequence[str]], tuple[Outcome, str | None]]  # with the words of its command line
+
 MAIN = Path(__file__).parents[2] / "main.py"
 WATCH = timedelta(seconds=50)  # the next tick comes after a minute
 LOOK_EVERY = timedelta(seconds=10)
@@ -39,7 +41,8 @@ RENEWED = {"atrium": timedelta(minutes=20)}
 TOO_EARLY = timedelta(minutes=10)  # before an opening; the run would wait for nothing
 STOPPED = (130, 143)
 FAILED = "due.failed"  # in the data folder, from the first failure to the next success
-GO_ON = (1, 2, 5, 6)  # exit codes after which the next facility of a plan is worth trying
+TAKEN = 1  # exit code when every court that could be asked for was taken
+GO_ON = (TAKEN, 2, 5, 6)  # exit codes after which the next facility of a plan is worth trying
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -175,6 +178,7 @@ def serve(roster: Roster, name: str, environ: Mapping[str, str], clock: Clock) -
     from reserve.commands.options import booking_parser, read_booking
     from reserve.commands.outcome import failed
     from reserve.run import Leads
+    from reserve.stop import Stop
 
     turn = due.turn_named(roster, name)
     entry = roster.entry(turn.plan_id) if turn else None
@@ -184,22 +188,36 @@ def serve(roster: Roster, name: str, environ: Mapping[str, str], clock: Clock) -
 
     def one(words: Sequence[str]) -> tuple[Outcome, str | None]:
         try:
+            stop.obey()
             booking = read_booking(booking_parser("book").parse_args(words), environ)
         except ReserveError as failure:
             return failed(failure), None
         outcome, outfit = book(booking, environ, Leads(), takes_over=turn.claims > 1)
         return outcome, outfit.run_id
 
+    stop = Stop()
+    stop.shield()  # a run listens for itself; before, between and after runs the wish to stop is noted
+    with stop.listening():
+        return serve_turn(roster, turn, entry, asking(environ, clock), one, environ, clock)
+
+
+def serve_turn(
+    roster: Roster, turn: Turn, entry: Entry, ask: Ask, one: OneRun, environ: Mapping[str, str], clock: Clock
+) -> int:
+    """Have *one* run after the other for *turn*, and end it, unless it opens later or we were stopped."""
     plan = due.plan_of(entry)
     with claim_kept(roster, turn, clock, lost=_stop_this_process):
-        if opens_later(roster, turn, plan, due.wall(entry, turn), asking(environ, clock), clock.now()):
+        if opens_later(roster, turn, plan, due.wall(entry, turn), ask, clock.now()):
             return 0
         if late := due.lateness(turn, clock.now()):
             print(f"plan {turn.plan_id}{late}; trying all the same", file=sys.stderr, flush=True)
-        outcome, run_id = in_order(plan, entry, turn, one, clock)
+        wait_ends = due.wait_ends(plan, turn, clock.now())
+        if wait_ends is not None:
+            clock.call_at(wait_ends, _stop_this_process)
+        outcome, run_id = in_order(plan, due.wall(entry, turn), one, waits=wait_ends is not None)
     sentence = outcome.sentence
     if outcome.exit_code in STOPPED:
-        if not plan.wait_list or clock.now() < turn.starts_at - plan.notice:
+        if wait_ends is None or clock.now() < wait_ends:
             return outcome.exit_code  # the claim lapses, and the next tick goes on: machines are restarted
         sentence = "Not reserved: no court became free in time for you to get there."
     roster.end(turn, ended=clock.now(), exit_code=outcome.exit_code, sentence=sentence, run_id=run_id)
@@ -221,25 +239,23 @@ def opens_later(roster: Roster, turn: Turn, plan: Plan, start: datetime, ask: As
     return True
 
 
-def in_order(
-    plan: Plan,
-    entry: Entry,
-    turn: Turn,
-    one: Callable[[Sequence[str]], tuple[Outcome, str | None]],
-    clock: Clock,
-) -> tuple[Outcome, str | None]:
-    """Try the facilities of *plan* in their order; the waiting list is for the first of them."""
-    start = due.wall(entry, turn)
-    alone = len(plan.choices) == 1
-    if plan.wait_list:
-        clock.call_at(turn.starts_at - plan.notice, _stop_this_process)
+def in_order(plan: Plan, start: datetime, one: OneRun, *, waits: bool) -> tuple[Outcome, str | None]:
+    """Try the facilities of *plan* in their order; who *waits* does so at the first whose courts are taken.
+
+    Without a court, the result is that of the wait, or else that of the first facility.
+    """
+    if len(plan.choices) == 1:
+        return one(plan.words(start, plan.choices[0], waits=waits))
+    results = []
     for choice in plan.choices:
-        result = one(plan.words(start, choice, waits=plan.wait_list and alone))
+        result = one(plan.words(start, choice))
         if result[0].exit_code not in GO_ON or result[0].is_blocked:
             return result
-    if plan.wait_list and not alone and result[0].exit_code == 1:
-        return one(plan.words(start, plan.choices[0], waits=True))
-    return result
+        results.append(result)
+    for choice, (outcome, _) in zip(plan.choices, results, strict=True):
+        if waits and outcome.exit_code == TAKEN:
+            return one(plan.words(start, choice, waits=True))
+    return results[0]
 
 
 @contextmanager
