@@ -109,7 +109,12 @@ def lateness(turn: Turn, now: datetime) -> str:
     late = now - turn.opens_at
     if late <= timedelta(0):
         return ""
-    return f", {str(late).partition('.')[0]} h after the opening"
+    minutes, seconds = divmod(int(late.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = {"day" if days == 1 else "days": days, "h": hours, "min": minutes, "s": seconds}
+    said = [f"{number} {unit}" for unit, number in parts.items() if number]
+    return f", {' '.join(said[:2]) or '0 s'} after the opening"
 
 
 def wait_ends(plan: Plan, turn: Turn, now: datetime) -> datetime | None:

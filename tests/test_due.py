@@ -197,7 +197,21 @@ def test_what_was_missed_is_tried_as_long_as_the_slot_lies_ahead_and_says_how_la
     said = due.tick(roster, late, "here", lambda turn: None, told.append)
 
     assert told == []
-    assert said == ["plan 1 for 2026-03-12 01:00 UTC: started, 3:12:00 h after the opening"]
+    assert said == ["plan 1 for 2026-03-12 01:00 UTC: started, 3 h 12 min after the opening"]
+
+
+@pytest.mark.parametrize(
+    ("late", "said"),
+    [
+        (timedelta(0), ""),
+        (timedelta(seconds=0.5), ", 0 s after the opening"),
+        (timedelta(seconds=40), ", 40 s after the opening"),
+        (timedelta(days=7, seconds=1), ", 7 days 1 s after the opening"),
+        (timedelta(days=1, hours=3, minutes=12), ", 1 day 3 h after the opening"),
+    ],
+)
+def test_how_late_a_booking_is_started_is_said_in_two_numbers(late: timedelta, said: str) -> None:
+    assert due.lateness(Turn(1, OPENING, OPENING, OPENING), OPENING + late) == said
 
 
 def test_a_slot_that_has_begun_is_noted_as_missed_and_those_ahead_go_on(roster: Roster) -> None:
