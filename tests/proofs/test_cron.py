@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.proofs import cron
 from tests.proofs.cron import OTHERS, failures
 
 SENTENCE = "Reserved Court 1."
@@ -39,3 +40,15 @@ def test_a_proof_names_what_is_not_as_it_has_to_be(what: str, instead: Any, told
     found = failures({**RIGHT, what: instead})
 
     assert any(failure["case"].startswith(told) for failure in found)
+
+
+@pytest.mark.parametrize(("words", "code"), [([], 77), (["--may-skip"], 0)])
+def test_a_proof_that_cannot_be_had_here_is_no_success_unless_that_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], code: int
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr("sys.argv", ["cron", *words])
+
+    assert cron.main() == code
+
+    assert capsys.readouterr().err == "Skipped, so nothing is proved: install cron, mount, util-linux.\n"
