@@ -297,6 +297,7 @@ class AtriumRules(Agenda):
         story, opening = self.story, self.opens_at(self.wanted)
         if story.has_the_slot:
             self._keep(Booked(500001, min(COURTS), self.wanted, self.wanted + STEP))
+            self.ledger.record(self.now, "reserved-before", order="500001", court=COURTS[min(COURTS)])
         grabbed = [*COURTS] if story.all_taken else [min(COURTS)] if story.first_taken else []
         for court in grabbed:
             self.at(opening, self._come([court], f"rival at {COURTS[court]}"))

@@ -175,7 +175,13 @@ class Rules:
         self.opens_at = story.opens_at - story.clock_offset + story.opens_late
         if story.has_the_place:
             self.is_signed_up = True
+            ledger.record(agenda.now, "reserved-before", order=self.order, court=story.wanted.court)
         self._set_scene()
+
+    @property
+    def order(self) -> str:
+        """What the player's sign-up for the wanted session is called."""
+        return f"{self.story.wanted.timeid}/{self.story.wanted.spilletid}"
 
     @property
     def free(self) -> int:
@@ -213,8 +219,8 @@ class Rules:
         self.note_attempt(meaning)
         if meaning == "held":
             self.is_signed_up = True
-            order = f"{self.story.wanted.timeid}/{self.story.wanted.spilletid}"
-            self.ledger.record(self.agenda.now, "paid", order=order, court=self.story.wanted.court, cents=0)
+            court = self.story.wanted.court
+            self.ledger.record(self.agenda.now, "paid", order=self.order, court=court, cents=0)
 
     def _sign_up(self, member: str, token: str | None) -> str:
         if not self.knows(token):

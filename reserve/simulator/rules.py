@@ -501,6 +501,8 @@ class Rules(Agenda):
         slot = next(slot for slot in facility.slots(court, day) if facility.local(slot.start).time() == start)
         order = self._new_order(facility, court, slot, "cart")
         order.status = "completed"
+        if (day, start) == (self.scenario.day, self.scenario.start):
+            self.ledger.record(self.now, "reserved-before", order=order.id, court=name)
 
     def new_id(self) -> str:
         """A new id, the same in every telling of the same story."""

@@ -59,8 +59,10 @@ def _money(stage: TroubledStage) -> Iterator[tuple[str, str]]:
     canceled = {event.details["order"] for event in stage.ledger.all("canceled")}
     if len(paid) > 1:
         yield "double_paid", f"paid {paid}"
-    if len(reserved := [order for order in paid if order not in canceled]) > 1:
-        yield "double_booked", f"reserved {reserved}"
+    before = [event.details["order"] for event in stage.ledger.all("reserved-before")]
+    reserved = [order for order in paid if order not in canceled]
+    if reserved and len(before + reserved) > 1:
+        yield "double_booked", f"reserved {reserved}, and {before} before"
 
 
 def _blind(stage: TroubledStage) -> Iterator[tuple[str, str]]:

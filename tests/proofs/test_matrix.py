@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from reserve.model import Attempt
+from reserve.run import Run
 from reserve.simulator import TWINS
 from tests.proofs.matrix import PLAIN, cases, mishaps, positions, staged, stories, summary, verdict, verdicts
 from tests.proofs.referee import KINDS, judged
@@ -94,6 +95,21 @@ def test_the_referee_sees_a_second_payment(stage):
         return outcome
 
     assert {"double_paid", "double_booked"} <= problems(stage, pay_again)
+
+
+@pytest.mark.parametrize("system", TWINS)
+@pytest.mark.parametrize(("faults", "known"), [((), 0), (("already-reserved",), 1)])
+def test_the_ledger_knows_what_the_player_had_at_that_time_before(tmp_path, system, faults, known):
+    with TroubledStage(tmp_path, {"faults": faults}, system) as stage:
+        assert len(stage.ledger.all("reserved-before")) == known
+        assert problems(stage, lambda outcome: outcome) == set()
+
+
+def test_the_referee_sees_a_second_reservation_beside_the_one_before(tmp_path, monkeypatch):
+    monkeypatch.setattr(Run, "respect_limits", lambda *_: None)
+
+    with TroubledStage(tmp_path, {"faults": ("already-reserved",)}, "atrium") as stage:
+        assert problems(stage, lambda outcome: outcome) == {"double_booked"}
 
 
 def test_the_referee_sees_a_lie(stage):
