@@ -114,7 +114,7 @@ class Roster:
 
     def lay_out(self, turn: Turn) -> bool:
         """Have *turn* served in time; False when it has been begun already."""
-        key = (TURNS.c.plan_id == turn.plan_id) & (TURNS.c.starts_at == turn.starts_at)
+        key = _row(turn)
         with (
             suppress(IntegrityError),
             self._engine.begin() as connection,
@@ -172,10 +172,16 @@ class Roster:
             connection.execute(update(TURNS).where(_same(turn)).values(**later))
 
     def end(self, turn: Turn, *, ended: datetime, exit_code: int, sentence: str, run_id: str | None) -> None:
-        """Note how *turn* ended."""
+        """Note how *turn* ended; who served it knows that better than who called it off meanwhile."""
         values = {"ended": ended, "exit_code": exit_code, "sentence": sentence, "run_id": run_id}
         with self._engine.begin() as connection:
-            connection.execute(update(TURNS).where(_same(turn)).values(**values))
+            connection.execute(update(TURNS).where(_claimed(turn)).values(**values))
+
+    def call_off(self, turn: Turn, *, ended: datetime, exit_code: int, sentence: str) -> None:
+        """End *turn*, whoever serves it: that process learns it when it says that it is alive."""
+        values = {"ended": ended, "exit_code": exit_code, "sentence": sentence}
+        with self._engine.begin() as connection:
+            connection.execute(update(TURNS).where(_row(turn), AHEAD).values(**values))
 
     def turns(self, plan_id: int | None = None, *, ended: bool | None = None, most: int = 100) -> list[Turn]:
         """Turns, the latest slot first; of one plan, and those that have ended or have not."""
@@ -196,7 +202,15 @@ def _turn(row: RowMapping) -> Turn:
     return Turn(**row)
 
 
-def _same(turn: Turn) -> Any:
+def _row(turn: Turn) -> Any:
+    return (TURNS.c.plan_id == turn.plan_id) & (TURNS.c.starts_at == turn.starts_at)
+
+
+def _claimed(turn: Turn) -> Any:
     """The row of *turn*, if nobody has claimed it since."""
-    is_it = (TURNS.c.plan_id == turn.plan_id) & (TURNS.c.starts_at == turn.starts_at)
-    return is_it & (TURNS.c.claims == turn.claims) & AHEAD
+    return _row(turn) & (TURNS.c.claims == turn.claims)
+
+
+def _same(turn: Turn) -> Any:
+    """The row of *turn*, if nobody has claimed or ended it since."""
+    return _claimed(turn) & AHEAD

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from reserve import due
 from reserve.accounts import Accounts
 from reserve.commands import account
 from reserve.commands.plan import DO, Plans, opened
 from reserve.commands.plan_options import parser
 from reserve.errors import UsageError
-from reserve.roster import Roster
+from reserve.roster import Roster, Turn
 from reserve.store import Store
 from tests.stage import Stage
 from tests.test_plans import EARLIER_TOOL
@@ -94,6 +95,47 @@ def test_another_plan_of_the_same_player_shows_what_it_stops_and_that_of_another
         Accounts(safe).add("bob", bob)
     player.types(f"{earlier_on_mondays} --account bob")
     assert troubles() == [[]] * 5
+
+
+@pytest.mark.parametrize("said", ["pause 1", "skip 1 2026-03-09"])
+def test_a_run_of_what_the_player_does_not_want_any_more_is_stopped_and_not_started_again(
+    player: Player, capsys: pytest.CaptureFixture[str], said: str
+) -> None:
+    player.types(MONDAYS)
+    (turn,) = player.roster.turns()
+    (claimed,) = player.roster.claim(turn.wake_at, "here", turn.opens_at)
+    assert player.roster.keep(claimed, turn.opens_at)
+
+    player.types(said)
+
+    assert "Its run for Mon 2026-03-09 18:00 stops" in capsys.readouterr().out
+    assert not player.roster.keep(claimed, turn.opens_at)
+    started: list[Turn] = []
+    due.tick(player.roster, turn.opens_at + due.LEASE, "here", started.append)
+    assert [each for each in started if each.starts_at == turn.starts_at] == []
+    (ended,) = player.roster.turns(ended=True)
+    assert str(ended.sentence).startswith("Not reserved: its ")
+
+
+def test_a_run_for_another_day_than_the_skipped_one_goes_on(player: Player) -> None:
+    player.types(MONDAYS)
+    (turn,) = player.roster.turns()
+    (claimed,) = player.roster.claim(turn.wake_at, "here", turn.opens_at)
+
+    player.types("skip 1 2026-03-16")
+
+    assert player.roster.keep(claimed, turn.opens_at)
+
+
+def test_a_court_that_was_reserved_while_its_plan_was_paused_is_noted(player: Player) -> None:
+    player.types(MONDAYS)
+    (turn,) = player.roster.turns()
+    (claimed,) = player.roster.claim(turn.wake_at, "here", turn.opens_at)
+
+    player.types("pause 1")
+    player.roster.end(claimed, ended=turn.opens_at, exit_code=0, sentence="Reserved.", run_id="run-1")
+
+    assert [each.exit_code for each in player.roster.turns()] == [0]
 
 
 @pytest.mark.parametrize(("exit_code", "is_free"), [(0, False), (1, True), (7, False), (8, False)])

@@ -270,6 +270,7 @@ def claim_kept(roster: Roster, turn: Turn, clock: Clock, lost: Callable[[], None
         if roster.keep(turn, now + due.LEASE):
             clock.call_at(now + due.BEAT, beat)
         elif not over.is_set():
+            print(f"plan {turn.plan_id}: its turn was called off or taken over", file=sys.stderr, flush=True)
             lost()
 
     beat()

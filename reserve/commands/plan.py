@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from reserve import plans, window
 from reserve.commands.plan_options import amount, parser, plan_from
-from reserve.due import STALE, lay_out_next, plan_of, wall
+from reserve.due import BEAT, NOT_SERVED, STALE, lay_out_next, plan_of, wall
 from reserve.errors import ReserveError, UsageError
 from reserve.outlook import Agenda, Outlook, Wish, look
 from reserve.plans import Plan
@@ -191,10 +191,11 @@ class Plans:
         return 0
 
     def pause(self, options: argparse.Namespace) -> int:
-        """Start nothing more for a plan."""
+        """Start nothing more for a plan, and stop what is being served."""
         entry = self._entry(options.plan)
         self.roster.change(entry.plan_id, is_paused=True)
         print(f"Plan {entry.plan_id} rests until `plan resume {entry.plan_id}`.")
+        self._call_off(entry, "its plan was paused", lambda start: True)
         return 0
 
     def resume(self, options: argparse.Namespace) -> int:
@@ -215,7 +216,17 @@ class Plans:
         self.roster.change(entry.plan_id, body=body)
         self.lay_out(entry.plan_id)
         print(f"Plan {entry.plan_id} leaves {day:%A} {day} out.")
+        self._call_off(entry, "its day was skipped", lambda start: start.date() == day)
         return 0
+
+    def _call_off(self, entry: Entry, why: str, is_meant: Callable[[datetime], bool]) -> None:
+        """Stop what is being served of a plan: the slots whose start on the wall clock is meant."""
+        for turn in self.roster.turns(entry.plan_id, ended=False):
+            start = wall(entry, turn)
+            if turn.claims and is_meant(start):
+                sentence = f"Not reserved: {why}."
+                self.roster.call_off(turn, ended=self.clock.now(), exit_code=NOT_SERVED, sentence=sentence)
+                print(f"Its run for {start:%a %Y-%m-%d %H:%M} stops within {BEAT.seconds} seconds.")
 
     def read(self, options: argparse.Namespace) -> int:
         """Keep every plan of a file, or none when anything in it is wrong."""
