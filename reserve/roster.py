@@ -159,11 +159,11 @@ class Roster:
         with self._engine.connect() as connection:
             return connection.execute(select(TURNS.c.plan_id).where(AHEAD, opens)).first() is not None
 
-    def keep(self, turn: Turn, until: datetime) -> bool:
-        """Extend our claim of *turn*; False when it is not ours any more."""
+    def keep(self, turn: Turn, until: datetime) -> bool | None:
+        """Extend our claim of *turn*; False when it is not ours any more, None when no database answers."""
         with suppress(SQLAlchemyError), self._engine.begin() as connection:
             return bool(connection.execute(update(TURNS).where(_same(turn)).values(wake_at=until)).rowcount)
-        return True  # as far as we know: while the database is away, nobody can take it
+        return None
 
     def put_off(self, turn: Turn, *, opens_at: datetime, wake_at: datetime) -> None:
         """Give *turn* back, because it opens later than was thought."""

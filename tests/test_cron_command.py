@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -339,6 +340,27 @@ def test_a_due_that_cannot_do_its_work_says_so_once_and_gives_every_minute_a_sig
     with pytest.raises(UsageError):
         due_command([], away)
     assert heard() == ["/me", "/dog/fail"]
+
+
+def test_a_due_that_cannot_even_note_its_failure_in_its_folder_says_so_once(
+    channel: tuple[str, type[_Channel]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, handler = channel
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    file = tmp_path / "file"
+    file.touch()
+    environ = {"RESERVE_DATA": f"{file}/data", "RESERVE_NOTIFY": f"{url}/me"}
+
+    for _ in range(3):
+        with pytest.raises(UsageError):
+            due_command([], environ)
+
+    assert [path for path, _, _ in handler.heard] == ["/me"]
+    (mark,) = tmp_path.glob("first-serve-*.failed")
+    assert mark.stat().st_mode & 0o777 == 0o600
+    file.unlink()
+    due_command([], environ)
+    assert not mark.exists()
 
 
 @pytest.mark.parametrize("address", ["", "nonsense"])

@@ -34,6 +34,7 @@ from reserve.errors import Blocked, Interrupted
 from reserve.model import Court, Offer, Offers, Slot
 from reserve.plans import Choice, Plan
 from reserve.roster import Roster, Turn
+from reserve.schema import TURNS
 from reserve.stop import Stop
 from reserve.store import Store
 from reserve.systems import SYSTEMS
@@ -68,6 +69,14 @@ def store(tmp_path: Path, database: str | None) -> Iterator[Store]:
 def roster(store: Store) -> Roster:
     """An empty roster."""
     return Roster(store)
+
+
+@pytest.fixture
+def lasting(tmp_path: Path) -> Iterator[Roster]:
+    """A roster in a file, as several threads use it."""
+    store = Store(tmp_path)
+    yield Roster(store)
+    store.close()
 
 
 def keep(
@@ -168,6 +177,27 @@ def test_a_process_that_lives_keeps_its_claim_and_learns_when_it_lost_it(
         roster.remove(turn.plan_id)
         clock.sleep(due.BEAT + timedelta(seconds=1))
         assert len(lost) == 1
+    store.close()
+
+
+def test_a_process_without_its_database_stops_when_another_may_take_its_turn(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    roster = Roster(store)
+    keep(roster)
+    clock = FakeClock(OPENING - due.LEAD)
+    (turn,) = tick(roster, clock.now())
+    lost: list[datetime] = []
+
+    with claim_kept(roster, turn, clock, lost=lambda: lost.append(clock.now())):
+        clock.sleep(due.BEAT + timedelta(seconds=1))
+        (kept,) = roster.turns(ended=False)[-1:]
+        with store.engine.begin() as connection:
+            TURNS.drop(connection)
+        clock.sleep_until(kept.wake_at - timedelta(seconds=1))
+        assert lost == []
+        clock.sleep(due.BEAT)
+
+    assert lost == [kept.wake_at]
     store.close()
 
 
@@ -517,14 +547,6 @@ def test_where_a_firewall_blocks_us_no_other_facility_is_asked() -> None:
     in_order(replace(WEEKLY, choices=(Choice("A"), Choice("B"))), WALL, one, waits=True)
 
     assert asked == ["A"]
-
-
-@pytest.fixture
-def lasting(tmp_path: Path) -> Iterator[Roster]:
-    """A roster in a file, as several threads use it."""
-    store = Store(tmp_path)
-    yield Roster(store)
-    store.close()
 
 
 class Serving:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -40,7 +42,7 @@ NEAR = timedelta(minutes=2)
 RENEWED = {"atrium": timedelta(minutes=20)}
 TOO_EARLY = timedelta(minutes=10)  # before an opening; the run would wait for nothing
 STOPPED = (130, 143)
-FAILED = "due.failed"  # in the data folder, from the first failure to the next success
+FAILED = "due.failed"  # a file that is there from the first failure to the next success
 TAKEN = 1  # exit code when every court that could be asked for was taken
 GO_ON = (TAKEN, 2, 5, 6)  # exit codes after which the next facility of a plan is worth trying
 
@@ -51,23 +53,40 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     parser.add_argument("--turn", metavar="TURN", help="serve this one; `due` calls itself so")
     parser.add_argument("--verbose", action="store_true", help="say a word also when nothing is due")
     options = parser.parse_args(arguments)
-    failed = Path(environ.get("RESERVE_DATA") or "data") / FAILED
+    marks = failure_marks(environ)
     try:
         code = called(options, environ, Clock())
     except Exception as failure:  # whatever it is: nobody looks at what cron calls, so it has to be told
         why = str(failure) if isinstance(failure, ReserveError) else type(failure).__name__
-        if not failed.exists():  # once, not every minute
+        if is_first_failure(marks):
             tell_player(environ, f"`due` failed: {why}.")
-            with suppress(OSError):
-                failed.touch()
         ping(environ.get("RESERVE_PING_URL"), failed=True)
         raise
     if options.turn:
         return code
-    failed.unlink(missing_ok=True)
+    for mark in marks:
+        mark.unlink(missing_ok=True)
     if trouble := ping(environ.get("RESERVE_PING_URL")):
         print(f"warning: RESERVE_PING_URL: {trouble}", file=sys.stderr)
     return code
+
+
+def failure_marks(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where it is noted that `due` failed: in the data folder, or outside when nothing can be kept there."""
+    data = Path(environ.get("RESERVE_DATA") or "data").absolute()
+    name = hashlib.sha256(f"{os.getuid()} {data}".encode()).hexdigest()[:16]
+    return data / FAILED, Path(tempfile.gettempdir()) / f"first-serve-{name}.failed"
+
+
+def is_first_failure(marks: Sequence[Path]) -> bool:
+    """Note a failure in the first of *marks* that can be made; False when one was noted, or none can be."""
+    if any(os.path.lexists(mark) for mark in marks):
+        return False
+    for mark in marks:
+        with suppress(OSError):
+            mark.touch(mode=0o600, exist_ok=False)
+            return True
+    return False
 
 
 def called(options: argparse.Namespace, environ: Mapping[str, str], clock: Clock) -> int:
@@ -260,17 +279,23 @@ def in_order(plan: Plan, start: datetime, one: OneRun, *, waits: bool) -> tuple[
 
 @contextmanager
 def claim_kept(roster: Roster, turn: Turn, clock: Clock, lost: Callable[[], None]) -> Iterator[None]:
-    """Inside, we say every few seconds that we serve *turn*; *lost* is called when we do not any more."""
+    """Inside, we say every few seconds that we serve *turn*; *lost* is called when it no longer is ours."""
     over = threading.Event()
+    ours_until = turn.wake_at
 
     def beat() -> None:
+        nonlocal ours_until
         now = clock.now()
         if over.is_set():
             return
-        if roster.keep(turn, now + due.LEASE):
+        kept = roster.keep(turn, now + due.LEASE)
+        if kept:
+            ours_until = now + due.LEASE
+        if kept or (kept is None and clock.now() < ours_until):
             clock.call_at(now + due.BEAT, beat)
         elif not over.is_set():
-            print(f"plan {turn.plan_id}: its turn was called off or taken over", file=sys.stderr, flush=True)
+            why = "no database answers" if kept is None else "its turn was called off or taken over"
+            print(f"plan {turn.plan_id}: {why}", file=sys.stderr, flush=True)
             lost()
 
     beat()

@@ -46,12 +46,14 @@ def main(url: str, name: str, opens_at: datetime, report: Path) -> None:
             due.tick(roster, now, name, mine.append)
             started += len(mine) - before
             if now >= beat_at:
-                mine = [turn for turn in mine if roster.keep(turn, clock.now() + due.LEASE)]
+                mine = [turn for turn in mine if roster.keep(turn, clock.now() + due.LEASE) is not False]
                 beat_at = now + due.BEAT
             clock.sleep_until(min(now + TICK, opens_at))
         asked = []
         for turn in mine:
-            if roster.keep(turn, clock.now() + due.LEASE):  # a process that lost its claim has stopped
+            if (
+                roster.keep(turn, clock.now() + due.LEASE) is not False
+            ):  # a process that lost its claim has stopped
                 asked.append(f"{turn.plan_id}@{turn.starts_at.isoformat()}")
                 roster.end(turn, ended=clock.now(), exit_code=0, sentence="Reserved.", run_id=name)
         report.write_text(json.dumps({"started": started, "asked": asked, "claim_ms": roster.took}))
