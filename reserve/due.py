@@ -19,7 +19,8 @@ from reserve.roster import Entry, Roster, Turn
 LEAD = timedelta(minutes=4)  # a run signs in two minutes ahead; a minute for the tick, one for a takeover
 LEASE = timedelta(seconds=45)
 BEAT = timedelta(seconds=15)  # two may get lost
-STARTS = 10  # of one turn; whatever ended it so often will do so again
+STARTS = 10  # of one turn in a row; whatever ended it so often will do so again
+WELL = timedelta(minutes=5)  # a run that lived so long did not die of its start
 STALE = timedelta(days=1)  # after that, the facility of a plan is looked at again
 LOOK_AGAIN = timedelta(minutes=10)  # when that did not work
 
@@ -99,8 +100,8 @@ def _useless(turn: Turn, now: datetime) -> str | None:
     if turn.starts_at <= now:
         opened = f"{turn.opens_at:%Y-%m-%d %H:%M:%S} UTC"
         return f"missed, as nothing ran between the opening at {opened} and the slot"
-    if turn.claims > STARTS:
-        return f"its run was started {STARTS} times and died each time"
+    if turn.false_starts > STARTS:
+        return f"its run was started {STARTS} times in a row and died each time"
     return None
 
 

@@ -45,6 +45,7 @@ class Turn:
     wake_at: datetime
     worker: str | None = None
     claims: int = 0
+    false_starts: int = 0
     ended: datetime | None = None
     exit_code: int | None = None
     sentence: str | None = None
@@ -146,7 +147,12 @@ class Roster:
         claim = (
             update(TURNS)
             .where(TURNS.c.plan_id == due.c.plan_id, TURNS.c.starts_at == due.c.starts_at)
-            .values(worker=worker, claims=TURNS.c.claims + 1, wake_at=until)
+            .values(
+                worker=worker,
+                claims=TURNS.c.claims + 1,
+                false_starts=TURNS.c.false_starts + 1,
+                wake_at=until,
+            )
             .returning(*TURNS.c)
         )
         with self._engine.begin() as connection:
@@ -159,15 +165,19 @@ class Roster:
         with self._engine.connect() as connection:
             return connection.execute(select(TURNS.c.plan_id).where(AHEAD, opens)).first() is not None
 
-    def keep(self, turn: Turn, until: datetime) -> bool | None:
-        """Extend our claim of *turn*; False when it is not ours any more, None when no database answers."""
+    def keep(self, turn: Turn, until: datetime, *, went_well: bool = False) -> bool | None:
+        """Extend our claim of *turn*; False when it is not ours any more, None when no database answers.
+
+        When its run *went_well*, the starts before it are not counted any more.
+        """
+        values = {"wake_at": until} | ({"false_starts": 0} if went_well else {})
         with suppress(SQLAlchemyError), self._engine.begin() as connection:
-            return bool(connection.execute(update(TURNS).where(_same(turn)).values(wake_at=until)).rowcount)
+            return bool(connection.execute(update(TURNS).where(_same(turn)).values(**values)).rowcount)
         return None
 
     def put_off(self, turn: Turn, *, opens_at: datetime, wake_at: datetime) -> None:
         """Give *turn* back, because it opens later than was thought."""
-        later = {"opens_at": opens_at, "wake_at": wake_at, "worker": None, "claims": 0}
+        later = {"opens_at": opens_at, "wake_at": wake_at, "worker": None, "claims": 0, "false_starts": 0}
         with self._engine.begin() as connection:
             connection.execute(update(TURNS).where(_same(turn)).values(**later))
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-HEAD = "0002"
+HEAD = "0003"
 
 
 class Utc(TypeDecorator[datetime]):
@@ -104,6 +104,7 @@ TURNS = Table(
     Column("wake_at", Utc, nullable=False),
     Column("worker", String),
     Column("claims", Integer, nullable=False, default=0),
+    Column("false_starts", Integer, nullable=False, server_default="0"),  # claims since a run went well
     Column("ended", Utc),
     Column("exit_code", Integer),
     Column("sentence", String),

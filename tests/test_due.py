@@ -267,6 +267,22 @@ def test_a_run_that_dies_again_and_again_is_given_up(roster: Roster) -> None:
     assert "died each time" in str(roster.turns(number, ended=True)[0].sentence)
 
 
+def test_a_run_that_lives_for_hours_is_started_again_however_often_its_machine_is(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    roster = Roster(store)
+    keep(roster)
+    clock = FakeClock(OPENING)
+
+    for _ in range(due.STARTS + 2):
+        (turn,) = tick(roster, clock.now())
+        with claim_kept(roster, turn, clock, lost=lambda: None):
+            clock.sleep(due.WELL + MINUTE)
+        clock.sleep(due.LEASE)
+
+    assert roster.turns(ended=True) == []
+    store.close()
+
+
 def test_a_paused_plan_starts_nothing_and_goes_on_afterwards(roster: Roster) -> None:
     number = keep(roster)
     roster.change(number, is_paused=True)

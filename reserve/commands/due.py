@@ -281,14 +281,14 @@ def in_order(plan: Plan, start: datetime, one: OneRun, *, waits: bool) -> tuple[
 def claim_kept(roster: Roster, turn: Turn, clock: Clock, lost: Callable[[], None]) -> Iterator[None]:
     """Inside, we say every few seconds that we serve *turn*; *lost* is called when it no longer is ours."""
     over = threading.Event()
-    ours_until = turn.wake_at
+    began, ours_until = clock.now(), turn.wake_at
 
     def beat() -> None:
         nonlocal ours_until
         now = clock.now()
         if over.is_set():
             return
-        kept = roster.keep(turn, now + due.LEASE)
+        kept = roster.keep(turn, now + due.LEASE, went_well=now - began >= due.WELL)
         if kept:
             ours_until = now + due.LEASE
         if kept or (kept is None and clock.now() < ours_until):
