@@ -337,6 +337,7 @@ class Atrium(Twin):
     name = "atrium"
     title = "Atrium"
     look = LIST
+    reserves = RESERVE
     story = AtriumStory
     scenario: AtriumStory
 

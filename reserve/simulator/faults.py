@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.wrappers import Response
 
+from reserve.simulator.ledger import Sent
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -63,6 +65,7 @@ HTML_403 = (
     "<html><head><title>403 Forbidden</title></head>"
     "<body><center><h1>403 Forbidden</h1></center><hr><center>awselb/2.0</center></body></html>"
 )
+PATIENCE = timedelta(seconds=15)  # no client waits longer for an answer
 HTML = "text/html"
 JSON = "application/json"
 
@@ -102,6 +105,13 @@ class Fault:
         if callable(self.match):
             return self.match(method, path)
         return fnmatch(f"{method} {path}", self.match)
+
+    @property
+    def loses_the_answer(self) -> bool:
+        """Does the client not learn what became of its request?"""
+        if self.kind in ("delay", "refused"):
+            return self.kind == "delay" and self.delay >= PATIENCE
+        return self.kind != "status" or not 400 <= self.status < 500
 
     def strikes(self, count: int) -> bool:
         """Does it strike the *count*-th matching request?"""
@@ -238,13 +248,17 @@ class Wire:
         latency: timedelta,
         sleep: Callable[[timedelta], None],
         date: Callable[[], str],
+        sent: Callable[[str, str], Sent],
         seen: Callable[[str, str], None],
         swallowed: Callable[[str, str, bytes, Fault], None],
     ) -> None:
-        """Stand before *app*; *seen* hears of every request, *swallowed* of those that never reach it."""
+        """Stand before *app*.
+
+        Of every request *sent* hears at once, *seen* when it arrives, *swallowed* if it never gets to the app.
+        """
         self.app, self.faults, self.lock = app, faults, lock
         self.latency, self.sleep = latency, sleep
-        self.date, self.seen, self.swallowed = date, seen, swallowed
+        self.date, self.sent, self.seen, self.swallowed = date, sent, seen, swallowed
         self.counts = [0] * len(faults)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -254,6 +268,8 @@ class Wire:
         environ["wsgi.input"] = BytesIO(body)
         with self.lock:
             struck = self._struck(method, path, only_done=False)
+            sent = self.sent(method, path)
+            sent.is_lost = any(fault.loses_the_answer for fault in struck)
         if any(fault.kind == "refused" for fault in struck):
             raise NoConnection(f"{method} {path}")
         self._pause(_length(struck, "held-up") + self.latency / 2)
@@ -267,6 +283,7 @@ class Wire:
                 response = Response.from_app(self.app, environ, buffered=True)
                 if response.status_code < 300:
                     struck += self._struck(method, path, only_done=True)
+                    sent.is_lost = any(fault.loses_the_answer for fault in struck)
                 response = _spoilt(response, struck)
         self._pause(_length(struck, "delay") + self.latency / 2)
         if any(fault.kind in ("cut-before", "cut-after") for fault in struck):

@@ -27,12 +27,22 @@ class Event:
         return {"moment": self.moment.isoformat(), "what": self.what, **self.details}
 
 
+@dataclass
+class Sent:
+    """A request, from the moment it was sent; lost when its answer does not tell what became of it."""
+
+    moment: datetime
+    request: str  # its method and path
+    is_lost: bool = False
+
+
 class Ledger:
     """Every event in order of time, and the questions a referee asks about them."""
 
     def __init__(self) -> None:
         """Start with an empty record."""
         self._events: list[Event] = []
+        self.sent: list[Sent] = []  # every request, arrived or not
         self.asked: list[tuple[datetime, str]] = []  # every request that arrived: its moment, method and path
 
     def record(self, moment: datetime, what: str, **details: Any) -> None:

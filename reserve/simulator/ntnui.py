@@ -290,6 +290,7 @@ class NtnuiTwin(Twin):
     name = "ntnui"
     title = "NTNUI"
     look = "GET /timeinfo.php"
+    reserves = SIGN_UPS
     story = NtnuiStory
     ahead = timedelta(seconds=16)  # no browser, but time to learn the site's clock
     scenario: NtnuiStory

@@ -19,7 +19,7 @@ from reserve.clock import Clock
 from reserve.model import Account
 from reserve.simulator.agenda import Agenda
 from reserve.simulator.faults import Fault, Wire
-from reserve.simulator.ledger import Ledger
+from reserve.simulator.ledger import Ledger, Sent
 
 PLAYER = Account("player@example.com", "correct horse $% \"battery'", "+1 415 555 0100")
 
@@ -71,6 +71,7 @@ class Twin(ABC):
     options: ClassVar[Mapping[str, tuple[str, str]]] = {}
     ahead: ClassVar[timedelta] = timedelta(seconds=22)  # of a rehearsal; for a browser to start and sign in
     look: ClassVar[str]  # the request that shows what the player has reserved, as a pattern
+    reserves: ClassVar[str | None] = None  # the request that reserves at once, as a pattern; None: it holds
     scenario: Story
 
     def __init__(
@@ -86,6 +87,7 @@ class Twin(ABC):
             latency=scenario.latency,
             sleep=agenda.clock.sleep,
             date=self._date,
+            sent=self._sent,
             seen=self._seen,
             swallowed=self._swallowed,
         )
@@ -147,6 +149,11 @@ class Twin(ABC):
     def _date(self) -> str:
         """The server's clock in whole seconds, as servers date their answers."""
         return format_datetime(self._agenda.server_now.astimezone(UTC).replace(microsecond=0), usegmt=True)
+
+    def _sent(self, method: str, path: str) -> Sent:
+        sent = Sent(self._agenda.now, f"{method} {path}")
+        self._ledger.sent.append(sent)
+        return sent
 
     def _seen(self, method: str, path: str) -> None:
         self._agenda.catch_up()

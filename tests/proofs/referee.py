@@ -66,16 +66,15 @@ def _money(stage: TroubledStage) -> Iterator[tuple[str, str]]:
 
 
 def _blind(stage: TroubledStage) -> Iterator[tuple[str, str]]:
-    """Where a hold is final, whoever lost an answer has to look before asking again."""
-    if not stage.run.system.hold_is_final:
+    """Where asking for a court reserves it, whoever lost an answer has to look before asking again."""
+    twin = stage.simulation
+    if twin.reserves is None:
         return
-    look = stage.simulation.look
-    looks = [moment for moment, request in stage.ledger.asked if fnmatchcase(request, look)]
-    attempts = sorted(stage.run.timeline.attempts, key=lambda attempt: attempt.sent)
-    for before, after in pairwise(attempts):
-        has_looked = any(before.answered <= moment <= after.sent for moment in looks)
-        if before.meaning in ("answer lost", "unknown answer") and not has_looked:
-            yield "unfair", f"{after.court} was asked for after a lost answer, without a look"
+    looks = [moment for moment, request in stage.ledger.asked if fnmatchcase(request, twin.look)]
+    holds = [each for each in stage.ledger.sent if fnmatchcase(each.request, twin.reserves)]
+    for before, after in pairwise(holds):
+        if before.is_lost and not any(before.moment < moment <= after.moment for moment in looks):
+            yield "unfair", f"{after.request} came after a lost answer, without a look"
 
 
 def _sentence(stage: TroubledStage, outcome: Outcome, held: list[str]) -> Iterator[tuple[str, str]]:

@@ -1,11 +1,10 @@
 """Some cells of the matrix that `python -m tests.proofs.matrix` fills, and what the referee can see."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
-from reserve.model import Attempt
+from reserve.race import Race
 from reserve.run import Run
 from reserve.simulator import TWINS
 from tests.proofs.matrix import PLAIN, cases, mishaps, positions, staged, stories, summary, verdict, verdicts
@@ -75,18 +74,48 @@ def test_the_referee_has_nothing_to_say_about_a_good_run(tmp_path, system):
 
 
 @pytest.mark.parametrize(
-    ("system", "seen"), [("recus", set()), ("atrium", {"unfair"}), ("ntnui", {"unfair"})]
+    ("system", "hold", "seen"),
+    [
+        ("recus", "POST /v1/reservations", set()),
+        ("atrium", "POST /api/v1/my/occupants/*/amenity-reservations/", {"unfair"}),
+        ("ntnui", "GET /timeinfo.php/*", {"unfair"}),
+    ],
 )
-def test_the_referee_sees_who_asks_on_without_a_look_where_a_hold_is_final(tmp_path, system, seen):
-    def ask_blindly(outcome):
-        first = stage.run.timeline.attempts[0].sent
-        before = first - timedelta(milliseconds=2)
-        lost = Attempt("Court 1", before, before, before + timedelta(milliseconds=1), "answer lost", None)
-        stage.run.timeline.attempts.insert(0, lost)
-        return outcome
+def test_the_referee_sees_who_asks_on_without_a_look_where_asking_reserves(
+    tmp_path, monkeypatch, system, hold, seen
+):
+    strike = Strike(hold, 1, "500")
+    with TroubledStage(tmp_path / "careful", {}, system, strikes=(strike,)) as stage:
+        assert problems(stage, lambda outcome: outcome) == set()
 
-    with TroubledStage(tmp_path, {}, system) as stage:
-        assert problems(stage, ask_blindly) == seen
+    monkeypatch.setattr(Race, "_is_settled_by_looking", lambda *_: False)
+    with TroubledStage(tmp_path / "blind", {}, system, strikes=(strike,)) as stage:
+        assert problems(stage, lambda outcome: outcome) == seen
+
+
+def test_the_wire_knows_which_answers_do_not_tell_what_became_of_a_request():
+    told = {name for name, fault in TROUBLES.items() if not fault.loses_the_answer}
+
+    assert told == {"refused", "late", "429", "429 with Retry-After", "firewall", "401"}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_a_lost_answer_stands_in_the_ledger_beside_its_request(tmp_path, trouble):
+    name = "POST /v1/reservations"
+    with TroubledStage(tmp_path, strikes=(Strike(name, 2, trouble),)) as stage:
+        stage.book()
+
+    lost = [sent.is_lost for sent in stage.ledger.sent if sent.request == name]
+    assert lost[:2] == [False, TROUBLES[trouble].loses_the_answer]
+    assert not any(lost[2:])
+
+
+@pytest.mark.parametrize("system", TWINS)
+def test_so_does_one_that_was_lost_after_a_yes(tmp_path, system):
+    with TroubledStage(tmp_path, {"faults": ("lost-answer",)}, system) as stage:
+        stage.book()
+
+    assert sum(sent.is_lost for sent in stage.ledger.sent) == 1
 
 
 def test_the_referee_sees_a_second_payment(stage):

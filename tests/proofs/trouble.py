@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from reserve.simulator import PLAYER, Fault
 from reserve.simulator.faults import HTML_403, HTML_500, JSON, Wire
+from reserve.simulator.ledger import Sent
 from tests.stage import Stage
 
 # An answer in good JSON that means nothing, and repeats secrets.
@@ -89,6 +90,7 @@ class TroubledStage(Stage):
             latency=timedelta(0),
             sleep=self.clock.sleep,
             date=lambda: "",
+            sent=lambda method, path: Sent(self.clock.now(), f"{method} {path}"),
             seen=lambda method, path: self.of_webhook.update([_name_of_webhook(method, path)]),
             swallowed=lambda method, path, body, fault: None,
         )
