@@ -254,7 +254,7 @@ class Wire:
     ) -> None:
         """Stand before *app*.
 
-        Of every request *sent* hears at once, *seen* when it arrives, *swallowed* if it never gets to the app.
+        Of a request *sent* hears at once, *seen* when it arrives, *swallowed* if it never gets to the app.
         """
         self.app, self.faults, self.lock = app, faults, lock
         self.latency, self.sleep = latency, sleep
