@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import MAXYEAR, datetime, time, timedelta
 from itertools import islice
 
 from dateutil.parser import isoparse
@@ -15,6 +15,7 @@ from reserve import window
 from reserve.errors import QUOTED, UsageError
 
 HORIZON = timedelta(days=750)  # a rule that means nothing for so long means nothing
+CYCLE = 400  # years after which the calendar begins anew, also its weeks
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 GROUPS = {"day": WEEKDAYS, "weekday": WEEKDAYS[:5], "weekend": WEEKDAYS[5:]}
 OFTEN_ENOUGH = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
@@ -30,7 +31,7 @@ class Recurrence:
     until: datetime | None = None
 
     def starts(self, after: datetime) -> Iterator[datetime]:
-        """What the rule means from its first moment on, in order, but not for ever: see `HORIZON`."""
+        """What the rule means from `first` on, in order, also before *after*, up to `HORIZON` past it."""
         last = max(after, self.first) + HORIZON
         if self.until is not None:
             last = min(last, self.until)
@@ -80,7 +81,11 @@ def rule_text(text: str) -> str:
 
 def parse_rule(text: str, first: datetime) -> str:
     """*text* as it is kept; raises `UsageError` when it is no rule, or means no day at all."""
-    if next(read_rule(text, first).starts(first), None) is None:
+    rule = read_rule(text, first)
+    # dateutil looks for a first day until the year 9999, so it is asked as late as the calendar is alike.
+    late = first.replace(year=first.year + (MAXYEAR - first.year) // CYCLE * CYCLE)
+    comes = next(iter(rrulestr(rule.parts, dtstart=late)), None) is not None
+    if not comes or next(rule.starts(first), None) is None:
         raise UsageError(f"--rrule: {text!r} means no day at all")
     return rule_text(text)
 
