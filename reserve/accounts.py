@@ -122,8 +122,15 @@ class Accounts:
         self._safe.write(ACCOUNT + name, json.dumps(dict(variables)))
 
     def remove(self, name: str) -> bool:
-        """Forget an account, and tell whether there was one; needs no key."""
-        return self._safe.store.unseal(ACCOUNT + name)
+        """Forget an account, and tell whether there was one; needs no key.
+
+        With the last one go the tokens, so that a key that was lost is no longer missed.
+        """
+        was_there = self._safe.store.unseal(ACCOUNT + name)
+        if was_there and not self.names:
+            for token in self._safe.store.sealed(TOKEN):
+                self._safe.store.unseal(token)
+        return was_there
 
 
 class KeptTokens(Tokens):

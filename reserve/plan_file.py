@@ -55,6 +55,8 @@ def read_plans(text: str, name: str, today: date) -> list[Plan]:
     validator = Draft202012Validator(json.loads(SCHEMA.read_text()))
     for error in validator.iter_errors(bodies):
         mistakes.append((list(error.absolute_path), _said(error)))
+    if bodies == []:
+        raise UsageError(f"{name} has no plan in it")
     found = []
     for place, body in enumerate(bodies if not mistakes else ()):
         try:

@@ -39,6 +39,7 @@ T = TypeVar("T")
 
 # Before what reads, and changes nothing, is tried again: minutes are left until the opening.
 PATIENCE = (timedelta(seconds=2), timedelta(seconds=8))
+A_LITTLE = timedelta(seconds=1)
 SHORT_WAIT = timedelta(minutes=2)  # no sign-in dies within that
 RENEW_AGAIN = timedelta(minutes=5)  # after a failure; the sign-in may still live (Atrium dossier 2.2)
 LONGEST_LAG = timedelta(seconds=3)  # of an opening; more is something else, and learning it would not help
@@ -83,6 +84,7 @@ class Run:
         self._true_time = true_time
         self._our_error: timedelta | None = None
         self._knows_server = False
+        self._has_waited = False
         self.found: Offers | None = None
         self.inbox = inbox
         self._code = None
@@ -187,6 +189,15 @@ class Run:
             self.stop.obey()
         self.clock.sleep_until(moment)
         self.stop.obey()
+
+    def wait_for_another(self) -> None:
+        """Wait a little for another run of the player to end."""
+        if not self._has_waited:
+            self._has_waited = True
+            self.timeline.say(
+                f"another run of this player for {self.request.day} is under way; it goes first"
+            )
+        self.wait_until(self.clock.now() + A_LITTLE)
 
     def keep_alive(self, every: timedelta) -> timedelta:
         """Keep the sign-in from dying during a long wait; returns when to do it again."""

@@ -88,14 +88,19 @@ class Record:
         self._taken_over = taken_over
 
     @contextmanager
-    def kept(self, *, system: str, wish: str, day: str) -> Iterator[None]:
-        """Inside, this run is under way; raises `AlreadyReserved` when another one for the same day is."""
+    def kept(
+        self, *, system: str, wish: str, day: str, wait: Callable[[], None] | None = None
+    ) -> Iterator[None]:
+        """Inside, this run is under way; raises `AlreadyReserved` when another one for the same day is.
+
+        With *wait*, which is called now and then, that one is waited for instead.
+        """
         with self.store.alive(self.run_id):
             with suppress(SQLAlchemyError):  # no court is given up because we cannot write
                 self.store.begin(
                     self.run_id, system=system, player=self.player, wish=wish, started=self._now()
                 )
-            with self.store.alone(self.player, day):
+            with self.store.alone(self.player, day, wait):
                 yield
 
     def note(self, what: str, about: Sequence[Hold | Offer]) -> str | None:
@@ -169,12 +174,19 @@ class Store:
         self._engine.dispose()
 
     @contextmanager
-    def alone(self, player: str, day: str) -> Iterator[None]:
-        """Inside, no other run on this machine is for the same player and day; raises `AlreadyReserved`."""
-        with _locked(self._folder / "locks" / f"{player[:16]}-{day}") as is_ours:
-            if not is_ours:
+    def alone(self, player: str, day: str, wait: Callable[[], None] | None = None) -> Iterator[None]:
+        """Inside, no other run on this machine is for the same player and day.
+
+        Raises `AlreadyReserved` when there is one, or calls *wait* until there is none.
+        """
+        while True:
+            with _locked(self._folder / "locks" / f"{player[:16]}-{day}") as is_ours:
+                if is_ours:
+                    yield
+                    return
+            if wait is None:
                 raise AlreadyReserved(f"another run of this player for {day} is under way on this machine")
-            yield
+            wait()
 
     @contextmanager
     def alive(self, run_id: str) -> Iterator[None]:

@@ -258,6 +258,44 @@ def _answer(terminal, *answers):
             os.write(terminal, left.pop(0))
 
 
+def test_a_lost_key_is_no_dead_end(environ, tmp_path, capsys):
+    account.main(
+        ["add", "home", "--system", "atrium"], environ | {"ATRIUM_REFRESH_TOKEN": "a", "RESERVE_EMAIL": "x@y"}
+    )
+    with account.opened(environ) as safe:
+        KeptTokens(safe, "player").replace("rotated")
+    (tmp_path / "data" / "fernet.key").unlink()
+
+    with pytest.raises(UsageError, match="key of the stored accounts is gone"):
+        account.main(["list"], environ)
+    assert "home  cannot be read" in capsys.readouterr().out
+
+    assert account.main(["remove", "home"], environ) == 0
+    assert (
+        account.main(["add", "home"], environ | {"RESERVE_EMAIL": "x@y", "RESERVE_PASSWORD": "secret"}) == 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "more", "told"),
+    [
+        (["add", ""], {}, "NAME: '' is no name"),
+        (["add", "../x"], {}, "NAME: '../x' is no name"),
+        (["add", "mine"], {"RESERVE_EMAIL": "notmail"}, "'notmail' has no @"),
+        (
+            ["add", "mine", "--system", "atrium"],
+            {"ATRIUM_OCCUPANT_ID": "abc"},
+            "ATRIUM_OCCUPANT_ID: it is a number",
+        ),
+    ],
+)
+def test_an_account_that_makes_no_sense_is_refused(environ, words, more, told):
+    with pytest.raises(UsageError) as refused:
+        account.main(words, {"RESERVE_EMAIL": "x@y", "RESERVE_PASSWORD": "secret", **environ, **more})
+
+    assert told in str(refused.value)
+
+
 def test_what_earlier_tools_left_is_taken_over_and_named_as_deletable(environ, tmp_path, capsys):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "tokens.json").write_text(json.dumps({"refresh_token": "old-canary", "x": 1}))

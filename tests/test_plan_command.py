@@ -214,6 +214,21 @@ def test_a_skipped_day_a_pause_and_a_removal_change_what_lies_ahead(player: Play
     assert (ahead(), player.roster.entries()) == ([], [])
 
 
+def test_a_plan_that_does_not_say_how_long_has_the_length_of_the_facilitys_slots(
+    player: Player, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert player.types('add --every "mon 18:00" -c "Alice Marble"') == 0
+
+    assert "18:00-19:30  opens" in capsys.readouterr().out
+
+
+def test_a_file_without_a_plan_is_refused(player: Player, tmp_path: Path) -> None:
+    (tmp_path / "none.json").write_text("[]")
+
+    with pytest.raises(UsageError, match="has no plan in it"):
+        player.types(f"import {tmp_path / 'none.json'}")
+
+
 MARBLE = 'add -c "Alice Marble"'
 EVERY = '--every "mon 18:00-19:30"'
 ONCE = "-d 2026-03-09 -t 18:00"
@@ -233,7 +248,9 @@ ONCE = "-d 2026-03-09 -t 18:00"
         (f'add -c "Alice\nMarble" {EVERY}', "has a line break"),
         (f'add -c "Alice Marble: Court 99" {EVERY}', "it has Court 1, Court 2"),
         (f"{MARBLE} -c Moscone {EVERY} --only 'Court 1'", "with several facilities"),
-        (f'{MARBLE} --every "mon 18:00"', "--end-time is missing"),
+        (f'{MARBLE} --every "mon 18:10"', "no sub-court of Alice Marble offers tennis"),
+        (f"{MARBLE} {EVERY} -y 19:00", "the end stands in --every already"),
+        (f"{MARBLE} {EVERY} --minutes 60", "the end is said already"),
         (f'{MARBLE} --every "mon 18:00-17:00"', "is not after the start"),
         (f'{MARBLE} --every "mon 18:17-19:30"', "on that day there are"),
         (f'{MARBLE} --every "blursday 18:00-19:30"', "'blursday' is not a day"),

@@ -131,6 +131,19 @@ def test_a_second_run_for_the_same_day_is_refused_and_says_why(store, other):
         pass
 
 
+def test_a_second_run_for_the_same_day_may_wait_until_the_first_has_ended(store, other):
+    waited = []
+
+    def wait():
+        waited.append(1)
+        if len(waited) == 3:
+            other.kill()
+            other.wait()
+
+    with record(store).kept(system="recus", wish="a court", day="2026-03-09", wait=wait):
+        assert waited == [1, 1, 1]
+
+
 def test_another_day_and_another_player_may_run_at_the_same_time(store, other):
     with kept(record(store), day="2026-03-10"), kept(record(store, "third", "somebody else")):
         assert len(store.history()) == 3

@@ -6,6 +6,7 @@ import argparse
 import getpass
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -84,6 +85,8 @@ def add(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     from reserve.accounts import Accounts
     from reserve.systems import SYSTEMS
 
+    if not re.fullmatch(r"[\w.@+-]{1,60}", options.name):
+        raise UsageError(f"NAME: {options.name!r} is no name; write it with letters, digits and . _ - @ +")
     system = (options.system or environ.get("RESERVE_SYSTEM") or "recus").strip().casefold()
     if system not in SYSTEMS:
         raise UsageError(f"--system: {system!r} is not known; choose {', '.join(SYSTEMS)}")
@@ -96,6 +99,10 @@ def add(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     given = {name: text for name, text in given.items() if text}
     if "RESERVE_EMAIL" not in given:
         raise UsageError("there is no e-mail address: call this at a terminal, or set RESERVE_EMAIL")
+    if "@" not in given["RESERVE_EMAIL"].strip("@"):
+        raise UsageError(f"the e-mail address {given['RESERVE_EMAIL']!r} has no @ in its middle")
+    if not given.get("ATRIUM_OCCUPANT_ID", "0").isdigit():
+        raise UsageError("ATRIUM_OCCUPANT_ID: it is a number, in the portal's address of a reservation")
     if not given.keys() & SECRETS.keys():
         raise UsageError("there is no password: call this at a terminal, or set RESERVE_PASSWORD")
     with opened(environ) as safe:
@@ -112,9 +119,17 @@ def list_all(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
     with opened(environ) as safe:
         accounts = Accounts(safe)
+        trouble: UsageError | None = None
         for name in accounts.names:
-            stored = accounts.read(name)
-            print(f"{name}  {stored['RESERVE_SYSTEM']}  {stored['RESERVE_EMAIL']}")
+            try:
+                stored = accounts.read(name)
+            except UsageError as failure:
+                print(f"{name}  cannot be read")
+                trouble = failure
+            else:
+                print(f"{name}  {stored['RESERVE_SYSTEM']}  {stored['RESERVE_EMAIL']}")
+        if trouble is not None:
+            raise trouble
         if not accounts.names:
             print("No account is stored yet.")
     return 0

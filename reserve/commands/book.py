@@ -28,11 +28,17 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 def book(
-    booking: Booking, environ: Mapping[str, str], leads: Leads, *, takes_over: bool = False
+    booking: Booking,
+    environ: Mapping[str, str],
+    leads: Leads,
+    *,
+    takes_over: bool = False,
+    in_turn: bool = False,
 ) -> tuple[Outcome, Outfit]:
     """One run of *booking*, told on standard error as it goes; returns how it ended, without secrets.
 
-    With *takes_over*, what another machine began for the same wish is put in order like our own.
+    With *takes_over*, what another machine began for the same wish is put in order like our own; with
+    *in_turn*, another run for the same day is waited for.
     """
     from reserve.commands.outfit import equip
     from reserve.commands.screen import telling
@@ -45,20 +51,21 @@ def book(
         for warning in booking.warnings:
             timeline.say(f"warning: {warning}")
         with stop.listening():
-            result = conclude(outfit)
+            result = conclude(outfit, in_turn=in_turn)
         timeline.say(result.sentence)
     outfit.write_down()
     return result, outfit
 
 
-def conclude(outfit: Outfit) -> Outcome:
+def conclude(outfit: Outfit, *, in_turn: bool = False) -> Outcome:
     """Do the run and say how it ended, without secrets, whatever the end."""
     from reserve.commands import outcome
     from reserve.model import Hold
 
     run, wish = outfit.run, outfit.run.request
+    wait = run.wait_for_another if in_turn else None
     try:
-        with outfit.record.kept(system=run.system.name, wish=str(wish), day=str(wish.day)):
+        with outfit.record.kept(system=run.system.name, wish=str(wish), day=str(wish.day), wait=wait):
             found, end = run.book()
         result = outcome.held(end, found) if isinstance(end, Hold) else outcome.reserved(end, found)
     except Exception as failure:

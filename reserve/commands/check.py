@@ -72,6 +72,7 @@ class _Check:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.found: Offers | None = None
+        self.chosen: Opening | None = None
         self.is_signed_in = False
 
     def verdicts(self) -> Iterator[Verdict]:
@@ -107,8 +108,8 @@ class _Check:
         """When the window opens, however far ahead that is."""
         if self.found is None:
             return None
-        self.chosen = self.run.opening(self.found, reach=None)
-        return f"{self.chosen.opens_at:%A %Y-%m-%d %H:%M:%S %Z}"
+        self.chosen = chosen = self.run.opening(self.found, reach=None)
+        return f"{chosen.opens_at:%A %Y-%m-%d %H:%M:%S %Z}"
 
     def inbox(self) -> str | None:
         """Whether the texts would reach us."""
@@ -121,7 +122,7 @@ class _Check:
 
     def sign_in(self) -> str | None:
         """Whether the account is good."""
-        if self.found is None:
+        if self.chosen is None:
             return None
         self.run.sign_in()
         self.is_signed_in = True
@@ -129,7 +130,7 @@ class _Check:
 
     def limits(self) -> str | None:
         """Whether the city's limits leave room."""
-        if self.found is None or not self.is_signed_in:
+        if self.found is None or self.chosen is None or not self.is_signed_in:
             return None
         self.run.respect_limits(self.found, self.chosen)
         return "nothing stands in the way"
@@ -138,22 +139,20 @@ class _Check:
         """Whether a real code comes and is accepted."""
         from reserve.errors import CodeError
 
-        if self.found is None or not self.is_signed_in or not self.found.wants_code:
+        if self.found is None or self.chosen is None or not self.is_signed_in:
+            return None
+        if not self.found.wants_code:
             return None
         self.run.check_inbox()
-        self.run.verify(self.found, self.now)
+        # As if the opening was past, so that nothing is waited for.
+        self.run.verify(self.found, replace(self.chosen, opens_at=self.run.clock.now()))
         if self.run.awaits_code:
             raise CodeError("no valid one-time code arrived in time")
         return "asked for, received and entered"
 
     def connections(self) -> str | None:
         """Whether the connections of the race stand, and how far the server's clock is from ours."""
-        if not self.is_signed_in:
+        if self.chosen is None or not self.is_signed_in:
             return None
         with self.run.lines(self.chosen) as lines:
             return f"{len(lines)} open; {self.run.measure(lines)}"
-
-    @property
-    def now(self) -> Opening:
-        """The chosen opening as if it was past, so that nothing is waited for."""
-        return replace(self.chosen, opens_at=self.run.clock.now())

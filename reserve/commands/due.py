@@ -211,7 +211,7 @@ def serve(roster: Roster, name: str, environ: Mapping[str, str], clock: Clock) -
             booking = read_booking(booking_parser("book").parse_args(words), environ)
         except ReserveError as failure:
             return failed(failure), None
-        outcome, outfit = book(booking, environ, Leads(), takes_over=turn.claims > 1)
+        outcome, outfit = book(booking, environ, Leads(), takes_over=turn.claims > 1, in_turn=True)
         return outcome, outfit.run_id
 
     stop = Stop()

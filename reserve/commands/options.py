@@ -35,7 +35,7 @@ class Parser(argparse.ArgumentParser):
 
 def booking_parser(command: str) -> Parser:
     """The options that `book` and `check` share."""
-    others = "\n".join(f"  {name:<10}{what}" for name, what in COMMANDS.items())
+    others = "\n".join(f"  {name:<13}{what}" for name, what in COMMANDS.items())
     parser = Parser(
         prog="main.py" if command == "book" else f"main.py {command}",
         description=f"{COMMANDS[command].capitalize()}.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reserve import plans, window
-from reserve.commands.plan_options import amount, parser, plan_from
+from reserve.commands.plan_options import amount, parser, plans_from
 from reserve.due import BEAT, NOT_SERVED, STALE, lay_out_next, plan_of, wall
 from reserve.errors import ReserveError, UsageError
 from reserve.outlook import Agenda, Outlook, Wish, look
@@ -22,8 +22,6 @@ from reserve.roster import Entry, Roster
 from reserve.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from reserve.clock import Clock
     from reserve.commands.outfit import Connect
 
@@ -62,9 +60,7 @@ class Plans:
 
     def add(self, options: argparse.Namespace) -> int:
         """Show what the plan that *options* describe means, and keep it."""
-        plan = plan_from(options, self.environ, self.clock.now().date())
-        name = "this plan"
-        outlook = self.look(plan, name, self.agenda(self.player(plan), Wish(name, plan)))
+        plan, outlook = self.fitting(plans_from(options, self.environ, self.clock.now().date()))
         if outlook is None:
             raise UsageError("the plan has no slot ahead; look at its day, or at --until and --except")
         (number,) = self.roster.add([plans.as_json(plan)])
@@ -80,6 +76,17 @@ class Plans:
             print(f"warning: {trouble}", file=sys.stderr)
         print(sentence, file=sys.stderr if options.json else sys.stdout)
         return 0
+
+    def fitting(self, plans: Sequence[Plan]) -> tuple[Plan, Outlook | None]:
+        """The first of *plans*, which differ in their length, that a facility has slots for."""
+        why: UsageError | None = None
+        for plan in plans:
+            try:
+                name = "this plan"
+                return plan, self.look(plan, name, self.agenda(self.player(plan), Wish(name, plan)))
+            except UsageError as failure:
+                why = why or failure
+        raise why or UsageError("--end-time is missing; or say --minutes")
 
     def look(self, plan: Plan, name: str, agenda: Agenda) -> Outlook | None:
         """What the facilities say about *plan*, which is called *name* in *agenda*."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 from reserve import window
@@ -94,8 +95,11 @@ def parser() -> Parser:
     return top
 
 
-def plan_from(options: argparse.Namespace, environ: Mapping[str, str], today: date) -> Plan:
-    """The plan that *options* describe; raises `UsageError` naming the option."""
+def plans_from(options: argparse.Namespace, environ: Mapping[str, str], today: date) -> list[Plan]:
+    """The plan that *options* describe; when they do not say how long, one for each usual length.
+
+    Raises `UsageError` naming the option.
+    """
     from reserve.systems import SYSTEMS
 
     refuse_garbled(options, environ)
@@ -112,6 +116,8 @@ def plan_from(options: argparse.Namespace, environ: Mapping[str, str], today: da
         if start is not None:
             raise UsageError("--start-time: the time stands in --every already")
         rule, start, ends = parse_every(options.every)
+        if end and ends:
+            raise UsageError("--end-time: the end stands in --every already")
         end = end or ends
         # Every other week counts from the first day there is.
         weekly = Plan((), MINUTE, datetime.combine(today, time()), rule.replace("INTERVAL=2;", ""))
@@ -136,7 +142,7 @@ def plan_from(options: argparse.Namespace, environ: Mapping[str, str], today: da
         raise UsageError(f"--notice: write it as minutes, from 0 to {LONGEST_NOTICE}")
     plan = Plan(
         choices=tuple(choices),
-        length=_length(start, end, options.minutes),
+        length=MINUTE,
         first=first,
         rule=rule,
         sport=one_of(options.sport, SPORTS, "--sport"),
@@ -154,7 +160,9 @@ def plan_from(options: argparse.Namespace, environ: Mapping[str, str], today: da
     for day in sorted(plan.skipped):
         if not plan.has_slot_on(day):
             raise UsageError(f"--except: the plan has no slot on {day}")
-    return plan
+    told = _length(start, end, options.minutes)
+    lengths = SYSTEMS[system].usual_lengths if told is None else (told,)
+    return [replace(plan, length=length) for length in lengths]
 
 
 def _number(text: str) -> int:
@@ -175,13 +183,15 @@ def _choice(text: str, only: Sequence[str], or_starts: tuple[time, ...]) -> Choi
     return Choice(name.strip(), tuple(_list(courts) or only), or_starts)
 
 
-def _length(start: time, end: time | None, minutes: int | None) -> timedelta:
+def _length(start: time, end: time | None, minutes: int | None) -> timedelta | None:
     if minutes is not None:
+        if end is not None:
+            raise UsageError("--minutes: the end is said already")
         if not 0 < minutes < 24 * 60:
             raise UsageError("--minutes: a slot has at least one, and ends on its day")
         return minutes * MINUTE
     if end is None:
-        raise UsageError("--end-time is missing; or say --minutes")
+        return None
     length = datetime.combine(date.min, end) - datetime.combine(date.min, start)
     if length <= timedelta(0):
         raise UsageError(f"--end-time: {end:%H:%M} is not after the start at {start:%H:%M}")

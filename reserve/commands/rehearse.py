@@ -115,9 +115,9 @@ def show(twin: Twin, timeline: Timeline) -> None:
         truth.add_column(heading)
     for event in ledger.events:
         if event.what.startswith(TOLD):
-            which = str(event.details.get("rival") or event.details.get("order") or "")
-            court = str(event.details.get("court") or "")
-            truth.add_row(timeline.stamp(event.moment), event.what, court, which[-12:])
+            order = str(event.details.get("order") or "")
+            who, court = event.details.get("rival") or order[-12:], event.details.get("court") or ""
+            truth.add_row(timeline.stamp(event.moment), event.what, str(court), str(who))
     console.print(truth)
     console.print(
         f"orders paid: {len(ledger.paid)}; holds released: {len(ledger.released)}; "

@@ -61,6 +61,7 @@ class Atrium(ApiSystem):
     token_variable = "ATRIUM_REFRESH_TOKEN"
     needs = ("court", "date", "start_time", "email")
     renew_every = EVERY
+    usual_lengths = (LENGTH,)
     look_every = timedelta(minutes=1)  # there is nothing to look at, so each look is a request for the court
 
     _made: tuple[tuple[str, Court, Slot], ...] = ()  # what this run reserved, as the answers said
@@ -157,7 +158,8 @@ class Atrium(ApiSystem):
     def _renew(self) -> None:
         """Have new tokens for the best of those kept; raises `TokenRefused` when none is accepted."""
         with self.around.tokens.alone(), closing(self.auth()) as auth:
-            for token in self.around.tokens.kept():
+            kept = self.around.tokens.kept()
+            for token in kept:
                 self.around.conceal(token)
                 try:
                     granted = by_refresh_token(auth, token)
@@ -165,7 +167,8 @@ class Atrium(ApiSystem):
                     continue
                 self.use(granted)
                 return
-        raise TokenRefused(TO_RENEW)
+        why = "no refresh token is accepted any more" if kept else "there is no refresh token"
+        raise TokenRefused(f"{why}, and there is no password to log in with. {TO_RENEW}")
 
     def use(self, granted: Granted) -> None:
         """Speak with the new access token from now on, and keep the new refresh token."""

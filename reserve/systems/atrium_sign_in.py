@@ -25,7 +25,7 @@ REFUSED = "#input-error, .kc-feedback-text, #kc-error-message"  # three shapes o
 REFUSALS: Words = ((r"invalid_grant|not active|expired", TokenRefused),)  # Keycloak's own words (dossier 2.2)
 
 TO_RENEW = (
-    "no refresh token is accepted any more, and there is no password to log in with. To renew it: "
+    "To renew it: "
     "(1) log in at https://my.tfc.com in a browser whose developer tools show the network, "
     "(2) copy the value of refresh_token from the answer to the request called token, "
     "(3) run `python3 main.py account add NAME --system atrium` and paste it when asked. "

@@ -61,6 +61,7 @@ class RecUs(ApiSystem):
     path = "/v1/reservations"
     light_path = "/v1/users/me"
     renew_every = EVERY
+    usual_lengths = tuple(timedelta(minutes=minutes) for minutes in (90, 60, 30))  # dossier 2.7
     asks = ("RESERVE_EMAIL", "RESERVE_PASSWORD", "RESERVE_PHONE")
 
     _me: str | None = None
