@@ -121,6 +121,11 @@ class Stage:
 
     def book(self, *words: str) -> Outcome:
         """The outcome of `main.py` with *words* beside the usual ones; a later word wins."""
+        self.get_ready(*words)
+        return conclude(self.outfit)
+
+    def get_ready(self, *words: str) -> None:
+        """Give a run everything it needs, and begin nothing."""
         usual = [word for word in self.simulation.words() if self.together or word != "-m"]
         environ = {
             **self.simulation.environ_of_player(HERE, WEBHOOK, TOKEN),
@@ -141,7 +146,6 @@ class Stage:
         if isinstance(inbox := self.run.inbox, Inbox):
             inbox.hold_back = timedelta(0)  # the service would hold its answer back in real time
         self.booking = booking
-        return conclude(self.outfit)
 
     @property
     def steps(self) -> list[str]:

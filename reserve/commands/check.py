@@ -31,7 +31,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     with telling(run.timeline), stop.listening():
         for warning in booking.warnings:
             run.timeline.say(f"warning: {warning}")
-        verdicts = list(_Check(run).verdicts())
+        verdicts = list(Check(run).verdicts())
         run.system.close()
         outfit.record.store.close()
     outfit.write_down()
@@ -66,7 +66,7 @@ class Verdict:
     failure: ReserveError | None = None
 
 
-class _Check:
+class Check:
     """The steps of a run, each tried even when another one failed, unless it needs that one."""
 
     def __init__(self, run: Run) -> None:
