@@ -90,10 +90,10 @@ class Stage:
         )
         self.stop = Stop()
         told = {"seed": self.seed, **self.story}
-        self.simulation: Any = TWINS[self.system].opening(self.opens_at, self.clock, self._deliver, **told)
+        self.twin: Any = TWINS[self.system].opening(self.opens_at, self.clock, self._deliver, **told)
         where = [HERE, *SYSTEMS[self.system].addresses.values()]
         hosts = {urlsplit(address).hostname for address in where} - {None}
-        self.apps = {**dict.fromkeys(hosts, self.simulation.app), "127.0.0.1": self.webhook}
+        self.apps = {**dict.fromkeys(hosts, self.twin.app), "127.0.0.1": self.webhook}
 
     def __enter__(self) -> Stage:
         return self
@@ -105,7 +105,7 @@ class Stage:
 
     @property
     def ledger(self) -> Ledger:
-        return self.simulation.ledger
+        return self.twin.ledger
 
     @property
     def open_holds(self) -> list[str]:
@@ -126,9 +126,9 @@ class Stage:
 
     def get_ready(self, *words: str) -> None:
         """Give a run everything it needs, and begin nothing."""
-        usual = [word for word in self.simulation.words() if self.together or word != "-m"]
+        usual = [word for word in self.twin.words() if self.together or word != "-m"]
         environ = {
-            **self.simulation.environ_of_player(HERE, WEBHOOK, TOKEN),
+            **self.twin.environ_of_player(HERE, WEBHOOK, TOKEN),
             "RESERVE_DATA": str(self.folder / "data"),
             **self.environ,
         }

@@ -17,7 +17,7 @@ from reserve.clock import Clock
 from reserve.commands import account
 from reserve.commands.options import booking_parser, read_booking
 from reserve.errors import UsageError
-from reserve.simulator import Atrium, AtriumStory, serve
+from reserve.simulator import AtriumStory, AtriumTwin, serve
 from reserve.store import Store
 
 HERE = Path(__file__).parent.parent
@@ -318,7 +318,9 @@ def test_what_earlier_tools_left_is_taken_over_and_named_as_deletable(environ, t
 
 
 def test_cron_can_keep_a_token_alive_between_bookings(environ):
-    twin = Atrium(AtriumStory(opens_at=Clock().now(), day=Clock().now().date(), has_password=False), Clock())
+    twin = AtriumTwin(
+        AtriumStory(opens_at=Clock().now(), day=Clock().now().date(), has_password=False), Clock()
+    )
     with serve(twin.app) as server:
         given = {**environ, **twin.environ(server.url), "RESERVE_EMAIL": "player@example.com"}
         assert call("add", "mine", "--system", "atrium", **given).returncode == 0
@@ -332,7 +334,9 @@ def test_cron_can_keep_a_token_alive_between_bookings(environ):
 
 
 def test_a_dead_token_gives_exit_code_3_and_the_steps_to_renew_it(environ):
-    twin = Atrium(AtriumStory(opens_at=Clock().now(), day=Clock().now().date(), session_ended=True), Clock())
+    twin = AtriumTwin(
+        AtriumStory(opens_at=Clock().now(), day=Clock().now().date(), session_ended=True), Clock()
+    )
     with serve(twin.app) as server:
         given = {**environ, **twin.environ(server.url), "RESERVE_EMAIL": "player@example.com"}
         told = call("refresh", RESERVE_SYSTEM="atrium", **given)

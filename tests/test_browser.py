@@ -24,8 +24,8 @@ from reserve.browser import Browser, BrowserError, find_chrome
 from reserve.clock import Clock
 from reserve.errors import Blocked, ServiceError, SignInError, Unreachable
 from reserve.model import Account
-from reserve.simulator import Scenario, Simulation, serve
-from reserve.simulator.scenario import DIALOGS
+from reserve.simulator import RecUsStory, RecUsTwin, serve
+from reserve.simulator.recus_story import DIALOGS
 from reserve.systems.recus_sign_in import bearer, sign_in
 
 CLOCK = Clock()  # a real browser lives in real time
@@ -99,30 +99,30 @@ def family() -> list[psutil.Process]:
 
 
 @contextmanager
-def rec_us(dialog: str, **story: object) -> Iterator[tuple[Simulation, str]]:
+def rec_us(dialog: str, **story: object) -> Iterator[tuple[RecUsTwin, str]]:
     """A simulated rec.us with this log-in dialog, and the address of its web pages."""
     opens_at = CLOCK.now() + timedelta(hours=1)
-    simulation = Simulation(Scenario(opens_at=opens_at, day=opens_at.date(), dialog=dialog, **story), CLOCK)
-    with serve(simulation.app) as server:
-        yield simulation, server.url
+    twin = RecUsTwin(RecUsStory(opens_at=opens_at, day=opens_at.date(), dialog=dialog, **story), CLOCK)
+    with serve(twin.app) as server:
+        yield twin, server.url
 
 
 @pytest.mark.parametrize("dialog", DIALOGS)
 def test_every_known_dialog_gives_a_token_that_the_booking_system_believes(browser, dialog):
-    with rec_us(dialog, cookie_http_only=dialog == "B") as (simulation, url):
-        token = sign_in(browser, url, simulation.scenario.account, clock=CLOCK)
+    with rec_us(dialog, cookie_http_only=dialog == "B") as (twin, url):
+        token = sign_in(browser, url, twin.scenario.account, clock=CLOCK)
 
-        simulation.rules.admit(token)
+        twin.rules.admit(token)
 
 
 @pytest.mark.parametrize("dialog", ["C", "D"])
 def test_a_refused_password_is_told_at_once_and_not_sent_again(browser, dialog):
-    with rec_us(dialog) as (simulation, url):
+    with rec_us(dialog) as (twin, url):
         with pytest.raises(SignInError, match=r"refused .* password: Invalid email or password") as failure:
             sign_in(browser, url, PLAYER, clock=CLOCK)
 
         assert "nary" not in str(failure.value)
-        assert len(simulation.ledger.all("sign-in-refused")) == 1
+        assert len(twin.ledger.all("sign-in-refused")) == 1
 
 
 def test_any_password_arrives_unchanged_and_is_never_logged(browser, site, caplog):

@@ -14,8 +14,8 @@ from reserve.commands.outcome import tell
 from reserve.commands.screen import telling
 from reserve.errors import ServiceError
 from reserve.model import Account
-from reserve.simulator import FAULTS
-from reserve.simulator.faults import HOLD, Fault
+from reserve.simulator.faults import Fault
+from reserve.simulator.recus_faults import FAULTS, HOLD
 from tests.stage import TOKEN, Stage
 
 PASSWORD = "canary $% \"pass' wörd/+&"
@@ -34,7 +34,7 @@ def spellings(secret):
 
 def secrets_of(stage):
     """The password, our tokens, every code that was sent, and the phone's number."""
-    player = stage.simulation.rules.player
+    player = stage.twin.rules.player
     codes = {player.code, *player.old_codes} - {None}
     tokens = [stage.outfit.run.system.token] if stage.outfit.run.system.token else []
     digits = "".join(filter(str.isdigit, PHONE))
@@ -117,7 +117,7 @@ def test_an_exception_from_the_depth_shows_no_secret(stage):
     a_stage = stage()
     outputs(a_stage)
 
-    http, code = a_stage.run.system.connect(), a_stage.simulation.rules.player.code
+    http, code = a_stage.run.system.connect(), a_stage.twin.rules.player.code
     a_stage.apps.clear()
     with pytest.raises(ServiceError) as failed:
         http.ask("POST", "/v1/users/mobile-totp/verify", json={"code": code})

@@ -15,7 +15,7 @@ from flask import request
 
 import webhook_server
 from reserve.clock import Clock
-from reserve.simulator import PLAYER, Scenario, Simulation, post_to, serve
+from reserve.simulator import PLAYER, RecUsStory, RecUsTwin, post_to, serve
 from reserve.window import zone
 
 REPOSITORY = Path(__file__).parents[1]
@@ -32,12 +32,12 @@ class World:
         clock = Clock()
         self.data = folder / "data"
         self.opens_at = (clock.now() + ahead).replace(microsecond=0).astimezone(SF)
-        story = Scenario(opens_at=self.opens_at, day=self.opens_at.date() + timedelta(days=7))
+        story = RecUsStory(opens_at=self.opens_at, day=self.opens_at.date() + timedelta(days=7))
         app = webhook_server.create_app(data=folder / "texts", token=TOKEN, loopback=True, now=clock.now)
         self.inbox = webhook_server.serve(app, "127.0.0.1", 0)
         webhook = f"http://127.0.0.1:{self.inbox.port}"
-        self.simulation = Simulation(story, clock, deliver=post_to(webhook, TOKEN))
-        self.server = serve(self.simulation.app)
+        self.twin = RecUsTwin(story, clock, deliver=post_to(webhook, TOKEN))
+        self.server = serve(self.twin.app)
         addresses = {"RECUS_WEB_URL": self.server.url, "RECUS_API_URL": self.server.url}
         secrets = {"RESERVE_PASSWORD": PLAYER.password, "RESERVE_WEBHOOK_TOKEN": TOKEN}
         environ = {**addresses, **secrets, "RESERVE_WEBHOOK_URL": webhook, "RESERVE_DATA": str(self.data)}
@@ -88,7 +88,7 @@ def test_a_run_from_cron_ends_with_a_reservation(world, tmp_path):
 
     assert ended.returncode == 0, ended.stderr
     outcome = json.loads(ended.stdout)
-    ledger = a_world.simulation.ledger
+    ledger = a_world.twin.ledger
     assert outcome["outcome"] == "reserved"
     assert outcome["sentence"].startswith("Reserved Court 1 at Alice Marble")
     assert [outcome["order_id"]] == ledger.paid
@@ -125,14 +125,14 @@ def test_a_run_that_is_stopped_while_it_waits_ends_at_once(world, number, code):
     outcome = json.loads(out)
     assert (outcome["outcome"], outcome["exit_code"]) == ("not-reserved", code)
     assert outcome["sentence"].startswith("Not reserved: stopped by SIG")
-    assert a_world.simulation.ledger.events == []
+    assert a_world.twin.ledger.events == []
 
 
 def test_a_run_that_is_killed_while_it_signs_in_leaves_no_browser(world):
     a_world = world(timedelta(minutes=1))
     is_there = Event()
 
-    @a_world.simulation.app.before_request
+    @a_world.twin.app.before_request
     def notice():
         if "Chrome" in request.user_agent.string:
             is_there.set()

@@ -6,9 +6,9 @@ from random import Random
 import pytest
 
 from reserve.commands.outcome import BEGINNINGS
-from reserve.simulator import FAULTS
-from reserve.simulator.faults import HOLD, PAY, RELEASE, Fault
-from reserve.simulator.scenario import SHAPES, VERIFY
+from reserve.simulator.faults import Fault
+from reserve.simulator.recus_faults import FAULTS, HOLD, PAY, RELEASE
+from reserve.simulator.recus_story import SHAPES, VERIFY
 from tests.stage import Stage
 
 EXIT_CODES = {

@@ -13,7 +13,7 @@ from tests.stage import OPENS_AT, Stage
 
 def arrivals(stage: Stage) -> list[float]:
     """When requests for a hold came in truth, in milliseconds after the window really opened."""
-    scenario = stage.simulation.scenario
+    scenario = stage.twin.scenario
     opening = scenario.opens_at + scenario.opens_late - scenario.clock_offset
     return [(each.moment - opening) / timedelta(milliseconds=1) for each in stage.ledger.attempts]
 
@@ -30,7 +30,7 @@ def test_the_first_request_comes_at_the_opening_however_wrong_the_servers_clock_
 
 def test_a_server_without_a_clock_is_asked_by_our_own(tmp_path: Path) -> None:
     with Stage(tmp_path) as stage:
-        bare = stage.simulation.app.wsgi_app
+        bare = stage.twin.app.wsgi_app
 
         def without_date(environ, start_response):  # type: ignore[no-untyped-def]
             def start(status, headers, *rest):  # type: ignore[no-untyped-def]
@@ -38,7 +38,7 @@ def test_a_server_without_a_clock_is_asked_by_our_own(tmp_path: Path) -> None:
 
             return bare(environ, start)
 
-        stage.simulation.app.wsgi_app = without_date
+        stage.twin.app.wsgi_app = without_date
         assert stage.book().word == "reserved"
 
         assert any("unknown and taken for ours" in step for step in stage.steps)

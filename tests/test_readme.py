@@ -15,7 +15,7 @@ import pytest
 from reserve import errors
 from reserve.commands import BUG, COMMANDS
 from reserve.commands.options import booking_parser, read_booking
-from reserve.simulator import FAULTS
+from reserve.simulator.recus_faults import FAULTS
 from reserve.stop import SIGNALS
 from reserve.systems import SYSTEMS
 from tests.stage import Stage

@@ -9,7 +9,8 @@ import pytest
 from reserve.errors import AlreadyReserved, Interrupted
 from reserve.model import Offers, Opening, Reservation
 from reserve.run import Run
-from reserve.simulator.faults import HOLD, PAY, Fault
+from reserve.simulator.faults import Fault
+from reserve.simulator.recus_faults import HOLD, PAY
 from reserve.stop import Stop
 from reserve.timeline import Timeline
 from tests.fakes import EVENING, START, FakeSystem, offer

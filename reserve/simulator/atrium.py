@@ -331,7 +331,7 @@ class AtriumRules(Agenda):
         return deed
 
 
-class Atrium(Twin):
+class AtriumTwin(Twin):
     """One simulated Atrium: portal, Keycloak and API in one `app`."""
 
     name = "atrium"
@@ -351,7 +351,7 @@ class Atrium(Twin):
         super().__init__(scenario, wire, self.rules, ledger, app)
 
     @classmethod
-    def opening(cls, opens_at: datetime, clock: Clock, deliver: Deliver | None, **told: Any) -> Atrium:
+    def opening(cls, opens_at: datetime, clock: Clock, deliver: Deliver | None, **told: Any) -> AtriumTwin:
         """The story of the next half hour that opens; this one opens sooner, since nobody waits so long."""
         start = opens_at + timedelta(days=7)
         start += -(start - datetime.min.replace(tzinfo=UTC)) % STEP

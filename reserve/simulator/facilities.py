@@ -10,7 +10,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from reserve.model import Slot
-from reserve.simulator.scenario import Scenario
+from reserve.simulator.recus_story import RecUsStory
 from reserve.window import at, zone
 
 # Ids as published (rec.us dossier 2.1).
@@ -112,7 +112,7 @@ class Facility:
         return [Slot(self.moment(day, start), self.moment(day, end)) for start, end in court.policy.blocks()]
 
 
-def facilities(scenario: Scenario) -> list[Facility]:
+def facilities(scenario: RecUsStory) -> list[Facility]:
     """The wanted facility, and some others whose names a player might mean."""
     here = zone(scenario.timezone)
     opening = scenario.opens_at.astimezone(here)
@@ -158,7 +158,7 @@ def days(first: date, last: date) -> Iterator[date]:
         yield first + timedelta(days=number)
 
 
-def published(facility: Facility, scenario: Scenario, free: Any) -> dict[str, Any]:
+def published(facility: Facility, scenario: RecUsStory, free: Any) -> dict[str, Any]:
     """A facility as `GET /v1/locations/<id>` tells it; *free* gives a court's bookable slots."""
     usual = next(court.policy for court in facility.courts if court.policy is not LAST_COURT)
     verification = scenario.publishes_verification
@@ -193,7 +193,7 @@ def published(facility: Facility, scenario: Scenario, free: Any) -> dict[str, An
 
 
 def _published_court(
-    facility: Facility, court: Court, scenario: Scenario, free: list[Slot]
+    facility: Facility, court: Court, scenario: RecUsStory, free: list[Slot]
 ) -> dict[str, Any]:
     blocks = court.policy.blocks()
     return {

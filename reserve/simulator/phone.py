@@ -9,7 +9,7 @@ from random import Random
 
 from reserve.clock import Clock
 from reserve.simulator.ledger import Ledger
-from reserve.simulator.scenario import Scenario
+from reserve.simulator.recus_story import RecUsStory
 from reserve.simulator.twin import Deliver
 
 HABITS = ("prompt", "late", "stale", "none", "twice", "wrong-first")
@@ -22,7 +22,7 @@ PATIENCE = timedelta(seconds=5)  # with the webhook service, for one text
 class Phone:
     """Gets the texts of rec.us and hands each on as a gateway would (SMS dossier 1)."""
 
-    def __init__(self, scenario: Scenario, clock: Clock, ledger: Ledger, deliver: Deliver | None) -> None:
+    def __init__(self, scenario: RecUsStory, clock: Clock, ledger: Ledger, deliver: Deliver | None) -> None:
         """Belong to the player of *scenario*; without *deliver* the texts stay on the phone."""
         self.scenario, self.clock, self.ledger = scenario, clock, ledger
         self.deliver = deliver

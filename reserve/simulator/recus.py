@@ -21,12 +21,13 @@ from reserve.simulator.facilities import (
     days,
     published,
 )
-from reserve.simulator.faults import SWITCHES, TROUBLE, for_signed_in, told
+from reserve.simulator.faults import told
 from reserve.simulator.ledger import Ledger
 from reserve.simulator.pages import add_pages
 from reserve.simulator.phone import Phone
+from reserve.simulator.recus_faults import SWITCHES, TROUBLE, for_signed_in
+from reserve.simulator.recus_story import DIALOGS, SHAPES, VERIFY, RecUsStory
 from reserve.simulator.rules import MILLISECOND, Order, Payment, Refusal, Rules, SignInRefused, UnknownIntent
-from reserve.simulator.scenario import DIALOGS, SHAPES, VERIFY, Scenario
 from reserve.simulator.twin import Deliver, Twin
 from reserve.window import zone
 
@@ -35,13 +36,13 @@ MOST_DAYS = 31  # of one schedule
 Answered = Response | tuple[Response, int]
 
 
-class Simulation(Twin):
+class RecUsTwin(Twin):
     """One simulated rec.us: its web app and API in `app`, and what really happened in `ledger`."""
 
     name = "recus"
     title = "rec.us"
     look = "GET /v1/users/*/bookings"
-    story = Scenario
+    story = RecUsStory
     options: ClassVar[Mapping[str, tuple[str, str]]] = {
         "courts": ("courts", "sub-courts that open then"),
         "price": ("price_cents", "cents an hour"),
@@ -49,9 +50,9 @@ class Simulation(Twin):
         "verify": ("verify", f"when a code is wanted: {', '.join(VERIFY)}"),
         "dialog": ("dialog", f"how the log-in looks: {', '.join(DIALOGS)}"),
     }
-    scenario: Scenario
+    scenario: RecUsStory
 
-    def __init__(self, scenario: Scenario, clock: Clock, *, deliver: Deliver | None = None) -> None:
+    def __init__(self, scenario: RecUsStory, clock: Clock, *, deliver: Deliver | None = None) -> None:
         """Set up the story; *deliver* is handed every text the player's phone receives."""
         scenario, wire = told(scenario, SWITCHES, TROUBLE)
         ledger = Ledger()
@@ -63,10 +64,10 @@ class Simulation(Twin):
         super().__init__(scenario, wire, self.rules, ledger, app)
 
     @classmethod
-    def opening(cls, opens_at: datetime, clock: Clock, deliver: Deliver | None, **told: Any) -> Simulation:
+    def opening(cls, opens_at: datetime, clock: Clock, deliver: Deliver | None, **told: Any) -> RecUsTwin:
         """What opens then is a slot seven days later."""
-        day = opens_at.astimezone(zone(Scenario.timezone)).date() + timedelta(days=7)
-        return cls(Scenario(opens_at=opens_at, day=day, **told), clock, deliver=deliver)
+        day = opens_at.astimezone(zone(RecUsStory.timezone)).date() + timedelta(days=7)
+        return cls(RecUsStory(opens_at=opens_at, day=day, **told), clock, deliver=deliver)
 
     def environ(self, url: str) -> Mapping[str, str]:
         """The addresses of its pages, of its API, and of its card service."""

@@ -21,7 +21,7 @@ from reserve.simulator.agenda import Agenda, rivals
 from reserve.simulator.facilities import MOSCONE, Court, Facility, facilities
 from reserve.simulator.ledger import Ledger
 from reserve.simulator.phone import Phone
-from reserve.simulator.scenario import Scenario
+from reserve.simulator.recus_story import RecUsStory
 
 DAILY_LIMIT, WEEKLY_LIMIT = 1, 3  # rec.us dossier 5.1
 TOKEN_VALID_FOR = timedelta(seconds=3600)  # rec.us dossier 1.3
@@ -114,7 +114,7 @@ class Player:
 class Rules(Agenda):
     """One simulated rec.us, from its opening to its last booking."""
 
-    def __init__(self, scenario: Scenario, clock: Clock, ledger: Ledger, phone: Phone) -> None:
+    def __init__(self, scenario: RecUsStory, clock: Clock, ledger: Ledger, phone: Phone) -> None:
         """Set the scene: the player's earlier reservations, and rivals waiting for the opening."""
         super().__init__(clock, scenario.clock_offset)
         self.scenario, self.ledger, self.phone = scenario, ledger, phone

@@ -1,4 +1,4 @@
-"""Serves a simulation over real HTTP/1.1: connections are kept open, and cut when a fault says so."""
+"""Serves a twin over real HTTP/1.1: connections are kept open, and cut when a fault says so."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class _Listener(ThreadedWSGIServer):
 
 
 class Server:
-    """A listening simulation; ends with `close()` or at the end of a `with` block."""
+    """A listening twin; ends with `close()` or at the end of a `with` block."""
 
     def __init__(self, app: Any, port: int) -> None:
         """Listen on this machine only; port 0 means any free one."""

@@ -24,7 +24,7 @@ from reserve.commands.options import booking_parser, read_booking
 from reserve.commands.outfit import equip
 from reserve.http import Answer, Http
 from reserve.run import Leads
-from reserve.simulator import PLAYER, Ledger, Scenario, Simulation, serve
+from reserve.simulator import PLAYER, Ledger, RecUsStory, RecUsTwin, serve
 from reserve.stop import Stop
 from reserve.store import Store
 from reserve.window import zone
@@ -145,9 +145,9 @@ def world(*, verify: str) -> Iterator[World]:
         with webhook_server.serve(app, "127.0.0.1", 0) as inbox:
             webhook = f"http://127.0.0.1:{inbox.port}"
             here = opens_at.astimezone(zone("America/Los_Angeles"))
-            scenario = Scenario(opens_at=here, day=here.date() + timedelta(days=7), verify=verify)
-            simulation = Simulation(scenario, clock, deliver=lambda text: _deliver(webhook, text))
-            with serve(simulation.app) as server:
+            scenario = RecUsStory(opens_at=here, day=here.date() + timedelta(days=7), verify=verify)
+            twin = RecUsTwin(scenario, clock, deliver=lambda text: _deliver(webhook, text))
+            with serve(twin.app) as server:
                 environ = {
                     **{name: value for name, value in os.environ.items() if not name.startswith("RE")},
                     "RESERVE_DATA": str(Path(folder, "data")),
@@ -159,7 +159,7 @@ def world(*, verify: str) -> Iterator[World]:
                     "RECUS_API_URL": server.url,
                     "PROOF_DAY": str(scenario.day),
                 }
-                yield World(lambda: simulation.ledger, environ, Path(folder, "data"))
+                yield World(lambda: twin.ledger, environ, Path(folder, "data"))
 
 
 def steps(*, verify: str) -> list[str]:

@@ -67,7 +67,7 @@ def _money(stage: TroubledStage) -> Iterator[tuple[str, str]]:
 
 def _blind(stage: TroubledStage) -> Iterator[tuple[str, str]]:
     """Where asking for a court reserves it, whoever lost an answer has to look before asking again."""
-    twin = stage.simulation
+    twin = stage.twin
     if twin.reserves is None:
         return
     looks = [moment for moment, request in stage.ledger.asked if fnmatchcase(request, twin.look)]
@@ -125,7 +125,7 @@ def _leaks(stage: TroubledStage, outcome: Outcome) -> Iterator[tuple[str, str]]:
 
 def _canaries(stage: TroubledStage) -> Iterator[tuple[str, bytes]]:
     """Patterns of every secret of the story."""
-    for name, values in {**stage.simulation.secrets, "webhook token": [TOKEN]}.items():
+    for name, values in {**stage.twin.secrets, "webhook token": [TOKEN]}.items():
         for value in values:
             if value.isdigit() and len(value) < LONG:
                 yield name, rb"(?<![\w.-])" + value.encode() + rb"(?![\w-])"

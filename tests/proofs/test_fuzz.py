@@ -140,7 +140,7 @@ def stage(tmp_path_factory):
         stage.answers = {}
         stage.book("--pay", "card", "--max-price", "20")
         stage.offers = stage.run.system.offers()
-        order = next(iter(stage.simulation.rules.orders))
+        order = next(iter(stage.twin.rules.orders))
         stage.hold = Hold(stage.offers.offers[0], order, 750)
         stage.run.system.look(stage.hold)
         stage.me = stage.run.system._me

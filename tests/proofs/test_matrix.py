@@ -120,7 +120,7 @@ def test_so_does_one_that_was_lost_after_a_yes(tmp_path, system):
 
 def test_the_referee_sees_a_second_payment(stage):
     def pay_again(outcome):
-        stage.simulation.ledger.record(stage.clock.now(), "paid", order=outcome.order_id)
+        stage.twin.ledger.record(stage.clock.now(), "paid", order=outcome.order_id)
         return outcome
 
     assert {"double_paid", "double_booked"} <= problems(stage, pay_again)
@@ -157,7 +157,7 @@ def test_the_referee_sees_a_hold_that_nobody_names(stage):
         later = stage.clock.now().replace(year=2030).isoformat()
         order = next(order for order in stage.ledger.released)
         held = {"order": f"{order}-2", "court": "Court 2", "expires_at": later}
-        stage.simulation.ledger.record(stage.clock.now(), "held", **held)
+        stage.twin.ledger.record(stage.clock.now(), "held", **held)
         return outcome
 
     assert problems(stage, forget) == {"left"}
@@ -174,7 +174,7 @@ def test_the_referee_sees_a_secret(stage, canary):
 
 def test_a_one_time_code_is_a_secret_too(stage):
     def leak(outcome):
-        (stage.outfit.folder / "leak.txt").write_text(f"the code is {stage.simulation.rules.player.code}.")
+        (stage.outfit.folder / "leak.txt").write_text(f"the code is {stage.twin.rules.player.code}.")
         return outcome
 
     assert problems(stage, leak) == {"leaked"}

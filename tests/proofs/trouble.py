@@ -98,7 +98,7 @@ class TroubledStage(Stage):
     def name(self, method: str, path: str) -> str:
         """What a request to the booking system is called: its method, and its path without ids."""
         try:
-            rule, _ = self.simulation.app.url_map.bind("").match(path, method, return_rule=True)
+            rule, _ = self.twin.app.url_map.bind("").match(path, method, return_rule=True)
         except HTTPException:
             return f"{method} {path}"
         return f"{method} {re.sub('<.*?>', '*', rule.rule)}"

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from reserve.simulator import Atrium, AtriumStory
+from reserve.simulator import AtriumStory, AtriumTwin
 from tests.fakes import FakeClock
 
 JUNE = datetime.fromisoformat("2026-06-03T18:00:00-04:00")
@@ -27,7 +27,7 @@ class Resident:
     def __init__(self, ahead=timedelta(), **story):
         self.clock = FakeClock(JUNE - ahead)
         day = (JUNE + timedelta(days=7)).date()
-        self.twin = Atrium(AtriumStory(**{"opens_at": JUNE, "day": day, **story}), self.clock)
+        self.twin = AtriumTwin(AtriumStory(**{"opens_at": JUNE, "day": day, **story}), self.clock)
         self.http = self.twin.app.test_client()
         self.refresh_token = self.twin.rules.first_refresh
         self.headers = {}

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from reserve.simulator import FAULTS, CutConnection, Fault
-from reserve.simulator.faults import SWITCHES, TROUBLE, NoConnection
+from reserve.simulator import CutConnection, Fault
+from reserve.simulator.faults import NoConnection
 from reserve.simulator.phone import HABITS
+from reserve.simulator.recus_faults import FAULTS, SWITCHES, TROUBLE
 from tests.simulator.visitor import Visitor, meanings
 
 HOLD = "POST /v1/reservations"
@@ -152,14 +153,14 @@ def wrong_password():
 @shows("clock-ahead")
 def clock_ahead():
     visitor = arrived("clock-ahead")
-    lead = visitor.simulation.scenario.opens_at - visitor.clock.now()
+    lead = visitor.twin.scenario.opens_at - visitor.clock.now()
     return timedelta() < lead <= timedelta(seconds=1) and visitor.hold().status_code == 201
 
 
 @shows("clock-behind")
 def clock_behind():
     visitor = Visitor(faults=("clock-behind",)).arrive()
-    visitor.clock.step(visitor.simulation.scenario.opens_at - visitor.clock.now())
+    visitor.clock.step(visitor.twin.scenario.opens_at - visitor.clock.now())
     return visitor.hold().status_code == 400 and "15:59:59" in visitor.get("/v1/sports").headers["Date"]
 
 

@@ -1,4 +1,4 @@
-"""The simulation over real HTTP: connections that stay open, are cut, or end early."""
+"""A twin over real HTTP: connections that stay open, are cut, or end early."""
 
 import http.client
 import json
@@ -26,7 +26,7 @@ def ask(connection, path="/v1/sports"):
 
 
 def test_a_connection_stays_open_and_each_answer_is_dated_by_the_servers_clock():
-    with serve(Visitor().simulation.app) as server:
+    with serve(Visitor().twin.app) as server:
         connection = connect(server)
         first = ask(connection)
         first.read()
@@ -40,7 +40,7 @@ def test_a_connection_stays_open_and_each_answer_is_dated_by_the_servers_clock()
 
 
 def test_a_refused_post_leaves_the_connection_usable():
-    with serve(Visitor().simulation.app) as server:
+    with serve(Visitor().twin.app) as server:
         connection = connect(server)
         connection.request("POST", "/v1/reservations", json.dumps({"much": "x" * 5000}))
         refused = connection.getresponse()
@@ -61,7 +61,7 @@ def test_a_refused_post_leaves_the_connection_usable():
 )
 def test_a_connection_is_cut_when_a_fault_says_so(kind, error):
     visitor = Visitor(faults=(Fault("GET /v1/sports", 1, kind),))
-    with serve(visitor.simulation.app) as server:
+    with serve(visitor.twin.app) as server:
         connection = connect(server)
         with pytest.raises(error):
             ask(connection).read()
@@ -72,7 +72,7 @@ def test_a_connection_is_cut_when_a_fault_says_so(kind, error):
 
 def test_closing_leaves_no_thread_even_with_connections_open():
     before = threading.active_count()
-    server = serve(Visitor().simulation.app)
+    server = serve(Visitor().twin.app)
     connection = connect(server)
     ask(connection).read()
 

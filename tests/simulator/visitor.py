@@ -7,7 +7,7 @@ from typing import Any
 
 from werkzeug.test import TestResponse
 
-from reserve.simulator import PLAYER, Ledger, Scenario, Simulation
+from reserve.simulator import PLAYER, Ledger, RecUsStory, RecUsTwin
 from tests.fakes import FakeClock
 
 OPENS_AT = datetime.fromisoformat("2026-03-02T08:00:00-08:00")
@@ -30,16 +30,16 @@ class Visitor:
     def __init__(self, **story: Any) -> None:
         self.clock = FakeClock(OPENS_AT - timedelta(minutes=30))
         self.texts: list[dict[str, Any]] = []
-        self.simulation = Simulation(
-            Scenario(**{"opens_at": OPENS_AT, "day": DAY, **story}), self.clock, deliver=self.texts.append
+        self.twin = RecUsTwin(
+            RecUsStory(**{"opens_at": OPENS_AT, "day": DAY, **story}), self.clock, deliver=self.texts.append
         )
-        self.http = self.simulation.app.test_client()
+        self.http = self.twin.app.test_client()
         self.headers: dict[str, str] = {}
         self.id = ""
 
     @property
     def ledger(self) -> Ledger:
-        return self.simulation.ledger
+        return self.twin.ledger
 
     def get(self, path: str) -> TestResponse:
         return self.http.get(path, headers=self.headers)
@@ -79,7 +79,7 @@ class Visitor:
 
     def wait(self, seconds: float) -> Visitor:
         """Wait until so long after the true opening."""
-        self.clock.sleep_until(self.simulation.opens_at + timedelta(seconds=seconds))
+        self.clock.sleep_until(self.twin.opens_at + timedelta(seconds=seconds))
         return self
 
     def hold(

@@ -23,8 +23,7 @@ from reserve.errors import (
 from reserve.http import Answer, Http
 from reserve.model import Account, BookingRequest
 from reserve.schema import DEEDS, RUNS
-from reserve.simulator import Atrium as AtriumTwin
-from reserve.simulator import AtriumStory, serve
+from reserve.simulator import AtriumStory, AtriumTwin, serve
 from reserve.simulator.atrium import FAULTS
 from reserve.store import Store
 from reserve.systems.atrium import Atrium
@@ -244,7 +243,7 @@ def test_the_next_run_goes_on_with_the_token_that_the_last_one_was_given(tmp_pat
 def test_tokens_are_nowhere_in_plain_text(tmp_path):
     with Stage(tmp_path, {}, "atrium", JUNE) as stage:
         stage.book()
-        secrets = [stage.simulation.rules.first_refresh, stage.simulation.rules.refresh]
+        secrets = [stage.twin.rules.first_refresh, stage.twin.rules.refresh]
 
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert written

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from typing import ClassVar
 
-from reserve.simulator.faults import FAULTS
+from reserve.simulator.recus_faults import FAULTS
 from reserve.simulator.twin import Story
 
 SHAPES = ("2025", "2026", "data-order", "bare")  # rec.us dossier 3.3
@@ -26,7 +26,7 @@ class Answer:
 
 
 # Refusals by name. Only those marked "recorded" were ever seen; the rest is guessed (rec.us dossier 4, 8) and
-# any of them can be replaced by `Scenario.answers`. {day} stands for the wanted day.
+# any of them can be replaced by `RecUsStory.answers`. {day} stands for the wanted day.
 ANSWERS: Mapping[str, Answer] = {
     "stranger": Answer(401, "E_UNAUTHORIZED", "Authentication required"),  # recorded
     "invalid-body": Answer(422, "E_INVALID_BODY", "The request body is invalid"),  # recorded
@@ -52,7 +52,7 @@ ANSWERS: Mapping[str, Answer] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scenario(Story):
+class RecUsStory(Story):
     """What one simulated rec.us is like."""
 
     FAULTS: ClassVar[Mapping[str, str]] = FAULTS
