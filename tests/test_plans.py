@@ -29,21 +29,7 @@ NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
 WEDNESDAYS = "FREQ=WEEKLY;BYDAY=WE;BYHOUR=18;BYMINUTE=0"
 WEEK_AHEAD = DaysAhead(7, time(8))
 WEEKLY = Plan((Choice("Alice Marble"),), timedelta(minutes=90), SATURDAY, WEDNESDAYS)
-EARLIER_TOOL = """[
-  {
-    "type": "one-off",
-    "desired_time": "2025-08-04T07:00:00",
-    "court_id": "1",
-    "duration": 30
-  },
-  {
-    "type": "recurring",
-    "rrule": "FREQ=WEEKLY;BYDAY=WE;BYHOUR=17;BYMINUTE=0;COUNT=52",
-    "court_id": "2",
-    "duration": 30
-  }
-]
-"""
+EARLIER_TOOL = (Path(__file__).parent / "samples" / "schedules.json").read_text()
 
 
 def days(plan: Plan, most: int = 4) -> list[str]:
