@@ -68,13 +68,6 @@ class Fault:
             return self.match(method, path)
         return fnmatch(f"{method} {path}", self.match)
 
-    @property
-    def loses_the_answer(self) -> bool:
-        """Does the client not learn what became of its request?"""
-        if self.kind in ("delay", "refused"):
-            return self.kind == "delay" and self.delay >= PATIENCE
-        return self.kind != "status" or not 400 <= self.status < 500
-
     def strikes(self, count: int) -> bool:
         """Does it strike the *count*-th matching request?"""
         return self.nth == 0 or self.nth <= count < self.nth + self.times
@@ -149,7 +142,7 @@ class Wire:
         with self.lock:
             struck = self._struck(method, path, only_done=False)
             sent = self.sent(method, path)
-            sent.is_lost = any(fault.loses_the_answer for fault in struck)
+            sent.is_lost = loses_the_answer(struck)
         if any(fault.kind == "refused" for fault in struck):
             raise NoConnection(f"{method} {path}")
         self._pause(_length(struck, "held-up") + self.latency / 2)
@@ -163,7 +156,8 @@ class Wire:
                 response = Response.from_app(self.app, environ, buffered=True)
                 if response.status_code < 300:
                     struck += self._struck(method, path, only_done=True)
-                    sent.is_lost = any(fault.loses_the_answer for fault in struck)
+                    sent.is_lost = loses_the_answer(struck)
+                    sent.is_granted = not sent.is_lost and not any(each.kind == "answer" for each in struck)
                 response = _spoilt(response, struck)
         self._pause(_length(struck, "delay") + self.latency / 2)
         if any(fault.kind in ("cut-before", "cut-after") for fault in struck):
@@ -183,6 +177,23 @@ class Wire:
     def _pause(self, length: timedelta) -> None:
         if length:
             self.sleep(length)
+
+
+def loses_the_answer(struck: list[Fault]) -> bool:
+    """Does the client not learn what became of its request, when all these strike it?"""
+    kinds = {fault.kind for fault in struck}
+    if "refused" in kinds:
+        return False
+    if (
+        kinds & {"cut-before", "cut-after"}
+        or _length(struck, "held-up") + _length(struck, "delay") >= PATIENCE
+    ):
+        return True
+    undone = [fault for fault in struck if fault.kind == "status"]
+    if undone:
+        return not 400 <= undone[0].status < 500
+    said = [fault for fault in struck if fault.kind == "answer"]
+    return bool(kinds & {"body-not-json", "truncated"} or (said and not 400 <= said[-1].status < 500))
 
 
 def _length(struck: list[Fault], kind: str) -> timedelta:

@@ -34,6 +34,7 @@ class Sent:
     moment: datetime
     request: str  # its method and path
     is_lost: bool = False
+    is_granted: bool = False  # it was done, and the answer said so
 
 
 class Ledger:

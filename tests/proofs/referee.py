@@ -59,7 +59,9 @@ def _money(stage: TroubledStage) -> Iterator[tuple[str, str]]:
     canceled = {event.details["order"] for event in stage.ledger.all("canceled")}
     if len(paid) > 1:
         yield "double_paid", f"paid {paid}"
-    before = [event.details["order"] for event in stage.ledger.all("reserved-before")]
+    look = stage.twin.look
+    could_look = any(each.is_granted and fnmatchcase(each.request, look) for each in stage.ledger.sent)
+    before = [event.details["order"] for event in stage.ledger.all("reserved-before") if could_look]
     reserved = [order for order in paid if order not in canceled]
     if reserved and len(before + reserved) > 1:
         yield "double_booked", f"reserved {reserved}, and {before} before"

@@ -7,6 +7,7 @@ import pytest
 from reserve.race import Race
 from reserve.run import Run
 from reserve.simulator import TWINS
+from reserve.simulator.faults import loses_the_answer
 from tests.proofs.matrix import PLAIN, cases, mishaps, positions, staged, stories, summary, verdict, verdicts
 from tests.proofs.referee import KINDS, judged
 from tests.proofs.trouble import OF_WEBHOOK, TROUBLES, Strike, TroubledStage
@@ -94,7 +95,7 @@ def test_the_referee_sees_who_asks_on_without_a_look_where_asking_reserves(
 
 
 def test_the_wire_knows_which_answers_do_not_tell_what_became_of_a_request():
-    told = {name for name, fault in TROUBLES.items() if not fault.loses_the_answer}
+    told = {name for name, fault in TROUBLES.items() if not loses_the_answer([fault])}
 
     assert told == {"refused", "late", "429", "429 with Retry-After", "firewall", "401"}
 
@@ -106,7 +107,7 @@ def test_a_lost_answer_stands_in_the_ledger_beside_its_request(tmp_path, trouble
         stage.book()
 
     lost = [sent.is_lost for sent in stage.ledger.sent if sent.request == name]
-    assert lost[:2] == [False, TROUBLES[trouble].loses_the_answer]
+    assert lost[:2] == [False, loses_the_answer([TROUBLES[trouble]])]
     assert not any(lost[2:])
 
 
