@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from reserve.errors import UsageError
 from reserve.schema import HEAD
@@ -39,8 +40,8 @@ def _engine(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine, "connect")
-        def _careful(connection: object, _: object) -> None:
-            cursor = connection.cursor()  # type: ignore[attr-defined]
+        def _careful(connection: DBAPIConnection, _: object) -> None:
+            cursor = connection.cursor()
             cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute("PRAGMA synchronous=FULL")
             cursor.execute(f"PRAGMA busy_timeout={BUSY}")

@@ -38,7 +38,7 @@ def respect_record(record: Record, slot: Slot) -> None:
     `AlreadyReserved` when it was told that it has, `Unconfirmed` when it never knew.
     """
     for past in record.about(slot):
-        if past.orders("held"):
+        if any(deed.what == "held" and slot.start <= deed.start < slot.end for deed in past.deeds):
             raise AlreadyReserved(f"the run {past.run_id} reserved a court for {slot}")
         if past.ended is None or past.exit_code == Unconfirmed.exit_code:
             raise Unconfirmed(f"the run {past.run_id} may have reserved a court for {slot}")

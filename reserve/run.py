@@ -20,8 +20,6 @@ from reserve.errors import (
     ServiceError,
     SlotTaken,
     TooDear,
-    UnknownAnswer,
-    UnknownRefusal,
     Unreachable,
     UsageError,
 )
@@ -39,7 +37,7 @@ T = TypeVar("T")
 
 # Before what reads, and changes nothing, is tried again: minutes are left until the opening.
 PATIENCE = (timedelta(seconds=2), timedelta(seconds=8))
-A_LITTLE = timedelta(seconds=1)
+A_LITTLE = timedelta(seconds=1)  # so soon is it noticed that another run has ended
 SHORT_WAIT = timedelta(minutes=2)  # no sign-in dies within that
 RENEW_AGAIN = timedelta(minutes=5)  # after a failure; the sign-in may still live (Atrium dossier 2.2)
 LONGEST_LAG = timedelta(seconds=3)  # of an opening; more is something else, and learning it would not help
@@ -221,8 +219,9 @@ class Run:
     def respect_limits(self, found: Offers, opening: Opening) -> None:
         """Raise `AlreadyReserved` or `LimitReached` when the player's own reservations forbid another one."""
         mine = self.system.reservations()
-        if self.system.hold_is_final and self.record is not None:
-            self.respect_record(self.record, opening)
+        if not self.system.knows_reservations and self.record is not None:
+            for slot in {offer.slot for offer in opening.offers}:
+                respect_record(self.record, slot)
         self.timeline.say(f"looked at the player's bookings: {len(mine)} reserved")
         for offer in opening.offers:
             for each in mine:
@@ -239,14 +238,6 @@ class Run:
         if limits.per_week is not None and len(this_week) >= limits.per_week:
             in_week = f"{len(this_week)} reserved in the week of {monday}"
             raise LimitReached(f"{in_week}; the limit is {limits.per_week} a week")
-
-    def respect_record(self, record: Record, opening: Opening) -> None:
-        """Raise what our own record knows of a reservation, where the booking system cannot be asked."""
-        try:
-            self.system.holds()
-        except (UnknownRefusal, UnknownAnswer):
-            for slot in {offer.slot for offer in opening.offers}:
-                respect_record(record, slot)
 
     def ask_time_servers(self, opening: Opening) -> None:
         """Have the true time asked for while we wait anyway; a second opinion, for the timeline only."""

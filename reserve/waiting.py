@@ -43,12 +43,12 @@ class WaitingList:
         )
         why: ReserveError = SlotTaken("every court we could ask was taken")
         told, pause = clock.now(), usual
-        renewal, renew_at = self.system.renew_every, clock.now()
+        renew_every, renewed_at = self.system.renew_every, clock.now()
         while clock.now() + pause < ends:
             self._sleep_until(clock.now() + pause)
             pause = usual
-            if renewal and clock.now() >= renew_at + renewal:
-                renewal, renew_at = self.keep_alive(renewal), clock.now()
+            if renew_every and clock.now() >= renewed_at + renew_every:
+                renew_every, renewed_at = self.keep_alive(renew_every), clock.now()
             for line in lines:
                 found = self._try(line)
                 if isinstance(found, Hold):

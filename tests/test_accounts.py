@@ -281,7 +281,7 @@ def test_a_lost_key_is_no_dead_end(environ, tmp_path, capsys):
     [
         (["add", ""], {}, "NAME: '' is no name"),
         (["add", "../x"], {}, "NAME: '../x' is no name"),
-        (["add", "mine"], {"RESERVE_EMAIL": "notmail"}, "'notmail' has no @"),
+        (["add", "mine"], {"RESERVE_EMAIL": "notmail"}, "RESERVE_EMAIL is not an e-mail address"),
         (
             ["add", "mine", "--system", "atrium"],
             {"ATRIUM_OCCUPANT_ID": "abc"},

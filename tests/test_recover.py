@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import update
 
-from reserve.errors import LostAnswer
+from reserve.errors import AlreadyReserved, LostAnswer, Unconfirmed
 from reserve.model import Reservation
-from reserve.recover import recover
+from reserve.recover import recover, respect_record
 from reserve.schema import DEEDS, RUNS
 from reserve.store import Record, Store, player_key
 from reserve.timeline import Timeline
@@ -207,3 +207,18 @@ def test_where_a_hold_is_final_it_is_told_as_the_reservation_it_is(store, clock,
 
     assert sorted(system.said) == ["holds", "reservations"]
     assert sentence(store).startswith("Reserved Court 1, but cut off")
+
+
+def test_our_own_record_tells_of_a_court_in_the_slot_that_it_was_held_in_and_in_no_other(store, clock):
+    later = replace(EVENING, start=EVENING.end, end=EVENING.end + (EVENING.end - EVENING.start))
+    hold = FakeSystem(clock).held(replace(COURTS[0], slot=later), "order-1")
+    cut_off(store, asking=[COURTS[0], hold.offer], held=[hold])
+    mine = Record(store, "mine", PLAYER, clock.now)
+
+    with pytest.raises(AlreadyReserved):
+        respect_record(mine, later)
+    with pytest.raises(Unconfirmed):  # it was cut off, and may have held another before
+        respect_record(mine, EVENING)
+
+    mine.end(0, "Reserved", of="cut-off")
+    respect_record(mine, EVENING)

@@ -76,9 +76,9 @@ def create_app(
 
     def take(named: str | None = None) -> Response:
         try:
-            gateway = gateways.who(request.get_data(), request.mimetype, named)
+            gateway, payload = gateways.read(request.get_data(), request.mimetype, named)
             refuse_forgeries(gateway)
-            text = gateways.read(request.get_data(), request.mimetype, gateway)
+            text = gateways.text_in(payload, gateway)
         except gateways.Unreadable as problem:
             abort(400, str(problem))
         except ValueError as problem:

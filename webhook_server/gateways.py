@@ -34,8 +34,8 @@ class Text:
     code: str | None = field(repr=False)
 
 
-def who(body: bytes, content_type: str, gateway: str | None = None) -> str:
-    """*gateway* if this delivery can be its own, else whichever gateway has payloads of this shape.
+def read(body: bytes, content_type: str, gateway: str | None = None) -> tuple[str, Payload]:
+    """The payload of a delivery, and *gateway* or whichever other has payloads of this shape.
 
     Raises ValueError when there is none, or the payload makes no sense.
     """
@@ -43,12 +43,12 @@ def who(body: bytes, content_type: str, gateway: str | None = None) -> str:
     fitting = [name for name, marks in SHAPES if marks <= payload.keys() and gateway in (None, name)]
     if not fitting:
         raise Unreadable(f"no payload of {gateway or 'any gateway we know'}")
-    return fitting[0]
+    return fitting[0], payload
 
 
-def read(body: bytes, content_type: str, gateway: str | None = None) -> Text | None:
-    """The text in a delivery; None when it is fine but carries none. Raises ValueError as `who` does."""
-    return GATEWAYS[who(body, content_type, gateway)](_parsed(body, content_type))
+def text_in(payload: Payload, gateway: str) -> Text | None:
+    """The text in a payload of *gateway*; None when it carries none. Raises ValueError when it is broken."""
+    return GATEWAYS[gateway](payload)
 
 
 def smspool(payload: Payload) -> Text | None:

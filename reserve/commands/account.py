@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reserve.commands import COMMANDS
-from reserve.commands.options import Parser
+from reserve.commands.options import Parser, refuse_no_address
 from reserve.errors import ReserveError, UsageError
 
 if TYPE_CHECKING:
@@ -99,8 +99,7 @@ def add(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     given = {name: text for name, text in given.items() if text}
     if "RESERVE_EMAIL" not in given:
         raise UsageError("there is no e-mail address: call this at a terminal, or set RESERVE_EMAIL")
-    if "@" not in given["RESERVE_EMAIL"].strip("@"):
-        raise UsageError(f"the e-mail address {given['RESERVE_EMAIL']!r} has no @ in its middle")
+    refuse_no_address(given["RESERVE_EMAIL"], "RESERVE_EMAIL")
     if not given.get("ATRIUM_OCCUPANT_ID", "0").isdigit():
         raise UsageError("ATRIUM_OCCUPANT_ID: it is a number, in the portal's address of a reservation")
     if not given.keys() & SECRETS.keys():

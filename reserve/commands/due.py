@@ -22,10 +22,11 @@ from reserve import due
 from reserve.clock import Clock
 from reserve.commands import COMMANDS
 from reserve.commands.options import Parser
-from reserve.errors import ReserveError, UsageError
+from reserve.errors import Interrupted, ReserveError, UsageError
 from reserve.notify import channels, ping, tell
 from reserve.plans import Plan
 from reserve.roster import Entry, Roster, Turn
+from reserve.stop import SIGNALS, Stop
 from reserve.store import Store
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ NEAR = timedelta(minutes=2)
 # Systems whose sign-in has to be kept alive, as in SYSTEMS, which would load the network library each time.
 RENEWED = {"atrium": timedelta(minutes=20)}
 TOO_EARLY = timedelta(minutes=10)  # before an opening; the run would wait for nothing
-STOPPED = (130, 143)
+STOPPED = [Interrupted(number).exit_code for number in SIGNALS]
 FAILED = "due.failed"  # a file that is there from the first failure to the next success
 TAKEN = 1  # exit code when every court that could be asked for was taken
 GO_ON = (TAKEN, 2, 5, 6)  # exit codes after which the next facility of a plan is worth trying
@@ -197,13 +198,14 @@ def serve(roster: Roster, name: str, environ: Mapping[str, str], clock: Clock) -
     from reserve.commands.options import booking_parser, read_booking
     from reserve.commands.outcome import failed
     from reserve.run import Leads
-    from reserve.stop import Stop
 
     turn = due.turn_named(roster, name)
     entry = roster.entry(turn.plan_id) if turn else None
     if turn is None or entry is None:
         print(f"Refused: --turn: {name!r} does not wait for anything, or for another process.")
         return UsageError.exit_code
+    stop = Stop()
+    stop.shield()  # a run listens for itself; before, between and after runs the wish to stop is noted
 
     def one(words: Sequence[str]) -> tuple[Outcome, str | None]:
         try:
@@ -214,8 +216,6 @@ def serve(roster: Roster, name: str, environ: Mapping[str, str], clock: Clock) -
         outcome, outfit = book(booking, environ, Leads(), takes_over=turn.claims > 1, in_turn=True)
         return outcome, outfit.run_id
 
-    stop = Stop()
-    stop.shield()  # a run listens for itself; before, between and after runs the wish to stop is noted
     with stop.listening():
         return serve_turn(roster, turn, entry, asking(environ, clock), one, environ, clock)
 

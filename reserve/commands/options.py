@@ -189,11 +189,16 @@ def _account(options: argparse.Namespace, environ: Mapping[str, str], needs: Seq
     phone = (options.phone or environ.get("RESERVE_PHONE") or "").strip()
     if not email:
         raise UsageError("--email is missing; give it or set RESERVE_EMAIL")
-    if "@" not in email.strip("@"):
-        raise UsageError("--email is not an e-mail address")
+    refuse_no_address(email, "--email")
     if not password and "password" in needs:
         raise UsageError("--password is missing; set RESERVE_PASSWORD")
     return Account(email, password, _phone(phone) if phone else None)
+
+
+def refuse_no_address(email: str, name: str) -> None:
+    """Raise `UsageError` when *email*, given by *name*, cannot be an e-mail address; it is not repeated."""
+    if "@" not in email.strip("@"):
+        raise UsageError(f"{name} is not an e-mail address")
 
 
 def _phone(text: str) -> str:

@@ -219,10 +219,10 @@ class Atrium(ApiSystem):
     def reservations(self) -> list[Reservation]:
         """Upcoming reservations, those of this run included; only the latter where Atrium lists none."""
         try:
-            listed = self._listed()
+            self.knows_reservations, listed = True, self._listed()
         except (UnknownRefusal, UnknownAnswer) as refusal:  # path and form of it are guesses (dossier 4, 8)
             self.around.say(f"the list of reservations cannot be read: {refusal}")
-            listed = []
+            self.knows_reservations, listed = False, []
         made = [each for each in self._made if each[0] not in {id_ for id_, _, _ in listed}]
         return [Reservation(court, when, id_) for id_, court, when in [*listed, *made]]
 

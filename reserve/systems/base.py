@@ -112,6 +112,7 @@ class BookingSystem(ABC):
     addresses: Mapping[str, str] = {}  # environment variable -> where the live system answers
     asks: tuple[str, ...] = ("RESERVE_EMAIL", "RESERVE_PASSWORD")  # environment variables of one account
     token_variable: str | None = None  # of these, the one with a refresh token given by hand
+    knows_reservations = True  # whether the last answer of `reservations` is all there is
     usual_lengths: tuple[timedelta, ...] = (timedelta(hours=1),)  # of a slot, best first, if nobody says it
     look_every = timedelta(seconds=30)  # on the waiting list: as others do who watch pages (NTNUI dossier 7)
     renew_every: timedelta | None = None  # how often the sign-in is to be kept alive, if at all

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from webhook_server.gateways import FORM, GATEWAYS, Unreadable, read
+from webhook_server import gateways
+from webhook_server.gateways import FORM, GATEWAYS, Unreadable
 
 SAMPLES = Path(__file__).parent / "samples"
 JSON = "application/json"
@@ -22,6 +23,12 @@ BY_SHAPE = {
     "twilio_inbound.form.txt": ("twilio", OWN, SENDER),
     "textverified_webhook.json": ("textverified", "2025550143", "55501"),
 }
+
+
+def read(body, content_type, gateway=None):
+    """The text in a delivery."""
+    name, payload = gateways.read(body, content_type, gateway)
+    return gateways.text_in(payload, name)
 
 
 def sample(name):
