@@ -11,21 +11,21 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import webhook_server
-from reserve.codes import Inbox
+from reserve.booking.codes import Inbox
+from reserve.booking.run import Leads, Run
+from reserve.booking.stop import Stop
 from reserve.commands.book import conclude
 from reserve.commands.options import booking_parser, read_booking
 from reserve.commands.outcome import Outcome
-from reserve.commands.outfit import equip
+from reserve.commands.wiring import equip
 from reserve.errors import SignInError
 from reserve.http import Http, read
-from reserve.run import Leads, Run
 from reserve.simulator import TWINS, Ledger
-from reserve.stop import Stop
 from reserve.systems import SYSTEMS
-from reserve.systems.atrium import Atrium
-from reserve.systems.atrium_sign_in import by_code
+from reserve.systems.atrium.adapter import Atrium
+from reserve.systems.atrium.sign_in import by_code
 from reserve.systems.base import BookingSystem
-from reserve.systems.recus import RecUs
+from reserve.systems.recus.adapter import RecUs
 from tests.fakes import FakeClock, InProcess
 
 TOKEN = "webhook-canary-token"

@@ -25,8 +25,8 @@ from reserve.clock import Clock
 from reserve.errors import Blocked, ServiceError, SignInError, Unreachable
 from reserve.model import Account
 from reserve.simulator import RecUsStory, RecUsTwin, serve
-from reserve.simulator.recus_story import DIALOGS
-from reserve.systems.recus_sign_in import bearer, sign_in
+from reserve.simulator.recus.scenario import DIALOGS
+from reserve.systems.recus.sign_in import bearer, sign_in
 
 CLOCK = Clock()  # a real browser lives in real time
 PLAYER = Account("canary.player@example.com", "c4nary $HOME % \" ' \\ ü € 中 🎾 <b>&amp;")
@@ -272,7 +272,7 @@ def test_without_any_chrome_on_the_path_the_way_out_is_told():
 
 def test_selenium_is_loaded_only_when_a_browser_starts():
     script = (
-        "import sys, reserve.systems.recus_sign_in;"
+        "import sys, reserve.systems.recus.sign_in;"
         "sys.exit(any(name in sys.modules for name in ('selenium', 'webdriver_manager', 'psutil')))"
     )
 

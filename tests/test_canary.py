@@ -15,7 +15,7 @@ from reserve.commands.screen import telling
 from reserve.errors import ServiceError
 from reserve.model import Account
 from reserve.simulator.faults import Fault
-from reserve.simulator.recus_faults import FAULTS, HOLD
+from reserve.simulator.recus.faults import FAULTS, HOLD
 from tests.stage import TOKEN, Stage
 
 PASSWORD = "canary $% \"pass' wörd/+&"

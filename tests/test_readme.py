@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from reserve import errors
+from reserve.booking.stop import SIGNALS
 from reserve.commands import BUG, COMMANDS
 from reserve.commands.options import booking_parser, read_booking
-from reserve.simulator.recus_faults import FAULTS
-from reserve.stop import SIGNALS
+from reserve.simulator.recus.faults import FAULTS
 from reserve.systems import SYSTEMS
 from tests.stage import Stage
 from webhook_server.gateways import GATEWAYS
@@ -105,7 +105,12 @@ def test_the_table_of_options_has_those_of_book_and_no_others() -> None:
 
 
 def test_the_readme_tells_the_steps_of_a_run_in_their_order() -> None:
-    story = (HERE / "reserve/run.py").read_text().partition("def book(")[2].partition("return found, end")[0]
+    story = (
+        (HERE / "reserve/booking/run.py")
+        .read_text()
+        .partition("def book(")[2]
+        .partition("return found, end")[0]
+    )
     done = dict.fromkeys(re.findall(r"(\w+)\(", story))
 
     told = [step.replace(" ", "_") for step in re.findall(r"^\d\. \*\*(.+?)\*\*", README, re.MULTILINE)]

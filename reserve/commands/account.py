@@ -19,7 +19,7 @@ from reserve.commands.options import Parser, refuse_no_address
 from reserve.errors import ReserveError, UsageError
 
 if TYPE_CHECKING:
-    from reserve.accounts import Safe
+    from reserve.storage.secrets import Safe
 
 DEEDS = {
     "add": "store an account; asks at a terminal, else reads the environment",
@@ -69,8 +69,8 @@ def _parser() -> Parser:
 @contextmanager
 def opened(environ: Mapping[str, str]) -> Iterator[Safe]:
     """The safe of this machine."""
-    from reserve.accounts import Safe
-    from reserve.store import Store
+    from reserve.storage.runs import Store
+    from reserve.storage.secrets import Safe
 
     folder = Path(environ.get("RESERVE_DATA") or "data")
     store = Store(folder, environ.get("RESERVE_DATABASE_URL") or None)
@@ -82,7 +82,7 @@ def opened(environ: Mapping[str, str]) -> Iterator[Safe]:
 
 def add(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Store an account; what earlier tools left in plain text is taken over."""
-    from reserve.accounts import Accounts
+    from reserve.storage.secrets import Accounts
     from reserve.systems import SYSTEMS
 
     if not re.fullmatch(r"[\w.@+-]{1,60}", options.name):
@@ -114,7 +114,7 @@ def add(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def list_all(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print a line for each account; no secrets."""
-    from reserve.accounts import Accounts
+    from reserve.storage.secrets import Accounts
 
     with opened(environ) as safe:
         accounts = Accounts(safe)
@@ -136,7 +136,7 @@ def list_all(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def remove(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Forget an account; this works without the key."""
-    from reserve.accounts import Accounts
+    from reserve.storage.secrets import Accounts
 
     with opened(environ) as safe:
         if not Accounts(safe).remove(options.name):
@@ -147,7 +147,7 @@ def remove(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def refresh(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Renew the refresh token of each account that has one; the exit code is that of the worst."""
-    from reserve.accounts import Accounts
+    from reserve.storage.secrets import Accounts
 
     with opened(environ) as safe:
         accounts = Accounts(safe)
@@ -158,11 +158,11 @@ def refresh(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def _refreshed(name: str, environ: Mapping[str, str]) -> int:
     """Sign in as this account does, which renews its token; says how it went."""
+    from reserve.booking.run import Leads
+    from reserve.booking.stop import Stop
     from reserve.commands.options import Booking
-    from reserve.commands.outfit import equip
+    from reserve.commands.wiring import equip
     from reserve.model import Account, BookingRequest
-    from reserve.run import Leads
-    from reserve.stop import Stop
     from reserve.systems import SYSTEMS
 
     system = (environ.get("RESERVE_SYSTEM") or "recus").strip().casefold()

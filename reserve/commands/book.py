@@ -10,17 +10,17 @@ from reserve.commands import BUG
 from reserve.commands.options import Booking, booking_parser, read_booking
 
 if TYPE_CHECKING:
+    from reserve.booking.run import Leads
     from reserve.commands.outcome import Outcome
-    from reserve.commands.outfit import Outfit
-    from reserve.run import Leads
+    from reserve.commands.wiring import Outfit
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Book as *arguments* say, tell the outcome, and return the exit code."""
     options = booking_parser("book").parse_args(arguments)
     booking = read_booking(options, environ)
+    from reserve.booking.run import Leads
     from reserve.commands.outcome import tell
-    from reserve.run import Leads
 
     result, outfit = book(booking, environ, Leads())
     tell(result.sentence, result.as_json(booking, outfit.run_id, outfit.run) if booking.as_json else None)
@@ -40,9 +40,9 @@ def book(
     With *takes_over*, what another machine began for the same wish is put in order like our own; with
     *in_turn*, another run for the same day is waited for.
     """
-    from reserve.commands.outfit import equip
+    from reserve.booking.stop import Stop
     from reserve.commands.screen import telling
-    from reserve.stop import Stop
+    from reserve.commands.wiring import equip
 
     stop = Stop()
     outfit = equip(booking, environ, stop, leads, takes_over=takes_over)

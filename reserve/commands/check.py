@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 from reserve.commands.options import booking_parser, read_booking
 
 if TYPE_CHECKING:
+    from reserve.booking.run import Run
     from reserve.errors import ReserveError
     from reserve.model import Offers, Opening
-    from reserve.run import Run
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Check a booking as *arguments* say; the exit code is that of the first step that failed."""
     options = booking_parser("check").parse_args(arguments)
     booking = read_booking(options, environ)
+    from reserve.booking.run import Leads
+    from reserve.booking.stop import Stop
     from reserve.commands.outcome import Outcome, failed, tell
-    from reserve.commands.outfit import equip
     from reserve.commands.screen import telling
-    from reserve.run import Leads
-    from reserve.stop import Stop
+    from reserve.commands.wiring import equip
 
     stop = Stop()
     outfit = equip(booking, environ, stop, Leads())

@@ -10,7 +10,7 @@ from datetime import datetime, time, timedelta
 from reserve.clock import Clock
 from reserve.commands import COMMANDS
 from reserve.commands.options import SPORTS, Parser, one_of, refuse_garbled
-from reserve.commands.outfit import Connect, connect
+from reserve.commands.wiring import Connect, connect
 from reserve.model import BookingRequest
 from reserve.window import parse_day
 

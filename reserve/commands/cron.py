@@ -17,9 +17,9 @@ from reserve.clock import Clock
 from reserve.commands import COMMANDS, read_environment
 from reserve.commands.options import Parser
 from reserve.errors import UsageError
-from reserve.plans import clock_changes
-from reserve.roster import Roster
-from reserve.store import Store
+from reserve.plans.plan import clock_changes
+from reserve.storage.plans import Roster
+from reserve.storage.runs import Store
 
 HERE = Path(__file__).parents[2]
 STANDARD = ("/usr/local/bin", "/usr/bin", "/bin")

@@ -18,20 +18,20 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reserve import due
+from reserve.booking.stop import SIGNALS, Stop
 from reserve.clock import Clock
 from reserve.commands import COMMANDS
 from reserve.commands.options import Parser
 from reserve.errors import Interrupted, ReserveError, UsageError
 from reserve.notify import channels, ping, tell
-from reserve.plans import Plan
-from reserve.roster import Entry, Roster, Turn
-from reserve.stop import SIGNALS, Stop
-from reserve.store import Store
+from reserve.plans import due
+from reserve.plans.plan import Plan
+from reserve.storage.plans import Entry, Roster, Turn
+from reserve.storage.runs import Store
 
 if TYPE_CHECKING:
     from reserve.commands.outcome import Outcome
-    from reserve.outlook import Ask
+    from reserve.plans.preview import Ask
 
     OneRun = Callable[[Sequence[str]], tuple[Outcome, str | None]]  # with the words of its command line
 
@@ -193,11 +193,11 @@ def starter(environ: Mapping[str, str]) -> Callable[[Sequence[str]], None]:
 
 def serve(roster: Roster, name: str, environ: Mapping[str, str], clock: Clock) -> int:
     """Book for the turn called *name*, facility by facility, and tell the player how it ended."""
+    from reserve.booking.run import Leads
     from reserve.commands.book import book
     from reserve.commands.lookup import asking
     from reserve.commands.options import booking_parser, read_booking
     from reserve.commands.outcome import failed
-    from reserve.run import Leads
 
     turn = due.turn_named(roster, name)
     entry = roster.entry(turn.plan_id) if turn else None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reserve.commands.options import Parser
 from reserve.errors import UsageError
-from reserve.store import NAME, PastRun, Store
+from reserve.storage.runs import NAME, PastRun, Store
 
 MOST = 100_000  # runs; a life of playing every day
 

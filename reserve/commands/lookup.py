@@ -10,9 +10,9 @@ from pathlib import Path
 from reserve.browser import Browser
 from reserve.clock import Clock
 from reserve.commands.options import booking_parser, read_booking
-from reserve.commands.outfit import USER_AGENT, Connect, connect
+from reserve.commands.wiring import USER_AGENT, Connect, connect
 from reserve.model import Account, BookingRequest, Offers
-from reserve.plans import Choice, Plan
+from reserve.plans.plan import Choice, Plan
 from reserve.systems import SYSTEMS
 from reserve.systems.base import BookingSystem, Surroundings
 

@@ -175,7 +175,7 @@ def _stored(name: str | None, system: str | None, environ: Mapping[str, str]) ->
     from reserve.commands.account import opened
 
     with opened(environ) as safe:
-        from reserve.accounts import Accounts
+        from reserve.storage.secrets import Accounts
 
         stored = Accounts(safe).read(name)
     if system and system.strip().casefold() != stored["RESERVE_SYSTEM"]:

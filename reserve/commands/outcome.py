@@ -8,11 +8,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from reserve.booking.run import Run
 from reserve.commands import BUG
 from reserve.commands.options import Booking
 from reserve.errors import Blocked, Interrupted, ReserveError, SignInError, TokenRefused, Unconfirmed
 from reserve.model import Hold, Offers, Reservation, Slot
-from reserve.run import Run
 
 BEGINNINGS = {
     "reserved": "Reserved",

@@ -12,18 +12,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reserve import plans, window
+from reserve import window
 from reserve.commands.plan_options import amount, parser, plans_from
-from reserve.due import BEAT, NOT_SERVED, STALE, lay_out_next, plan_of, wall
 from reserve.errors import ReserveError, UsageError
-from reserve.outlook import Agenda, Outlook, Wish, look
-from reserve.plans import Plan
-from reserve.roster import Entry, Roster
-from reserve.store import Store
+from reserve.plans import plan as plans
+from reserve.plans.due import BEAT, NOT_SERVED, STALE, lay_out_next, plan_of, wall
+from reserve.plans.plan import Plan
+from reserve.plans.preview import Agenda, Outlook, Wish, look
+from reserve.storage.plans import Entry, Roster
+from reserve.storage.runs import Store
 
 if TYPE_CHECKING:
     from reserve.clock import Clock
-    from reserve.commands.outfit import Connect
+    from reserve.commands.wiring import Connect
 
 WITH_A_COURT = (0, 7, 8)  # exit codes: reserved, perhaps reserved, held
 
@@ -31,7 +32,7 @@ WITH_A_COURT = (0, 7, 8)  # exit codes: reserved, perhaps reserved, held
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Do what *arguments* say to the plans of this machine."""
     from reserve.clock import Clock
-    from reserve.commands.outfit import connect
+    from reserve.commands.wiring import connect
 
     options = parser().parse_args(arguments)
     if "do" not in options:
@@ -237,7 +238,7 @@ class Plans:
 
     def read(self, options: argparse.Namespace) -> int:
         """Keep every plan of a file, or none when anything in it is wrong."""
-        from reserve.plan_file import content_of, read_plans
+        from reserve.plans.file import content_of, read_plans
 
         path = Path(options.file)
         found = read_plans(content_of(path), str(path), self.clock.now().date())

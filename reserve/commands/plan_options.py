@@ -12,8 +12,8 @@ from reserve import window
 from reserve.commands import COMMANDS
 from reserve.commands.options import PAYS, SPORTS, Parser, cents, one_of, refuse_garbled
 from reserve.errors import UsageError
-from reserve.plans import Choice, Plan
-from reserve.recurrence import parse_every, parse_rule
+from reserve.plans.plan import Choice, Plan
+from reserve.plans.rule import parse_every, parse_rule
 
 MINUTE = timedelta(minutes=1)
 LONGEST_NOTICE = 7 * 24 * 60  # minutes
@@ -87,7 +87,7 @@ def parser() -> Parser:
     skip = command("skip", "leave one day of a plan out")
     numbered(skip)
     skip.add_argument("date", metavar="DATE", help="YYYY-MM-DD, in the facility's time zone")
-    read = command("import", "keep the plans in a JSON file (reserve/plans.schema.json)")
+    read = command("import", "keep the plans in a JSON file (reserve/plans/plans.schema.json)")
     read.add_argument(
         "file", metavar="FILE", help="a list of plans; that of the earlier Atrium tool is understood"
     )

@@ -16,8 +16,8 @@ from reserve.commands.options import Parser, booking_parser, read_booking
 from reserve.errors import UsageError
 
 if TYPE_CHECKING:
+    from reserve.booking.timeline import Timeline
     from reserve.simulator import Twin
-    from reserve.timeline import Timeline
 
 RIVALS_COME = timedelta(seconds=8)  # after the opening, the slowest of them; only then who took what is known
 # Events of the ledger that a person is shown, by how they begin.
@@ -30,9 +30,9 @@ BROKEN_RULE = 70  # the referee saw something that a fair player never does: a b
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Rehearse as *arguments* say, show what happened, and return the exit code of the booking."""
+    from reserve.booking.run import Leads
     from reserve.commands.book import book
     from reserve.commands.outcome import tell
-    from reserve.run import Leads
 
     options = _parser().parse_args(arguments)
     leads = Leads(*(timedelta(seconds=seconds) for seconds in (20, 14, 4, 10, 2, 0.5)))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from reserve.timeline import Timeline
+from reserve.booking.timeline import Timeline
 
 if TYPE_CHECKING:
     from rich.text import Text

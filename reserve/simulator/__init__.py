@@ -1,14 +1,14 @@
 """Booking systems that run here, keep their own rules, and remember what really happened."""
 
-from reserve.simulator.atrium import AtriumStory, AtriumTwin
+from reserve.simulator.atrium.club import AtriumStory, AtriumTwin
+from reserve.simulator.club import PLAYER, Story, Twin
 from reserve.simulator.faults import CutConnection, Fault
 from reserve.simulator.ledger import Event, Ledger
-from reserve.simulator.ntnui import NtnuiTwin
+from reserve.simulator.ntnui.club import NtnuiTwin
 from reserve.simulator.phone import post_to
-from reserve.simulator.recus import RecUsTwin
-from reserve.simulator.recus_story import ANSWERS, Answer, RecUsStory
+from reserve.simulator.recus.club import RecUsTwin
+from reserve.simulator.recus.scenario import ANSWERS, Answer, RecUsStory
 from reserve.simulator.server import Server, serve
-from reserve.simulator.twin import PLAYER, Story, Twin
 
 TWINS: dict[str, type[Twin]] = {twin.name: twin for twin in (RecUsTwin, AtriumTwin, NtnuiTwin)}
 

@@ -18,7 +18,7 @@ from reserve.simulator.ledger import Sent
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from reserve.simulator.twin import Story
+    from reserve.simulator.club import Story
 
 S = TypeVar("S", bound="Story")
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from reserve.clock import Clock
 from reserve.simulator import TWINS, Twin
-from reserve.simulator.twin import Deliver
+from reserve.simulator.club import Deliver
 
 FLOOR = timedelta(seconds=1)  # what is published has whole seconds, so an opening may lose up to one
 

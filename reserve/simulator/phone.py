@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from reserve.clock import Clock
+from reserve.simulator.club import Deliver
 from reserve.simulator.ledger import Ledger
-from reserve.simulator.recus_story import RecUsStory
-from reserve.simulator.twin import Deliver
+from reserve.simulator.recus.scenario import RecUsStory
 
 HABITS = ("prompt", "late", "stale", "none", "twice", "wrong-first")
 LATE = timedelta(seconds=2)  # after the opening

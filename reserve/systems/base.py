@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from reserve.clock import Probe
 from reserve.errors import LostAnswer, ServiceError, UsageError
 from reserve.model import Account, BookingRequest, Hold, Offer, Offers, Published, Reservation
+from reserve.tokens import Tokens
 
 if TYPE_CHECKING:
     from reserve.browser import Browser
@@ -24,26 +25,6 @@ if TYPE_CHECKING:
     from reserve.http import Answer, Http
 
 ALL = 1_000  # courts at once: more than any facility has
-
-
-class Tokens:
-    """The refresh tokens of one player; these live as long as the run."""
-
-    def __init__(self, *tokens: str) -> None:
-        """Begin with *tokens*, best first."""
-        self._tokens = tokens
-
-    def alone(self) -> AbstractContextManager[None]:
-        """Inside, no other process on this machine renews them."""
-        return nullcontext()
-
-    def kept(self) -> tuple[str, ...]:
-        """What may still be good, best first."""
-        return self._tokens
-
-    def replace(self, token: str) -> None:
-        """Keep *token* instead; the others are forgotten only when it is surely kept."""
-        self._tokens = (token,)
 
 
 @dataclass(frozen=True)

@@ -25,14 +25,14 @@ from typing import Any, NoReturn
 import certifi
 import requests
 
+from reserve.booking.race import SHOTS, Race
+from reserve.booking.stop import Stop
+from reserve.booking.timeline import Timeline
 from reserve.clock import Clock, ServerTime, measure, plan
 from reserve.http import Http
 from reserve.model import Account, BookingRequest, Court, Offer, Slot
-from reserve.race import SHOTS, Race
-from reserve.stop import Stop
 from reserve.systems.base import Surroundings
-from reserve.systems.recus import RecUs
-from reserve.timeline import Timeline
+from reserve.systems.recus.adapter import RecUs
 from tests.benchmarks.figures import spread
 from tests.benchmarks.server import HOST, NETWORKS, Network
 

@@ -13,14 +13,14 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, NoReturn
 
+from reserve.booking.race import SHOTS, Race
+from reserve.booking.stop import Stop
+from reserve.booking.timeline import Timeline
 from reserve.clock import measure, plan
 from reserve.errors import NotOpenYet, SlotTaken
 from reserve.model import Court, Offer
-from reserve.race import SHOTS, Race
-from reserve.stop import Stop
 from reserve.systems.base import Line
-from reserve.systems.recus import RecUs
-from reserve.timeline import Timeline
+from reserve.systems.recus.adapter import RecUs
 from tests.benchmarks.figures import kept
 from tests.benchmarks.opening import ACCOUNT, REQUEST, SLOT, surroundings
 from tests.fakes import START, FakeClock, StampingServer

@@ -15,11 +15,12 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from reserve import due, plans
 from reserve.clock import Clock
-from reserve.plans import Choice, Plan
-from reserve.roster import Roster
-from reserve.store import Store
+from reserve.plans import due
+from reserve.plans import plan as plans
+from reserve.plans.plan import Choice, Plan
+from reserve.storage.plans import Roster
+from reserve.storage.runs import Store
 from reserve.window import DaysAhead
 from tests.postgres import Missing, postgres
 

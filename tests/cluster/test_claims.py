@@ -6,9 +6,9 @@ import threading
 from datetime import timedelta
 from pathlib import Path
 
-from reserve import due
-from reserve.roster import Roster
-from reserve.store import Store
+from reserve.plans import due
+from reserve.storage.plans import Roster
+from reserve.storage.runs import Store
 from tests.test_due import OPENING, keep, tick
 
 

@@ -8,10 +8,10 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from reserve import due
 from reserve.clock import Clock
-from reserve.roster import Roster, Turn
-from reserve.store import Store
+from reserve.plans import due
+from reserve.storage.plans import Roster, Turn
+from reserve.storage.runs import Store
 
 TICK = timedelta(seconds=5)  # cron ticks every minute, but each tick looks again near an opening
 

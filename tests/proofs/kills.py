@@ -18,15 +18,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import webhook_server
+from reserve.booking.run import Leads
+from reserve.booking.stop import Stop
 from reserve.clock import Clock
 from reserve.commands.book import conclude
 from reserve.commands.options import booking_parser, read_booking
-from reserve.commands.outfit import equip
+from reserve.commands.wiring import equip
 from reserve.http import Answer, Http
-from reserve.run import Leads
 from reserve.simulator import PLAYER, Ledger, RecUsStory, RecUsTwin, serve
-from reserve.stop import Stop
-from reserve.store import Store
+from reserve.storage.runs import Store
 from reserve.window import zone
 from tests.proofs.matrix import memory, report
 from tests.stage import RecUsWithoutBrowser

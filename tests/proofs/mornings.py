@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any
 
 from reserve.simulator import TWINS
-from reserve.simulator.recus_story import SHAPES
+from reserve.simulator.recus.scenario import SHAPES
 from tests.proofs.matrix import (
     ENVIRON,
     by_system,

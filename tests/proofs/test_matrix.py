@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from reserve.race import Race
-from reserve.run import Run
+from reserve.booking.race import Race
+from reserve.booking.run import Run
 from reserve.simulator import TWINS
 from reserve.simulator.faults import loses_the_answer
 from tests.proofs.matrix import PLAIN, cases, mishaps, positions, staged, stories, summary, verdict, verdicts

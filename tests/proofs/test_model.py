@@ -7,13 +7,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from reserve.booking.race import ATTEMPTS
+from reserve.booking.run import Run
+from reserve.booking.settle import settle
+from reserve.booking.stop import Stop
+from reserve.booking.timeline import Timeline
 from reserve.errors import Interrupted, ReserveError, Unconfirmed
 from reserve.model import Reservation
-from reserve.race import ATTEMPTS
-from reserve.run import Run
-from reserve.settle import settle
-from reserve.stop import Stop
-from reserve.timeline import Timeline
 from tests.fakes import START, FakeClock, offer
 from tests.proofs.wild import MUCH_LATER, OF_CONFIRM, OF_HOLD, OF_READ, OF_RELEASE, OVERDUE, WildSystem
 

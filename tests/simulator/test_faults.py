@@ -7,7 +7,7 @@ import pytest
 from reserve.simulator import CutConnection, Fault
 from reserve.simulator.faults import NoConnection
 from reserve.simulator.phone import HABITS
-from reserve.simulator.recus_faults import FAULTS, SWITCHES, TROUBLE
+from reserve.simulator.recus.faults import FAULTS, SWITCHES, TROUBLE
 from tests.simulator.visitor import Visitor, meanings
 
 HOLD = "POST /v1/reservations"

@@ -11,8 +11,8 @@ import pytest
 
 from reserve.simulator import CutConnection
 from reserve.simulator.ledger import ASKS_PER_COURT
-from reserve.simulator.ntnui import FAULTS, MOST_LOOKS, NtnuiStory, NtnuiTwin, most_in
-from reserve.simulator.ntnui_pages import countdown
+from reserve.simulator.ntnui.club import FAULTS, MOST_LOOKS, NtnuiStory, NtnuiTwin, most_in
+from reserve.simulator.ntnui.pages import countdown
 from tests.fakes import FakeClock
 
 OPENS_AT = datetime.fromisoformat("2026-06-06T15:00:00+02:00")  # for Tuesday 9 June, 15:00

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from reserve.simulator import RecUsStory
-from reserve.simulator.facilities import PICKLEBALL, TENNIS
+from reserve.simulator.recus.facilities import PICKLEBALL, TENNIS
 from tests.simulator.visitor import ALICE_MARBLE, COURTS, DAY, OPENS_AT, Visitor
 
 

@@ -22,14 +22,15 @@ from reserve.errors import (
 )
 from reserve.http import Answer, Http
 from reserve.model import Account, BookingRequest
-from reserve.schema import DEEDS, RUNS
 from reserve.simulator import AtriumStory, AtriumTwin, serve
-from reserve.simulator.atrium import FAULTS
-from reserve.store import Store
-from reserve.systems.atrium import Atrium
-from reserve.systems.atrium_places import places
-from reserve.systems.atrium_sign_in import by_code, by_refresh_token, log_in
-from reserve.systems.base import Surroundings, Tokens
+from reserve.simulator.atrium.club import FAULTS
+from reserve.storage.runs import Store
+from reserve.storage.schema import DEEDS, RUNS
+from reserve.systems.atrium.adapter import Atrium
+from reserve.systems.atrium.places import places
+from reserve.systems.atrium.sign_in import by_code, by_refresh_token, log_in
+from reserve.systems.base import Surroundings
+from reserve.tokens import Tokens
 from tests.fakes import FakeClock, InProcess
 from tests.stage import Stage
 
@@ -463,7 +464,7 @@ def test_a_refused_password_is_told_and_not_sent_again(browser):
 
 
 def test_all_three_shapes_of_a_failed_log_in_are_seen(browser, tmp_path):
-    from reserve.systems.atrium_sign_in import REFUSED
+    from reserve.systems.atrium.sign_in import REFUSED
 
     for shape in REFUSED.split(", "):
         page = (SAMPLES / "login_failed.html").read_text()

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from reserve.booking.run import Leads
+from reserve.booking.stop import Stop
 from reserve.commands.book import conclude
 from reserve.commands.options import booking_parser, read_booking
 from reserve.commands.outcome import Outcome, failed
-from reserve.commands.outfit import equip
 from reserve.commands.plan import Plans, opened
 from reserve.commands.plan_options import parser as plan_parser
+from reserve.commands.wiring import equip
 from reserve.errors import (
     LostAnswer,
     NotOpenYet,
@@ -25,14 +27,12 @@ from reserve.errors import (
     UsageError,
 )
 from reserve.http import Http
-from reserve.roster import Roster
-from reserve.run import Leads
 from reserve.simulator import Fault
-from reserve.simulator.ntnui import FAULTS, SIGN_UPS, NtnuiLedger, NtnuiStory, NtnuiTwin
-from reserve.stop import Stop
-from reserve.systems.ntnui import Ntnui
-from reserve.systems.ntnui_link import ZONE, SessionLink, read_link
-from reserve.systems.ntnui_pages import meaning, read_page, redacted
+from reserve.simulator.ntnui.club import FAULTS, SIGN_UPS, NtnuiLedger, NtnuiStory, NtnuiTwin
+from reserve.storage.plans import Roster
+from reserve.systems.ntnui.adapter import Ntnui
+from reserve.systems.ntnui.link import ZONE, SessionLink, read_link
+from reserve.systems.ntnui.pages import meaning, read_page, redacted
 from tests.fakes import FakeClock, InProcess
 from tests.test_readme import named, rows
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reserve.commands.outfit import USER_AGENT
+from reserve.commands.wiring import USER_AGENT
 from reserve.errors import (
     Blocked,
     LimitReached,
@@ -30,9 +30,9 @@ from reserve.errors import (
 from reserve.http import Answer, Http
 from reserve.model import Account, BookingRequest, Court, Offer, Slot
 from reserve.systems.base import Surroundings
-from reserve.systems.recus import RecUs
-from reserve.systems.recus_answers import court_and_slot, order_in, utc
-from reserve.systems.recus_facility import facility_id, facility_in, looks_free, offers_of
+from reserve.systems.recus.adapter import RecUs
+from reserve.systems.recus.answers import court_and_slot, order_in, utc
+from reserve.systems.recus.facility import facility_id, facility_in, looks_free, offers_of
 from reserve.window import slot, zone
 from tests.fakes import FakeClock, InProcess
 
@@ -222,7 +222,7 @@ KNOWN_FROM_THE_DOSSIER = {
 def test_every_field_that_is_read_was_seen(name):
     seen = set().union(*(keys_of(json.loads(path.read_text())) for path in SAMPLES.glob("*.json")))
     source = "".join(
-        path.read_text() for path in (Path(__file__).parents[2] / "reserve/systems").glob("recus*.py")
+        path.read_text() for path in (Path(__file__).parents[2] / "reserve/systems/recus").glob("*.py")
     )
 
     assert f'"{name}"' in source or f"'{name}'" in source

@@ -1,0 +1,1 @@
+"""One run, from booking request to reservation; `run` is where reading starts."""

@@ -1,0 +1,289 @@
+"""Asking every court at the opening within a budget of attempts, and finding what a lost answer left."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import groupby
+
+from reserve.booking.settle import give_back_all
+from reserve.booking.stop import Stop
+from reserve.booking.timeline import Timeline
+from reserve.clock import Clock
+from reserve.errors import (
+    Blocked,
+    LimitReached,
+    LostAnswer,
+    NotOpenYet,
+    NotVerified,
+    Overdue,
+    ReserveError,
+    ServiceError,
+    SignInError,
+    SlotTaken,
+    Throttled,
+    Unconfirmed,
+    UnknownAnswer,
+    UnknownRefusal,
+    Unreachable,
+)
+from reserve.model import Attempt, Hold, Offer
+from reserve.systems.base import BookingSystem, Line
+
+SHOTS = 3  # planned for each court: at the likely opening, at the certain one, and between them
+ATTEMPTS = 5  # per court and run, the first included: few, as fair play wants, yet enough for a late opening
+PAUSES = (0.15, 0.35, 0.7, 1.5)  # seconds after each attempt, when the plan has nothing sooner to say
+UNKNOWN_ATTEMPTS = 3  # nobody has recorded what an early request is told, so unknown words are asked again
+IN_TIME = timedelta(milliseconds=50)  # after the first shot; a later request says nothing about the opening
+LOOKS = 3  # for what a lost answer left behind, where that would be a reservation
+BETWEEN_LOOKS = timedelta(seconds=1)
+FINAL = (LimitReached, Blocked, SignInError)  # an answer to one court that holds for all of them
+
+WORDS: tuple[tuple[type[ReserveError], str], ...] = (
+    (NotOpenYet, "not open yet"),
+    (SlotTaken, "taken"),
+    (LimitReached, "limit reached"),
+    (NotVerified, "not verified"),
+    (SignInError, "token refused"),
+    (Throttled, "throttled"),
+    (Blocked, "blocked"),
+    (Unreachable, "unreachable"),
+    (UnknownAnswer, "unknown answer"),
+    (LostAnswer, "answer lost"),
+    (UnknownRefusal, "refused in unknown words"),
+    (ReserveError, "failed"),
+)
+
+
+def word(refusal: ReserveError) -> str:
+    """What *refusal* means, in a word or two."""
+    return next(text for kind, text in WORDS if isinstance(refusal, kind))
+
+
+@dataclass
+class Race:
+    """The asking for courts in one run: what was asked, what is held, why the rest is not."""
+
+    system: BookingSystem
+    clock: Clock
+    timeline: Timeline
+    stop: Stop
+    shots: Sequence[datetime]  # when to send to a court; the later ones only if the one before came too early
+    deadline: datetime
+    held: list[Hold] = field(default_factory=list)
+    refused: dict[Offer, ReserveError] = field(default_factory=dict)
+    _places: dict[Offer, int] = field(default_factory=dict)  # in the player's order of preference
+    _asked: dict[Offer, int] = field(default_factory=dict)
+    _lost: set[Offer] = field(default_factory=set)  # perhaps held, and not found
+    _over: bool = False
+    _adopting: threading.Lock = field(default_factory=threading.Lock)
+
+    def ask(self, lines: Sequence[Line], *, at_once: bool) -> None:
+        """Ask for the slots in order of preference until one court is held, and for a slot's courts together.
+
+        Without *at_once*, or with a system whose spare holds cost the player something, one court after the
+        other. Every request that leaves gets its answer or its time-out before this returns. When a bug
+        makes this raise, nothing stays held.
+        """
+        for line in lines:
+            self._places.setdefault(line.offer, len(self._places))
+        size = self.system.fan_out if at_once else 1
+        slots = groupby(lines, key=lambda line: line.offer.slot)
+        volleys = [volley for _, same_slot in slots for volley in _cut(list(same_slot), size)]
+        try:
+            with _no_garbage_collection():  # once: between two courts it would cost a tenth of a second
+                for volley in volleys:
+                    self.clock.together([partial(self._ask_until_answered, line) for line in volley])
+                    if self.held or self._is_over:
+                        break
+            self._sweep()
+        except BaseException:
+            give_back_all(self.system, self.held, self.clock, self.timeline)
+            raise
+        self.timeline.write("held", self.held)
+        self.held.sort(key=lambda hold: self._places[hold.offer])
+
+    @property
+    def _is_over(self) -> bool:
+        return self._over or self.stop.is_asked
+
+    def _ask_until_answered(self, line: Line) -> None:
+        planned: datetime | None = max(self.shots[0], self.clock.now())
+        while planned is not None and self._asked.get(line.offer, 0) < ATTEMPTS:
+            self.clock.sleep_until(planned)
+            if self._is_over or (self.held and line.offer in self._asked):
+                return
+            refusal = self._attempt(line, planned)
+            if refusal is None:
+                return
+            self.refused[line.offer] = refusal
+            if isinstance(refusal, LostAnswer):
+                self._lost.add(line.offer)
+            if isinstance(refusal, FINAL):
+                self._over = True
+            if isinstance(refusal, LostAnswer) and self._is_settled_by_looking(line.offer, refusal):
+                return
+            planned = self._next(line.offer, refusal)
+
+    def _next(self, offer: Offer, refusal: ReserveError) -> datetime | None:
+        """When to ask for *offer* again, None for never."""
+        if not self._may_ask_again(offer, refusal):
+            return None
+        now = self.clock.now()
+        moment = now + timedelta(seconds=PAUSES[self._asked[offer] - 1])
+        if isinstance(refusal, NotOpenYet):
+            moment = min((shot for shot in self.shots if shot > now), default=moment)
+        if isinstance(refusal, Throttled):
+            moment = max(moment, now + (refusal.retry_after or timedelta(seconds=1)))
+        return moment if moment <= self.deadline else None
+
+    def _may_ask_again(self, offer: Offer, refusal: ReserveError) -> bool:
+        if isinstance(refusal, UnknownRefusal):
+            return self._asked[offer] < UNKNOWN_ATTEMPTS
+        if isinstance(refusal, UnknownAnswer):
+            return False
+        again = isinstance(refusal, NotOpenYet | Throttled | Unreachable | LostAnswer)
+        return again and self._asked[offer] < ATTEMPTS
+
+    def _attempt(self, line: Line, planned: datetime) -> ReserveError | None:
+        self._asked[line.offer] = self._asked.get(line.offer, 0) + 1
+        sent = self.clock.now()
+        refusal: ReserveError | None = None
+        try:
+            hold = line.hold()
+        except ReserveError as failure:
+            refusal = failure
+        answered = self.clock.now()
+        if refusal is None:
+            self.held.append(hold)
+            self.refused.pop(line.offer, None)
+            self._lost.discard(line.offer)
+        meaning = word(refusal) if refusal else "held"
+        self.timeline.attempts.append(
+            Attempt(line.offer.court.name, planned, sent, answered, meaning, line.stamp)
+        )
+        return refusal
+
+    def _is_settled_by_looking(self, offer: Offer, lost: LostAnswer) -> bool:
+        """Whether the lost answer was a yes, or nobody can tell and asking on might reserve a second court.
+
+        Where a hold is not final, a hold that was overlooked here is found by the last look at the end.
+        """
+        found: bool | None = None
+        for _ in range(LOOKS if self.system.hold_is_final else 1):
+            try:
+                found = self._adopt(self.system.holds(), [offer])
+            except ReserveError:
+                found = None
+            if found:
+                return True
+            if self.system.hold_is_final:
+                self.clock.sleep(BETWEEN_LOOKS)
+        if self.system.hold_is_final and (found is None or isinstance(lost, Overdue | UnknownAnswer)):
+            self.refused[offer] = Unconfirmed(f"it may be reserved: {lost}")
+            self._over = True
+            return True
+        return False
+
+    def _adopt(self, holds: Sequence[Hold], offers: Sequence[Offer]) -> bool:
+        """Take over those of *holds* that are for one of *offers* and not known yet."""
+        before = len(self.held)
+        for hold in holds:
+            for offer in offers:
+                if hold.offer.slot != offer.slot or not hold.offer.court.is_same(offer.court):
+                    continue
+                with self._adopting:
+                    if hold.order_id in {each.order_id for each in self.held}:
+                        continue
+                    self.held.append(replace(hold, offer=offer))
+                self.refused.pop(offer, None)
+                self._lost.discard(offer)
+                self.timeline.say(f"found {hold} in the bookings: its answer was lost")
+        return len(self.held) > before
+
+    def _sweep(self) -> None:
+        """Look once more when an answer was lost: a later *taken* may mean by ourselves."""
+        if not self._lost:
+            return
+        try:
+            holds = self.system.holds()
+        except ReserveError as failure:
+            self.timeline.say(f"cannot look for holds whose answer was lost: {failure}")
+            return
+        self._adopt(holds, list(self._lost))
+        self._lost = {offer for offer in self._lost if isinstance(self.refused.get(offer), LostAnswer)}
+
+    @property
+    def lag(self) -> tuple[timedelta, timedelta] | None:
+        """Between what and what the window opened after the moment the first shot aimed at.
+
+        Nothing, when no request was too early and one was in time; else known only when a later one was not.
+        """
+        closed = [each.sent for each in self.timeline.attempts if each.meaning == "not open yet"]
+        open_ = [each.sent for each in self.timeline.attempts if each.meaning in ("held", "taken")]
+        if open_ and not closed:
+            return (timedelta(0), timedelta(0)) if min(open_) - self.shots[0] < IN_TIME else None
+        if not open_ or max(closed) >= min(open_):
+            return None
+        return max(closed) - self.shots[0], min(open_) - self.shots[0]
+
+    def wants_code(self, offer: Offer) -> bool:
+        """Whether a one-time code is all that *offer* lacks."""
+        return isinstance(self.refused.get(offer), NotVerified)
+
+    def say_what_came(self) -> None:
+        """Tell each attempt; afterwards, so that telling delays nothing."""
+        for attempt in self.timeline.attempts:
+            sent, answered = self.timeline.stamp(attempt.sent), self.timeline.stamp(attempt.answered)
+            self.timeline.say(f"{attempt.court}: {attempt.meaning} (sent {sent}, answered {answered})")
+        for offer in self._lost:
+            self.timeline.say(f"{offer.court.name} may be held until it lapses: an answer was lost")
+
+    def verdict(self) -> ReserveError:
+        """Why nothing is held: the answer that says most, in words for the player."""
+        for kind in (
+            Unconfirmed,
+            SignInError,
+            NotVerified,
+            LimitReached,
+            Blocked,
+            ServiceError,
+            NotOpenYet,
+            SlotTaken,
+        ):
+            for offer, refusal in self.refused.items():
+                if isinstance(refusal, kind):
+                    return self._said(offer, refusal)
+        return SlotTaken("nothing could be asked for")
+
+    def _said(self, offer: Offer, refusal: ReserveError) -> ReserveError:
+        if isinstance(refusal, SlotTaken):
+            names = ", ".join(f"{each.court.name}" for each in self.refused)
+            return SlotTaken(f"every court we could ask was taken ({names})")
+        if isinstance(refusal, NotOpenYet):
+            return NotOpenYet(f"the window did not open in time ({offer.court.name}: {refusal})")
+        said = copy(refusal)
+        said.args = (f"{offer.court.name}: {refusal}",)
+        return said
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Inside, no collection of garbage can come between the opening and a request."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _cut(lines: list[Line], size: int) -> Iterator[list[Line]]:
+    for place in range(0, len(lines), size):
+        yield lines[place : place + size]

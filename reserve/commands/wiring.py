@@ -1,0 +1,154 @@
+"""What one run is given: a booking system, a clock, an inbox, a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from reserve import __version__
+from reserve.booking.codes import Inbox
+from reserve.booking.run import Leads, Run
+from reserve.booking.stop import Stop
+from reserve.booking.timeline import Timeline
+from reserve.browser import Browser
+from reserve.clock import Clock, our_error
+from reserve.commands.options import Booking
+from reserve.http import Http
+from reserve.redaction import MASK, Secrets
+from reserve.storage.runs import Record, Store, player_key
+from reserve.storage.secrets import KeptTokens, Safe
+from reserve.systems import SYSTEMS
+from reserve.systems.base import BookingSystem, Surroundings
+from reserve.tokens import Tokens
+
+USER_AGENT = f"FirstServe/{__version__} (reserves one court for one player)"
+PERSONAL = re.compile(r"[^\s\"@]{1,64}@[^\s\"@]+|\beyJ[\w-]+\.[\w.-]+|\+?\d[\d ().-]{8,40}\d")
+LONGEST = 20_000  # characters of an answer that are worth keeping
+
+
+Connect = Callable[[str, Mapping[str, str]], Http]
+
+
+def connect(base_url: str, headers: Mapping[str, str]) -> Http:
+    """A connection over the network."""
+    return Http(base_url, headers=headers)
+
+
+@dataclass(frozen=True)
+class Outfit:
+    """One run and where it leaves its papers."""
+
+    run: Run
+    run_id: str
+    folder: Path
+    record: Record
+
+    def write_down(self) -> None:
+        """Leave the timeline in the folder of the run."""
+        timeline = self.run.timeline
+        lines = [
+            json.dumps({"at": moment.isoformat(), "stamp": timeline.stamp(moment), "step": text})
+            for moment, text in timeline.steps
+        ]
+        with suppress(OSError):  # the outcome counts, also when the disk is full
+            (self.folder / "timeline.jsonl").write_text("".join(line + "\n" for line in lines))
+
+    def write_bug(self, failure: BaseException) -> None:
+        """Leave the traceback of a bug in the folder of the run, without secrets."""
+        told = "".join(traceback.format_exception(failure))
+        with suppress(OSError):
+            (self.folder / "bug.txt").write_text(self.run.timeline.secrets.mask(told))
+
+
+def equip(
+    booking: Booking,
+    environ: Mapping[str, str],
+    stop: Stop,
+    leads: Leads,
+    *,
+    clock: Clock | None = None,
+    connect: Connect = connect,
+    kind: type[BookingSystem] | None = None,
+    takes_over: bool = False,
+) -> Outfit:
+    """Everything for one run of *booking*; nothing is sent yet.
+
+    With *takes_over*, another machine has surely stopped serving this wish.
+    *clock*, *connect* and *kind* stand in for real time, the network and the system that *booking* names.
+    """
+    true_time = our_error if clock is None else None
+    clock = clock or Clock()
+    environ = {**environ, **booking.stored}
+    data = Path(environ.get("RESERVE_DATA") or "data")
+    run_id = f"{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+    folder = data / "runs" / run_id
+    store = Store(data, environ.get("RESERVE_DATABASE_URL") or None)
+    folder.mkdir(parents=True, exist_ok=True)
+    phone = booking.account.phone
+    timeline = Timeline(
+        clock.now,
+        Secrets(
+            [booking.account.password, booking.webhook_token, phone, phone and phone[1:], phone and phone[2:]]
+        ),
+    )
+    numbers = count(1)
+
+    def keep(asked: str, text: str) -> None:
+        path = folder / f"unknown-{next(numbers)}.txt"
+        with suppress(OSError):  # a full disk is no reason to lose a court
+            path.write_text(f"{asked}\n\n{PERSONAL.sub(MASK, timeline.secrets.mask(text)[:LONGEST])}\n")
+        timeline.say(f"an answer we do not know is kept in {path}")
+
+    kind = kind or SYSTEMS[booking.system]
+    address = next(iter(kind.addresses.items()), ("", ""))
+    host = urlsplit(environ.get(address[0]) or address[1]).hostname or ""
+    player = player_key(kind.name, host, booking.account.email)
+    around = Surroundings(
+        clock=clock,
+        connect=connect,
+        browser=lambda: Browser(
+            clock,
+            binary=environ.get("CHROME_BINARY") or None,
+            driver=environ.get("CHROMEDRIVER") or None,
+            evidence=folder,
+        ),
+        addresses={
+            name: (environ.get(name) or default).rstrip("/") for name, default in kind.addresses.items()
+        },
+        say=timeline.say,
+        keep=keep,
+        conceal=timeline.secrets.add,
+        user_agent=environ.get("RESERVE_USER_AGENT") or USER_AGENT,
+        tokens=_tokens(kind, environ, Safe(store, data, environ.get("FERNET_KEY") or None), player),
+    )
+    system = kind(booking.account, booking.request, around)
+    inbox = _inbox(booking, clock, connect) if phone else None
+    taken_over = str(booking.request) if takes_over else None
+    where = f"{kind.name} {host}"
+    record = Record(store, run_id, player, clock.now, where=where, taken_over=taken_over)
+    timeline.record = record.note
+    if host in ("localhost", "127.0.0.1"):
+        true_time = None  # a rehearsal needs nobody else
+    run = Run(booking.request, system, clock, timeline, stop, inbox, leads, record, true_time)
+    return Outfit(run, run_id, folder, record)
+
+
+def _tokens(kind: type[BookingSystem], environ: Mapping[str, str], safe: Safe, player: str) -> Tokens:
+    if kind.token_variable is None:
+        return Tokens()
+    return KeptTokens(safe, player, given=environ.get(kind.token_variable) or None)
+
+
+def _inbox(booking: Booking, clock: Clock, connect: Connect) -> Inbox:
+    headers = {"User-Agent": USER_AGENT}
+    if booking.webhook_token:
+        headers["Authorization"] = f"Bearer {booking.webhook_token}"
+    return Inbox(connect(booking.webhook_url, headers), booking.account.phone or "", clock)

@@ -1,0 +1,1 @@
+"""What recurs: plans, what they mean, and which of their bookings are due."""

@@ -1,0 +1,258 @@
+"""The facilities of the simulated rec.us: what they publish, and when their courts open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta, tzinfo
+from itertools import pairwise
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from reserve.model import Slot
+from reserve.simulator.recus.scenario import RecUsStory
+from reserve.window import at, zone
+
+# Ids as published (rec.us dossier 2.1).
+ORGANIZATION = {
+    "id": "17380e28-7e02-4b52-82c5-fab18557fd7a",
+    "name": "San Francisco Rec & Park",
+    "slug": "san-francisco-rec-park",
+}
+TENNIS = "bd745b6e-1dd6-43e2-a69f-06f094808a96"
+PICKLEBALL = "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa"
+SPORTS = {TENNIS: "Tennis", PICKLEBALL: "Pickleball", str(uuid5(NAMESPACE_URL, "yoga")): "Yoga"}
+
+ALICE_MARBLE = "81cd2b08-8ea6-40ee-8c89-aeba92506576"
+MOSCONE = "fb0d16b1-5f9f-465f-8ebf-fccf5d400c47"
+LAFAYETTE = "c4fc2b3e-d1bc-47d9-b920-76d00d32b20b"
+HELEN_WILLS = "3552b6f7-e7bd-4334-9e4a-731b015447e0"
+
+SITES = {
+    (ALICE_MARBLE, 1): "f16d5170-6698-4275-90c1-f0e5e499eb52",
+    (ALICE_MARBLE, 2): "438ee54a-072c-43b4-a990-f78f9eba47b2",
+    (ALICE_MARBLE, 3): "c520577d-2c22-4e4e-8a92-c7709b0df07b",
+    (ALICE_MARBLE, 4): "c95ae7df-6b71-4ac6-93fc-d72e6e73be37",
+}
+TENNIS_IDS = {
+    (ALICE_MARBLE, 1): "e53f7248-230b-4faa-843c-eebb31062228",
+    (ALICE_MARBLE, 2): "1fd32d61-fecc-4835-a4d1-5663e8e590b2",
+    (ALICE_MARBLE, 3): "5218f07c-4901-4c7c-9401-8fc9a832c67e",
+    (ALICE_MARBLE, 4): "c6be859b-aae3-4bfe-97dd-4d151be5d2a1",
+    (LAFAYETTE, 1): "f8b17c05-0d01-4372-8f09-331fd293c2b2",
+    (LAFAYETTE, 2): "4a72386e-7513-4c52-bc58-8d5d971c7932",
+    (MOSCONE, 1): "3c3f9466-614d-48da-8757-d06595e1201a",
+    (MOSCONE, 2): "a3f0308b-75c8-498f-9bd4-d20fc0054dac",
+    (MOSCONE, 3): "02b11dc9-eeac-40df-a195-ab97a6ca43e9",
+    (MOSCONE, 4): "6eeb43f8-3c37-4397-a270-0e19bf97961e",
+}
+
+DAY_STARTS, DAY_ENDS = time(7, 0), time(21, 0)  # what the schedule shows (rec.us dossier 2.5)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Which fixed slots a court has on every day, and how far ahead they open (rec.us dossier 2.7, 2.8)."""
+
+    days_ahead: int
+    release: time
+    minutes: int
+    first: time
+    count: int
+
+    def blocks(self) -> list[tuple[time, time]]:
+        """Start and end of every fixed slot of a day."""
+        first = self.first.hour * 60 + self.first.minute
+        ticks = [first + number * self.minutes for number in range(self.count + 1)]
+        times = [time(*divmod(tick, 60)) for tick in ticks]
+        return list(pairwise(times))
+
+
+LAST_COURT = Policy(days_ahead=2, release=time(12, 0), minutes=60, first=time(7, 0), count=12)
+
+
+@dataclass(frozen=True)
+class Court:
+    """One court with its three kinds of ids (rec.us dossier 2.1)."""
+
+    site_id: str
+    name: str
+    policy: Policy
+    sports: dict[str, str] = field(hash=False, compare=False)  # courtSportId -> sportId
+
+    def __str__(self) -> str:
+        """Name the court."""
+        return self.name
+
+
+@dataclass(frozen=True)
+class Facility:
+    """A place with courts; the only one who knows its time zone."""
+
+    id: str
+    name: str
+    address: str
+    zone: tzinfo
+    courts: tuple[Court, ...]
+
+    def moment(self, day: date, wall: time) -> datetime:
+        """The moment of a local wall-clock time."""
+        return at(day, wall, self.zone)
+
+    def local(self, moment: datetime) -> datetime:
+        """A moment in local wall-clock time."""
+        return moment.astimezone(self.zone)
+
+    def opening(self, court: Court, day: date) -> datetime:
+        """The published moment at which *day* opens for *court*, by calendar days (rec.us dossier 2.7)."""
+        return self.moment(day - timedelta(days=court.policy.days_ahead), court.policy.release)
+
+    def slots(self, court: Court, day: date) -> list[Slot]:
+        """All fixed slots of *court* on *day*."""
+        return [Slot(self.moment(day, start), self.moment(day, end)) for start, end in court.policy.blocks()]
+
+
+def facilities(scenario: RecUsStory) -> list[Facility]:
+    """The wanted facility, and some others whose names a player might mean."""
+    here = zone(scenario.timezone)
+    opening = scenario.opens_at.astimezone(here)
+    ahead = (scenario.day - opening.date()).days
+    if ahead < 0:
+        raise ValueError("the wanted day lies before its opening")
+    usual = Policy(ahead, opening.time(), minutes=90, first=time(7, 30), count=8)
+
+    def facility(id_: str, name: str, address: str, courts: int) -> Facility:
+        policies = [usual] * courts + [LAST_COURT]
+        built = [_court(id_, number, policy, courts) for number, policy in enumerate(policies, 1)]
+        unsorted = built[1::2] + built[::2]  # 2, 4, 1, 3: as published (rec.us dossier 2.1)
+        return Facility(id_, name, address, here, tuple(unsorted))
+
+    return [
+        facility(
+            ALICE_MARBLE,
+            scenario.facility,
+            "1200 Greenwich St, San Francisco, CA 94109, USA",
+            scenario.courts,
+        ),
+        facility(MOSCONE, "Moscone", "1800 Chestnut St, San Francisco, CA 94123, USA", 3),
+        facility(LAFAYETTE, "Lafayette", "Gough St & Washington St, San Francisco, CA 94109, USA", 1),
+        facility(HELEN_WILLS, "Helen Wills", "Broadway & Larkin St, San Francisco, CA 94109, USA", 1),
+    ]
+
+
+def _court(facility: str, number: int, policy: Policy, courts: int) -> Court:
+    place = (facility, number)
+    sports = {TENNIS_IDS.get(place, _made_up("tennis", place)): TENNIS}
+    if number == min(2, courts):
+        sports[_made_up("pickleball", place)] = PICKLEBALL
+    return Court(SITES.get(place, _made_up("site", place)), f"Court {number}", policy, sports)
+
+
+def _made_up(kind: str, place: tuple[str, int]) -> str:
+    return str(uuid5(NAMESPACE_URL, f"{kind} {place[0]} {place[1]}"))
+
+
+def days(first: date, last: date) -> Iterator[date]:
+    """Every day from *first* to *last*."""
+    for number in range((last - first).days + 1):
+        yield first + timedelta(days=number)
+
+
+def published(facility: Facility, scenario: RecUsStory, free: Any) -> dict[str, Any]:
+    """A facility as `GET /v1/locations/<id>` tells it; *free* gives a court's bookable slots."""
+    usual = next(court.policy for court in facility.courts if court.policy is not LAST_COURT)
+    verification = scenario.publishes_verification
+    return {
+        "id": facility.id,
+        "name": facility.name,
+        "description": "TBD",
+        "formattedAddress": facility.address,
+        "lat": "37.8014",
+        "lng": "-122.4198",
+        "placeId": None,
+        "hoursOfOperation": "7:30am to 7:30pm",
+        "timezone": str(facility.zone),
+        "playGuidelines": "One court per day, three per calendar week.",
+        "accessInfo": "",
+        "gettingThereInfo": "",
+        "defaultReservationWindow": usual.days_ahead,
+        "reservationReleaseTimeLocal": usual.release.isoformat("seconds"),
+        "reservationBuffer": 0,
+        "privateLessonReservationWindow": 0,
+        "reservationRequiresVerification": scenario.verify != "never"
+        if verification is None
+        else verification,
+        "noReservationText": None,
+        "organizationId": ORGANIZATION["id"],
+        "organization": ORGANIZATION,
+        "images": dict.fromkeys(["detail", "thumbnail", "mainGallery", "smallGallery1", "smallGallery2"]),
+        "courts": [_published_court(facility, court, scenario, free(court)) for court in facility.courts],
+        "tags": [],
+        "regions": [],
+    }
+
+
+def _published_court(
+    facility: Facility, court: Court, scenario: RecUsStory, free: list[Slot]
+) -> dict[str, Any]:
+    blocks = court.policy.blocks()
+    return {
+        "id": court.site_id,
+        "locationId": facility.id,
+        "courtNumber": court.name,
+        "type": "court",
+        "capacity": None,
+        "description": None,
+        "publishedAt": "2024-04-01T17:00:00.000Z",
+        "archivedAt": None,
+        "noReservationText": None,
+        "allowPrivateLessons": False,
+        "isInstantBookable": True,
+        "maxReservationTime": f"{court.policy.minutes // 60:02}:{court.policy.minutes % 60:02}:00",
+        "bufferMinutesBetweenReservations": 0,
+        # A stale superset, as published (rec.us dossier 2.3).
+        "allowedReservationDurations": {"minutes": list(range(30, court.policy.minutes + 1, 30))},
+        "defaultReservationWindowDays": court.policy.days_ahead,
+        "reservationReleaseTimeLocal": court.policy.release.isoformat("seconds"),
+        "config": {
+            "pricing": {"default": {"type": "perHour", "cents": scenario.price_cents}},
+            "bookingPolicies": [
+                {
+                    "type": "fixed-slots",
+                    "isActive": True,
+                    "slots": [
+                        {
+                            "dayOfWeek": weekday,
+                            "startTimeLocal": start.isoformat("seconds"),
+                            "endTimeLocal": end.isoformat("seconds"),
+                        }
+                        for weekday in range(1, 8)  # 1 = Monday here
+                        for start, end in blocks
+                    ],
+                }
+            ],
+        },
+        "sports": [
+            {"id": id_, "courtId": court.site_id, "sportId": sport, "price": 0, "currency": "USD"}
+            for id_, sport in court.sports.items()
+        ],
+        "availableSlots": [tick for slot in free for tick in _ticks(facility, slot)],
+        "slots": [
+            {
+                "type": "PRIVATE",
+                "openFrom": blocks[0][0].isoformat("seconds"),
+                "openTo": blocks[-1][1].isoformat("seconds"),
+                "dayOfWeek": weekday,
+            }
+            for weekday in range(7)  # 0 = Sunday here (rec.us dossier 2.3)
+        ],
+        "images": {"map": [], "mainGallery": []},
+        "amenities": {"amenityTagIds": []},
+    }
+
+
+def _ticks(facility: Facility, slot: Slot) -> list[str]:
+    """The half hours of a slot, local, as `availableSlots` lists them (rec.us dossier 2.4)."""
+    count = int((slot.end - slot.start) / timedelta(minutes=30))
+    start = facility.local(slot.start).replace(tzinfo=None)
+    return [str(start + number * timedelta(minutes=30)) for number in range(count)]

@@ -1,0 +1,1 @@
+"""What outlives a process: runs, plans and secrets, in one database."""

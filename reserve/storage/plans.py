@@ -1,0 +1,226 @@
+"""The plans and their turns, in the store; each turn (one slot of one plan) is served by one machine only.
+
+All that has to be done stands in one column: `wake_at`. Until a turn is claimed it is the moment to start its
+run; afterwards it is when the claim ends, unless the process that serves the turn says that it is alive.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from reserve.storage.runs import Store
+from reserve.storage.schema import AHEAD, BEATS, PLANS, TURNS
+
+AT_ONCE = 10  # turns that one machine claims before it starts them; the others take the next
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A plan as it stands in the store."""
+
+    plan_id: int
+    body: dict[str, Any]
+    zone: str | None
+    rule: str | None
+    looked: datetime | None
+    trouble: str | None
+    is_paused: bool
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One slot of one plan: when it opens, whose claim it is, and how it ended."""
+
+    plan_id: int
+    starts_at: datetime
+    opens_at: datetime
+    wake_at: datetime
+    worker: str | None = None
+    claims: int = 0
+    false_starts: int = 0
+    ended: datetime | None = None
+    exit_code: int | None = None
+    sentence: str | None = None
+    run_id: str | None = None
+
+
+class Roster:
+    """What is to be done for the plans of this machine, or of all machines that share a database."""
+
+    def __init__(self, store: Store) -> None:
+        """Keep it in *store*."""
+        self._engine = store.engine
+
+    def add(self, bodies: Sequence[dict[str, Any]]) -> list[int]:
+        """Keep new plans and return their numbers."""
+        rows = [{"body": json.dumps(body, ensure_ascii=False), "is_paused": False} for body in bodies]
+        with self._engine.begin() as connection:
+            return list(connection.scalars(insert(PLANS).returning(PLANS.c.plan_id), rows))
+
+    def entries(self) -> list[Entry]:
+        """Every plan."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(PLANS).order_by(PLANS.c.plan_id)).mappings()
+            return [_entry(row) for row in rows]
+
+    def entry(self, plan_id: int) -> Entry | None:
+        """The plan of this number, if there is one."""
+        with self._engine.connect() as connection:
+            row = connection.execute(select(PLANS).where(PLANS.c.plan_id == plan_id)).mappings().first()
+            return _entry(row) if row else None
+
+    def change(self, plan_id: int, **values: object) -> None:
+        """Set columns of a plan; its turns that nobody has begun are forgotten, to be laid out anew."""
+        if "body" in values:
+            values["body"] = json.dumps(values["body"], ensure_ascii=False)
+        with self._engine.begin() as connection:
+            connection.execute(update(PLANS).where(PLANS.c.plan_id == plan_id).values(**values))
+            connection.execute(delete(TURNS).where(TURNS.c.plan_id == plan_id, AHEAD, TURNS.c.claims == 0))
+
+    def remove(self, plan_id: int) -> None:
+        """Forget a plan and what it had ahead; what it did stays in the history of runs."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(TURNS).where(TURNS.c.plan_id == plan_id))
+            connection.execute(delete(PLANS).where(PLANS.c.plan_id == plan_id))
+
+    def not_looked_at_since(self, moment: datetime) -> list[int]:
+        """The plans whose facility was last read before *moment*, or never."""
+        stale = (PLANS.c.looked.is_(None) | (PLANS.c.looked < moment)) & ~PLANS.c.is_paused
+        with self._engine.connect() as connection:
+            return list(connection.execute(select(PLANS.c.plan_id).where(stale)).scalars())
+
+    def first(self, name: str, moment: datetime, *, since: datetime) -> bool:
+        """Whether nobody did *name* since *since*; then it is noted that we do it at *moment*."""
+        with self._engine.begin() as connection:
+            old = BEATS.c.name == name
+            values = update(BEATS).where(old, BEATS.c.moment < since).values(moment=moment)
+            if connection.execute(values).rowcount:
+                return True
+            if connection.execute(select(BEATS.c.name).where(old)).first():
+                return False
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(BEATS).values(name=name, moment=moment))
+        except IntegrityError:
+            return False
+        return True
+
+    def lay_out(self, turn: Turn) -> bool:
+        """Have *turn* served in time; False when it has been begun already."""
+        key = _row(turn)
+        with (
+            suppress(IntegrityError),
+            self._engine.begin() as connection,
+        ):  # another machine may do it just now
+            claims = connection.execute(select(TURNS.c.claims).where(key)).scalar()
+            if claims is not None:
+                return bool(claims == 0)
+            connection.execute(
+                insert(TURNS).values(**{each.name: getattr(turn, each.name) for each in fields(Turn)})
+            )
+        return True
+
+    def next_wake(self) -> datetime | None:
+        """The next moment at which something has to be done."""
+        with self._engine.connect() as connection:
+            return connection.execute(select(func.min(TURNS.c.wake_at)).where(AHEAD)).scalar()
+
+    def claim(self, now: datetime, worker: str, until: datetime, *, most: int = AT_ONCE) -> list[Turn]:
+        """Some turns that are due at *now* and nobody serves: ours until *until*, and nobody else's."""
+        # One statement, so that neither two processes on SQLite nor two machines on PostgreSQL get the same.
+        due = (
+            select(TURNS.c.plan_id, TURNS.c.starts_at)
+            .where(AHEAD, TURNS.c.wake_at <= now)
+            .order_by(TURNS.c.wake_at)
+            .limit(most)
+            .with_for_update(skip_locked=True)
+            .cte("due")
+        )
+        claim = (
+            update(TURNS)
+            .where(TURNS.c.plan_id == due.c.plan_id, TURNS.c.starts_at == due.c.starts_at)
+            .values(
+                worker=worker,
+                claims=TURNS.c.claims + 1,
+                false_starts=TURNS.c.false_starts + 1,
+                wake_at=until,
+            )
+            .returning(*TURNS.c)
+        )
+        with self._engine.begin() as connection:
+            turns = [_turn(row) for row in connection.execute(claim).mappings()]
+        return sorted(turns, key=lambda turn: turn.opens_at)
+
+    def has_opening(self, after: datetime, before: datetime) -> bool:
+        """Whether a turn that has not ended opens between these moments."""
+        opens = (TURNS.c.opens_at > after) & (TURNS.c.opens_at < before)
+        with self._engine.connect() as connection:
+            return connection.execute(select(TURNS.c.plan_id).where(AHEAD, opens)).first() is not None
+
+    def keep(self, turn: Turn, until: datetime, *, went_well: bool = False) -> bool | None:
+        """Extend our claim of *turn*; False when it is not ours any more, None when no database answers.
+
+        When its run *went_well*, the starts before it are not counted any more.
+        """
+        values = {"wake_at": until} | ({"false_starts": 0} if went_well else {})
+        with suppress(SQLAlchemyError), self._engine.begin() as connection:
+            return bool(connection.execute(update(TURNS).where(_same(turn)).values(**values)).rowcount)
+        return None
+
+    def put_off(self, turn: Turn, *, opens_at: datetime, wake_at: datetime) -> None:
+        """Give *turn* back, because it opens later than was thought."""
+        later = {"opens_at": opens_at, "wake_at": wake_at, "worker": None, "claims": 0, "false_starts": 0}
+        with self._engine.begin() as connection:
+            connection.execute(update(TURNS).where(_same(turn)).values(**later))
+
+    def end(self, turn: Turn, *, ended: datetime, exit_code: int, sentence: str, run_id: str | None) -> None:
+        """Note how *turn* ended; who served it knows that better than who called it off meanwhile."""
+        values = {"ended": ended, "exit_code": exit_code, "sentence": sentence, "run_id": run_id}
+        with self._engine.begin() as connection:
+            connection.execute(update(TURNS).where(_claimed(turn)).values(**values))
+
+    def call_off(self, turn: Turn, *, ended: datetime, exit_code: int, sentence: str) -> None:
+        """End *turn*, whoever serves it: that process learns it when it says that it is alive."""
+        values = {"ended": ended, "exit_code": exit_code, "sentence": sentence}
+        with self._engine.begin() as connection:
+            connection.execute(update(TURNS).where(_row(turn), AHEAD).values(**values))
+
+    def turns(self, plan_id: int | None = None, *, ended: bool | None = None, most: int = 100) -> list[Turn]:
+        """Turns, the latest slot first; of one plan, and those that have ended or have not."""
+        query = select(TURNS).order_by(TURNS.c.starts_at.desc()).limit(most)
+        if plan_id is not None:
+            query = query.where(TURNS.c.plan_id == plan_id)
+        if ended is not None:
+            query = query.where(TURNS.c.ended.is_not(None) if ended else AHEAD)
+        with self._engine.connect() as connection:
+            return [_turn(row) for row in connection.execute(query).mappings()]
+
+
+def _entry(row: RowMapping) -> Entry:
+    return Entry(**{**row, "body": json.loads(row["body"])})
+
+
+def _turn(row: RowMapping) -> Turn:
+    return Turn(**row)
+
+
+def _row(turn: Turn) -> Any:
+    return (TURNS.c.plan_id == turn.plan_id) & (TURNS.c.starts_at == turn.starts_at)
+
+
+def _claimed(turn: Turn) -> Any:
+    """The row of *turn*, if nobody has claimed it since."""
+    return _row(turn) & (TURNS.c.claims == turn.claims)
+
+
+def _same(turn: Turn) -> Any:
+    """The row of *turn*, if nobody has claimed or ended it since."""
+    return _claimed(turn) & AHEAD

@@ -1,0 +1,117 @@
+"""The tables of the store, as they are today; `reserve.storage.migrations` makes them so.
+
+A change here needs a revision there, and HEAD names the last one. Revisions are numbered in their order.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+HEAD = "0003"
+
+
+class Utc(TypeDecorator[datetime]):
+    """A moment with a time zone, kept in UTC; most databases forget the zone."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Ours to theirs."""
+        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Theirs to ours."""
+        return value.replace(tzinfo=UTC) if value else None
+
+
+SCHEMA = MetaData()
+RUNS = Table(
+    "runs",
+    SCHEMA,
+    Column("run_id", String, primary_key=True),
+    Column("system", String, nullable=False),
+    Column("player", String, nullable=False),  # a fingerprint; whose it is stands nowhere
+    Column("host", String, nullable=False),  # the machine that runs it
+    Column("wish", String, nullable=False),
+    Column("started", Utc, nullable=False),
+    Column("opens_at", Utc),
+    Column("ended", Utc),
+    Column("exit_code", Integer),
+    Column("sentence", String),
+    Index("runs_of_player", "player", "ended"),
+)
+DEEDS = Table(
+    "deeds",
+    SCHEMA,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", String, ForeignKey("runs.run_id"), nullable=False, index=True),
+    Column("moment", Utc, nullable=False),
+    # asking, held, confirming, confirmed, unconfirmed, kept, released
+    Column("what", String, nullable=False),
+    Column("court", String, nullable=False),
+    Column("start", Utc, nullable=False),
+    Column("order_id", String),
+    Column("facility", String),  # its id, as the booking system tells it
+)
+LAGS = Table(
+    "lags",
+    SCHEMA,
+    Column("facility", String, primary_key=True),
+    Column("learnt", Utc, nullable=False),
+    Column("soonest_ms", Integer, nullable=False),  # after the published opening, by the server's clock
+    Column("latest_ms", Integer, nullable=False),
+)
+SECRETS = Table(
+    "secrets",
+    SCHEMA,
+    Column("name", String, primary_key=True),
+    Column("sealed", String, nullable=False),  # by reserve.storage.secrets; nothing here can read it
+)
+PLANS = Table(
+    "plans",
+    SCHEMA,
+    Column("plan_id", Integer, primary_key=True),
+    Column("body", Text, nullable=False),  # the plan, in the form of `plan import`
+    Column("zone", String),  # of the facility; None until it was looked at
+    Column("rule", String),  # days or hours ahead, as JSON
+    Column("looked", Utc),
+    Column("trouble", String),
+    Column("is_paused", Boolean, nullable=False, default=False),
+    Index("plans_looked", "looked"),
+)
+TURNS = Table(
+    "turns",
+    SCHEMA,
+    Column("plan_id", Integer, primary_key=True, autoincrement=False),
+    Column("starts_at", Utc, primary_key=True),  # so no slot has two turns
+    Column("opens_at", Utc, nullable=False),
+    Column("wake_at", Utc, nullable=False),
+    Column("worker", String),
+    Column("claims", Integer, nullable=False, default=0),
+    Column("false_starts", Integer, nullable=False, server_default="0"),  # claims since a run went well
+    Column("ended", Utc),
+    Column("exit_code", Integer),
+    Column("sentence", String),
+    Column("run_id", String),
+)
+AHEAD = TURNS.c.ended.is_(None)
+Index("turns_ahead", TURNS.c.wake_at, sqlite_where=AHEAD, postgresql_where=AHEAD)
+BEATS = Table(
+    "beats", SCHEMA, Column("name", String, primary_key=True), Column("moment", Utc, nullable=False)
+)

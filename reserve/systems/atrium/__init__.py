@@ -1,0 +1,1 @@
+"""Atrium, the API behind a landlord's portal."""

@@ -1,0 +1,1 @@
+"""The tennis group of NTNUI."""

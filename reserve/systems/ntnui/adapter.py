@@ -1,0 +1,282 @@
+"""NTNUI Tennis and padel: a form log-in, then one GET that takes a free place in a session, final at once.
+
+The site answers 200 to everything, so its words decide; it signs up from 72 hours before the start.
+Facts and their sources: NTNUI dossier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from reserve.errors import (
+    LostAnswer,
+    ReserveError,
+    ServiceError,
+    SignInError,
+    TokenRefused,
+    UnknownRefusal,
+    UsageError,
+)
+from reserve.http import Answer, Http
+from reserve.model import Court, Hold, Offer, Offers, Reservation
+from reserve.systems.base import BookingSystem, Line
+from reserve.systems.ntnui.link import HOST, ZONE, SessionLink, read_link
+from reserve.systems.ntnui.pages import Page, meaning, read_page, redacted, trouble
+from reserve.window import HoursAhead, parse_day, parse_time
+
+WEEKS = ("0", "1")  # of the week plan: this one and the next (dossier 2)
+WINDOW = HoursAhead(72)  # real hours before the start (dossier 5)
+PAGES_KEPT = 5  # of one run; who waits for days may see the same strange page thousands of times
+OTHER_SESSIONS = 3  # looked at for the player's number; each shows it that has a free place for the player
+
+
+class Ntnui(BookingSystem):
+    """The NTNUI site on behalf of one member."""
+
+    name = "ntnui"
+    hold_is_final = True
+    addresses: Mapping[str, str] = {
+        "NTNUI_URL": "https://www.ntnuitennis.no",
+        "NTNUI_MEMBER_ID": "",  # the number in the member's sign-up links; otherwise read from a page
+    }
+
+    needs = ("link", "email", "password")
+
+    asks = ("RESERVE_EMAIL", "RESERVE_PASSWORD", "NTNUI_MEMBER_ID")
+
+    _kept = 0
+    _offer: Offer | None = None
+    _found_member: str | None = None
+
+    @classmethod
+    def completed(cls, options: Mapping[str, str]) -> Mapping[str, str]:
+        """What the link says about day and time, moved to the week of --date if that is another one.
+
+        Raises `UsageError` when other options contradict the link.
+        """
+        if "link" not in options:
+            return options
+        session = read_link(options["link"], hosts=None)
+        if "date" in options and (day := parse_day(options["date"], "--date")) != session.day:
+            session = session.on(day)
+            options = {**options, "link": str(session)}
+        end = session.start + timedelta(hours=1)
+        said = {
+            "date": f"{session.day}",
+            "start_time": f"{session.wall_time}",
+            "end_time": f"{end:%H:%M:%S}" if end.date() == session.day else "23:59:59",
+        }
+        if parse_time(options.get("start_time", said["start_time"]), "--start-time") != session.wall_time:
+            raise UsageError("--start-time is not the time of --link; leave it out")
+        return {"court": "NTNUI", "sport": "tennis", **options, **said}
+
+    @property
+    def session(self) -> SessionLink:
+        """The session that `--link` names."""
+        if not self.request.link:
+            raise UsageError(
+                "--link is missing; open the session on the site and copy the address of its page"
+            )
+        mine = urlsplit(self.around.addresses["NTNUI_URL"]).netloc
+        return read_link(self.request.link, hosts=(HOST, mine))
+
+    @property
+    def member(self) -> str | None:
+        """The player's number in links, as far as it is known."""
+        return self.around.addresses["NTNUI_MEMBER_ID"] or self._found_member
+
+    def offers(self) -> Offers:
+        """The one session that is wanted, as its page shows it to everybody."""
+        session = self.session
+        answer, page = self._look()
+        if page.is_error:
+            raise UsageError(f"--link: the site knows no session {session.timeid}; they change every term")
+        if not page.is_session:
+            self.keep(answer)
+            self.around.say("the page of the session looks new to us; going on with what the link says")
+        bane = page.says("Bane:") or f"session {session.timeid}"
+        court = Court(str(session.timeid), bane if len(bane) > 2 else f"Bane {bane}")
+        slot = session.slot(page.end)
+        self._offer = Offer(court, slot, WINDOW.opens_at(slot.start))
+        return Offers(page.says("Sted:") or "NTNUI", ZONE, (self._offer,))
+
+    def facilities(self) -> list[str]:
+        """The links of the sessions ahead to which the week plan leads (dossier 2), by their start."""
+        found = set[SessionLink]()
+        for week in WEEKS:
+            page = self._read(self.question("/index.php", {"lang": "no", "uke": week}))
+            for link in page.sessions:
+                with suppress(UsageError):  # one that we could not book either
+                    found.add(read_link(f"{HOST}/{link.lstrip('./')}"))
+        ahead = [session for session in found if session.start > self.around.clock.now()]
+        if not ahead:
+            raise UsageError(
+                "the site shows no session to strangers; open one on the site, and give its address as --link"
+            )
+        return [
+            str(session) for session in sorted(ahead, key=lambda session: (session.start, session.timeid))
+        ]
+
+    def sign_in(self) -> None:
+        """Log in, and find the player's number in the links of some page, if it is to be found already."""
+        page = self.log_in()
+        if self.member is not None:
+            return
+        places = [self.session.path(), *(f"/{link.lstrip('./')}" for link in page.sessions[:OTHER_SESSIONS])]
+        for place in places:
+            with suppress(ServiceError):  # it can still be read from the page of the session when that opens
+                self._note_member(self._look(place)[1])
+            if self.member is not None:
+                return
+        self.around.say("no page shows the player's number yet; it will be read from the page of the session")
+
+    def log_in(self) -> Page:
+        """Send the log-in form (dossier 1); returns the page that greets the player."""
+        form = {
+            "email": self.account.email,
+            "password": self.account.password,
+            "lang": "no",
+            "rememberme": "on",
+        }
+        answer = self.http.ask("POST", "/index.php?lang=no", form=form)
+        page = self._read(answer)
+        if page.is_signed_out:
+            raise SignInError("the site does not accept the e-mail address or the password")
+        if not page.is_signed_in:
+            self.keep(answer)
+            raise UnknownRefusal("the log-in was answered with a page that we do not know")
+        return page
+
+    def look(self, hold: Hold) -> Hold:
+        """A session has no price and does not lapse."""
+        return hold
+
+    def reservations(self) -> list[Reservation]:
+        """This session, when the player is signed up for it; the site lists no others."""
+        return [Reservation(hold.offer.court, hold.offer.slot, hold.order_id) for hold in self.holds()]
+
+    def holds(self) -> list[Hold]:
+        """The same, as a hold."""
+        return [self.hold()] if self.session_page().shows_reservation else []
+
+    def hold(self) -> Hold:
+        """The player's place in the session."""
+        session = self.session
+        if self._offer is None:
+            self.offers()
+        assert self._offer is not None
+        order_id = f"{session.timeid}/{session.spilletid}"
+        return Hold(self._offer, order_id, link=str(session))
+
+    def session_page(self) -> Page:
+        """The page of the session as the player sees it; logs in again when the site forgot the player."""
+        answer, page = self._look()
+        if page.is_signed_out:
+            self.log_in_again()
+            answer, page = self._look()
+        if page.is_signed_out:
+            raise TokenRefused("the site does not know us any more, although it accepted the log-in")
+        if not page.is_signed_in and not page.shows_reservation:
+            self.keep(answer)
+            raise UnknownRefusal(f"{answer.asked}: the answer is a page that we do not know")
+        self._note_member(page)
+        return page
+
+    def log_in_again(self) -> None:
+        """Log in once more during a run; raises `TokenRefused` when the site refuses now."""
+        self.around.say("the site has forgotten us; logging in once more")
+        try:
+            self.log_in()
+        except SignInError as refusal:
+            raise TokenRefused("the site has forgotten us and refuses another log-in") from refusal
+
+    def take_place(self) -> Answer:
+        """Send the sign-up link, once; raises the reason when there is none to send yet."""
+        if self.member is None:
+            page = self.session_page()
+            if page.member is None:
+                raise meaning(page)
+        return self.http.ask("GET", self.session.path(leggtilvikarid=self.member or ""))
+
+    def taken(self, answer: Answer) -> Hold:
+        """The place that *answer* to the sign-up gives us; raises the `ReserveError` that says why not."""
+        page = self._read(answer)
+        if page.shows_reservation:
+            return self.hold()
+        refusal = meaning(page)
+        if isinstance(refusal, LostAnswer | UnknownRefusal):
+            self.keep(answer)
+        raise refusal
+
+    def line(self, offer: Offer) -> Line:
+        """The one connection there is: one session, one log-in."""
+        return NtnuiLine(offer, self)
+
+    def confirm(self, hold: Hold) -> None:
+        """A place is final as soon as it is taken."""
+
+    def release(self, hold: Hold) -> None:
+        """A place is never given up by us: it is the reservation."""
+
+    def connect(self) -> Http:
+        """A connection that will remember the player's cookies."""
+        headers = {"User-Agent": self.around.user_agent, "Accept": "text/html"}
+        return self.around.connect(self.around.addresses["NTNUI_URL"], headers)
+
+    def keep(self, answer: Answer) -> None:
+        """Keep a page that nobody understood, without what it says about people."""
+        self._kept += 1
+        if self._kept <= PAGES_KEPT:
+            self.around.keep(answer.asked, redacted(answer.text))
+
+    def _look(self, place: str | None = None) -> tuple[Answer, Page]:
+        answer = self.question(place or self.session.path())
+        return answer, self._read(answer)
+
+    def _read(self, answer: Answer) -> Page:
+        if wrong := trouble(answer, self.around.clock.now()):
+            raise wrong
+        return read_page(answer.text)
+
+    def _note_member(self, page: Page) -> None:
+        self._found_member = page.member or self._found_member
+
+
+class NtnuiLine(Line):
+    """The wanted session, asked for over the connection that knows the player."""
+
+    def __init__(self, offer: Offer, system: Ntnui) -> None:
+        """Nothing is sent yet."""
+        super().__init__(offer)
+        self._system = system
+
+    def light(self) -> Answer:
+        """Ask for the page of the session."""
+        return self._system.http.ask("GET", self._system.session.path())
+
+    def warm(self) -> None:
+        """Look whether the site still knows us, and log in again if not."""
+        with suppress(ReserveError):  # the opening may still go well, and says why if not
+            self._system.session_page()
+
+    def hold(self) -> Hold:
+        """Take a place; when the site has forgotten us, surely nothing was done, and we ask once more."""
+        try:
+            return self._take()
+        except TokenRefused:
+            self._system.log_in_again()
+            return self._take()
+
+    def _take(self) -> Hold:
+        self.stamp = None
+        answer = self._system.take_place()
+        self.stamp = answer.stamp
+        return self._system.taken(answer)
+
+    def is_free(self) -> bool:
+        """Whether the page of the session offers the place, or shows that it is ours."""
+        page = self._system.session_page()
+        return page.offers_place or page.shows_reservation

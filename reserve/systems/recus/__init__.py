@@ -1,0 +1,1 @@
+"""rec.us, where San Francisco rents out its courts."""

@@ -1,0 +1,25 @@
+"""Refresh tokens: what a booking system gives out, to be told next time who we are."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+
+class Tokens:
+    """The refresh tokens of one player; these live as long as the run."""
+
+    def __init__(self, *tokens: str) -> None:
+        """Begin with *tokens*, best first."""
+        self._tokens = tokens
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Inside, no other process on this machine renews them."""
+        return nullcontext()
+
+    def kept(self) -> tuple[str, ...]:
+        """What may still be good, best first."""
+        return self._tokens
+
+    def replace(self, token: str) -> None:
+        """Keep *token* instead; the others are forgotten only when it is surely kept."""
+        self._tokens = (token,)

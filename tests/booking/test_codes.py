@@ -1,0 +1,366 @@
+"""Waiting for the one-time code, with the real webhook service in virtual time."""
+
+from datetime import timedelta
+
+import pytest
+
+import webhook_server
+from reserve.booking.codes import Code, Inbox, OneTimeCode
+from reserve.booking.stop import Stop
+from reserve.booking.timeline import Timeline
+from reserve.errors import (
+    LimitReached,
+    LostAnswer,
+    ServiceError,
+    Throttled,
+    TokenRefused,
+    UnknownRefusal,
+    Unreachable,
+    UsageError,
+    WrongCode,
+)
+from reserve.http import Http
+from tests.fakes import START, InProcess
+
+TOKEN = "webhook-token"
+PHONE = "+14155550100"
+
+
+class Phone:
+    """A player's phone, its webhook service, and a booking system that knows which codes are right."""
+
+    def __init__(self, folder, clock, *, right=("482913",), token=TOKEN):
+        self.clock, self.right = clock, set(right)
+        self.asked, self.entered, self.refusals = [], [], []
+        self.is_up, self.loses_answers = True, False
+        self.app = webhook_server.create_app(data=folder, token=TOKEN, loopback=True, now=clock.now)
+        http = Http(
+            "http://127.0.0.1:5000",
+            headers={"Authorization": f"Bearer {token}"},
+            adapter=InProcess(self.answer, clock),
+        )
+        self.inbox = Inbox(http, PHONE, clock, hold_back=timedelta(0))
+        self.timeline, self.stop = Timeline(clock.now), Stop()
+        self.code = OneTimeCode(self, self.inbox, clock, self.timeline, self.stop)
+
+    def answer(self, environ, start_response):
+        if not self.is_up:
+            start_response("503 Service Unavailable", [("Content-Type", "text/html")])
+            return [b"<html>starting</html>"]
+        return self.app(environ, start_response)
+
+    def text(self, seconds, digits, phone=PHONE):
+        """Have a text with *digits* arrive at START + *seconds*."""
+        payload = {
+            "rental_code": f"R{seconds}",
+            "phonenumber": phone,
+            "full_sms": f"Your rec.us verification code is: {digits}",
+            "timestamp": "now",
+        }
+
+        def arrive():
+            assert self.app.test_client().post(f"/webhook/{TOKEN}", json=payload).status_code == 200
+
+        self.clock.call_at(START + timedelta(seconds=seconds), arrive)
+
+    def down(self, start, end):
+        """The service answers nothing useful between these seconds."""
+        self.clock.call_at(START + timedelta(seconds=start), lambda: setattr(self, "is_up", False))
+        self.clock.call_at(START + timedelta(seconds=end), lambda: setattr(self, "is_up", True))
+
+    def send_code(self):
+        self.asked.append((self.clock.now() - START).total_seconds())
+        if self.refusals and (refusal := self.refusals.pop(0)):
+            raise refusal
+
+    def enter_code(self, digits):
+        self.entered.append(digits)
+        if self.loses_answers:
+            raise LostAnswer("cut")
+        if digits not in self.right:
+            raise WrongCode("wrong")
+
+    def enter(self, seconds=60, again_at=None):
+        again = START + timedelta(seconds=again_at) if again_at else None
+        return self.code.enter(until=START + timedelta(seconds=seconds), again_at=again)
+
+    @property
+    def told(self):
+        return " | ".join(text for _, text in self.timeline.steps)
+
+
+@pytest.fixture
+def phone(tmp_path, clock):
+    phone = Phone(tmp_path, clock)
+    yield phone
+    phone.app.extensions["inbox"].close()
+
+
+def test_a_code_is_entered_soon_after_it_came(phone, clock):
+    phone.text(5, "482913")
+
+    assert phone.code.ask()
+    assert phone.enter()
+
+    assert phone.entered == ["482913"]
+    assert clock.now() <= START + timedelta(seconds=6)
+    assert not phone.code.is_awaited
+
+
+def test_a_text_from_before_the_asking_is_never_used(phone, clock):
+    phone.text(1, "111111")
+    phone.text(12, "482913")
+    clock.sleep(timedelta(seconds=10))
+
+    phone.code.ask()
+
+    assert phone.enter()
+    assert phone.entered == ["482913"]
+
+
+def test_a_text_for_another_phone_is_never_used(phone):
+    phone.text(2, "111111", phone="+14155550199")
+
+    phone.code.ask()
+
+    assert not phone.enter(20)
+    assert phone.entered == []
+
+
+def test_a_text_that_was_overtaken_by_an_older_one_is_tried_too(phone, clock):
+    phone.down(1, 12)  # for readers
+    phone.text(8, "482913")
+    phone.text(9, "111111")  # an old code, delivered last
+    phone.text(10, "111111")  # and twice
+
+    phone.code.ask()
+
+    assert phone.enter()
+    assert phone.entered == ["111111", "482913"]
+
+
+def test_what_came_before_the_asking_is_not_tried_when_a_code_is_refused(phone, clock):
+    phone.text(1, "482913")
+    phone.text(12, "111111")
+    clock.sleep(timedelta(seconds=10))
+
+    phone.code.ask()
+
+    assert not phone.enter(20)
+    assert phone.entered == ["111111"]
+
+
+def test_after_a_wrong_code_the_next_is_waited_for_and_none_is_used_twice(phone):
+    phone.text(2, "111111")
+    phone.text(9, "482913")
+
+    phone.code.ask()
+
+    assert phone.enter()
+    assert phone.entered == ["111111", "482913"]
+    assert phone.asked == [0.0]
+
+
+def test_when_nothing_comes_nothing_is_entered(phone, clock):
+    phone.code.ask()
+
+    assert not phone.enter(60)
+
+    assert phone.entered == []
+    assert clock.now() == START + timedelta(seconds=60)
+    assert phone.code.is_awaited
+
+
+def test_a_text_without_a_code_is_not_entered(phone):
+    phone.text(2, "none")
+
+    phone.code.ask()
+
+    assert not phone.enter(20)
+    assert phone.entered == []
+
+
+def test_another_text_is_asked_for_once_when_none_comes(phone):
+    phone.text(33, "482913")
+
+    phone.code.ask()
+
+    assert phone.enter(60, again_at=30)
+    assert phone.asked == [0.0, 30.0]
+    assert not phone.code.can_ask
+
+
+def test_no_third_text_is_asked_for(phone):
+    phone.code.ask()
+
+    assert not phone.enter(60, again_at=30)
+    assert phone.asked == [0.0, 30.0]
+
+
+@pytest.mark.parametrize(
+    "refusal", [UnknownRefusal("no"), Throttled("slow"), Unreachable("down"), LimitReached("enough")]
+)
+def test_when_another_text_is_refused_the_first_is_still_waited_for(phone, refusal):
+    phone.refusals = [None, refusal]
+    phone.text(40, "482913")
+
+    phone.code.ask()
+
+    assert phone.enter(60, again_at=30)
+    assert phone.entered == ["482913"]
+
+
+@pytest.mark.parametrize("refusal", [UnknownRefusal("no"), Throttled("slow"), Unreachable("down")])
+def test_when_no_text_is_to_be_had_nothing_is_awaited(phone, refusal):
+    phone.refusals = [refusal]
+
+    assert not phone.code.ask()
+    assert not phone.code.is_awaited
+    assert "no one-time code is to be had now" in phone.told
+
+
+def test_a_lost_answer_to_the_asking_may_still_bring_a_text(phone):
+    phone.refusals = [LostAnswer("cut")]
+    phone.text(3, "482913")
+
+    assert phone.code.ask()
+    assert phone.enter()
+
+
+def test_who_is_no_longer_signed_in_hears_of_it(phone):
+    phone.refusals = [TokenRefused("401")]
+
+    with pytest.raises(TokenRefused):
+        phone.code.ask()
+
+
+def test_a_lost_answer_to_the_code_counts_as_accepted_and_is_not_repeated(phone):
+    phone.text(2, "482913")
+    phone.loses_answers = True
+
+    phone.code.ask()
+
+    assert phone.enter()
+    assert phone.entered == ["482913"]
+    assert "going on as if it was accepted" in phone.told
+
+
+def test_a_webhook_service_that_starts_again_meanwhile_costs_nothing(phone):
+    phone.down(1, 20)
+    phone.text(10, "482913")
+
+    phone.code.ask()
+
+    assert phone.enter()
+    assert phone.entered == ["482913"]
+
+
+def test_a_webhook_service_that_is_down_at_the_asking_does_not_end_the_run(phone, clock):
+    phone.text(1, "111111")
+    clock.sleep(timedelta(seconds=2))
+    phone.inbox.check()
+    phone.down(3, 8)
+    phone.text(9, "482913")
+    clock.sleep(timedelta(seconds=2))
+
+    assert phone.code.ask()
+    assert phone.enter()
+
+    assert phone.entered == ["482913"]
+    assert "the webhook service does not answer now" in phone.told
+
+
+def test_a_wish_to_stop_ends_the_waiting(phone, clock):
+    phone.stop.shield()
+    clock.call_at(START + timedelta(seconds=5), lambda: phone.stop.ask(15))
+
+    phone.code.ask()
+
+    assert not phone.enter(600)
+    assert clock.now() < START + timedelta(seconds=10)
+
+
+def test_a_service_that_is_not_there_is_found_at_the_start(phone):
+    phone.is_up = False
+
+    with pytest.raises(UsageError, match=r"^--webhook-url: .*python3 -m webhook_server"):
+        phone.inbox.check()
+
+
+def test_a_token_that_the_service_refuses_is_found_at_the_start_and_not_shown(tmp_path, clock):
+    phone = Phone(tmp_path, clock, token="wrong-token")
+
+    with pytest.raises(UsageError, match=r"^--webhook-token: ") as refused:
+        phone.inbox.check()
+
+    assert "wrong-token" not in str(refused.value)
+    phone.app.extensions["inbox"].close()
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"id": "x"}', b"null", b"<html>"])
+def test_another_service_at_that_address_is_found_at_the_start(clock, body):
+    def stranger(environ, start_response):
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [body]
+
+    inbox = Inbox(Http("http://127.0.0.1", headers={}, adapter=InProcess(stranger, clock)), PHONE, clock)
+
+    with pytest.raises(UsageError, match="--webhook-url"):
+        inbox.check()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"id": 0, "verification_code": "482913"}',
+        b'{"id": 7, "verification_code": null}',
+        b'{"id": 7, "verification_code": "None"}',
+        b'{"id": 7, "verification_code": 482913}',
+        b'{"id": "7", "verification_code": "482913"}',
+        b'{"error": "none"}',
+        b"oops",
+    ],
+)
+def test_what_is_no_fresh_code_is_never_entered(clock, body):
+    def strange(environ, start_response):
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [body]
+
+    inbox = Inbox(Http("http://127.0.0.1", headers={}, adapter=InProcess(strange, clock)), PHONE, clock)
+
+    assert inbox.next_code(after=0, until=START + timedelta(seconds=3), stop=Stop()) is None
+
+
+def test_the_service_is_asked_no_more_than_once_a_second(phone):
+    asked = []
+    real = phone.answer
+    phone.inbox = Inbox(
+        Http(
+            "http://127.0.0.1",
+            headers={"Authorization": f"Bearer {TOKEN}"},
+            adapter=InProcess(lambda e, s: (asked.append(phone.clock.now()), real(e, s))[1], phone.clock),
+        ),
+        PHONE,
+        phone.clock,
+        hold_back=timedelta(0),
+    )
+
+    phone.inbox.next_code(after=0, until=START + timedelta(seconds=10), stop=Stop())
+
+    assert len(asked) == 11
+
+
+def test_a_code_never_shows_itself(phone):
+    phone.text(1, "482913")
+    phone.code.ask()
+    phone.enter()
+
+    assert "482913" not in repr(Code(7, "482913"))
+    assert phone.timeline.secrets.mask("code 482913") == "code •••"
+
+
+def test_an_answer_of_the_service_that_is_no_answer_is_a_service_error(phone):
+    phone.is_up = False
+
+    with pytest.raises(ServiceError, match="503"):
+        phone.inbox.newest()

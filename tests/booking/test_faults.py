@@ -1,0 +1,255 @@
+"""Whole runs in virtual time, with everything that may go wrong: the ledger says what really happened."""
+
+from datetime import timedelta
+from random import Random
+
+import pytest
+
+from reserve.commands.outcome import BEGINNINGS
+from reserve.simulator.faults import Fault
+from reserve.simulator.recus.faults import FAULTS, HOLD, PAY, RELEASE
+from reserve.simulator.recus.scenario import SHAPES, VERIFY
+from tests.stage import Stage
+
+EXIT_CODES = {
+    "late-sms": 0,
+    "stale-sms": 0,
+    "no-sms": 4,
+    "duplicate-sms": 0,
+    "wrong-code-first": 0,
+    "slow-server": 0,
+    "lost-answer": 0,
+    "lost-pay-answer": 0,
+    "server-errors": 0,
+    "throttled": 0,
+    "firewall": 6,
+    "token-refused": 3,
+    "unknown-body": 6,
+    "unknown-refusal": 6,
+    "wrong-password": 3,
+    "clock-ahead": 0,
+    "clock-behind": 0,
+    "opens-late": 0,
+    "daily-limit": 5,
+    "weekly-limit": 5,
+    "already-reserved": 5,
+    "all-taken": 1,
+    "full": 1,
+    "priced": 8,
+    "hold-lapses": 0,
+    "send-refused": 4,
+    "release-fails-once": 0,
+    "slow-release": 0,
+}
+OUTCOMES = {0: "reserved", 1: "not-reserved", 2: "refused", 3: "refused", 4: "not-reserved", 5: "refused"}
+OUTCOMES |= {6: "not-reserved", 7: "unconfirmed", 8: "held"}
+CARD = {"RECUS_STRIPE_KEY": "pk_test_1"}
+PRICED = {"price_cents": 500}  # an hour; the slot of 90 minutes costs 750
+WAYS = pytest.mark.parametrize("together", [True, False], ids=["together", "one by one"])
+
+
+@pytest.fixture
+def book(tmp_path):
+    """Book on a stage of its own; what a fair player never does fails the test, whatever the end."""
+    stages = []
+
+    def book(story=(), *words, **setting):
+        stage = Stage(tmp_path / str(len(stages)), dict(story), **setting)
+        stages.append(stage)
+        return stage, fair(stage, stage.book(*words))
+
+    yield book
+    for stage in stages:
+        stage.__exit__(None, None, None)
+
+
+def fair(stage, outcome):
+    """*outcome*, when it is what the ledger says, and nothing was done that a fair player never does."""
+    told = f"{outcome.exit_code} {outcome.sentence}\n" + "\n".join(stage.steps)
+    assert outcome.word == OUTCOMES[outcome.exit_code], told
+    assert outcome.sentence.startswith(BEGINNINGS[outcome.word]), told
+    assert "\n" not in outcome.sentence
+    assert stage.ledger.violations == [], told
+    if outcome.exit_code == 0:
+        assert stage.ledger.paid == [outcome.order_id], told
+    elif outcome.exit_code != 7:
+        assert stage.ledger.paid == [], told
+    if outcome.exit_code == 8:
+        assert stage.open_holds == [outcome.order_id], told
+    for order in set(stage.open_holds) - {outcome.order_id}:
+        assert order in outcome.sentence or f"could not give back order {order}" in told, told
+    assert not list(stage.folder.rglob("bug.txt"))
+    return outcome
+
+
+def test_every_fault_has_an_exit_code_here():
+    assert EXIT_CODES.keys() == FAULTS.keys()
+
+
+@WAYS
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_ends_as_documented(book, fault, together):
+    _, outcome = book({"faults": (fault,)}, together=together)
+
+    assert outcome.exit_code == EXIT_CODES[fault]
+
+
+@WAYS
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("faults", [(), ("lost-answer",), ("lost-pay-answer",), ("priced",)], ids=str)
+def test_every_shape_of_answer_is_understood(book, faults, shape, together):
+    stage, outcome = book({"faults": faults, "shape": shape}, together=together)
+
+    assert outcome.exit_code == (8 if "priced" in faults else 0)
+    assert len(stage.ledger.released) == (2 if together else 0)
+
+
+@pytest.mark.parametrize("texts", ["prompt", "late", "stale", "twice", "wrong-first", "none"])
+@pytest.mark.parametrize("verify", VERIFY)
+def test_a_code_is_entered_when_the_site_wants_it(book, verify, texts):
+    stage, outcome = book({"verify": verify, "texts": texts})
+
+    assert outcome.exit_code == (4 if texts == "none" and verify != "never" else 0)
+    assert stage.ledger.asked_for_codes == 0 if verify == "never" else stage.ledger.asked_for_codes >= 1
+
+
+def test_a_code_is_asked_for_when_the_site_wants_one_and_had_not_said_so(book):
+    stage, outcome = book({"publishes_verification": False})
+
+    assert outcome.exit_code == 0
+    assert stage.ledger.asked_for_codes == 1
+
+
+@pytest.mark.parametrize("length", [4, 6, 8])
+@pytest.mark.parametrize("payload", ["one-time", "rental"])
+def test_codes_of_every_length_and_payload_are_understood(book, length, payload):
+    _, outcome = book({"code_length": length, "text_payload": payload})
+
+    assert outcome.exit_code == 0
+
+
+# What a court costs.
+
+
+def test_a_priced_court_is_held_for_the_player_with_price_time_and_link(book):
+    stage, outcome = book(PRICED)
+
+    assert outcome.exit_code == 8
+    assert "pay 7.50 by 08:10:00 at https://twin.example/app/orders/" in outcome.sentence
+    assert outcome.order_id in outcome.sentence
+    assert outcome.price_cents == 750
+    assert len(stage.ledger.released) == 2
+
+
+@pytest.mark.parametrize(("credit", "code"), [(750, 0), (1000, 0), (749, 8), (0, 8)])
+def test_credit_pays_when_there_is_enough_and_not_in_part(book, credit, code):
+    stage, outcome = book(PRICED | {"credit_cents": credit}, "--pay", "credit", "--max-price", "7.50")
+
+    assert outcome.exit_code == code
+    assert outcome.price_cents == 750
+    assert len(stage.ledger.all("pay-asked")) == (code == 0)
+
+
+@pytest.mark.parametrize(
+    ("card", "code"), [("visa", 0), ("declined", 8), ("requires-action", 8), ("none", 8)]
+)
+def test_a_card_is_asked_for_once_and_believed_only_when_the_bookings_say_so(book, card, code):
+    stage, outcome = book(PRICED | {"card": card}, "--pay", "card", "--max-price", "7.50", environ=CARD)
+
+    assert outcome.exit_code == code
+    assert len(stage.ledger.all("pay-asked")) == 1
+
+
+def test_when_the_card_service_cannot_be_reached_nothing_is_paid_twice(book):
+    environ = CARD | {"STRIPE_API_URL": "nowhere"}
+    stage, outcome = book(PRICED, "--pay", "card", "--max-price", "7.50", environ=environ)
+
+    assert outcome.exit_code == 7
+    assert len(stage.ledger.all("pay-asked")) == 1
+
+
+@WAYS
+@pytest.mark.parametrize("pay", ["by-hand", "credit", "card"])
+def test_a_court_published_as_dearer_than_the_ceiling_is_not_asked_for(book, pay, together):
+    words = ("--pay", pay, "--max-price", "7.49")
+    stage, outcome = book(PRICED | {"credit_cents": 9999}, *words, environ=CARD, together=together)
+
+    assert outcome.exit_code == 5
+    assert "--max-price" in outcome.sentence
+    assert stage.ledger.attempts == []
+
+
+def test_a_free_court_is_within_every_ceiling_and_way_to_pay(book):
+    for words in (
+        ["--max-price", "0"],
+        ["--pay", "credit", "--max-price", "0"],
+        ["--pay", "card", "--max-price", "9"],
+    ):
+        _, outcome = book({}, *words, environ=CARD)
+        assert outcome.exit_code == 0
+
+
+# Several things at once.
+
+
+def faulty(*faults, **story):
+    return {"faults": faults, **story}
+
+
+@WAYS
+@pytest.mark.parametrize(
+    ("story", "codes"),
+    [
+        (faulty("hold-lapses", "slow-server"), {6}),
+        (faulty("lost-answer", limit_counts_holds=True), {0}),
+        (faulty("lost-answer", "slow-server"), {0}),
+        (faulty("lost-answer", "lost-pay-answer", "release-fails-once"), {0}),
+        (faulty(parallel_holds=False), {0}),
+        (faulty(limit_counts_holds=True), {0}),
+        (faulty("server-errors", "opens-late"), {0}),
+        (faulty("throttled", "late-sms"), {0}),
+        (faulty(Fault(HOLD, 0, "body-not-json")), {0}),
+        (faulty(Fault(HOLD, 0, "truncated")), {0}),
+        (faulty(Fault(HOLD, 0, "cut-before")), {6}),
+        (faulty(Fault(HOLD, 0, "cut-after")), {0}),
+        (faulty(Fault(HOLD, 1, "delay", delay=timedelta(seconds=20))), {0}),
+        (faulty(Fault(PAY, 1, "delay", delay=timedelta(seconds=20))), {0}),
+        (faulty(Fault(PAY, 1, "body-not-json")), {0}),
+        (faulty(Fault(PAY, 1, "cut-before")), {7}),
+        (faulty(Fault(PAY, 1, "status")), {7}),
+        (faulty(Fault(PAY, 1, "status", status=429, headers={"Retry-After": "2"})), {0}),
+        (faulty(Fault(PAY, 0, "status", status=429, headers={"Retry-After": "3600"})), {6}),
+        (faulty(Fault(PAY, 0, "status", status=403)), {6}),
+        (faulty(Fault(RELEASE, 0, "status", status=503)), {0}),
+        (faulty(Fault("GET /v1/users/*/bookings", 2, "status", times=9)), {0, 7}),
+        (faulty(Fault("GET /v1/users/*/bookings", 2, "cut-before", times=2)), {0}),
+        (faulty(Fault("GET /v1/users/me", 2, "cut-before", times=50)), {0}),
+        (faulty(Fault("GET /v1/locations/*", 0, "status")), {6}),
+        (faulty(Fault("GET /v1/locations/*", 1, "cut-before")), {0}),
+        (faulty(Fault("POST /v1/users/mobile-totp/send", 1, "cut-after")), {0}),
+        (faulty(Fault("POST /v1/users/mobile-totp/verify", 1, "cut-after")), {0}),
+        (faulty(Fault("POST /v1/users/mobile-totp/verify", 1, "cut-before")), {0, 4}),
+        (faulty(Fault("POST /v1/users/mobile-totp/send", 1, "status", status=429)), {0}),
+    ],
+)  # fmt: skip
+def test_what_goes_wrong_together_or_elsewhere_leaves_one_reservation_at_most(book, story, codes, together):
+    _, outcome = book(story, together=together)
+
+    assert outcome.exit_code in codes
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_whatever_happens_together_the_player_is_told_the_truth(book, seed):
+    draws = Random(seed)
+    story = {
+        "faults": tuple(draws.sample(sorted(FAULTS), draws.randint(2, 4))),
+        "shape": draws.choice(SHAPES),
+        "verify": draws.choice(VERIFY),
+        "rivals": draws.randint(0, 4),
+        "limit_counts_holds": draws.random() < 0.3,
+        "parallel_holds": draws.random() < 0.7,
+        "credit_cents": 2000,
+    }
+    words = draws.choice([(), ("--pay", "credit", "--max-price", "20")])
+
+    book(story, *words, together=draws.random() < 0.7, seed=seed)

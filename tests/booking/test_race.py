@@ -1,0 +1,348 @@
+"""Asking every court at the opening: few attempts, no lost hold, no request left in flight."""
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from reserve.booking.race import Race
+from reserve.booking.stop import Stop
+from reserve.booking.timeline import Timeline
+from reserve.errors import (
+    Blocked,
+    LimitReached,
+    LostAnswer,
+    NotOpenYet,
+    NotVerified,
+    Overdue,
+    SlotTaken,
+    Throttled,
+    TokenRefused,
+    Unconfirmed,
+    UnknownAnswer,
+    UnknownRefusal,
+    Unreachable,
+)
+from reserve.model import Slot
+from tests.fakes import EVENING, START, FakeSystem, offer
+
+ONE, TWO, THREE = offer("Court 1"), offer("Court 2"), offer("Court 3")
+LATER = Slot(EVENING.end, EVENING.end + (EVENING.end - EVENING.start))
+PATIENCE = timedelta(seconds=10)
+
+
+def race(system, *offers, at_once=True, patience=PATIENCE, stop=None):
+    timeline = Timeline(system.clock.now, opens_at=START)
+    shots = [START + timedelta(milliseconds=50 * number) for number in range(3)]
+    contest = Race(system, system.clock, timeline, stop or Stop(), shots, START + patience)
+    contest.ask(system.lines(*offers), at_once=at_once)
+    return contest
+
+
+def orders(contest):
+    return [hold.order_id for hold in contest.held]
+
+
+def meanings(contest):
+    return [attempt.meaning for attempt in contest.timeline.attempts]
+
+
+def test_all_courts_are_asked_at_the_same_moment(clock):
+    system = FakeSystem(clock, {"hold Court 1": ["a"], "hold Court 2": ["b"], "hold Court 3": ["c"]})
+
+    contest = race(system, ONE, TWO, THREE)
+
+    assert orders(contest) == ["a", "b", "c"]
+    assert {moment for moment, _ in system.diary} == {START}
+
+
+def test_holds_come_in_the_order_of_preference_however_late_they_were_known(clock):
+    system = FakeSystem(clock, {"hold Court 1": [LostAnswer("cut")], "hold Court 2": ["b"]})
+    system.answers["holds"] = [[system.held(ONE, "a")]]
+
+    assert orders(race(system, ONE, TWO)) == ["a", "b"]
+
+
+def test_one_after_the_other_means_never_two_requests_at_once(clock):
+    system = FakeSystem(clock, {"hold Court 1": [SlotTaken("gone")], "hold Court 2": ["b"]})
+
+    contest = race(system, ONE, TWO, THREE, at_once=False)
+
+    assert orders(contest) == ["b"]
+    assert system.most_at_once == 1
+    assert system.said == ["hold Court 1", "hold Court 2"]
+
+
+def test_a_system_whose_holds_cost_something_is_asked_for_one_court_at_a_time(clock):
+    system = FakeSystem(clock, {"hold Court 1": ["a"]})
+    system.fan_out = 1
+
+    assert orders(race(system, ONE, TWO, THREE)) == ["a"]
+    assert system.said == ["hold Court 1"]
+
+
+def test_a_second_choice_of_time_is_asked_for_only_when_the_first_is_gone(clock):
+    late = [replace(each, slot=LATER) for each in (ONE, TWO)]
+    gone = [SlotTaken("gone")]
+    system = FakeSystem(clock, {"hold Court 1": [*gone, "a"], "hold Court 2": [*gone, *gone]})
+
+    contest = race(system, ONE, TWO, *late)
+
+    assert [hold.offer for hold in contest.held] == [late[0]]
+    assert system.times("hold Court 1")[1] > system.times("hold Court 2")[0]
+
+
+def test_a_taken_court_is_asked_for_once(clock):
+    system = FakeSystem(clock, {"hold Court 1": [SlotTaken("gone")]})
+
+    contest = race(system, ONE)
+
+    assert system.said == ["hold Court 1"]
+    assert isinstance(contest.verdict(), SlotTaken)
+
+
+def test_a_window_that_opens_late_is_asked_again_five_times_at_most(clock):
+    system = FakeSystem(clock, {"hold Court 1": [NotOpenYet("early")] * 5})
+
+    contest = race(system, ONE)
+
+    times = system.times("hold Court 1")
+    pauses = [after - before for before, after in pairwise(times)]
+    assert len(pauses) == 4
+    assert pauses == sorted(pauses)
+    assert sum(pauses) > 2  # a server's clock may be two seconds behind
+    assert isinstance(contest.verdict(), NotOpenYet)
+
+
+def test_the_second_race_after_a_code_has_only_the_attempts_that_are_left(clock):
+    system = FakeSystem(
+        clock, {"hold Court 1": [NotOpenYet("early"), NotVerified("code")] + [NotOpenYet("x")] * 3}
+    )
+    contest = race(system, ONE)
+    assert contest.wants_code(ONE)
+
+    contest.ask(system.lines(ONE), at_once=True)
+
+    assert system.said.count("hold Court 1") == 5
+
+
+def test_a_refusal_in_unknown_words_is_asked_again_three_times_at_most_and_stays_unknown(clock):
+    system = FakeSystem(clock, {"hold Court 1": [UnknownRefusal("computer says no")] * 3})
+
+    contest = race(system, ONE)
+
+    assert meanings(contest) == ["refused in unknown words"] * 3
+    assert isinstance(contest.verdict(), UnknownRefusal)
+
+
+def test_who_is_told_to_wait_waits_as_long_as_that(clock):
+    system = FakeSystem(clock, {"hold Court 1": [Throttled("slow down", timedelta(seconds=3)), "a"]})
+
+    assert orders(race(system, ONE)) == ["a"]
+    assert system.times("hold Court 1")[1] == pytest.approx(3.02)
+
+
+def test_who_is_told_to_wait_without_being_told_how_long_waits_a_second(clock):
+    system = FakeSystem(clock, {"hold Court 1": [Throttled("slow down"), "a"]})
+
+    race(system, ONE)
+
+    assert system.times("hold Court 1")[1] == pytest.approx(1.02)
+
+
+def test_nobody_waits_beyond_the_players_patience(clock):
+    system = FakeSystem(clock, {"hold Court 1": [Throttled("slow down", timedelta(hours=1))]})
+
+    contest = race(system, ONE)
+
+    assert clock.now() < START + timedelta(seconds=1)
+    assert isinstance(contest.verdict(), Throttled)
+
+
+@pytest.mark.parametrize(
+    "final",
+    [LimitReached("1 a day"), Blocked("firewall"), TokenRefused("401")],
+    ids=lambda e: type(e).__name__,
+)
+def test_an_answer_that_holds_for_all_courts_stops_the_asking(clock, final):
+    system = FakeSystem(clock, {"hold Court 1": [final], "hold Court 2": [NotOpenYet("early")]})
+
+    contest = race(system, ONE, TWO)
+
+    assert system.said.count("hold Court 1") == system.said.count("hold Court 2") == 1
+    assert isinstance(contest.verdict(), type(final))
+
+
+@pytest.mark.parametrize(
+    "final",
+    [LimitReached("1 a day"), Blocked("firewall"), TokenRefused("401")],
+    ids=lambda e: type(e).__name__,
+)
+def test_an_answer_that_holds_for_all_courts_stops_who_asks_one_by_one(clock, final):
+    system = FakeSystem(clock, {"hold Court 1": [final]})
+
+    race(system, ONE, TWO, at_once=False)
+
+    assert "hold Court 2" not in system.said
+
+
+def test_once_a_court_is_held_nobody_asks_again_for_another(clock):
+    system = FakeSystem(clock, {"hold Court 1": ["a"], "hold Court 2": [NotOpenYet("early")]})
+
+    assert orders(race(system, ONE, TWO)) == ["a"]
+    assert system.said.count("hold Court 2") == 1
+
+
+def test_a_hold_whose_answer_was_lost_is_found_and_adopted_once(clock):
+    system = FakeSystem(clock, {"hold Court 1": [LostAnswer("cut")], "hold Court 2": [LostAnswer("cut")]})
+    both = [system.held(ONE, "a"), system.held(TWO, "b")]
+    system.answers["holds"] = [both * 2, both, both]  # a list that shifts while it is read has some twice
+
+    contest = race(system, ONE, TWO)
+
+    assert orders(contest) == ["a", "b"]
+    assert meanings(contest) == ["answer lost", "answer lost"]
+    assert not contest.refused
+
+
+def test_a_lost_answer_that_was_a_no_is_asked_again(clock):
+    system = FakeSystem(clock, {"hold Court 1": [LostAnswer("500"), LostAnswer("500"), "a"]})
+
+    assert orders(race(system, ONE)) == ["a"]
+    assert system.said[:4] == ["hold Court 1", "holds", "hold Court 1", "holds"]
+
+
+def test_taken_after_a_lost_answer_may_mean_taken_by_us(clock):
+    system = FakeSystem(clock, {"hold Court 1": [LostAnswer("cut"), SlotTaken("gone")]})
+    system.answers["holds"] = [Unreachable("down"), [system.held(ONE, "a")]]
+
+    assert orders(race(system, ONE)) == ["a"]
+
+
+def test_a_limit_may_have_been_reached_by_our_own_hold(clock):
+    system = FakeSystem(
+        clock, {"hold Court 1": [LostAnswer("cut"), LimitReached("1 a day")], "holds": [Unreachable("down")]}
+    )
+    system.answers["holds"] += [[system.held(ONE, "a")]]
+
+    assert orders(race(system, ONE)) == ["a"]
+
+
+def test_an_acceptance_nobody_can_read_is_looked_up_and_not_repeated(clock):
+    system = FakeSystem(clock, {"hold Court 1": [UnknownAnswer("200, but what")], "holds": [[], []]})
+
+    contest = race(system, ONE)
+
+    assert system.said.count("hold Court 1") == 1
+    assert system.said.count("holds") == 2
+    assert isinstance(contest.verdict(), UnknownAnswer)
+
+
+@pytest.mark.parametrize("lost", [Overdue("time-out"), UnknownAnswer("200, but what")], ids=repr)
+def test_where_a_hold_is_final_nobody_else_is_asked_while_a_request_may_still_be_done(clock, lost):
+    system = FakeSystem(clock, {"hold Court 1": [lost]})
+    system.hold_is_final, system.fan_out = True, 1
+
+    contest = race(system, ONE, TWO)
+
+    assert "hold Court 2" not in system.said
+    assert isinstance(contest.verdict(), Unconfirmed)
+
+
+def test_where_a_hold_is_final_a_broken_connection_that_left_nothing_is_asked_again(clock):
+    system = FakeSystem(clock, {"hold Court 1": [LostAnswer("cut"), "a"]})
+    system.hold_is_final, system.fan_out = True, 1
+
+    assert orders(race(system, ONE, TWO)) == ["a"]
+
+
+def test_a_hold_at_a_court_of_the_same_name_in_another_facility_is_not_adopted(clock):
+    mine, away = (replace(ONE, court=replace(ONE.court, facility=where)) for where in ("here", "there"))
+    system = FakeSystem(clock, {"hold Court 1": [LostAnswer("cut"), SlotTaken("gone")]})
+    system.answers["holds"] = [[system.held(away, "x")]] * 2
+
+    assert orders(race(system, mine)) == []
+
+
+def test_somebody_elses_hold_is_not_adopted(clock):
+    system = FakeSystem(clock, {"hold Court 1": [LostAnswer("cut"), SlotTaken("gone")]})
+    other_time = system.held(replace(ONE, slot=LATER), "x")
+    system.answers["holds"] = [[other_time, system.held(THREE, "y")]] * 2
+
+    assert orders(race(system, ONE)) == []
+
+
+def test_every_request_gets_its_answer_before_the_race_is_over(clock):
+    system = FakeSystem(clock, {"hold Court 1": ["a"], "hold Court 2": [LostAnswer("time-out")]})
+    system.answers["holds"] = [[], [system.held(TWO, "b")]]
+
+    contest = race(system, ONE, TWO)
+
+    assert system.asking == 0
+    assert orders(contest) == ["a", "b"]
+    assert len(contest.timeline.attempts) == 2
+
+
+def test_a_wish_to_stop_lets_the_answers_come_and_asks_for_nothing_more(clock):
+    stop = Stop()
+    stop.shield()
+    clock.call_at(START + timedelta(milliseconds=10), lambda: stop.ask(15))
+    system = FakeSystem(clock, {"hold Court 1": [NotOpenYet("early")], "hold Court 2": ["b"]})
+
+    contest = race(system, ONE, TWO, stop=stop)
+
+    assert orders(contest) == ["b"]
+    assert sorted(system.said) == ["hold Court 1", "hold Court 2"]
+
+
+def test_a_bug_in_one_request_waits_for_the_others_before_it_comes_out(clock):
+    system = FakeSystem(clock, {"hold Court 1": [ValueError("bug")], "hold Court 2": ["b"]})
+
+    with pytest.raises(ValueError, match="bug"):
+        race(system, ONE, TWO)
+
+    assert system.asking == 0
+    assert "release b" in system.said
+
+
+@pytest.mark.parametrize(
+    ("answers", "says_most"),
+    [
+        ([SlotTaken("x"), NotOpenYet("x")], NotOpenYet),
+        ([SlotTaken("x"), UnknownRefusal("x")], UnknownRefusal),
+        ([UnknownRefusal("x"), LimitReached("x")], LimitReached),
+        ([SlotTaken("x"), NotVerified("x")], NotVerified),
+        ([NotVerified("x"), TokenRefused("x")], TokenRefused),
+    ],
+)
+def test_the_verdict_is_the_answer_that_says_most(clock, answers, says_most):
+    system = FakeSystem(clock, {"hold Court 1": answers[:1] * 5, "hold Court 2": answers[1:] * 5})
+
+    assert isinstance(race(system, ONE, TWO, patience=timedelta(0)).verdict(), says_most)
+
+
+def test_a_hold_that_is_found_only_when_other_courts_are_asked_again_keeps_its_place(clock):
+    system = FakeSystem(clock, {"hold Court 1": [LostAnswer("cut")], "hold Court 2": [NotVerified(), "b"]})
+    system.answers["holds"] = [[], [], [system.held(ONE, "a")]]  # while Court 1 is asked for, after, at last
+    contest = race(system, ONE, TWO, patience=timedelta(0))
+
+    contest.ask(system.lines(TWO), at_once=True)
+
+    assert orders(contest) == ["a", "b"]
+
+
+def test_asking_again_after_a_code_stays_within_the_five_attempts(clock):
+    system = FakeSystem(clock, {"hold Court 1": [NotOpenYet()] * 4 + [NotVerified()]})
+    contest = race(system, ONE)
+
+    contest.ask(system.lines(ONE), at_once=True)
+
+    assert len(system.times("hold Court 1")) == 5
+
+
+def test_a_request_that_left_late_says_nothing_about_the_opening(clock):
+    system = FakeSystem(clock, {"hold Court 1": ["a"]})
+    clock.sleep_until(START + timedelta(seconds=1))
+
+    assert race(system, ONE).lag is None

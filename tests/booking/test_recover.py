@@ -1,0 +1,224 @@
+"""A run that was cut off is put in order by the next one: nothing stays held, and a payment is told."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import update
+
+from reserve.booking.recover import recover, respect_record
+from reserve.booking.timeline import Timeline
+from reserve.errors import AlreadyReserved, LostAnswer, Unconfirmed
+from reserve.model import Reservation
+from reserve.storage.runs import Record, Store, player_key
+from reserve.storage.schema import DEEDS, RUNS
+from tests.fakes import EVENING, START, FakeSystem, offer
+
+PLAYER = player_key("recus", "api.rec.us", "player@example.com")
+COURTS = [offer(f"Court {number}") for number in (1, 2, 3)]
+
+
+@pytest.fixture
+def store(tmp_path, database):
+    store = Store(tmp_path / "data", database)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def timeline(clock):
+    return Timeline(clock.now)
+
+
+def cut_off(store, **deeds):
+    """A run of the player that did *deeds* and was never heard of again."""
+    store.begin("cut-off", system="recus", player=PLAYER, wish="a court", started=START)
+    for what, about in deeds.items():
+        store.note("cut-off", what, about, START)
+
+
+def put_in_order(store, system, clock, timeline):
+    recover(system, Record(store, "mine", PLAYER, clock.now), clock, timeline)
+    return "\n".join(text for _, text in timeline.steps)
+
+
+def sentence(store):
+    return store.history(run_id="cut-off")[0].sentence
+
+
+def held(system, number, order_id):
+    return system.held(COURTS[number - 1], order_id)
+
+
+def reserved(number):
+    return Reservation(COURTS[number - 1].court, EVENING)
+
+
+def test_nobody_is_asked_when_every_run_ended(store, clock, timeline):
+    system = FakeSystem(clock)
+
+    put_in_order(store, system, clock, timeline)
+
+    assert system.said == []
+
+
+def test_what_a_cut_off_run_held_is_given_back(store, clock, timeline):
+    system = FakeSystem(clock)
+    holds = [held(system, number, f"order-{number}") for number in (1, 2)]
+    system.answers["holds"] = [holds]
+    cut_off(store, asking=COURTS, held=holds)
+
+    said = put_in_order(store, system, clock, timeline)
+
+    assert sorted(system.said) == ["holds", "release order-1", "release order-2", "reservations"]
+    assert "the run cut-off was cut off. Not reserved: cut off; holds given back later: 2." in said
+    assert sentence(store) == "Not reserved: cut off; holds given back later: 2."
+
+
+def test_a_hold_whose_order_was_never_written_down_is_given_back_too(store, clock, timeline):
+    system = FakeSystem(clock)
+    system.answers["holds"] = [[held(system, 3, "order-nobody-knows")]]
+    cut_off(store, asking=COURTS)
+
+    put_in_order(store, system, clock, timeline)
+
+    assert "release order-nobody-knows" in system.said
+
+
+def test_a_hold_that_the_player_made_by_hand_is_left_alone(store, clock, timeline):
+    system = FakeSystem(clock)
+    by_hand = [held(system, 3, "by-hand"), system.held(offer("Another Court"), "elsewhere")]
+    system.answers["holds"] = [by_hand]
+    cut_off(store, asking=COURTS[:2])
+
+    put_in_order(store, system, clock, timeline)
+
+    assert not any(line.startswith("release") for line in system.said)
+
+
+def test_a_court_at_another_time_is_left_alone(store, clock, timeline):
+    system = FakeSystem(clock)
+    later = replace(COURTS[0], slot=replace(EVENING, start=EVENING.start.replace(hour=0), end=EVENING.start))
+    system.answers["holds"] = [[system.held(later, "by-hand")]]
+    cut_off(store, asking=COURTS)
+
+    put_in_order(store, system, clock, timeline)
+
+    assert not any(line.startswith("release") for line in system.said)
+
+
+def at(facility):
+    """Court 1 of this facility."""
+    return replace(COURTS[0], court=replace(COURTS[0].court, facility=facility))
+
+
+def test_a_court_of_the_same_name_at_another_facility_is_none_of_ours(store, clock, timeline):
+    system = FakeSystem(clock)
+    booked = Reservation(at("moscone").court, EVENING)
+    system.answers |= {"holds": [[system.held(at("moscone"), "by-hand")]], "reservations": [[booked]]}
+    cut_off(store, asking=[at("marble")])
+
+    put_in_order(store, system, clock, timeline)
+
+    assert "release by-hand" not in system.said
+    assert sentence(store).startswith("Not reserved")
+
+
+def test_a_court_that_was_written_down_without_its_facility_is_known_by_its_name(store, clock, timeline):
+    system = FakeSystem(clock)
+    booked = Reservation(at("marble").court, EVENING)
+    system.answers |= {"holds": [[system.held(at("marble"), "order-1")]], "reservations": [[booked]]}
+    cut_off(store, asking=[at("marble")])
+    with store.engine.begin() as connection:
+        connection.execute(update(DEEDS).values(facility=None))  # as an earlier version left it
+
+    put_in_order(store, system, clock, timeline)
+
+    assert "release order-1" in system.said
+    assert sentence(store).startswith("Reserved Court 1")
+
+
+def test_a_hold_kept_for_the_player_to_pay_is_left_alone(store, clock, timeline):
+    system = FakeSystem(clock)
+    hold = held(system, 1, "order-1")
+    system.answers["holds"] = [[hold]]
+    cut_off(store, asking=COURTS, held=[hold], kept=[hold])
+
+    put_in_order(store, system, clock, timeline)
+
+    assert "release order-1" not in system.said
+
+
+@pytest.mark.parametrize(("taken_over", "released"), [(None, False), ("a court", True), ("another", False)])
+def test_what_another_machine_held_is_given_back_by_who_takes_over_its_wish(
+    store, clock, timeline, taken_over, released
+):
+    system = FakeSystem(clock)
+    hold = held(system, 1, "order-1")
+    system.answers["holds"] = [[hold]]
+    cut_off(store, asking=COURTS, held=[hold])
+    with store.engine.begin() as connection:
+        connection.execute(update(RUNS).values(host="elsewhere"))
+
+    recover(system, Record(store, "mine", PLAYER, clock.now, taken_over=taken_over), clock, timeline)
+
+    assert ("release order-1" in system.said) is released
+
+
+def test_a_payment_that_went_through_is_told(store, clock, timeline):
+    system = FakeSystem(clock, {"reservations": [[reserved(2)]]})
+    hold = held(system, 2, "order-2")
+    cut_off(store, asking=COURTS, held=[hold], confirming=[hold])
+
+    said = put_in_order(store, system, clock, timeline)
+
+    assert "Reserved Court 2" in said
+    assert sentence(store).startswith("Reserved Court 2, but cut off before it could say so")
+
+
+def test_what_cannot_be_looked_at_is_left_for_the_next_run(store, clock, timeline):
+    system = FakeSystem(clock, {"holds": [LostAnswer("GET /bookings: no answer in time"), []]})
+    cut_off(store, asking=COURTS)
+
+    assert "cannot look what the run cut-off left behind" in put_in_order(store, system, clock, timeline)
+    assert sentence(store) is None
+    assert "was cut off" in put_in_order(store, system, clock, timeline)
+    assert sentence(store) is not None
+
+
+def test_what_cannot_be_given_back_is_named_and_left_for_the_next_run(store, clock, timeline):
+    system = FakeSystem(clock)
+    hold = held(system, 1, "order-1")
+    system.answers |= {"holds": [[hold]], "release order-1": [LostAnswer("DELETE: no answer")] * 4}
+    cut_off(store, asking=COURTS, held=[hold])
+
+    said = put_in_order(store, system, clock, timeline)
+
+    assert "could not give back order order-1 for Court 1; it stays held until 15:10:00 UTC" in said
+    assert sentence(store) is None
+
+
+def test_where_a_hold_is_final_it_is_told_as_the_reservation_it_is(store, clock, timeline):
+    system = FakeSystem(clock)
+    system.hold_is_final = True
+    system.answers |= {"holds": [[held(system, 1, "order-1")]], "reservations": [[reserved(1)]]}
+    cut_off(store, asking=COURTS)
+
+    put_in_order(store, system, clock, timeline)
+
+    assert sorted(system.said) == ["holds", "reservations"]
+    assert sentence(store).startswith("Reserved Court 1, but cut off")
+
+
+def test_our_own_record_tells_of_a_court_in_the_slot_that_it_was_held_in_and_in_no_other(store, clock):
+    later = replace(EVENING, start=EVENING.end, end=EVENING.end + (EVENING.end - EVENING.start))
+    hold = FakeSystem(clock).held(replace(COURTS[0], slot=later), "order-1")
+    cut_off(store, asking=[COURTS[0], hold.offer], held=[hold])
+    mine = Record(store, "mine", PLAYER, clock.now)
+
+    with pytest.raises(AlreadyReserved):
+        respect_record(mine, later)
+    with pytest.raises(Unconfirmed):  # it was cut off, and may have held another before
+        respect_record(mine, EVENING)
+
+    mine.end(0, "Reserved", of="cut-off")
+    respect_record(mine, EVENING)

@@ -1,0 +1,396 @@
+"""The steps of a run in their order, against the simulator in virtual time."""
+
+from dataclasses import replace
+from datetime import UTC, timedelta
+from signal import SIGINT, SIGTERM
+
+import pytest
+
+from reserve.booking.run import Run
+from reserve.booking.stop import Stop
+from reserve.booking.timeline import Timeline
+from reserve.errors import AlreadyReserved, Interrupted
+from reserve.model import Offers, Opening, Reservation
+from reserve.simulator.faults import Fault
+from reserve.simulator.recus.faults import HOLD, PAY
+from tests.fakes import EVENING, START, FakeSystem, offer
+from tests.stage import OPENS_AT, Stage
+
+
+@pytest.fixture
+def stage(tmp_path):
+    """A stage for one run, set as the test likes."""
+    stages = []
+
+    def stage(story=(), **setting):
+        stages.append(Stage(tmp_path / str(len(stages)), dict(story), **setting))
+        return stages[-1]
+
+    yield stage
+    for each in stages:
+        each.__exit__(None, None, None)
+
+
+def seconds(stage, *what):
+    """When these things happened by the ledger, in seconds from the opening."""
+    return [(event.moment - OPENS_AT).total_seconds() for event in stage.ledger.all(*what)]
+
+
+def told(stage):
+    return "\n".join(stage.steps)
+
+
+def asked_for(stage):
+    return [event.details["court"] for event in stage.ledger.attempts]
+
+
+# In the order of the steps.
+
+
+def test_each_step_has_its_time(stage):
+    a_stage = stage()
+
+    assert a_stage.book().exit_code == 0
+
+    assert seconds(a_stage, "signed-in") == pytest.approx([-120], abs=1)
+    assert seconds(a_stage, "code-asked") == pytest.approx([-60], abs=1)
+    assert seconds(a_stage, "code-verified")[0] < -50
+    assert seconds(a_stage, "attempt") == pytest.approx([0, 0, 0], abs=0.05)
+    assert min(seconds(a_stage, "attempt")) >= 0
+    assert seconds(a_stage, "released") == pytest.approx([0, 0], abs=0.2)
+    assert seconds(a_stage, "paid") == pytest.approx([0], abs=0.2)
+
+
+def test_the_story_is_told_with_its_moments(stage):
+    a_stage = stage()
+
+    a_stage.book()
+
+    stamps = [line.split()[0] for line in a_stage.steps]
+    assert "T-60.0 asked for a one-time code" in told(a_stage)
+    assert all(stamp.startswith(("T-", "T+")) for stamp in stamps)
+
+
+def test_connections_are_used_before_they_matter(stage):
+    a_stage = stage()
+
+    a_stage.book()
+
+    (warm,) = [line for line in a_stage.steps if "connections are warm" in line]
+    assert warm.startswith("T-3.")
+    assert "3 connections" in warm
+
+
+def test_a_run_that_starts_late_says_so_and_goes_on(stage):
+    a_stage = stage(ahead=timedelta(seconds=40))
+
+    assert a_stage.book().exit_code == 0
+    assert "started 80 s later than planned; going on" in told(a_stage)
+
+
+def test_a_run_that_starts_in_time_does_not_say_it_is_late(stage):
+    a_stage = stage()
+
+    a_stage.book()
+
+    assert "later than planned" not in told(a_stage)
+
+
+@pytest.mark.parametrize("ahead", [3, 1, 0.2])
+def test_a_run_that_starts_in_the_last_moment_still_has_its_chance(stage, ahead):
+    a_stage = stage({"verify": "never"}, ahead=timedelta(seconds=ahead))
+
+    assert a_stage.book().exit_code == 0
+    assert min(seconds(a_stage, "attempt")) >= 0
+
+
+def test_what_is_open_already_is_booked_at_once(stage):
+    a_stage = stage(ahead=-timedelta(hours=3))
+
+    assert a_stage.book().exit_code == 0
+    assert seconds(a_stage, "paid")[0] < 3 * 3600 + 60
+
+
+def test_a_code_that_comes_after_the_opening_is_used_at_once(stage):
+    a_stage = stage({"texts": "late"})
+
+    assert a_stage.book().exit_code == 0
+    assert seconds(a_stage, "code-verified")[0] < 3.5
+    assert max(seconds(a_stage, "attempt")) < 4
+
+
+# What can be had.
+
+
+def test_a_court_with_other_slots_is_left_out_and_the_timeline_says_why(stage):
+    a_stage = stage()
+
+    a_stage.book()
+
+    assert "left out Court 4: Court 4 has no such slot" in told(a_stage)
+    assert "Court 4" not in asked_for(a_stage)
+
+
+def test_the_players_opening_wins_with_a_warning(stage):
+    a_stage = stage()
+
+    assert a_stage.book("-r", "2026-03-02 08:00:04").exit_code == 0
+
+    assert min(seconds(a_stage, "attempt")) >= 4
+    assert (
+        "warning: --opens-at says 2026-03-02 08:00:04, but Alice Marble publishes 2026-03-02 08:00:00"
+        in told(a_stage)
+    )
+
+
+def test_the_players_opening_needs_no_warning_when_it_is_the_published_one(stage):
+    a_stage = stage()
+
+    assert a_stage.book("-r", "2026-03-02 08:00:00").exit_code == 0
+    assert "warning" not in told(a_stage)
+
+
+def test_the_order_of_preference_decides_which_hold_is_kept(stage):
+    a_stage = stage()
+
+    assert a_stage.book("--only", "court 3, Court 1").court == "Court 3"
+    assert sorted(asked_for(a_stage)) == ["Court 1", "Court 3"]
+
+
+def test_courts_are_asked_for_one_after_the_other_in_order_of_preference(stage):
+    a_stage = stage(together=False)
+
+    assert a_stage.book("--only", "Court 2,Court 3,Court 1").court == "Court 2"
+    assert asked_for(a_stage) == ["Court 2"]
+
+
+def test_a_further_time_is_asked_for_when_the_first_is_taken(stage):
+    gone = Fault(HOLD, 1, "status", times=3, **taken())
+    a_stage = stage({"faults": (gone,)})
+
+    outcome = a_stage.book("--or", "16:30,18:00")
+
+    assert outcome.exit_code == 0
+    assert f"{outcome.slot.start:%H:%M}" == "16:30"
+    assert len(asked_for(a_stage)) == 6
+
+
+def taken():
+    body = '{"message": "Court already reserved at this time", "type": "E_INELIGIBLE_SITE_BOOKING"}'
+    return {"status": 400, "body": body, "content_type": "application/json"}
+
+
+def test_without_multithreaded_one_request_is_under_way_at_a_time(stage):
+    a_stage = stage({"faults": (Fault(HOLD, 1, "status", times=2, **taken()),)}, together=False)
+
+    assert a_stage.book().court == "Court 3"
+    assert asked_for(a_stage) == ["Court 1", "Court 2", "Court 3"]
+    moments = seconds(a_stage, "attempt")
+    assert moments == sorted(set(moments))
+
+
+def test_another_player_was_faster(stage):
+    a_stage = stage({"faults": ("all-taken",)})
+
+    outcome = a_stage.book()
+
+    assert (outcome.exit_code, outcome.court) == (1, None)
+    assert "every court we could ask was taken" in outcome.sentence
+    assert all(f"Court {number}" in outcome.sentence for number in (1, 2, 3))
+
+
+# What forbids it.
+
+
+@pytest.mark.parametrize("fault", ["daily-limit", "weekly-limit", "already-reserved"])
+def test_limits_are_looked_at_before_anything_is_asked_for(stage, fault):
+    a_stage = stage({"faults": (fault,)})
+
+    assert a_stage.book().exit_code == 5
+
+    assert a_stage.ledger.asked_for_codes == 0
+    assert a_stage.ledger.attempts == []
+    assert seconds(a_stage, "signed-in") == pytest.approx([-120], abs=1)
+
+
+def test_reservations_of_the_next_week_do_not_count(stage):
+    days = [OPENS_AT.date() + timedelta(days=number) for number in (14, 15, 16)]
+    a_stage = stage({"bookings": tuple((day, OPENS_AT.replace(hour=18).time()) for day in days)})
+
+    assert a_stage.book().exit_code == 0
+
+
+def test_who_has_no_phone_is_refused_where_a_code_is_wanted(stage):
+    a_stage = stage(environ={"RESERVE_PHONE": ""})
+
+    outcome = a_stage.book()
+
+    assert outcome.exit_code == 2
+    assert "--phone is missing" in outcome.sentence
+    assert seconds(a_stage, "signed-in") == []
+
+
+def test_who_has_no_phone_needs_none_where_no_code_is_wanted(stage):
+    a_stage = stage({"verify": "never"}, environ={"RESERVE_PHONE": ""})
+
+    assert a_stage.book().exit_code == 0
+
+
+def test_a_webhook_token_that_is_refused_is_found_at_the_start(stage):
+    a_stage = stage()
+
+    outcome = a_stage.book("--webhook-token", "another-token")
+
+    assert outcome.exit_code == 2
+    assert "--webhook-token" in outcome.sentence
+    assert a_stage.clock.now() < OPENS_AT - timedelta(minutes=4)
+    assert seconds(a_stage, "signed-in") == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_two_runs_for_one_slot_make_one_reservation(stage, seed):
+    a_stage = stage(seed=seed)
+    assert a_stage.book().exit_code == 0
+
+    again = a_stage.book()
+
+    assert again.exit_code == 5
+    assert "already reserved" in again.sentence
+    assert len(a_stage.ledger.paid) == 1
+
+
+def test_a_court_of_the_same_name_in_another_facility_is_told_apart(clock, tmp_path):
+    mine, away = (replace(offer("Court 1").court, facility=where) for where in ("here", "there"))
+    wanted = replace(offer("Court 1"), court=mine)
+    system = FakeSystem(clock, {"reservations": [[Reservation(away, EVENING)]]})
+    run = Run(system.request, system, clock, Timeline(clock.now), Stop())
+
+    with pytest.raises(AlreadyReserved, match="Court 1 of another facility is already reserved"):
+        run.respect_limits(Offers("here", UTC, (wanted,)), Opening(START, (wanted,)))
+
+
+# Ctrl-C and SIGTERM.
+
+
+def stopped(a_stage, moment, number=SIGTERM):
+    """The outcome of a run that is asked to stop this many seconds after the opening."""
+
+    def ask():
+        try:
+            a_stage.stop.ask(number)
+        except Interrupted:  # a real signal raises it in the main thread, which only looks here
+            assert moment < 0, "whoever may hold a court is not to be torn from it"
+
+    a_stage.clock.call_at(OPENS_AT + timedelta(seconds=moment), ask)
+    return a_stage.book()
+
+
+@pytest.mark.parametrize(("number", "code"), [(SIGINT, 130), (SIGTERM, 143)])
+@pytest.mark.parametrize("moment", [-200, -90, -30, -4, -0.3])
+def test_a_run_that_is_stopped_before_the_opening_asks_for_nothing(stage, number, code, moment):
+    a_stage = stage()
+
+    outcome = stopped(a_stage, moment, number)
+
+    assert outcome.exit_code == code
+    assert outcome.sentence == f"Not reserved: stopped by {number.name}."
+    assert a_stage.ledger.attempts == []
+
+
+def test_a_wish_to_stop_is_obeyed_at_once_until_courts_are_asked_for():
+    stop = Stop()
+    with pytest.raises(Interrupted):
+        stop.ask(SIGTERM)
+
+    stop.shield()
+    stop.ask(SIGINT)
+
+    assert stop.is_asked
+    with pytest.raises(Interrupted, match="SIGTERM"):  # the first signal counts
+        stop.obey()
+
+
+@pytest.mark.parametrize("moment", [0.001, 0.005, 0.012, 0.02])
+def test_a_run_that_is_stopped_during_the_race_gives_back_what_it_holds(stage, moment):
+    a_stage = stage(latency=timedelta(milliseconds=40))
+
+    outcome = stopped(a_stage, moment)
+
+    assert outcome.exit_code == 143
+    assert outcome.sentence.endswith("What was held has been given back.")
+    assert a_stage.ledger.paid == []
+    assert a_stage.open_holds == []
+    assert len(a_stage.ledger.released) == len(a_stage.ledger.all("held")) == 3
+
+
+def test_a_run_that_is_stopped_while_it_asks_again_asks_no_more(stage):
+    a_stage = stage({"opens_late": timedelta(seconds=5)})
+
+    assert stopped(a_stage, 0.5).exit_code == 143
+    assert max(seconds(a_stage, "attempt")) <= 0.5
+
+
+def test_a_run_that_is_stopped_while_it_waits_for_a_late_code_stops(stage):
+    a_stage = stage({"texts": "none"})
+
+    assert stopped(a_stage, 2).exit_code == 143
+    assert a_stage.clock.now() < OPENS_AT + timedelta(seconds=5)
+
+
+def test_a_run_that_is_stopped_after_the_payment_still_says_reserved(stage):
+    a_stage = stage({"faults": (Fault(PAY, 1, "delay", delay=timedelta(seconds=3)),)})
+
+    outcome = stopped(a_stage, 2)
+
+    assert outcome.exit_code == 0
+    assert outcome.sentence.startswith("Reserved")
+    assert len(a_stage.ledger.paid) == 1
+
+
+@pytest.mark.parametrize("step", range(0, 1300, 100))
+def test_whenever_a_run_is_stopped_nothing_stays_held_and_the_outcome_is_true(stage, step):
+    a_stage = stage({"latency": timedelta(milliseconds=150)})
+
+    outcome = stopped(a_stage, step / 1000)
+
+    assert a_stage.open_holds == []
+    assert (outcome.exit_code == 0) == (len(a_stage.ledger.paid) == 1)
+    assert outcome.exit_code in (0, 143)
+
+
+# A run and its papers.
+
+
+def test_the_outcome_as_json_has_all_that_the_contract_says(stage):
+    a_stage = stage()
+
+    outcome = a_stage.book("--json")
+    found = outcome.as_json(a_stage.booking, a_stage.outfit.run_id, a_stage.run)
+
+    assert found["outcome"] == "reserved"
+    assert (found["system"], found["facility"], found["court"]) == ("recus", "Alice Marble", "Court 1")
+    assert (found["start"], found["end"]) == ("2026-03-09T18:00:00-07:00", "2026-03-09T19:30:00-07:00")
+    assert found["order_id"] == a_stage.ledger.paid[0]
+    assert sorted(found["released"]) == sorted(a_stage.ledger.released)
+    assert (found["exit_code"], found["price_cents"]) == (0, 0)
+    assert found["run_id"] in str(a_stage.outfit.folder)
+    assert [attempt["meaning"] for attempt in found["attempts"]] == ["held"] * 3
+    for attempt in found["attempts"]:
+        assert attempt.keys() >= {"court", "sent_ms", "answered_ms", "meaning"}
+        assert -100 < attempt["sent_ms"] < attempt["answered_ms"] < 100
+
+
+def test_a_run_that_is_stopped_while_it_gives_the_others_back_does_not_pay(stage):
+    a_stage = stage({"faults": ("slow-release",)})
+
+    assert stopped(a_stage, 1).exit_code == 143
+    assert a_stage.ledger.paid == []
+    assert a_stage.open_holds == []
+
+
+def test_a_second_wish_to_stop_does_not_break_the_tidying_up():
+    stop = Stop()
+    with pytest.raises(Interrupted):
+        stop.ask(SIGINT)
+
+    stop.ask(SIGINT)

@@ -1,0 +1,252 @@
+"""One hold confirmed, once; the rest given back; the outcome read from the bookings."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from reserve.booking.settle import settle
+from reserve.booking.stop import Stop
+from reserve.booking.timeline import Timeline
+from reserve.errors import (
+    CodeError,
+    Interrupted,
+    LimitReached,
+    LostAnswer,
+    NotVerified,
+    ServiceError,
+    Throttled,
+    TooDear,
+    Unconfirmed,
+    UnknownRefusal,
+    Unreachable,
+)
+from reserve.model import Reservation
+from tests.fakes import EVENING, START, FakeSystem, offer
+
+ONE, TWO, THREE = offer("Court 1"), offer("Court 2"), offer("Court 3")
+BOOKED = [Reservation(ONE.court, EVENING)]
+
+
+class Settling:
+    """A settlement among holds that the player has, and what it left behind."""
+
+    def __init__(self, clock, answers=None, *, prices=(0,), verify=None, stop=None, **system):
+        self.clock = clock
+        self.system = FakeSystem(clock, {"reservations": [BOOKED], **(answers or {})}, **system)
+        offers = (ONE, TWO, THREE)[: len(prices)]
+        self.holds = [
+            self.system.held(each, f"order-{number}", price)
+            for number, (each, price) in enumerate(zip(offers, prices, strict=True), 1)
+        ]
+        self.timeline = Timeline(clock.now, opens_at=START)
+        self.verify = verify or self.fail
+        self.stop = stop or Stop()
+
+    def fail(self, hold):
+        raise AssertionError("nobody wanted a code")
+
+    def end(self):
+        return settle(self.system, self.holds, self.clock, self.timeline, self.stop, self.verify)
+
+    @property
+    def told(self):
+        return " | ".join(text for _, text in self.timeline.steps)
+
+
+def test_the_first_hold_is_confirmed_and_the_others_are_given_back(clock):
+    settling = Settling(clock, prices=(0, 0, 0))
+
+    assert settling.end() == Reservation(ONE.court, EVENING, "order-1", 0)
+    assert sorted(settling.timeline.released) == ["order-2", "order-3"]
+    assert [line for line in settling.system.said if line.startswith("confirm")] == ["confirm order-1"]
+    assert "release order-1" not in settling.system.said
+
+
+def test_spare_courts_are_given_back_at_the_same_time_and_first(clock):
+    settling = Settling(clock, prices=(0, 0, 0))
+
+    settling.end()
+
+    assert settling.system.times("release order-2") == settling.system.times("release order-3") == [0.0]
+
+
+def test_a_release_that_fails_is_tried_again_after_the_confirmation(clock):
+    settling = Settling(
+        clock, {"release order-2": [Unreachable("down"), LostAnswer("500"), None]}, prices=(0, 0)
+    )
+
+    settling.end()
+
+    assert settling.timeline.released == ["order-2"]
+    said = settling.system.said
+    assert said.index("release order-2") < said.index("confirm order-1") < len(said) - 2
+
+
+def test_a_hold_that_cannot_be_given_back_is_named_and_does_not_spoil_the_reservation(clock):
+    settling = Settling(clock, {"release order-2": [Unreachable("down")] * 5}, prices=(0, 0))
+
+    assert isinstance(settling.end(), Reservation)
+    assert "could not give back order order-2 for Court 2; it stays held until 15:10:00 UTC" in settling.told
+
+
+def test_the_best_court_within_the_ceiling_is_confirmed(clock):
+    two = [Reservation(TWO.court, EVENING)]
+    settling = Settling(clock, {"reservations": [two]}, prices=(900, 750, 600), max_price_cents=800)
+
+    assert settling.end() == Reservation(TWO.court, EVENING, "order-2", 750)
+    assert sorted(settling.timeline.released) == ["order-1", "order-3"]
+
+
+def test_a_price_at_the_ceiling_is_not_above_it(clock):
+    assert isinstance(Settling(clock, prices=(750,), max_price_cents=750).end(), Reservation)
+
+
+def test_when_all_cost_too_much_everything_is_given_back(clock):
+    settling = Settling(clock, prices=(900, 850), max_price_cents=800)
+
+    with pytest.raises(TooDear, match=r"the cheapest costs 8\.50"):
+        settling.end()
+
+    assert sorted(settling.timeline.released) == ["order-1", "order-2"]
+    assert not any(line.startswith("confirm") for line in settling.system.said)
+
+
+def test_a_price_that_the_hold_does_not_say_is_looked_up(clock):
+    settling = Settling(clock, {"look order-1": [750]}, prices=(None,))
+
+    assert settling.end().price_cents == 750
+
+
+@pytest.mark.parametrize("answer", [None, Unreachable("down")], ids=["silent", "down"])
+def test_a_court_whose_price_nobody_says_is_never_paid(clock, answer):
+    settling = Settling(clock, {"look order-1": [answer]}, prices=(None,))
+
+    with pytest.raises(ServiceError, match="nothing says what it costs"):
+        settling.end()
+
+    assert settling.system.said == ["look order-1", "release order-1"]
+
+
+def test_what_only_the_player_can_pay_stays_held(clock):
+    settling = Settling(clock, {"by hand order-1": [True]}, prices=(750, 750))
+
+    assert settling.end() == settling.holds[0]
+    assert settling.timeline.released == ["order-2"]
+    assert "confirm order-1" not in settling.system.said
+
+
+def test_a_confirmation_whose_answer_was_lost_is_looked_up_and_never_repeated(clock):
+    settling = Settling(clock, {"confirm order-1": [LostAnswer("cut")], "reservations": [[], BOOKED]})
+
+    assert isinstance(settling.end(), Reservation)
+    assert settling.system.said.count("confirm order-1") == 1
+
+
+def test_a_reservation_that_shows_late_or_not_at_once_is_waited_for(clock):
+    settling = Settling(clock, {"reservations": [[], Unreachable("down"), [], [], BOOKED]})
+
+    assert isinstance(settling.end(), Reservation)
+
+
+@pytest.mark.parametrize("confirmed", [None, LostAnswer("cut")], ids=["accepted", "lost"])
+@pytest.mark.parametrize("read", [[], Unreachable("down")], ids=["not there", "down"])
+def test_what_cannot_be_found_out_is_unconfirmed_and_not_given_back(clock, confirmed, read):
+    settling = Settling(clock, {"confirm order-1": [confirmed], "reservations": [read] * 5}, prices=(0, 0))
+
+    with pytest.raises(Unconfirmed, match=r"order-1 for Court 1 may be booked.*https://pay/order-1"):
+        settling.end()
+
+    assert settling.timeline.released == ["order-2"]
+    assert settling.system.said.count("confirm order-1") == 1
+    assert timedelta(seconds=8) <= clock.now() - START <= timedelta(seconds=12)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [UnknownRefusal("no"), LimitReached("1 a day"), ServiceError("no")],
+    ids=lambda e: type(e).__name__,
+)
+def test_a_certain_refusal_gives_the_hold_back(clock, refusal):
+    settling = Settling(clock, {"confirm order-1": [refusal]})
+
+    with pytest.raises(type(refusal)):
+        settling.end()
+
+    assert settling.timeline.released == ["order-1"]
+
+
+def test_a_bug_while_confirming_gives_the_hold_back(clock):
+    settling = Settling(clock, {"confirm order-1": [ValueError("bug")]})
+
+    with pytest.raises(ValueError, match="bug"):
+        settling.end()
+
+    assert settling.timeline.released == ["order-1"]
+
+
+@pytest.mark.parametrize(
+    "refusal", [Unreachable("down"), Throttled("slow", timedelta(seconds=2))], ids=lambda e: type(e).__name__
+)
+def test_what_surely_did_not_arrive_may_be_sent_again_but_not_for_ever(clock, refusal):
+    once = Settling(clock, {"confirm order-1": [refusal, None]})
+    for_ever = Settling(clock, {"confirm order-1": [refusal] * 3})
+
+    assert isinstance(once.end(), Reservation)
+    with pytest.raises(type(refusal)):
+        for_ever.end()
+
+    assert for_ever.timeline.released == ["order-1"]
+
+
+def test_nobody_keeps_a_court_while_told_to_wait_for_an_hour(clock):
+    settling = Settling(clock, {"confirm order-1": [Throttled("slow", timedelta(hours=1))]})
+
+    with pytest.raises(Throttled):
+        settling.end()
+
+    assert clock.now() < START + timedelta(seconds=1)
+    assert settling.timeline.released == ["order-1"]
+
+
+def test_a_hold_that_wants_a_code_is_proved_and_confirmed_once_more(clock):
+    proved = []
+    settling = Settling(clock, {"confirm order-1": [NotVerified("code"), None]}, verify=proved.append)
+
+    assert isinstance(settling.end(), Reservation)
+    assert proved == settling.holds
+
+
+def test_a_hold_that_cannot_be_proved_is_given_back(clock):
+    def no_code(hold):
+        raise CodeError("no code came")
+
+    settling = Settling(clock, {"confirm order-1": [NotVerified("code")]}, verify=no_code)
+
+    with pytest.raises(CodeError):
+        settling.end()
+
+    assert settling.timeline.released == ["order-1"]
+
+
+def test_who_was_asked_to_stop_gives_everything_back_and_pays_nothing(clock):
+    stop = Stop()
+    stop.shield()
+    stop.ask(15)
+    settling = Settling(clock, prices=(0, 0), stop=stop)
+
+    with pytest.raises(Interrupted):
+        settling.end()
+
+    assert sorted(settling.system.said) == ["release order-1", "release order-2"]
+
+
+def test_a_reservation_of_another_court_or_time_is_not_taken_for_ours(clock):
+    here, there = (replace(ONE.court, facility=where) for where in ("here", "there"))
+    later = replace(EVENING, start=EVENING.end, end=EVENING.end + timedelta(hours=1))
+    others = [Reservation(TWO.court, EVENING), Reservation(here, later), Reservation(there, EVENING)]
+    settling = Settling(clock, {"reservations": [others] * 5})
+    settling.holds[0] = replace(settling.holds[0], offer=replace(ONE, court=here))
+
+    with pytest.raises(Unconfirmed):
+        settling.end()

@@ -1,0 +1,232 @@
+"""The waiting list serves every booking system: it looks politely, and stops when waiting is useless."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reserve.booking.stop import Stop
+from reserve.booking.timeline import Timeline
+from reserve.booking.waiting import WaitingList
+from reserve.errors import (
+    Blocked,
+    Interrupted,
+    LimitReached,
+    LostAnswer,
+    NotVerified,
+    ReserveError,
+    SignInError,
+    SlotTaken,
+    Throttled,
+    Unconfirmed,
+    Unreachable,
+)
+from reserve.model import Hold
+from reserve.systems import SYSTEMS
+from tests.fakes import EVENING, START, FakeClock, FakeLine, FakeSystem, offer
+from tests.stage import OPENS_AT, Stage
+
+ONE, TWO = offer("Court 1"), offer("Court 2")
+TAKEN = SlotTaken("taken")
+
+
+class LookingLine(FakeLine):
+    """One court whose light look is answered like everything else."""
+
+    def is_free(self) -> bool:
+        return bool(self._system._answer(f"look at {self.offer.court.name}", False))
+
+
+class Waiting:
+    """A system whose courts were all taken at START, and somebody who waits for one."""
+
+    def __init__(self, clock: FakeClock, answers: Any, *, kind: type[FakeLine] = FakeLine) -> None:
+        self.clock = clock
+        clock.sleep_until(START)
+        self.system = FakeSystem(clock, answers)
+        self.timeline = Timeline(clock.now)
+        self.stop = Stop()
+        self.stop.shield()
+        self.verified, self.renewed = 0, []
+        self.lines = [kind(each, self.system) for each in (ONE, TWO)]
+
+    def wait(self) -> list[Hold]:
+        waiting = WaitingList(self.system, self.clock, self.timeline, self.stop, self.verify, self.keep_alive)
+        return waiting.wait(self.lines)
+
+    def verify(self) -> None:
+        self.verified += 1
+
+    def keep_alive(self, every: timedelta) -> timedelta:
+        self.renewed.append((self.clock.now() - START) / timedelta(minutes=1))
+        return every / 2
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+def test_the_first_court_that_becomes_free_is_held(clock: FakeClock) -> None:
+    waiting = Waiting(clock, {"hold Court 1": [TAKEN] * 3, "hold Court 2": [TAKEN, TAKEN, "order-2"]})
+
+    (hold,) = waiting.wait()
+
+    assert hold.offer == TWO
+    assert waiting.system.said[-2:] == ["hold Court 1", "hold Court 2"]
+
+
+def test_a_court_is_looked_at_every_30_seconds_and_asked_for_only_when_it_looks_free(
+    clock: FakeClock,
+) -> None:
+    answers = {"look at Court 1": [False, False, True], "hold Court 1": ["order-1"]}
+    waiting = Waiting(clock, answers, kind=LookingLine)
+
+    assert waiting.wait()
+
+    assert [round(moment) for moment in waiting.system.times("look at Court 1")] == [30, 60, 90]
+    assert len(waiting.system.times("hold Court 1")) == 1
+
+
+def test_it_ends_with_the_last_answer_before_the_slot_starts(clock: FakeClock) -> None:
+    clock.sleep_until(EVENING.start - timedelta(minutes=2))
+    waiting = Waiting(clock, {"hold Court 1": [TAKEN] * 4, "hold Court 2": [TAKEN] * 4})
+
+    with pytest.raises(SlotTaken):
+        waiting.wait()
+
+    assert EVENING.start - timedelta(seconds=31) < clock.now() < EVENING.start
+
+
+@pytest.mark.parametrize("trouble", [Unreachable("no connection"), LostAnswer("cut")])
+def test_trouble_of_the_server_is_waited_out(trouble: ReserveError, clock: FakeClock) -> None:
+    waiting = Waiting(
+        clock, {"look at Court 1": [trouble, True], "hold Court 1": ["order-1"]}, kind=LookingLine
+    )
+
+    assert waiting.wait()
+
+
+@pytest.mark.parametrize("failure", [LimitReached("full"), Blocked("firewall"), SignInError("no")])
+def test_what_will_not_get_better_ends_the_waiting(failure: ReserveError, clock: FakeClock) -> None:
+    waiting = Waiting(clock, {"look at Court 1": [failure]}, kind=LookingLine)
+
+    with pytest.raises(type(failure)):
+        waiting.wait()
+
+
+def test_a_server_that_asks_for_more_time_gets_it(clock: FakeClock) -> None:
+    answers = {
+        "look at Court 1": [Throttled("slowly", timedelta(minutes=5)), True],
+        "hold Court 1": ["order-1"],
+    }
+    waiting = Waiting(clock, answers, kind=LookingLine)
+
+    waiting.wait()
+
+    first, second = waiting.system.times("look at Court 1")
+    assert second - first >= 300
+
+
+def test_a_phone_that_has_to_be_proved_again_is_proved_and_the_court_asked_for_once_more(
+    clock: FakeClock,
+) -> None:
+    answers = {"hold Court 1": [TAKEN, NotVerified("code?"), "order-1"], "hold Court 2": [TAKEN]}
+    waiting = Waiting(clock, answers)
+
+    (hold,) = waiting.wait()
+
+    assert hold.order_id == "order-1"
+    assert waiting.verified == 1
+
+
+def test_a_server_that_asks_for_more_time_is_not_asked_for_the_next_court(clock: FakeClock) -> None:
+    answers = {"hold Court 1": [Throttled("slowly", timedelta(minutes=5)), "order-1"]}
+    waiting = Waiting(clock, answers)
+
+    waiting.wait()
+
+    assert "hold Court 2" not in waiting.system.said
+
+
+def test_the_sign_in_is_kept_alive_as_often_as_it_needs(clock: FakeClock) -> None:
+    answers = {"hold Court 1": [*[TAKEN] * 80, "order-1"], "hold Court 2": [TAKEN] * 80}
+    waiting = Waiting(clock, answers)
+    waiting.system.renew_every = timedelta(minutes=20)
+
+    waiting.wait()
+
+    assert [round(minutes) for minutes in waiting.renewed[:3]] == [20, 30, 35]
+
+
+def test_a_lost_answer_is_looked_up(clock: FakeClock) -> None:
+    waiting = Waiting(clock, {"hold Court 1": [LostAnswer("cut")]})
+    waiting.system.answers["holds"] = [[waiting.system.held(ONE, "order-1")]]
+
+    (hold,) = waiting.wait()
+
+    assert hold.order_id == "order-1"
+
+
+def test_where_a_hold_is_final_and_nobody_can_tell_nothing_else_is_asked_for(clock: FakeClock) -> None:
+    waiting = Waiting(clock, {"hold Court 1": [LostAnswer("cut")], "holds": [Unreachable("down")] * 4})
+    waiting.system.hold_is_final = True
+
+    with pytest.raises(Unconfirmed):
+        waiting.wait()
+
+    assert "hold Court 2" not in waiting.system.said
+
+
+def test_a_wish_to_stop_is_obeyed_within_a_second(clock: FakeClock) -> None:
+    waiting = Waiting(clock, {"hold Court 1": [TAKEN] * 9, "hold Court 2": [TAKEN] * 9})
+    asked = START + FakeSystem.look_every * 2.5
+    clock.call_at(asked, lambda: waiting.stop.ask(2))
+
+    with pytest.raises(Interrupted):
+        waiting.wait()
+
+    assert clock.now() - asked <= timedelta(seconds=1)
+
+
+# A player of rec.us, who waits for hours.
+
+
+@pytest.fixture(scope="module")
+def waited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A run that waits until a rival gives a court up, two hours after the opening."""
+    story = {"all_taken": True, "frees_after": timedelta(hours=2)}
+    with Stage(tmp_path_factory.mktemp("waited"), story) as stage:
+        assert stage.book("--wait-list").word == "reserved", stage.steps
+        yield stage
+
+
+def test_while_it_waits_a_run_asks_for_no_court_that_the_schedule_shows_as_taken(waited: Stage) -> None:
+    later = [each for each in waited.ledger.attempts if each.moment > OPENS_AT + timedelta(minutes=1)]
+
+    assert [each.what for each in later] == ["attempt"] * len(later)
+    assert min(each.moment for each in later) >= OPENS_AT + timedelta(hours=2)
+    assert waited.ledger.violations == []
+
+
+def test_a_run_that_waits_signs_in_again_before_its_sign_in_dies(waited: Stage) -> None:
+    assert len(waited.ledger.all("signed-in")) == 3
+    assert waited.ledger.all("token-expired") == []
+
+
+def test_a_run_that_waits_proves_the_phone_again_when_the_court_wants_that(waited: Stage) -> None:
+    assert len(waited.ledger.all("code-asked")) == 2
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_sign_in_survives_a_wait_of_hours(tmp_path: Path, system: str) -> None:
+    story = {"all_taken": True, "frees_after": timedelta(hours=2, minutes=5)}
+    with Stage(tmp_path, story, system) as stage:
+        outcome = stage.book("--wait-list")
+
+        assert outcome.word == "reserved", stage.steps[-5:]
+        assert stage.ledger.violations == []

@@ -1,0 +1,418 @@
+"""`cron` writes lines that cron understands, and takes away none but its own; a word to channels."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socketserver import TCPServer
+
+import pytest
+
+from reserve import notify
+from reserve.clock import Clock
+from reserve.commands.cron import OURS, Machine, clock_change_words, not_in_file, without
+from reserve.commands.due import main as due_command
+from reserve.commands.notify_test import main as notify_test
+from reserve.errors import UsageError
+from reserve.plans import plan as plans
+from reserve.plans.due import turn_name
+from reserve.storage.plans import Roster
+from reserve.storage.runs import Store
+from reserve.systems import SYSTEMS
+from tests.test_due import ADDED, RULE, WEEKLY, keep, tick
+
+HERE = Path(__file__).parents[2]
+MACHINE = Machine(
+    "/srv/first serve/.venv/bin/python", Path("/srv/first serve"), Path("/srv/100%"), "/usr/bin:/bin"
+)
+OTHERS = "MAILTO=me\n# my own\n0 3 * * * backup %d\n"
+
+
+def test_the_lines_have_absolute_paths_a_path_and_the_data_folder_and_no_bare_percent_sign() -> None:
+    _, minute, boot, _ = MACHINE.lines().splitlines()
+
+    assert minute.startswith(
+        "* * * * * cd '/srv/first serve' && PATH=/usr/bin:/bin RESERVE_DATA=/srv/100\\% "
+    )
+    assert minute.endswith(">> /srv/100\\%/due.log 2>&1")
+    assert boot.startswith("@reboot ")
+    assert "-m webhook_server" in boot
+    assert not re.search(r"(?<!\\)%", MACHINE.lines())
+    assert all(len(line) < 900 for line in MACHINE.lines().splitlines())  # cron cuts at about a thousand
+
+
+def test_installing_twice_leaves_one_block_and_removing_leaves_what_was_there() -> None:
+    once = without(MACHINE.marks, OTHERS) + MACHINE.lines()
+    twice = without(MACHINE.marks, once) + MACHINE.lines()
+
+    assert twice == once
+    assert without(MACHINE.marks, twice) == OTHERS
+
+
+def test_the_lines_of_another_folder_are_left_alone() -> None:
+    other = replace(MACHINE, folder=Path("/srv/other"))
+    text = MACHINE.lines() + OTHERS + other.lines()
+
+    assert without(MACHINE.marks, text) == OTHERS + other.lines()
+
+
+@pytest.mark.parametrize("lost", [0, 3])
+def test_a_crontab_with_one_mark_only_is_not_touched(lost: int) -> None:
+    lines = (MACHINE.lines()).splitlines(keepends=True)
+    del lines[lost]
+
+    with pytest.raises(UsageError, match="without the other mark"):
+        without(MACHINE.marks, "".join(lines) + OTHERS)
+
+
+def test_the_line_works_in_the_shell_that_cron_uses(tmp_path: Path) -> None:
+    machine = Machine(sys.executable, HERE, tmp_path / "100% mine", "/usr/bin:/bin")
+    machine.data.mkdir()
+    line = machine.lines().splitlines()[1].removeprefix("* * * * * ").replace(r"\%", "%")
+
+    told = subprocess.run(
+        ["env", "-i", "sh", "-c", line], cwd="/", capture_output=True, text=True, check=False
+    )
+
+    assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
+    assert (machine.data / "due.log").read_text() == ""
+    assert (machine.data / "reserve.sqlite3").exists()
+
+
+@contextmanager
+def serving(command: Sequence[str], folder: Path, log: Path) -> Iterator[str]:
+    """The address on which the webhook service answers that *command* starts, in a bare environment."""
+    with log.open("a") as out, subprocess.Popen(command, cwd=folder, stdout=out, stderr=out) as process:
+        clock = Clock()
+        until = clock.now() + timedelta(seconds=20)
+        while not (listening := re.search(r"Listening on (\S+),", log.read_text())) and clock.now() < until:
+            clock.sleep(timedelta(milliseconds=50))
+        try:
+            assert listening, log.read_text()
+            yield listening[1]
+        finally:
+            process.terminate()
+        assert process.wait() == 0
+
+
+def test_the_line_for_the_boot_starts_a_webhook_service_that_answers(tmp_path: Path) -> None:
+    machine = Machine(sys.executable, HERE, tmp_path / "100% mine", "/usr/bin:/bin")
+    machine.data.mkdir()
+    line = machine.lines().splitlines()[2].removeprefix("@reboot ").replace(r"\%", "%")
+
+    with (
+        serving(
+            ["env", "-i", "WEBHOOK_PORT=0", "sh", "-c", line], Path("/"), machine.data / "webhook.log"
+        ) as url,
+        urllib.request.urlopen(f"{url}/health") as answer,
+    ):
+        assert answer.status == 200
+
+
+def unit(name: str, machine: Machine) -> tuple[Path, list[str], list[str]]:
+    """The folder, the variables and the words of the service called *name*, as systemd reads its unit."""
+    (text,) = (
+        each for each in machine.units().split("# ~/.config/systemd/user/") if each.startswith(f"{name}\n")
+    )
+    found = dict(line.split("=", 1) for line in text.replace("%%", "%").splitlines() if "=" in line)
+    return Path(found["WorkingDirectory"]), shlex.split(found["Environment"]), shlex.split(found["ExecStart"])
+
+
+def test_the_commands_of_the_units_do_the_same_in_a_bare_environment(tmp_path: Path) -> None:
+    machine = Machine(sys.executable, HERE, tmp_path / "100% mine", "/usr/bin:/bin")
+    machine.data.mkdir()
+
+    folder, variables, words = unit("first-serve.service", machine)
+    told = subprocess.run(
+        ["env", "-i", *variables, *words], cwd=folder, capture_output=True, text=True, check=True
+    )
+    assert (told.stdout, told.stderr) == ("", "")
+    assert (machine.data / "reserve.sqlite3").exists()
+
+    folder, variables, words = unit("first-serve-webhook.service", machine)
+    command = ["env", "-i", "WEBHOOK_PORT=0", *variables, *words]
+    with serving(command, folder, tmp_path / "log") as url, urllib.request.urlopen(f"{url}/health") as answer:
+        assert answer.status == 200
+
+
+def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("there is no systemd-analyze here")
+    machine = Machine(sys.executable, HERE, tmp_path / "100% mine", "/usr/bin:/bin")
+    names = []
+    for text in machine.units().split("# ~/.config/systemd/user/")[1:]:
+        name, _, body = text.partition("\n")
+        names.append(tmp_path / name)
+        names[-1].write_text(body)
+
+    told = subprocess.run(["systemd-analyze", "verify", *names], capture_output=True, text=True, check=False)
+
+    assert (told.returncode, [line for line in told.stderr.splitlines() if "first-serve" in line]) == (0, [])
+
+
+def crontab_in(folder: Path) -> dict[str, str]:
+    """An environment with a `crontab` of its own."""
+    script = folder / "bin" / "crontab"
+    script.parent.mkdir()
+    script.write_text(
+        f'#!/bin/sh\nif [ "$1" = -l ]; then cat {folder}/table 2>/dev/null || '
+        f"{{ echo no crontab for me >&2; exit 1; }}; else cat > {folder}/table; fi\n"
+    )
+    script.chmod(0o755)
+    return {"PATH": f"{script.parent}:{os.environ['PATH']}", "RESERVE_DATA": str(folder / "data")}
+
+
+def test_the_command_installs_and_removes_its_lines(tmp_path: Path) -> None:
+    environ = crontab_in(tmp_path)
+    table = tmp_path / "table"
+
+    def cron(option: str) -> str:
+        words = [sys.executable, "main.py", "cron", option]
+        return subprocess.run(words, cwd=HERE, env=environ, capture_output=True, text=True, check=True).stdout
+
+    assert cron("--install").splitlines()[-1].startswith("Installed")
+    installed = table.read_text()
+    table.write_text(OTHERS + installed)
+    cron("--install")
+    assert table.read_text() == OTHERS + installed
+    cron("--remove")
+    assert table.read_text() == OTHERS
+
+
+def test_a_variable_that_stands_in_no_file_is_named_without_its_value_because_cron_would_lack_it() -> None:
+    here = {
+        "RESERVE_NOTIFY": "https://secret",
+        "RESERVE_PHONE": "+1",
+        "RESERVE_DATA": "/x",
+        "HOME": "/",
+        "NTNUI_URL": "",
+    }
+
+    assert not_in_file(here, {"RESERVE_PHONE": "+1"}) == ["RESERVE_NOTIFY"]
+    told = subprocess.run(
+        [sys.executable, "main.py", "cron"],
+        cwd=HERE,
+        env={"RESERVE_DATABASE_URL": "sqlite://", "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stderr == f"warning: RESERVE_DATABASE_URL is set here only; write it into {HERE}/.env\n"
+
+
+def test_the_variables_that_are_looked_for_are_those_that_exist() -> None:
+    systems = {name for system in SYSTEMS.values() for name in (*system.addresses, *system.asks)}
+
+    assert {name for name in systems if not name.startswith(OURS)} == set()
+
+
+def test_the_units_for_systemd_start_the_same_every_minute() -> None:
+    units = MACHINE.units()
+
+    assert "OnCalendar=*-*-* *:*:00" in units
+    assert 'ExecStart="/srv/first serve/.venv/bin/python" "/srv/first serve/main.py" due' in units
+    assert '"RESERVE_DATA=/srv/100%%"' in units
+    assert "KillMode=process" in units  # the runs that were started live on
+
+
+def test_the_next_two_clock_changes_are_told_and_that_they_do_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    roster = Roster(store)
+    (number,) = roster.add([plans.as_json(WEEKLY)])
+    roster.change(number, zone="America/Los_Angeles", rule=plans.rule_as_text(RULE), looked=ADDED)
+    store.close()
+
+    told = clock_change_words({"RESERVE_DATA": str(tmp_path)}, datetime(2026, 11, 21, tzinfo=UTC))
+
+    assert "2027-03-14 03:00 PDT (10:00 UTC) and Sun 2027-11-07 01:00 PST (09:00 UTC)" in told[1]
+
+
+class _Channel(BaseHTTPRequestHandler):
+    heard: list[tuple[str, str, str]]
+    status = 200
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
+        self.heard.append((self.path, self.headers["Content-Type"] or "", body))
+        self.send_response(self.status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *words: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def channel() -> Iterator[tuple[str, type[_Channel]]]:
+    """Somebody who listens, and what was heard there."""
+    handler = type("Channel", (_Channel,), {"heard": []})
+    with TCPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=partial(server.serve_forever, 0.01), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", handler
+        server.shutdown()
+        thread.join()
+
+
+def test_a_channel_gets_text_or_json_as_it_likes(channel: tuple[str, type[_Channel]]) -> None:
+    url, handler = channel
+
+    assert notify.tell(notify.channels(f"{url}/topic, json+{url}/hook"), "Reserved Café 1.") == []
+
+    (path, kind, text), (_, json_kind, body) = handler.heard
+    assert (path, kind, text) == ("/topic", "text/plain; charset=utf-8", "Reserved Café 1.")
+    assert json_kind == "application/json"
+    assert '"text": "Reserved Caf' in body
+
+
+def test_a_channel_that_fails_is_named_without_its_secrets(channel: tuple[str, type[_Channel]]) -> None:
+    url, handler = channel
+    handler.status = 403
+
+    told = notify.tell([f"{url}/secret-topic", "http://127.0.0.1:9/secret-topic"], "text")
+
+    assert told == ["127.0.0.1: answered 403", "127.0.0.1: ConnectionRefusedError"]
+
+
+def test_the_watchdog_hears_of_life_and_of_failure(channel: tuple[str, type[_Channel]]) -> None:
+    url, handler = channel
+
+    assert notify.ping(None) is None
+    assert notify.ping(f"{url}/uuid") is None
+    assert notify.ping(f"{url}/uuid", failed=True) is None
+
+    assert [path for path, _, _ in handler.heard] == ["/uuid", "/uuid/fail"]
+
+
+def test_a_channel_that_answers_nonsense_is_named_and_nothing_else_happens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def babble() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"nonsense\r\n\r\n")
+
+        thread = threading.Thread(target=babble)
+        thread.start()
+        told = notify.tell([f"http://127.0.0.1:{listener.getsockname()[1]}/secret"], "text")
+        thread.join()
+
+    assert told == ["127.0.0.1: BadStatusLine"]
+
+
+def test_a_due_that_cannot_do_its_work_says_so_once_and_gives_every_minute_a_sign_of_failure(
+    channel: tuple[str, type[_Channel]], tmp_path: Path
+) -> None:
+    url, handler = channel
+    environ = {
+        "RESERVE_DATA": str(tmp_path),
+        "RESERVE_NOTIFY": f"{url}/me",
+        "RESERVE_PING_URL": f"{url}/dog",
+    }
+    away = {**environ, "RESERVE_DATABASE_URL": f"sqlite:///{tmp_path}/nowhere/state"}
+
+    def heard() -> list[str]:
+        paths = [path for path, _, _ in handler.heard]
+        handler.heard.clear()
+        return paths
+
+    for expected in (["/me", "/dog/fail"], ["/dog/fail"]):
+        with pytest.raises(UsageError, match="cannot keep state"):
+            due_command([], away)
+        assert heard() == expected
+    due_command([], environ)
+    assert heard() == ["/dog"]
+    with pytest.raises(UsageError):
+        due_command([], away)
+    assert heard() == ["/me", "/dog/fail"]
+
+
+def test_a_due_that_cannot_even_note_its_failure_in_its_folder_says_so_once(
+    channel: tuple[str, type[_Channel]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, handler = channel
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    file = tmp_path / "file"
+    file.touch()
+    environ = {"RESERVE_DATA": f"{file}/data", "RESERVE_NOTIFY": f"{url}/me"}
+
+    for _ in range(3):
+        with pytest.raises(UsageError):
+            due_command([], environ)
+
+    assert [path for path, _, _ in handler.heard] == ["/me"]
+    (mark,) = tmp_path.glob("first-serve-*.failed")
+    assert mark.stat().st_mode & 0o777 == 0o600
+    file.unlink()
+    due_command([], environ)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("address", ["", "nonsense"])
+def test_how_a_booking_of_a_plan_ended_is_told_whatever_the_channel_is_like(
+    channel: tuple[str, type[_Channel]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    address: str,
+) -> None:
+    url, handler = channel
+    environ = {
+        "RESERVE_DATA": str(tmp_path),
+        "RESERVE_NOTIFY": address or url,
+        "RECUS_API_URL": "http://127.0.0.1:9",
+        "RECUS_WEB_URL": "http://127.0.0.1:9",
+    }
+    with closing(Store(tmp_path)) as store:
+        keep(Roster(store), now=Clock().now())
+        (laid_out,) = Roster(store).turns()
+        (turn,) = tick(Roster(store), laid_out.opens_at)
+
+    code = due_command(["--turn", turn_name(turn)], environ)
+
+    told = capsys.readouterr()
+    sentence = "Refused: --email is missing; give it or set RESERVE_EMAIL."
+    assert (code, told.out.splitlines()) == (2, [sentence])
+    if address:
+        assert "warning: RESERVE_NOTIFY: write it as" in told.err
+    else:
+        ((_, _, text),) = handler.heard
+        assert text.startswith(f"{sentence} (plan 1, Wed ")
+    with closing(Store(tmp_path)) as store:
+        assert Roster(store).turns(ended=True)[0].sentence == sentence
+
+
+def test_notify_test_says_for_each_channel_how_it_went(
+    channel: tuple[str, type[_Channel]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    url, _ = channel
+
+    code = notify_test(
+        [], {"RESERVE_NOTIFY": f"{url}/secret http://127.0.0.1:9/secret", "RESERVE_PING_URL": url}
+    )
+
+    told = capsys.readouterr().out
+    assert code == 6
+    assert told.splitlines()[-1] == "Sent to 3 channels, 1 of which failed."
+    assert "secret" not in told
+
+
+@pytest.mark.parametrize("environ", [{}, {"RESERVE_NOTIFY": "ftp://example.com"}])
+def test_notify_test_without_a_usable_channel_is_refused(environ: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="RESERVE_NOTIFY"):
+        notify_test([], environ)

@@ -1,0 +1,347 @@
+"""`plan` from the command line, against the simulator: what it shows, keeps and refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import redirect_stdout, suppress
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from reserve.commands import account
+from reserve.commands.plan import DO, Plans, opened
+from reserve.commands.plan_options import parser
+from reserve.errors import UsageError
+from reserve.plans import due
+from reserve.storage.plans import Roster, Turn
+from reserve.storage.runs import Store
+from reserve.storage.secrets import Accounts
+from tests.stage import Stage
+from tests.test_plans import EARLIER_TOOL
+
+
+class Player:
+    """Somebody who types `plan …` where the simulator answers."""
+
+    def __init__(self, stage: Stage, store: Store, environ: dict[str, str]) -> None:
+        self.roster = Roster(store)
+        self.environ = environ
+        self._plans = Plans(self.roster, environ, stage.clock, stage.connect)
+
+    def types(self, line: str) -> int:
+        """The exit code of `plan` with the words of *line*."""
+        options = parser().parse_args(shlex.split(line))
+        return DO[options.do](self._plans, options)
+
+
+@pytest.fixture
+def player(tmp_path: Path) -> Iterator[Player]:
+    """A player on the Monday at 07:55, five minutes before the window for the next Monday opens."""
+    environ = {"RESERVE_DATA": str(tmp_path / "data"), "ATRIUM_OCCUPANT_ID": "123456"}
+    store = opened(environ)
+    with Stage(tmp_path) as stage:
+        yield Player(stage, store, environ)
+    store.close()
+
+
+MONDAYS = 'add --every "mon 18:00-19:30" -c "alice marble: Court 2, Court 1" -m --except 2026-03-02'
+
+
+def test_five_openings_are_shown_in_local_time_and_utc_and_the_last_line_is_a_sentence(
+    player: Player, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert player.types(MONDAYS) == 0
+
+    what, *slots, last = capsys.readouterr().out.splitlines()
+    assert what == "alice marble: tennis, every Mon 18:00, 90 minutes"
+    assert len(slots) == 5
+    assert slots[0].endswith("opens Mon 2026-03-02 08:00:00 PST = 2026-03-02 16:00:00 UTC")
+    assert slots[1].endswith("opens Mon 2026-03-09 08:00:00 PDT = 2026-03-09 15:00:00 UTC")
+    assert last == "Saved as plan 1; `main.py cron --install` has its bookings started in time."
+
+
+def test_a_saved_plan_waits_for_its_next_opening_and_is_listed(
+    player: Player, capsys: pytest.CaptureFixture[str]
+) -> None:
+    player.types(MONDAYS)
+    capsys.readouterr()
+
+    player.types("list --json")
+
+    (listed,) = json.loads(capsys.readouterr().out)
+    assert listed["opens_at"] == "2026-03-02T16:00:00+00:00"
+    assert listed["next"] == "Mon 2026-03-09 18:00, opens Mon 2026-03-02 08:00:00 PST"
+    assert (listed["last"], listed["trouble"], listed["paused"]) == (None, None, False)
+
+
+def test_another_plan_of_the_same_player_shows_what_it_stops_and_that_of_another_player_does_not(
+    player: Player, capsys: pytest.CaptureFixture[str]
+) -> None:
+    player.types(MONDAYS)
+    earlier_on_mondays = 'add --every "mon 16:30-18:00" -c "Alice Marble" --json'
+    capsys.readouterr()
+
+    def troubles() -> list[list[str]]:
+        return [each["troubles"] for each in json.loads(capsys.readouterr().out)["next"]]
+
+    player.types(earlier_on_mondays)
+    assert troubles()[1:] == [["slots of that day before it: 1 (plan 1); the limit is 1 a day"]] * 4
+    player.types("remove 2")
+    capsys.readouterr()
+    with account.opened(player.environ) as safe:
+        bob = {"RESERVE_SYSTEM": "recus", "RESERVE_EMAIL": "bob@example.com", "RESERVE_PASSWORD": "secret"}
+        Accounts(safe).add("bob", bob)
+    player.types(f"{earlier_on_mondays} --account bob")
+    assert troubles() == [[]] * 5
+
+
+@pytest.mark.parametrize("said", ["pause 1", "skip 1 2026-03-09"])
+def test_a_run_of_what_the_player_does_not_want_any_more_is_stopped_and_not_started_again(
+    player: Player, capsys: pytest.CaptureFixture[str], said: str
+) -> None:
+    player.types(MONDAYS)
+    (turn,) = player.roster.turns()
+    (claimed,) = player.roster.claim(turn.wake_at, "here", turn.opens_at)
+    assert player.roster.keep(claimed, turn.opens_at)
+
+    player.types(said)
+
+    assert "Its run for Mon 2026-03-09 18:00 stops" in capsys.readouterr().out
+    assert not player.roster.keep(claimed, turn.opens_at)
+    started: list[Turn] = []
+    due.tick(player.roster, turn.opens_at + due.LEASE, "here", started.append)
+    assert [each for each in started if each.starts_at == turn.starts_at] == []
+    (ended,) = player.roster.turns(ended=True)
+    assert str(ended.sentence).startswith("Not reserved: its ")
+
+
+def test_a_run_for_another_day_than_the_skipped_one_goes_on(player: Player) -> None:
+    player.types(MONDAYS)
+    (turn,) = player.roster.turns()
+    (claimed,) = player.roster.claim(turn.wake_at, "here", turn.opens_at)
+
+    player.types("skip 1 2026-03-16")
+
+    assert player.roster.keep(claimed, turn.opens_at)
+
+
+def test_a_court_that_was_reserved_while_its_plan_was_paused_is_noted(player: Player) -> None:
+    player.types(MONDAYS)
+    (turn,) = player.roster.turns()
+    (claimed,) = player.roster.claim(turn.wake_at, "here", turn.opens_at)
+
+    player.types("pause 1")
+    player.roster.end(claimed, ended=turn.opens_at, exit_code=0, sentence="Reserved.", run_id="run-1")
+
+    assert [each.exit_code for each in player.roster.turns()] == [0]
+
+
+@pytest.mark.parametrize(("exit_code", "is_free"), [(0, False), (1, True), (7, False), (8, False)])
+def test_a_slot_that_was_given_up_leaves_room_for_another_on_that_day(
+    player: Player, capsys: pytest.CaptureFixture[str], exit_code: int, is_free: bool
+) -> None:
+    player.types(MONDAYS)
+    (turn,) = player.roster.turns()
+    (claimed,) = player.roster.claim(turn.wake_at, "here", turn.opens_at)
+    player.roster.end(claimed, ended=turn.opens_at, exit_code=exit_code, sentence="…", run_id=None)
+    capsys.readouterr()
+
+    player.types("add -d 2026-03-09 -t 16:30 -y 18:00 -c 'Alice Marble' --json")
+
+    (slot,) = json.loads(capsys.readouterr().out)["next"]
+    assert (slot["troubles"] == []) == is_free
+
+
+def test_a_plan_without_a_phone_is_kept_with_a_warning(
+    player: Player, capsys: pytest.CaptureFixture[str]
+) -> None:
+    player.environ |= {"RESERVE_EMAIL": "you@example.com", "RESERVE_PASSWORD": "secret"}
+
+    player.types(MONDAYS)
+    assert "warning: --phone is missing" in capsys.readouterr().err
+    player.environ["RESERVE_PHONE"] = "+14155550100"
+    player.types("add -d 2026-03-11 -t 18:00 -y 19:30 -c 'Alice Marble'")
+    assert capsys.readouterr().err == ""
+
+
+def test_what_stops_a_slot_is_listed_with_the_first_day_that_it_stops(
+    player: Player, capsys: pytest.CaptureFixture[str]
+) -> None:
+    player.types(MONDAYS)
+    player.types('add --every "mon 18:00-19:30" -c "Alice Marble" --except 2026-03-02 --except 2026-03-09')
+    capsys.readouterr()
+
+    player.types("list --json")
+
+    _, second = json.loads(capsys.readouterr().out)
+    assert second["trouble"] == "Mon 2026-03-16: plan 1 wants 18:00-19:30 on that day"
+
+
+def test_a_plan_that_cannot_be_read_any_more_is_listed_and_hinders_no_other(
+    player: Player, capsys: pytest.CaptureFixture[str]
+) -> None:
+    player.types(MONDAYS)
+    (entry,) = player.roster.entries()
+    player.roster.change(1, body={**entry.body, "rrule": "FREQ=HOURLY"}, looked=None)
+    player.types(MONDAYS)
+    player.roster.change(2, looked=None)
+    capsys.readouterr()
+
+    player.types("refresh")
+
+    assert capsys.readouterr().out == "Looked at 2 plans; 1 have a problem, see plan list.\n"
+    assert [turn.plan_id for turn in player.roster.turns(ended=False)] == [2]
+    player.types("list")
+    assert "plan 1 cannot be read: rrule: 'FREQ=HOURLY' has to say" in capsys.readouterr().out
+
+
+def test_a_skipped_day_a_pause_and_a_removal_change_what_lies_ahead(player: Player) -> None:
+    player.types(MONDAYS)
+
+    def ahead() -> list[str]:
+        return [f"{turn.starts_at:%m-%d}" for turn in player.roster.turns(ended=False)]
+
+    assert ahead() == ["03-10"]
+    player.types("skip 1 2026-03-09")
+    assert ahead() == ["03-17"]
+    player.types("pause 1")
+    assert ahead() == []
+    player.types("resume 1")
+    assert ahead() == ["03-17"]
+    player.types("remove 1")
+    assert (ahead(), player.roster.entries()) == ([], [])
+
+
+def test_a_plan_that_does_not_say_how_long_has_the_length_of_the_facilitys_slots(
+    player: Player, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert player.types('add --every "mon 18:00" -c "Alice Marble"') == 0
+
+    assert "18:00-19:30  opens" in capsys.readouterr().out
+
+
+def test_a_file_without_a_plan_is_refused(player: Player, tmp_path: Path) -> None:
+    (tmp_path / "none.json").write_text("[]")
+
+    with pytest.raises(UsageError, match="has no plan in it"):
+        player.types(f"import {tmp_path / 'none.json'}")
+
+
+MARBLE = 'add -c "Alice Marble"'
+EVERY = '--every "mon 18:00-19:30"'
+ONCE = "-d 2026-03-09 -t 18:00"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (MARBLE, "say when with one of"),
+        (f"{MARBLE} {EVERY} {ONCE}", "say when with one of"),
+        (f"add {EVERY}", "--court is missing"),
+        (f'add -c "" {EVERY}', "--court is missing"),
+        (f"add --system ntnui {EVERY}", "--link is missing"),
+        (f"add --system ntnui --link nonsense {EVERY}", "is not the page of a session"),
+        (f"add --system golf {EVERY}", "--system: 'golf' is not known"),
+        (f'add -c "Alice Marbel" {EVERY}', "the nearest are Alice Marble"),
+        (f'add -c "Alice\nMarble" {EVERY}', "has a line break"),
+        (f'add -c "Alice Marble: Court 99" {EVERY}', "it has Court 1, Court 2"),
+        (f"{MARBLE} -c Moscone {EVERY} --only 'Court 1'", "with several facilities"),
+        (f'{MARBLE} --every "mon 18:10"', "no sub-court of Alice Marble offers tennis"),
+        (f"{MARBLE} {EVERY} -y 19:00", "the end stands in --every already"),
+        (f"{MARBLE} {EVERY} --minutes 60", "the end is said already"),
+        (f'{MARBLE} --every "mon 18:00-17:00"', "is not after the start"),
+        (f'{MARBLE} --every "mon 18:17-19:30"', "on that day there are"),
+        (f'{MARBLE} --every "blursday 18:00-19:30"', "'blursday' is not a day"),
+        (f'{MARBLE} --every "mon 25:00-26:00"', "'25:00' is not a time"),
+        (f"{MARBLE} {EVERY} -t 18:00", "stands in --every already"),
+        (f'{MARBLE} --rrule "FREQ=HOURLY" --minutes 60', "daily at the oftenest"),
+        (f'{MARBLE} --rrule "FREQ=WEEKLY;BYDAY=MO" --minutes 90', "say the time once"),
+        (f'{MARBLE} --rrule "FREQ=WEEKLY;BYHOUR=18" -t 18:00 --minutes 90', "say the time once"),
+        (f'{MARBLE} --rrule "FREQ=DAILY;BYHOUR={"9" * 20}" --minutes 90', "is not a rule"),
+        (f"{MARBLE} -d 2026-02-01 -t 18:00 -y 19:30", "no slot ahead"),
+        (f"{MARBLE} -d 2026-02-30 -t 18:00 -y 19:30", "is not a date"),
+        (f"{MARBLE} -d 2026-03-08 -t 02:30 -y 03:30", "does not exist on 2026-03-08"),
+        (f"{MARBLE} -d 2026-03-09", "--start-time is missing"),
+        (f"{MARBLE} {ONCE} --minutes 0", "a slot has at least one"),
+        (f"{MARBLE} {ONCE} --minutes {'9' * 20}", "a slot has at least one"),
+        (f"{MARBLE} {ONCE} --minutes soon", "invalid int value: 'soon'"),
+        (f"{MARBLE} {EVERY} --until 2020-01-01", "no slot ahead"),
+        (f"{MARBLE} {EVERY} --until soon", "--until: 'soon' is not a date"),
+        (f"{MARBLE} {EVERY} --except 2026-03-10", "--except: the plan has no slot on 2026-03-10"),
+        (f"{MARBLE} {EVERY} --notice {'9' * 20}", "--notice: write it as minutes"),
+        (f"{MARBLE} {EVERY} --or 25:00", "--or: '25:00' is not a time"),
+        (f"{MARBLE} {EVERY} --sport golf", "--sport: 'golf' is not known"),
+        (f"{MARBLE} {EVERY} --pay coins", "--pay: 'coins' is not known"),
+        (f"{MARBLE} {EVERY} --pay credit", "--pay credit needs --max-price"),
+        (f"{MARBLE} {EVERY} --max-price much", "not an amount of money"),
+        (f"{MARBLE} {EVERY} --account nobody", "there is no account 'nobody'"),
+        (f"{MARBLE} {EVERY} --colour red", "some words belong to no option"),
+        ("skip 1 2026-03-09", "there is no plan 1"),
+        (f"remove {'9' * 20}", "is not the number of a plan"),
+        ("pause one", "'one' is not the number of a plan"),
+        ("import nowhere.json", "'nowhere.json' cannot be read: No such file"),
+        ("import .", "cannot be read: Is a directory"),
+        ("import /dev/zero", "is larger than 10 MB"),
+        (f"import {sys.executable}", "is larger than 10 MB|is no text in UTF-8"),
+        (f"import {'x' * 100_000}", "cannot be read: File name too long"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_nothing_is_kept(player: Player, line: str, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        player.types(line)
+
+    assert player.roster.entries() == []
+
+
+def options_with_a_word() -> list[str]:
+    """Every option of `plan add` that takes a word, as its help tells."""
+    told = StringIO()
+    with redirect_stdout(told), suppress(SystemExit):
+        parser().parse_args(["add", "--help"])
+    return sorted(set(re.findall(r"(--[a-z-]+) [A-Z]+", told.getvalue())))
+
+
+@pytest.mark.parametrize("option", options_with_a_word())
+def test_a_word_without_end_is_refused_by_the_name_of_its_option_and_not_repeated(
+    player: Player, option: str
+) -> None:
+    with pytest.raises(UsageError, match=f"{option}(:| has 100000 letters)") as refused:
+        player.types(f"{MARBLE} {ONCE} -y 19:30 {option} {'x' * 100_000}")
+
+    assert len(str(refused.value)) < 200
+
+
+def test_only_a_day_of_the_plan_can_be_skipped(player: Player) -> None:
+    player.types(MONDAYS)
+
+    with pytest.raises(UsageError, match="has no slot on 2026-03-10"):
+        player.types("skip 1 2026-03-10")
+
+
+def test_imported_plans_wait_for_their_openings_as_soon_as_they_were_looked_at(
+    player: Player, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "schedules.json"
+    file.write_text(EARLIER_TOOL)
+
+    player.types(f"import {file}")
+    player.types("refresh")
+
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("Imported 2 plans, 1 of them with no day ahead")
+    (turn,) = player.roster.turns(ended=False)
+    assert f"{turn.starts_at - turn.opens_at}" == "7 days, 0:00:00"  # 168 real hours, as Atrium counts
+
+
+def test_a_thousand_plans_are_imported(player: Player, tmp_path: Path) -> None:
+    file = tmp_path / "many.json"
+    file.write_text(json.dumps(json.loads(EARLIER_TOOL) * 500))
+
+    player.types(f"import {file}")
+
+    assert len(player.roster.entries()) == 1000

@@ -1,0 +1,708 @@
+"""What is due: started in time, once, taken over when its machine dies, and never forgotten."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reserve.booking.stop import Stop
+from reserve.clock import Clock
+from reserve.commands.due import (
+    RENEWED,
+    Ticking,
+    claim_kept,
+    in_order,
+    opens_later,
+    serve,
+    serve_turn,
+    starter,
+)
+from reserve.commands.options import Booking
+from reserve.commands.outcome import Outcome, failed
+from reserve.errors import Blocked, Interrupted
+from reserve.model import Court, Offer, Offers, Slot
+from reserve.plans import due
+from reserve.plans import plan as plans
+from reserve.plans.plan import Choice, Plan
+from reserve.storage.plans import Roster, Turn
+from reserve.storage.runs import Store
+from reserve.storage.schema import TURNS
+from reserve.systems import SYSTEMS
+from reserve.window import DaysAhead, HoursAhead, zone
+from tests.fakes import FakeClock
+
+if TYPE_CHECKING:
+    from reserve.commands.due import OneRun
+
+HERE = Path(__file__).parents[2]
+MINUTE = timedelta(minutes=1)
+RULE = DaysAhead(7, time(8))
+ADDED = datetime(2026, 2, 27, 12, tzinfo=UTC)  # a Friday
+OPENING = datetime(2026, 3, 4, 16, tzinfo=UTC)  # 08:00 in San Francisco, of Wednesday 11 March
+WEEKLY = Plan(
+    (Choice("Alice Marble"),),
+    timedelta(minutes=90),
+    datetime.fromisoformat("2026-03-05T00:00"),
+    "FREQ=WEEKLY;BYDAY=WE;BYHOUR=18;BYMINUTE=0",
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path, database: str | None) -> Iterator[Store]:
+    """A store that lives as long as the test."""
+    made = Store(tmp_path, database or "sqlite://")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def roster(store: Store) -> Roster:
+    """An empty roster."""
+    return Roster(store)
+
+
+@pytest.fixture
+def lasting(tmp_path: Path) -> Iterator[Roster]:
+    """A roster in a file, as several threads use it."""
+    store = Store(tmp_path)
+    yield Roster(store)
+    store.close()
+
+
+def keep(
+    roster: Roster,
+    plan: Plan = WEEKLY,
+    rule: plans.OpeningRule = RULE,
+    now: datetime = ADDED,
+    where: str = "America/Los_Angeles",
+) -> int:
+    """Keep *plan* as `plan add` does."""
+    (number,) = roster.add([plans.as_json(plan)])
+    roster.change(number, zone=where, rule=plans.rule_as_text(rule), looked=now)
+    entry = roster.entry(number)
+    assert entry is not None
+    due.lay_out_next(roster, entry, now)
+    return number
+
+
+def tick(roster: Roster, now: datetime, worker: str = "here") -> list[Turn]:
+    """The turns that one tick starts."""
+    started: list[Turn] = []
+    due.tick(roster, now, worker, started.append)
+    return started
+
+
+def test_a_booking_is_started_before_its_opening_and_only_once(roster: Roster) -> None:
+    keep(roster)
+
+    assert tick(roster, OPENING - due.LEAD - MINUTE) == []
+    (turn,) = tick(roster, OPENING - due.LEAD)
+    assert (turn.opens_at, turn.starts_at) == (OPENING, datetime(2026, 3, 12, 1, tzinfo=UTC))
+    roster.end(turn, ended=OPENING, exit_code=0, sentence="Reserved Court 1.", run_id="r")
+    assert tick(roster, OPENING) == []
+
+
+def test_the_next_slot_of_a_plan_is_laid_out_when_one_begins(roster: Roster) -> None:
+    keep(roster)
+    (first,) = tick(roster, OPENING)
+    roster.end(first, ended=OPENING, exit_code=0, sentence="Reserved.", run_id=None)
+
+    (second,) = tick(roster, OPENING + timedelta(days=7))
+
+    # The opening stays at eight on the wall, although the clocks have been put forward meanwhile.
+    assert second.opens_at - first.opens_at == timedelta(days=7, hours=-1)
+
+
+def test_two_machines_never_start_the_same_booking(tmp_path: Path, database: str | None) -> None:
+    stores = [Store(tmp_path, database), Store(tmp_path, database)]
+    one, other = map(Roster, stores)
+    keep(one)
+
+    started = [tick(one, OPENING, "one"), tick(other, OPENING, "other")]
+
+    assert [len(each) for each in started] == [1, 0]
+    for store in stores:
+        store.close()
+
+
+def test_a_claim_that_was_read_by_two_goes_to_one(roster: Roster) -> None:
+    keep(roster)
+    (turn,) = roster.turns()
+    (mine,) = roster.claim(OPENING, "mine", OPENING + due.LEASE)
+
+    assert roster.keep(mine, OPENING + due.LEASE)
+    assert not roster.keep(turn, OPENING + due.LEASE)
+
+
+def test_a_booking_whose_machine_died_is_taken_over_in_time(roster: Roster) -> None:
+    keep(roster)
+    (turn,) = tick(roster, OPENING - due.LEAD, "one")
+    died = OPENING - due.LEAD + timedelta(seconds=80)
+    assert roster.keep(turn, died + due.LEASE)
+
+    minutes = [OPENING - due.LEAD + number * MINUTE for number in range(1, 4)]
+    started = [(now, each) for now in minutes for each in tick(roster, now, "other")]
+
+    ((now, again),) = started
+    assert now <= OPENING - MINUTE
+    assert (again.worker, again.claims) == ("other", 2)
+    assert not roster.keep(turn, now + due.LEASE)
+
+
+def test_a_process_that_lives_keeps_its_claim_and_learns_when_it_lost_it(
+    tmp_path: Path, database: str | None
+) -> None:
+    store = Store(tmp_path, database)
+    roster = Roster(store)
+    keep(roster)
+    clock = FakeClock(OPENING - due.LEAD)
+    (turn,) = tick(roster, clock.now())
+    lost: list[datetime] = []
+
+    with claim_kept(roster, turn, clock, lost=lambda: lost.append(clock.now())):
+        clock.sleep(timedelta(minutes=3))
+        assert tick(roster, clock.now(), "other") == []
+        assert lost == []
+
+        roster.remove(turn.plan_id)
+        clock.sleep(due.BEAT + timedelta(seconds=1))
+        assert len(lost) == 1
+    store.close()
+
+
+def test_a_process_without_its_database_stops_when_another_may_take_its_turn(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    roster = Roster(store)
+    keep(roster)
+    clock = FakeClock(OPENING - due.LEAD)
+    (turn,) = tick(roster, clock.now())
+    lost: list[datetime] = []
+
+    with claim_kept(roster, turn, clock, lost=lambda: lost.append(clock.now())):
+        clock.sleep(due.BEAT + timedelta(seconds=1))
+        (kept,) = roster.turns(ended=False)[-1:]
+        with store.engine.begin() as connection:
+            TURNS.drop(connection)
+        clock.sleep_until(kept.wake_at - timedelta(seconds=1))
+        assert lost == []
+        clock.sleep(due.BEAT)
+
+    assert lost == [kept.wake_at]
+    store.close()
+
+
+def test_a_process_that_has_served_its_turn_stops_saying_so(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    roster = Roster(store)
+    keep(roster)
+    clock = FakeClock(OPENING)
+    (turn,) = tick(roster, clock.now())
+    lost: list[datetime] = []
+
+    with claim_kept(roster, turn, clock, lost=lambda: lost.append(clock.now())):
+        clock.sleep(due.BEAT)
+    roster.end(turn, ended=clock.now(), exit_code=0, sentence="Reserved.", run_id=None)
+    clock.sleep(due.BEAT * 3)
+
+    assert lost == []
+    store.close()
+
+
+def test_what_was_missed_is_tried_as_long_as_the_slot_lies_ahead_and_says_how_late(roster: Roster) -> None:
+    keep(roster)
+    late = OPENING + timedelta(hours=3, minutes=12)
+
+    told: list[str] = []
+
+    said = due.tick(roster, late, "here", lambda turn: None, told.append)
+
+    assert told == []
+    assert said == ["plan 1 for 2026-03-12 01:00 UTC: started, 3 h 12 min after the opening"]
+
+
+@pytest.mark.parametrize(
+    ("late", "said"),
+    [
+        (timedelta(0), ""),
+        (timedelta(seconds=0.5), ", 0 s after the opening"),
+        (timedelta(seconds=40), ", 40 s after the opening"),
+        (timedelta(days=7, seconds=1), ", 7 days 1 s after the opening"),
+        (timedelta(days=1, hours=3, minutes=12), ", 1 day 3 h after the opening"),
+    ],
+)
+def test_how_late_a_booking_is_started_is_said_in_two_numbers(late: timedelta, said: str) -> None:
+    assert due.lateness(Turn(1, OPENING, OPENING, OPENING), OPENING + late) == said
+
+
+def test_a_slot_that_has_begun_is_noted_as_missed_and_those_ahead_go_on(roster: Roster) -> None:
+    number = keep(roster)
+    month_later = OPENING + timedelta(days=28)
+
+    started, told = list[Turn](), list[str]()
+    due.tick(roster, month_later, "here", started.append, told.append)
+
+    assert [f"{turn.starts_at:%m-%d}" for turn in started] == ["04-02", "04-09"]
+    missed = roster.turns(number, ended=True)
+    assert len(missed) == 3
+    assert all(each.sentence and each.sentence.startswith("Not reserved: missed") for each in missed)
+    assert [sentence.partition(" UTC: ")[2] for sentence in told] == [each.sentence for each in missed[::-1]]
+
+
+def test_a_run_that_dies_again_and_again_is_given_up(roster: Roster) -> None:
+    number = keep(roster)
+
+    starts = [tick(roster, OPENING + minute * MINUTE) for minute in range(30)]
+
+    assert sum(map(len, starts)) == due.STARTS
+    assert "died each time" in str(roster.turns(number, ended=True)[0].sentence)
+
+
+def test_a_run_that_lives_for_hours_is_started_again_however_often_its_machine_is(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    roster = Roster(store)
+    keep(roster)
+    clock = FakeClock(OPENING)
+
+    for _ in range(due.STARTS + 2):
+        (turn,) = tick(roster, clock.now())
+        with claim_kept(roster, turn, clock, lost=lambda: None):
+            clock.sleep(due.WELL + MINUTE)
+        clock.sleep(due.LEASE)
+
+    assert roster.turns(ended=True) == []
+    store.close()
+
+
+def test_a_paused_plan_starts_nothing_and_goes_on_afterwards(roster: Roster) -> None:
+    number = keep(roster)
+    roster.change(number, is_paused=True)
+    assert tick(roster, OPENING) == []
+
+    roster.change(number, is_paused=False)
+    entry = roster.entry(number)
+    assert entry is not None
+    due.lay_out_next(roster, entry, OPENING)
+    assert len(tick(roster, OPENING)) == 1
+
+
+def test_a_slot_that_was_served_is_not_laid_out_again_but_the_one_after_it_is(roster: Roster) -> None:
+    number = keep(roster)
+    (turn,) = tick(roster, OPENING)
+    roster.end(turn, ended=OPENING, exit_code=1, sentence="Not reserved.", run_id=None)
+
+    roster.change(number, trouble=None)  # forgets what lies ahead
+    entry = roster.entry(number)
+    assert entry is not None
+    due.lay_out_next(roster, entry, ADDED)
+
+    assert tick(roster, OPENING + MINUTE) == []
+    assert [each.starts_at - turn.starts_at for each in roster.turns(ended=False)] == [timedelta(days=7)]
+
+
+def test_a_skipped_day_is_not_booked(roster: Roster) -> None:
+    keep(roster, replace(WEEKLY, skipped=frozenset({date(2026, 3, 11)})))
+
+    assert tick(roster, OPENING) == []
+    assert len(tick(roster, OPENING + timedelta(days=7))) == 1
+
+
+def test_a_turn_is_found_by_the_name_that_its_process_is_given(roster: Roster) -> None:
+    keep(roster)
+    (turn,) = tick(roster, OPENING)
+
+    assert due.turn_named(roster, due.turn_name(turn)) == turn
+    for name in ("1@2020-01-01T00:00:00Z/1", "nonsense", f"{'9' * 30}@2026-03-12T01:00:00Z/1"):
+        assert due.turn_named(roster, name) is None
+
+
+def test_a_process_that_slept_while_another_took_over_does_not_serve_its_turn(roster: Roster) -> None:
+    keep(roster)
+    (mine,) = tick(roster, OPENING, "one")
+
+    (theirs,) = tick(roster, OPENING + due.LEASE, "other")
+
+    assert due.turn_named(roster, due.turn_name(mine)) is None
+    assert due.turn_named(roster, due.turn_name(theirs)) == theirs
+
+
+def test_a_plan_that_cannot_be_read_any_more_is_told_of_and_does_not_stop_the_others(roster: Roster) -> None:
+    number = keep(roster)
+    keep(roster)
+    assert len(tick(roster, OPENING)) == 2
+    roster.change(number, body={**plans.as_json(WEEKLY), "rrule": "FREQ=HOURLY"})
+    started, told = list[Turn](), list[str]()
+
+    due.tick(roster, OPENING + due.LEASE, "here", started.append, told.append)
+
+    assert [turn.plan_id for turn in started] == [number + 1]
+    (sentence,) = told
+    assert f"plan {number} cannot be read: rrule: " in sentence
+    assert roster.turns(number, ended=False) == []
+
+
+DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+FIFTY = [
+    (
+        replace(
+            WEEKLY,
+            first=datetime.fromisoformat("2026-01-01T00:00"),
+            rule=f"FREQ=WEEKLY;BYDAY={DAYS[number % 7]};BYHOUR={7 + number % 14}",
+        ),
+        HoursAhead(168) if number % 5 == 0 else DaysAhead(2 + number % 6, time(8, number % 60)),
+        "America/New_York" if number % 5 == 0 else "America/Los_Angeles",
+    )
+    for number in range(50)
+]
+
+
+@pytest.mark.parametrize("database", [None])  # it is about time, and the long way to PostgreSQL costs some
+def test_in_a_year_of_minutes_every_opening_is_served_exactly_once(roster: Roster) -> None:
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    end = begin + timedelta(minutes=527_000)
+    off = (begin + timedelta(days=100), begin + timedelta(days=107))
+    for plan, rule, where in FIFTY:
+        keep(roster, plan, rule, begin, where)
+    served: dict[tuple[int, datetime], datetime] = {}
+    twice: Counter[tuple[int, datetime]] = Counter()
+    ticks, wake = 0, roster.next_wake()
+    now = begin
+    while now < end:
+        if not off[0] <= now < off[1]:
+            ticks += 1
+            if wake is not None and wake <= now:  # before that, a tick finds nothing: see the next test
+                for turn in tick(roster, now):
+                    key = (turn.plan_id, turn.starts_at)
+                    twice[key] += key in served
+                    served[key] = now
+                    roster.end(turn, ended=now, exit_code=0, sentence="Reserved.", run_id=None)
+                wake = roster.next_wake()
+        now += MINUTE
+
+    missed = []
+    for number, (plan, rule, where) in enumerate(FIFTY, start=1):
+        for slot in plan.slots(zone(where), begin):
+            opens_at = rule.opens_at(slot.start)
+            if opens_at - due.LEAD + MINUTE >= end:
+                break
+            moment = served.pop((number, slot.start.astimezone(UTC)), None)
+            if moment is None:
+                missed.append((opens_at, slot.start))
+            elif not off[0] <= opens_at < off[1] + due.LEAD and opens_at > begin + due.LEAD:
+                assert opens_at - due.LEAD <= moment < opens_at - due.LEAD + MINUTE
+    assert ticks > 500_000
+    assert sum(twice.values()) == 0
+    assert served == {}  # nothing was served that no plan wanted
+    assert missed
+    assert all(off[0] <= start <= off[1] for _, start in missed)  # played while the machine was off
+
+
+def test_a_tick_before_the_next_wake_finds_nothing(roster: Roster) -> None:
+    for plan, rule, where in FIFTY[:10]:
+        keep(roster, plan, rule, ADDED, where)
+    now = ADDED
+    for _ in range(40):
+        wake = roster.next_wake()
+        assert wake is not None
+        if wake > now:
+            assert tick(roster, wake - timedelta(seconds=1)) == []
+        now = max(now, wake)
+        for turn in tick(roster, now):
+            roster.end(turn, ended=now, exit_code=0, sentence="Reserved.", run_id=None)
+
+
+def ticking(roster: Roster, clock: Clock, started: list[list[str]]) -> Ticking:
+    """What cron calls, with processes that are only noted."""
+    return Ticking(roster, clock, lambda words: started.append(list(words)), {})
+
+
+def test_near_an_opening_a_tick_stays_to_take_over_from_a_machine_that_dies(roster: Roster) -> None:
+    keep(roster, now=OPENING - timedelta(hours=1))
+    tick(roster, OPENING - due.LEAD, "one")
+    for weeks in range(2, 150):  # what other plans have ahead
+        opens_at = OPENING + timedelta(weeks=weeks)
+        roster.lay_out(Turn(2, opens_at + timedelta(days=7), opens_at, wake_at=opens_at - due.LEAD))
+    clock, started = FakeClock(OPENING - due.LEAD + timedelta(seconds=20)), list[list[str]]()
+    clock.sleep_until(OPENING - timedelta(seconds=119))
+    (turn,) = roster.turns(1, ended=False)[-1:]
+    roster.keep(turn, clock.now() + timedelta(seconds=30))  # its last word
+
+    ticking(roster, clock, started).minute()
+
+    assert started == [["due", "--turn", "1@2026-03-12T01:00:00Z/2"]]
+    assert clock.now() <= OPENING - MINUTE
+
+
+def test_a_tick_does_not_stay_for_an_opening_whose_turn_has_ended(roster: Roster) -> None:
+    keep(roster, now=OPENING - timedelta(hours=1))
+    (turn,) = tick(roster, OPENING - due.LEAD)
+    roster.end(turn, ended=OPENING - due.LEAD, exit_code=3, sentence="Refused.", run_id=None)
+    clock = FakeClock(OPENING - MINUTE)
+
+    ticking(roster, clock, []).minute()
+
+    assert clock.now() == OPENING - MINUTE
+
+
+def test_facilities_are_read_again_once_a_day_by_one_machine(roster: Roster) -> None:
+    keep(roster)
+    clock, started = FakeClock(ADDED + timedelta(days=1, minutes=1)), list[list[str]]()
+
+    for _ in range(5):
+        ticking(roster, clock, started).minute()
+        clock.sleep(MINUTE)
+
+    assert started == [["plan", "refresh"]]
+
+
+def test_sign_ins_of_atrium_are_kept_alive_while_a_plan_needs_them(roster: Roster) -> None:
+    clock, started = FakeClock(ADDED), list[list[str]]()
+    keep(roster, replace(WEEKLY, system="atrium"))
+
+    for _ in range(61):
+        ticking(roster, clock, started).minute()
+        clock.sleep(MINUTE)
+
+    assert started.count(["account", "refresh"]) == 4
+    renewed = {name: system.renew_every for name, system in SYSTEMS.items() if system.token_variable}
+    assert renewed == RENEWED
+
+
+@pytest.mark.parametrize(("ahead", "is_later"), [(MINUTE, False), (timedelta(days=5), True)])
+def test_a_booking_whose_window_was_changed_waits_for_the_new_opening(
+    roster: Roster, ahead: timedelta, is_later: bool
+) -> None:
+    keep(roster)
+    (turn,) = tick(roster, OPENING - due.LEAD)
+    now = OPENING - due.LEAD
+    slot = Slot(turn.starts_at, turn.starts_at + WEEKLY.length)
+    offers = Offers("Alice Marble", UTC, (Offer(Court("1", "Court 1"), slot, now + ahead),))
+
+    def ask(plan: Plan, start: datetime, choice: Choice) -> Offers:
+        return offers
+
+    assert opens_later(roster, turn, WEEKLY, WEEKLY.first, ask, now) == is_later
+
+    assert bool(tick(roster, now + ahead - due.LEAD)) == is_later
+
+
+WALL = datetime.fromisoformat("2026-03-11T18:00")
+
+
+def outcomes(*codes: int):  # type: ignore[no-untyped-def]
+    """Runs that end so, one after the other, and the command lines they were given."""
+    left, asked = list(codes), list[str]()
+
+    def one(words: Sequence[str]) -> tuple[Outcome, str | None]:
+        asked.append(" ".join(words))
+        return Outcome("", left.pop(0), f"Run {len(asked)}."), None
+
+    return one, asked
+
+
+@pytest.mark.parametrize(
+    ("codes", "asked"), [((1, 0), ["A", "B"]), ((0,), ["A"]), ((7,), ["A"]), ((3,), ["A"])]
+)
+def test_facilities_are_tried_in_order_until_one_has_a_court_or_nobody_knows(
+    codes: tuple[int, ...], asked: list[str]
+) -> None:
+    one, lines = outcomes(*codes)
+
+    in_order(replace(WEEKLY, choices=(Choice("A"), Choice("B"))), WALL, one, waits=True)
+
+    assert [line.split()[1] for line in lines] == asked
+    assert not any("--wait-list" in line for line in lines)
+    assert all("-d 2026-03-11 -t 18:00:00 -y 19:30:00" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("codes", "asked", "told"),
+    [
+        ((1, 1, 0), ["A", "B", "A"], "Run 3."),
+        ((1, 5, 0), ["A", "B", "A"], "Run 3."),
+        ((6, 1, 0), ["A", "B", "B"], "Run 3."),
+        ((6, 2), ["A", "B"], "Run 1."),
+    ],
+)
+def test_a_plan_waits_at_the_first_facility_whose_courts_are_taken(
+    codes: tuple[int, ...], asked: list[str], told: str
+) -> None:
+    one, lines = outcomes(*codes)
+
+    outcome, _ = in_order(replace(WEEKLY, choices=(Choice("A"), Choice("B"))), WALL, one, waits=True)
+
+    assert [line.split()[1] for line in lines] == asked
+    assert ["--wait-list" in line for line in lines] == [False, False, True][: len(lines)]
+    assert outcome.sentence == told
+
+
+def test_without_a_court_and_a_waiting_list_the_first_facility_is_told_of() -> None:
+    one, _ = outcomes(1, 5)
+
+    outcome, _ = in_order(replace(WEEKLY, choices=(Choice("A"), Choice("B"))), WALL, one, waits=False)
+
+    assert (outcome.exit_code, outcome.sentence) == (1, "Run 1.")
+
+
+def test_where_a_firewall_blocks_us_no_other_facility_is_asked() -> None:
+    asked = []
+
+    def one(words: Sequence[str]) -> tuple[Outcome, str | None]:
+        asked.append(words[words.index("-c") + 1])
+        return failed(Blocked("a firewall refuses us")), "run-1"
+
+    in_order(replace(WEEKLY, choices=(Choice("A"), Choice("B"))), WALL, one, waits=True)
+
+    assert asked == ["A"]
+
+
+class Serving:
+    """A process that serves a turn of a plan with a waiting list, from *now* on."""
+
+    def __init__(self, roster: Roster, now: datetime, plan: Plan = WEEKLY) -> None:
+        self.roster, self.clock = roster, FakeClock(now)
+        self.lines: list[str] = []
+        self.number = keep(roster, replace(plan, wait_list=True))
+        self.turn, *_ = tick(roster, now)
+        slot = Slot(self.turn.starts_at, self.turn.starts_at + WEEKLY.length)
+        self.offers = Offers("A", UTC, (Offer(Court("1", "Court 1"), slot, self.turn.opens_at),))
+
+    def serve(self, one: OneRun) -> int:
+        """The exit code, when *one* is how a run goes."""
+        entry = self.roster.entry(self.number)
+        assert entry is not None
+        stop = Stop()
+        stop.shield()
+        with stop.listening():
+
+            def noted(words: Sequence[str]) -> tuple[Outcome, str | None]:
+                self.lines.append(" ".join(words))
+                return one(words)
+
+            return serve_turn(
+                self.roster, self.turn, entry, lambda *asked: self.offers, noted, {}, self.clock
+            )
+
+    def waits(self, words: Sequence[str]) -> tuple[Outcome, str | None]:
+        """A run that looks for a court until it is stopped, or the slot has started."""
+        stop = Stop()
+        with stop.listening():
+            try:
+                while self.clock.now() < self.turn.starts_at:
+                    self.clock.sleep(MINUTE)
+                return Outcome("", 1, "Not reserved."), "run-1"
+            except Interrupted as end:
+                return failed(end), "run-1"
+
+    @property
+    def ended(self) -> Turn | None:
+        """The turn, when it has ended."""
+        return next(iter(self.roster.turns(self.number, ended=True)), None)
+
+
+def test_a_plan_gives_up_waiting_while_the_player_can_still_get_there(lasting: Roster) -> None:
+    serving = Serving(lasting, OPENING + timedelta(days=7, hours=7))
+
+    serving.serve(serving.waits)
+
+    assert serving.clock.now() <= serving.turn.starts_at - WEEKLY.notice + MINUTE
+    assert serving.ended is not None
+    assert "no court became free in time" in str(serving.ended.sentence)
+
+
+@pytest.mark.parametrize("notice", [timedelta(hours=36), timedelta(days=8)])
+def test_where_there_is_no_time_to_wait_a_court_is_asked_for_all_the_same(
+    lasting: Roster, notice: timedelta
+) -> None:
+    now = OPENING + timedelta(days=6) if notice < timedelta(days=7) else OPENING
+    serving = Serving(lasting, now, replace(WEEKLY, notice=notice))
+    one, _ = outcomes(0)
+
+    assert serving.serve(one) == 0
+
+    assert ["--wait-list" in line for line in serving.lines] == [False]
+    assert serving.ended is not None
+    assert serving.ended.sentence == "Run 1."
+
+
+@pytest.mark.parametrize("notice", [WEEKLY.notice, timedelta(days=8)])
+def test_a_turn_whose_machine_is_restarted_is_not_ended(lasting: Roster, notice: timedelta) -> None:
+    serving = Serving(lasting, OPENING, replace(WEEKLY, notice=notice))
+    one, _ = outcomes(143)
+
+    assert serving.serve(one) == 143
+
+    assert serving.ended is None
+    assert len(tick(lasting, OPENING + due.LEASE * 2)) == 1
+
+
+def test_a_wish_to_stop_between_two_facilities_is_obeyed_before_the_second(
+    lasting: Roster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serving = Serving(lasting, OPENING, replace(WEEKLY, choices=(Choice("A"), Choice("B"))))
+    asked = []
+
+    def book(booking: Booking, *around: object, **more: object) -> tuple[Outcome, SimpleNamespace]:
+        asked.append(booking.request.facility)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return Outcome("", 1, "Not reserved."), SimpleNamespace(run_id="run-1")
+
+    monkeypatch.setattr("reserve.commands.book.book", book)
+    monkeypatch.setattr("reserve.commands.lookup.asking", lambda *around: lambda *asked: serving.offers)
+    environ = {"RESERVE_DATA": str(tmp_path), "RESERVE_EMAIL": "a@example.org", "RESERVE_PASSWORD": "canary"}
+
+    assert serve(lasting, due.turn_name(serving.turn), environ, serving.clock) == 143
+
+    assert asked == ["A"]
+    assert serving.ended is None
+
+
+def test_a_process_of_its_own_gets_its_secrets_by_the_environment(tmp_path: Path) -> None:
+    environ = {"RESERVE_DATA": str(tmp_path), "RESERVE_PASSWORD": "canary-word", "PATH": "/usr/bin:/bin"}
+
+    starter(environ)(["due", "--turn", "1@nothing"])
+
+    log = tmp_path / "due.log"
+    clock = Clock()
+    waited = clock.now() + timedelta(seconds=20)
+    while "Refused" not in log.read_text() and clock.now() < waited:
+        clock.sleep(timedelta(milliseconds=50))
+    assert "--turn: '1@nothing' does not wait for anything" in log.read_text()
+    assert "canary" not in log.read_text()
+
+
+def test_a_tick_loads_nothing_heavy_and_costs_little(tmp_path: Path) -> None:
+    Store(tmp_path).close()
+    script = (
+        "import re, resource, sys\n"
+        "from pathlib import Path\n"
+        "from reserve.commands import main\n"
+        "assert main(['due']) == 0\n"
+        "used = resource.getrusage(resource.RUSAGE_SELF)\n"
+        "most = re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1]\n"
+        "print(used.ru_utime + used.ru_stime, int(most) / 1024, *sys.modules)"
+    )
+
+    told = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(HERE), "RESERVE_DATA": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    seconds, megabytes, *modules = told.stdout.split()
+    assert {"alembic", "flask", "selenium", "requests", "rich"} & set(modules) == set()
+    assert float(megabytes) < 60
+    assert float(seconds) < 2  # 0.3 on an idle machine; a busy one counts more

@@ -1,0 +1,382 @@
+"""What a plan means: its slots, its words, its file, and when it opens."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
+from pathlib import Path
+from time import process_time
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from reserve.commands.options import booking_parser, read_booking
+from reserve.errors import UsageError
+from reserve.model import Court, Limits, Offer, Offers, Slot
+from reserve.plans import plan as plans
+from reserve.plans.file import SCHEMA, read_plans
+from reserve.plans.plan import Choice, Plan
+from reserve.plans.preview import Agenda, Ask, Wish, look
+from reserve.plans.rule import parse_every, parse_rule
+from reserve.window import DaysAhead, HoursAhead, zone
+
+CITY = zone("America/Los_Angeles")
+SATURDAY = datetime.fromisoformat("2026-11-21")
+NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
+WEDNESDAYS = "FREQ=WEEKLY;BYDAY=WE;BYHOUR=18;BYMINUTE=0"
+WEEK_AHEAD = DaysAhead(7, time(8))
+WEEKLY = Plan((Choice("Alice Marble"),), timedelta(minutes=90), SATURDAY, WEDNESDAYS)
+EARLIER_TOOL = (Path(__file__).parents[1] / "samples" / "schedules.json").read_text()
+
+
+def days(plan: Plan, most: int = 4) -> list[str]:
+    """The next days of *plan*, as month and day."""
+    return [f"{start:%m-%d}" for start in islice(plan.starts(SATURDAY), most)]
+
+
+@pytest.mark.parametrize(
+    ("said", "rule", "start", "end"),
+    [
+        ("wed 18:00", WEDNESDAYS, time(18), None),
+        ("Wednesdays 18:00-19:30", WEDNESDAYS, time(18), time(19, 30)),
+        ("tue and thu 7:00", "FREQ=WEEKLY;BYDAY=TU,TH;BYHOUR=7;BYMINUTE=0", time(7), None),
+        ("weekdays 07:30", "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR;BYHOUR=7;BYMINUTE=30", time(7, 30), None),
+        ("other fri 10:00", "FREQ=WEEKLY;INTERVAL=2;BYDAY=FR;BYHOUR=10;BYMINUTE=0", time(10), None),
+    ],
+)
+def test_every_is_a_rule_in_the_words_of_a_person(
+    said: str, rule: str, start: time, end: time | None
+) -> None:
+    assert parse_every(said) == (rule, start, end)
+
+
+@pytest.mark.parametrize("said", ["", "wed", "18:00", "someday 18:00", "t 18:00", "wed 25:00", "wed 18:00-"])
+def test_every_that_is_no_day_and_time_is_refused_in_a_sentence(said: str) -> None:
+    with pytest.raises(UsageError, match=r"--every"):
+        parse_every(said)
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        ("", "'' is no part"),
+        ("every wednesday", "'EVERY WEDNESDAY' is no part"),
+        ("FREQ=WEEKLY;FREQ=DAILY", "stands there twice"),
+        ("FREQ=WEEKLY;COLOUR=RED", "unknown parameter 'COLOUR'"),
+        ("FREQ=HOURLY", "daily at the oftenest"),
+        ("BYDAY=WE", "has to say FREQ=WEEKLY"),
+        ("FREQ=WEEKLY;INTERVAL=0", "INTERVAL='0'; it is a whole number"),
+        ("FREQ=WEEKLY;COUNT=0", "COUNT='0'; it is a whole number"),
+        ("FREQ=WEEKLY;COUNT=2;UNTIL=20270101", "COUNT and UNTIL"),
+        ("FREQ=WEEKLY;UNTIL=tomorrow", "UNTIL='TOMORROW': write it as 20261231"),
+        ("FREQ=WEEKLY;UNTIL=20200101T000000", "means no day at all"),
+        ("FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=31;COUNT=3", "means no day at all"),
+        ("FREQ=WEEKLY;BYDAY=XX", "invalid 'BYDAY': XX"),
+        ("FREQ=DAILY;BYHOUR=25", "hour must be in 0..23"),
+        ("DTSTART:20260101T000000\nRRULE:FREQ=DAILY", "has a DTSTART; leave it out"),
+    ],
+)
+def test_a_rule_that_is_none_or_means_no_day_is_refused_and_told_why(rule: str, why: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(why)) as refused:
+        parse_rule(rule, SATURDAY)
+
+    assert str(refused.value).startswith("--rrule: ")
+
+
+def test_a_rule_that_never_comes_is_refused_soon() -> None:
+    began = process_time()
+
+    with pytest.raises(UsageError, match="means no day at all"):
+        parse_rule("FREQ=DAILY;BYMONTHDAY=30;BYMONTH=2", SATURDAY)
+
+    assert process_time() - began < 1  # 0.2 on an idle machine; 3 when it is searched to the year 9999
+
+
+def test_a_rule_that_comes_on_the_leap_day_only_is_none_until_it_is_near() -> None:
+    rule = "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=29"
+
+    assert parse_rule(rule, datetime.fromisoformat("2026-11-21T18:00")) == rule
+    with pytest.raises(UsageError, match="means no day at all"):
+        parse_rule(rule, datetime.fromisoformat("2025-11-21T18:00"))
+
+
+def test_a_rule_may_have_a_count_an_end_an_interval_and_several_hours() -> None:
+    def ruled(rule: str) -> Plan:
+        return replace(WEEKLY, rule=parse_rule(rule, SATURDAY))
+
+    assert days(ruled("RRULE:FREQ=WEEKLY;BYDAY=WE;BYHOUR=18;COUNT=2")) == ["11-25", "12-02"]
+    assert days(ruled("FREQ=WEEKLY;BYDAY=WE;UNTIL=20261205T000000Z")) == ["11-25", "12-02"]
+    assert days(ruled("freq=weekly;byday=we;byhour=18;until=20261202;")) == ["11-25", "12-02"]
+    assert days(ruled("FREQ=WEEKLY;INTERVAL=2;BYDAY=FR"), 2) == ["12-04", "12-18"]
+    assert days(ruled("FREQ=DAILY;BYHOUR=7,19;COUNT=4")) == ["11-21", "11-21", "11-22", "11-22"]
+
+
+def test_skipped_days_and_days_after_the_end_are_left_out() -> None:
+    plan = replace(WEEKLY, skipped=frozenset({date(2026, 12, 2)}), until=date(2026, 12, 16))
+
+    assert days(plan) == ["11-25", "12-09", "12-16"]
+
+
+def test_a_slot_keeps_its_time_on_the_wall_when_the_clocks_change() -> None:
+    slots = list(islice(WEEKLY.slots(CITY, datetime(2027, 3, 8, tzinfo=UTC)), 2))
+
+    assert [slot.start.astimezone(UTC).hour for slot in slots] == [2, 1]
+    assert {f"{slot.start:%H:%M}" for slot in slots} == {"18:00"}
+
+
+def test_a_slot_at_a_time_that_the_clocks_skip_is_left_out() -> None:
+    nightly = replace(WEEKLY, rule="FREQ=DAILY;BYHOUR=2;BYMINUTE=30", length=timedelta(minutes=30))
+
+    slots = islice(nightly.slots(CITY, datetime(2027, 3, 13, 8, tzinfo=UTC)), 2)
+
+    assert [f"{slot.start:%m-%d}" for slot in slots] == ["03-13", "03-15"]
+
+
+def test_days_ahead_are_told_from_hours_ahead_by_a_slot_beyond_the_clock_change() -> None:
+    def seen(rule: plans.OpeningRule) -> list[tuple[datetime, datetime]]:
+        slots = islice(WEEKLY.slots(CITY, datetime(2027, 3, 1, tzinfo=UTC)), 3)
+        return [(slot.start, rule.opens_at(slot.start)) for slot in slots]
+
+    for rule in (DaysAhead(7, time(8)), DaysAhead(7, time(18)), HoursAhead(168)):
+        assert plans.opening_rule(seen(rule)) == rule
+        assert plans.rule_from_text(plans.rule_as_text(rule)) == rule
+
+
+def test_the_next_two_clock_changes_are_found_to_the_minute() -> None:
+    changes = plans.clock_changes(CITY, NOW)
+
+    assert [f"{change:%Y-%m-%d %H:%M %Z}" for change in changes] == [
+        "2027-03-14 03:00 PDT",
+        "2027-11-07 01:00 PST",
+    ]
+    assert plans.clock_changes(zone("Asia/Tokyo"), NOW) == []
+
+
+def test_a_plan_is_booked_with_the_words_of_a_command_line() -> None:
+    choice = Choice("Alice Marble", ("Court 2", "Court 1"), (time(19),))
+    plan = replace(WEEKLY, choices=(choice,), max_price="7.50", at_once=True, wait_list=True)
+    words = plan.words(datetime.fromisoformat("2026-11-25T18:00"), choice, waits=True)
+
+    environ = {"RESERVE_EMAIL": "you@example.com", "RESERVE_PASSWORD": "secret"}
+    request = read_booking(booking_parser("book").parse_args(words), environ).request
+
+    assert (request.facility, request.only) == ("Alice Marble", ("Court 2", "Court 1"))
+    assert (request.day, request.starts) == (date(2026, 11, 25), (time(18), time(19)))
+    assert (request.length, request.max_price_cents) == (timedelta(minutes=90), 750)
+    assert request.at_once
+    assert request.wait_list
+
+
+def test_a_plan_survives_being_written_as_json() -> None:
+    plan = Plan(
+        choices=(Choice("Alice Marble", ("Court 1",), (time(19),)), Choice("Moscone")),
+        length=timedelta(minutes=90),
+        first=SATURDAY,
+        rule=WEDNESDAYS,
+        account="alice",
+        max_price="7.50",
+        until=date(2027, 6, 30),
+        skipped=frozenset({date(2026, 12, 23)}),
+        wait_list=True,
+        notice=timedelta(hours=2),
+    )
+    body = json.loads(json.dumps(plans.as_json(plan)))
+
+    assert plans.from_json(body, date(2030, 1, 1)) == plan
+    Draft202012Validator(json.loads(SCHEMA.read_text())).validate([body])
+
+
+def test_the_file_of_the_earlier_tool_is_read_as_it_is() -> None:
+    once, weekly = read_plans(EARLIER_TOOL, "schedules.json", SATURDAY.date())
+
+    assert (once.system, once.first, once.rule) == (
+        "atrium",
+        datetime.fromisoformat("2025-08-04T07:00"),
+        None,
+    )
+    assert (weekly.choices, weekly.length) == ((Choice("Court 2"),), timedelta(minutes=30))
+    assert days(weekly, 2) == ["11-25", "12-02"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('"duration": 30\n  },', '"duration": 0\n  },', "line 6, [0].duration: 0 is less than"),
+        ("BYHOUR=17", "BYHOUR=99", "line 10, [1].rrule: "),
+        ('"court_id": "2",', '"colour": "2",', "line 8, [1]: "),
+        ("2025-08-04T07", "tomorrow", "line 4, [0].desired_time: "),
+        ('"recurring"', '"weekly"', "line 9, [1].type: 'weekly' is not one of"),
+        ('"court_id": "1",', '"court_id": "1"', "line 6: this is not JSON"),
+        ('  "type": "one-off",\n', "", "line 2, [0]: 'type' is a required property"),
+        ('"one-off",', '"one-off", "rrule": "FREQ=DAILY",', "line 3, [0].rrule: a one-off plan has none"),
+        ('"court_id": "1"', '"court_id": "1\\n"', "line 5, [0].court_id: '1\\n' has a line break"),
+        ('"court_id": "1"', '"choices": [{"facility": "\\ud800"}]', "line 5, [0].choices: '\\ud800' has"),
+        ('"duration": 30', f'"link": "{"x" * 100_000}"', "line 6, [0].link: 'xxxxxxxxxx"),
+        ('"duration": 30', f'"until": {[0] * 100_000}', "0, 0] is not of type 'string'"),
+        ('"duration": 30', '"max_price": NaN', "plans.json: NaN is no number"),
+        ('"duration": 30', f'"duration": {"9" * 5000}', "plans.json: Exceeds the limit (4300 digits)"),
+        ('"duration": 30', f'"duration": {"[" * 100_000}', "plans.json: nested too deeply"),
+    ],
+)
+def test_a_mistake_in_a_file_is_told_with_its_line_and_its_path(old: str, new: str, told: str) -> None:
+    assert old in EARLIER_TOOL
+
+    with pytest.raises(
+        UsageError, match=re.escape(f"plans.json{', ' if 'JSON' in told else ': '}")
+    ) as raised:
+        read_plans(EARLIER_TOOL.replace(old, new, 1), "plans.json", SATURDAY.date())
+
+    assert told in str(raised.value)
+    assert len(str(raised.value)) < 500
+
+
+def test_a_thousand_plans_are_read() -> None:
+    many = json.dumps(json.loads(EARLIER_TOOL) * 500, indent=1)
+
+    assert len(read_plans(many, "plans.json", SATURDAY.date())) == 1000
+
+
+def publishing(*names: str, rule: plans.OpeningRule = WEEK_AHEAD, price: int | None = 0) -> Ask:
+    """A booking system that has these facilities, one court each."""
+
+    def ask(plan: Plan, start: datetime, choice: Choice) -> Offers:
+        if choice.facility not in names:
+            raise UsageError(f"--court: no facility is called {choice.facility!r}")
+        slot = Slot(CITY.localize(start), CITY.localize(start + plan.length))  # type: ignore[attr-defined]
+        offer = Offer(Court("1", "Court 1"), slot, rule.opens_at(slot.start), price)
+        return Offers(choice.facility, CITY, (offer,), limits=Limits(1, 3))
+
+    return ask
+
+
+def test_the_outlook_has_five_slots_with_their_openings_and_the_rule_behind_them() -> None:
+    outlook = look(WEEKLY, publishing("Alice Marble"), NOW)
+
+    assert outlook is not None
+    assert [f"{seen.start:%m-%d}" for seen in outlook.foreseen] == [
+        "11-25",
+        "12-02",
+        "12-09",
+        "12-16",
+        "12-23",
+    ]
+    assert [seen.opens_at and f"{seen.opens_at:%m-%d %H:%M}" for seen in outlook.foreseen][1] == "11-25 08:00"
+    assert (outlook.rule, outlook.zone) == (DaysAhead(7, time(8)), CITY)
+    assert not any(seen.troubles for seen in outlook.foreseen)
+
+
+def test_the_outlook_knows_real_hours_from_days_although_no_change_is_near() -> None:
+    outlook = look(WEEKLY, publishing("Alice Marble", rule=HoursAhead(168)), NOW)
+
+    assert outlook is not None
+    assert outlook.rule == HoursAhead(168)
+
+
+def test_the_outlook_tells_what_would_stop_a_slot() -> None:
+    plan = replace(WEEKLY, choices=(*WEEKLY.choices, Choice("Nowhere")), max_price="5.00")
+
+    outlook = look(plan, publishing("Alice Marble", price=750), NOW)
+
+    assert outlook is not None
+    told = " ".join(outlook.foreseen[0].troubles)
+    assert "no facility is called 'Nowhere'" in told
+    assert "costs 7.50, more than --max-price allows" in told
+
+
+def test_the_outlook_says_when_a_ceiling_cannot_be_kept_before_the_court_is_held() -> None:
+    def told(plan: Plan) -> str:
+        outlook = look(plan, publishing("Alice Marble", price=None), NOW)
+        assert outlook is not None
+        return " ".join(outlook.foreseen[0].troubles)
+
+    assert "does not publish the price" in told(replace(WEEKLY, max_price="5.00"))
+    assert told(WEEKLY) == ""
+
+
+def test_the_outlook_tells_which_of_the_courts_that_were_named_is_left_out_or_opens_later() -> None:
+    def ask(plan: Plan, start: datetime, choice: Choice) -> Offers:
+        found = publishing("Alice Marble")(plan, start, choice)
+        (offer,) = found.offers
+        later = replace(offer, court=Court("2", "Court 2"), opens_at=offer.opens_at + timedelta(days=5))
+        return replace(
+            found, offers=(offer, later), left_out=((Court("3", "Court 3"), "it has no such slot"),)
+        )
+
+    def troubles(*courts: str) -> tuple[str, ...]:
+        outlook = look(replace(WEEKLY, choices=(Choice("Alice Marble", courts),)), ask, NOW)
+        assert outlook is not None
+        return outlook.foreseen[0].troubles
+
+    assert troubles("Court 1", "Court 2", "Court 3") == (
+        "Court 3 is left out: it has no such slot",
+        "Court 2 opens only at 2026-11-23 08:00:00",
+    )
+    assert troubles() == ()
+
+
+def conflicts(plan: Plan, *wishes: Wish) -> list[str]:
+    """What stops each of the next slots of *plan* beside what else the player wants; a dash for nothing."""
+    agenda = Agenda([*wishes, Wish("this plan", plan)])
+    outlook = look(plan, publishing("Alice Marble"), NOW, agenda=agenda)
+    assert outlook is not None
+    return ["; ".join(seen.troubles) or "-" for seen in outlook.foreseen]
+
+
+def test_the_outlook_keeps_to_the_citys_limit_a_week_within_one_plan() -> None:
+    weekdays = replace(WEEKLY, rule="FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR;BYHOUR=18")
+
+    *three, fourth, fifth = conflicts(weekdays)
+
+    assert three == ["-", "-", "-"]
+    assert fourth == "slots of that week before it: 3 (this plan); the limit is 3 a week"
+    assert fifth == "slots of that week before it: 4 (this plan); the limit is 3 a week"
+
+
+def test_the_outlook_keeps_to_the_citys_limits_together_with_other_plans() -> None:
+    evening = replace(WEEKLY, rule="FREQ=WEEKLY;BYDAY=WE;BYHOUR=20", until=date(2026, 11, 30))
+    before = replace(WEEKLY, rule="FREQ=WEEKLY;BYDAY=SU,MO,TU,WE;BYHOUR=7", until=date(2026, 12, 1))
+
+    told = conflicts(WEEKLY, Wish("plan 1", evening), Wish("plan 2", before))
+
+    assert told[0] == "slots of that day before it: 2 (plan 1, plan 2); the limit is 1 a day"
+    assert told[1:] == ["-", "-", "-", "-"]
+    daily = replace(before, rule="FREQ=DAILY;BYHOUR=7", until=date(2026, 12, 1))
+    friday = replace(WEEKLY, rule="FREQ=WEEKLY;BYDAY=FR;BYHOUR=18")
+    without = frozenset({datetime.fromisoformat("2026-11-27T07:00")})
+    assert conflicts(friday, Wish("plan 3", daily, without))[0].startswith("slots of that week before it: 4")
+
+
+def test_the_outlook_names_the_plan_that_wants_another_court_at_the_same_time() -> None:
+    other = replace(WEEKLY, rule="FREQ=WEEKLY;INTERVAL=2;BYDAY=WE;BYHOUR=19", length=timedelta(hours=1))
+
+    told = conflicts(WEEKLY, Wish("plan 1", other))
+
+    assert told[0] == "-"
+    assert told[1] == "plan 1 wants 19:00-20:00 on that day"
+    assert conflicts(replace(WEEKLY, length=timedelta(hours=1)), Wish("plan 1", other))[1].startswith("slots")
+
+
+def test_a_slot_that_came_to_nothing_stops_no_other() -> None:
+    lost = frozenset({datetime.fromisoformat("2026-11-25T18:00")})
+
+    told = conflicts(WEEKLY, Wish("plan 1", WEEKLY, lost))
+
+    assert told[0] == "-"
+    assert told[1] == "plan 1 wants 18:00-19:30 on that day"
+
+
+def test_a_plan_whose_facility_does_not_exist_is_refused_and_one_in_the_past_has_no_outlook() -> None:
+    with pytest.raises(UsageError, match="no facility is called"):
+        look(WEEKLY, publishing(), NOW)
+
+    assert look(replace(WEEKLY, rule=None), publishing("Alice Marble"), NOW + timedelta(days=3)) is None
+
+
+def test_the_published_schema_and_the_reader_know_the_same_fields() -> None:
+    known = set(json.loads(SCHEMA.read_text())["items"]["properties"])
+    source = Path(plans.__file__).read_text()
+
+    assert {name for name in known if f'"{name}"' not in source} == set()

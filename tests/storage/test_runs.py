@@ -1,0 +1,255 @@
+"""What a run is about to do stands on the disk before it is done, and only one run at a time does it."""
+
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import traceback
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from reserve.errors import AlreadyReserved, UsageError
+from reserve.model import Hold
+from reserve.storage.runs import Record, Store, player_key
+from reserve.storage.schema import DEEDS, RUNS
+from tests.fakes import START, offer
+
+REPOSITORY = Path(__file__).parents[2]
+PLAYER = player_key("recus", "api.rec.us", "player@example.com")
+COURT = offer("Court 1")
+HOLD = Hold(COURT, "order-1")
+
+# A run in a process of its own that is under way when it says so, until somebody ends it.
+UNDER_WAY = """
+import sys
+from pathlib import Path
+from reserve.storage.runs import Record, Store
+from tests.test_store import COURT, PLAYER, START
+store = Store(Path(sys.argv[1]), sys.argv[2] or None)
+record = Record(store, "other", PLAYER, lambda: START)
+with record.kept(system="recus", wish="a court", day="2026-03-09"):
+    record.note("asking", [COURT])
+    print("under way", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def store(tmp_path, database):
+    store = Store(tmp_path / "data", database)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def other(tmp_path, database, store):
+    """A run of the same player in another process, under way."""
+    command = [sys.executable, "-c", UNDER_WAY, str(tmp_path / "data"), database or ""]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=REPOSITORY, text=True, **pipes) as process:
+        assert process.stdout.readline() == "under way\n"
+        yield process
+        process.kill()
+
+
+def record(store, run_id="mine", player=PLAYER):
+    return Record(store, run_id, player, lambda: START)
+
+
+def kept(record, day="2026-03-09"):
+    return record.kept(system="recus", wish="a court", day=day)
+
+
+def test_a_deed_is_read_by_the_next_process(tmp_path, database, store):
+    with kept(record(store)):
+        record(store).note("asking", [COURT])
+        record(store).note("held", [HOLD])
+
+    again = Store(tmp_path / "data", database)
+    (run,) = again.history()
+    again.close()
+
+    assert [(deed.what, deed.court, deed.start, deed.order_id) for deed in run.deeds] == [
+        ("asking", "Court 1", COURT.slot.start, None),
+        ("held", "Court 1", COURT.slot.start, "order-1"),
+    ]
+    assert (run.started, run.ended, run.orders("held", "confirming")) == (START, None, {"order-1"})
+
+
+def test_a_deed_outlives_a_killed_process(store, other):
+    other.kill()
+    other.wait()
+
+    (run,) = store.cut_off(PLAYER, but="mine")
+
+    assert [(deed.what, deed.court) for deed in run.deeds] == [("asking", "Court 1")]
+
+
+def test_a_run_under_way_is_not_cut_off(store, other):
+    assert store.cut_off(PLAYER, but="mine") == []
+    assert store.is_alive("other")
+
+
+def test_a_stopped_process_is_still_alive(store, other):
+    other.send_signal(signal.SIGSTOP)
+
+    assert store.cut_off(PLAYER, but="mine") == []
+
+
+def test_a_run_that_ended_is_not_cut_off(store):
+    with kept(record(store)):
+        record(store).end(1, "Not reserved: taken.")
+
+    assert store.cut_off(PLAYER, but="another") == []
+
+
+def test_what_became_of_a_cut_off_run_is_told_by_another(store, other):
+    other.kill()
+    other.wait()
+
+    record(store).end(None, "Not reserved: cut off.", of="other")
+
+    assert store.cut_off(PLAYER, but="mine") == []
+    assert [(run.sentence, run.exit_code) for run in store.history()] == [("Not reserved: cut off.", None)]
+
+
+def test_other_players_and_other_machines_are_none_of_our_business(store, other):
+    other.kill()
+    other.wait()
+
+    assert store.cut_off(player_key("recus", "api.rec.us", "other@example.com"), but="mine") == []
+    assert socket.gethostname() not in repr(store.history())
+
+
+def test_a_second_run_for_the_same_day_is_refused_and_says_why(store, other):
+    with pytest.raises(AlreadyReserved, match=r"another run .* 2026-03-09 is under way"), kept(record(store)):
+        pass
+
+
+def test_a_second_run_for_the_same_day_may_wait_until_the_first_has_ended(store, other):
+    waited = []
+
+    def wait():
+        waited.append(1)
+        if len(waited) == 3:
+            other.kill()
+            other.wait()
+
+    with record(store).kept(system="recus", wish="a court", day="2026-03-09", wait=wait):
+        assert waited == [1, 1, 1]
+
+
+def test_another_day_and_another_player_may_run_at_the_same_time(store, other):
+    with kept(record(store), day="2026-03-10"), kept(record(store, "third", "somebody else")):
+        assert len(store.history()) == 3
+
+
+def test_a_killed_run_excludes_nobody(store, other):
+    other.kill()
+    other.wait()
+
+    with kept(record(store)):
+        assert [run.run_id for run in store.cut_off(PLAYER, but="mine")] == ["other"]
+
+
+def test_two_processes_write_at_the_same_time_and_nothing_is_lost(tmp_path, database, store):
+    script = UNDER_WAY.replace('"other"', "sys.argv[3]").replace('"2026-03-09"', "sys.argv[3]")
+    script = script.replace(
+        'record.note("asking", [COURT])', 'for _ in range(50): record.note("asking", [COURT])'
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "data"), database or ""]
+    writers = [
+        subprocess.Popen(
+            [*command, name], cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+        for name in ("one", "two")
+    ]
+
+    assert [writer.wait() for writer in writers] == [0, 0]
+    assert [len(run.deeds) for run in store.history()] == [50, 50]
+
+
+def test_everything_is_readable_by_the_player_only(tmp_path):
+    before = os.umask(0)
+    try:
+        store = Store(tmp_path / "data")
+        with kept(record(store)):
+            record(store).note("asking", [COURT])
+            modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "data").rglob("*")}
+        store.close()
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+    assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
+    assert len(modes) >= 5  # the database and its side files, the locks, their folders
+
+
+def test_the_player_stands_nowhere_in_the_file(tmp_path):
+    store = Store(tmp_path / "data")
+    with kept(record(store)):
+        record(store).note("asking", [COURT])
+    store.close()
+
+    assert all(b"player@example" not in path.read_bytes() for path in (tmp_path / "data").glob("reserve*"))
+
+
+def test_a_folder_that_cannot_be_written_is_refused_in_one_sentence():
+    with pytest.raises(UsageError, match="RESERVE_DATA"):
+        Store(Path("/dev/null/data"))
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        (
+            "postgresql+psycopg://me:c4nary@127.0.0.1:1/plans",
+            "cannot keep state there: connection failed: .+",
+        ),
+        ("mysql://me:c4nary@127.0.0.1/plans", "choose sqlite or postgresql"),
+        ("c4nary", "cannot keep state there: .+"),
+        ("postgresql+psycopg://me:c4nary@127.0.0.1:port/plans", "the port is no number"),
+        ("postgresql+psycopg://me:se@cret:c4nary@127.0.0.1/plans", "the port is no number"),
+        ("postgresql+psycopg://me:se@c4nary@127.0.0.1/plans", "write an @ in the password as %40"),
+        (
+            "postgresql+psycopg2://me:c4nary@127.0.0.1/plans",
+            r"psycopg2 is not installed; for PostgreSQL write postgresql\+psycopg://…",
+        ),
+    ],
+)
+def test_a_database_that_cannot_be_had_is_refused_in_one_sentence_without_its_password(tmp_path, url, why):
+    with pytest.raises(UsageError) as refusal:
+        Store(tmp_path, url)
+
+    assert re.fullmatch(f"RESERVE_DATABASE_URL: {why}", str(refusal.value))
+    assert "c4nary" not in "".join(traceback.format_exception(refusal.value))
+
+
+def test_a_database_that_cannot_be_written_any_more_costs_no_court(store):
+    with kept(record(store)):
+        DEEDS.drop(store.engine)
+
+        assert "cannot write down" in record(store).note("asking", [COURT])
+        record(store).end(0, "Reserved.")
+
+
+def test_a_run_begins_although_it_cannot_be_written_down(store):
+    DEEDS.drop(store.engine)
+    RUNS.drop(store.engine)
+
+    with kept(record(store)):
+        assert record(store).cut_off() == []
+
+
+def test_the_latest_run_is_shown_first(store):
+    for number in range(3):
+        late = START + timedelta(minutes=number)
+        store.begin(f"run-{number}", system="recus", player=PLAYER, wish="a court", started=late)
+
+    assert [run.run_id for run in store.history(most=2)] == ["run-2", "run-1"]
+    assert [run.run_id for run in store.history(run_id="run-1")] == ["run-1"]

@@ -1,0 +1,353 @@
+"""Accounts and tokens at rest: encrypted, under names, and never lost, also when a process is killed."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from contextlib import chdir
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from reserve.clock import Clock
+from reserve.commands import account
+from reserve.commands.options import booking_parser, read_booking
+from reserve.errors import UsageError
+from reserve.simulator import AtriumStory, AtriumTwin, serve
+from reserve.storage.runs import Store
+from reserve.storage.secrets import Accounts, KeptTokens, Safe
+
+HERE = Path(__file__).parents[2]
+MINE = {"RESERVE_SYSTEM": "atrium", "RESERVE_EMAIL": "player@example.com", "RESERVE_PASSWORD": "c4nary"}
+
+
+@pytest.fixture
+def store(tmp_path, database):
+    store = Store(tmp_path, database)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def environ(tmp_path):
+    """An environment of its own, in a folder of its own: `.env` is looked for in the working directory."""
+    with chdir(tmp_path):
+        yield {"RESERVE_DATA": str(tmp_path / "data")}
+
+
+def call(*words, **environ):
+    """The real command, in a process of its own without a terminal."""
+    command = [sys.executable, str(HERE / "main.py"), "account", *words]
+    clean = {"PATH": os.environ["PATH"], "HOME": environ["RESERVE_DATA"]}
+    return subprocess.run(
+        command,
+        env={**clean, **environ},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        cwd=Path(environ["RESERVE_DATA"]).parent,
+        timeout=60,
+    )
+
+
+# The key.
+
+
+def test_what_is_kept_can_be_read_again_and_lies_nowhere_in_plain_text(store, tmp_path):
+    Accounts(Safe(store, tmp_path)).add("mine", MINE)
+
+    assert Accounts(Safe(store, tmp_path)).read("mine") == MINE
+    assert not any(b"c4nary" in path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+
+
+def test_the_key_file_is_the_players_alone(store, tmp_path):
+    Accounts(Safe(store, tmp_path)).add("mine", MINE)
+
+    assert (tmp_path / "fernet.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_given_key_needs_no_file(store, tmp_path):
+    key = Fernet.generate_key().decode()
+    Accounts(Safe(store, tmp_path, key)).add("mine", MINE)
+
+    assert not (tmp_path / "fernet.key").exists()
+    assert Accounts(Safe(store, tmp_path, key)).read("mine") == MINE
+
+
+def lose(path):
+    path.unlink()
+    return
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lose, "is gone: put .* back or set FERNET_KEY"),
+        (lambda path: Fernet.generate_key().decode(), "FERNET_KEY is not the key"),
+        (lambda path: "short", "FERNET_KEY holds no Fernet key"),
+        (lambda path: path.write_bytes(Fernet.generate_key()) and None, "fernet.key is not the key"),
+    ],
+)
+def test_a_lost_or_wrong_key_is_told_and_nothing_overwritten(store, tmp_path, spoil, told):
+    Accounts(Safe(store, tmp_path)).add("mine", MINE)
+    right, before = (tmp_path / "fernet.key").read_text(), store.sealed()
+
+    spoilt = Accounts(Safe(store, tmp_path, spoil(tmp_path / "fernet.key")))
+
+    with pytest.raises(UsageError, match=told):
+        spoilt.read("mine")
+    for name in ("mine", "new"):
+        with pytest.raises(UsageError, match=told):
+            spoilt.add(name, MINE)
+    assert store.sealed() == before
+    assert Accounts(Safe(store, tmp_path, right.strip())).read("mine") == MINE
+
+
+def test_names_and_removing_need_no_key(store, tmp_path):
+    Accounts(Safe(store, tmp_path)).add("mine", MINE)
+    lose(tmp_path / "fernet.key")
+    accounts = Accounts(Safe(store, tmp_path))
+
+    assert accounts.names == ["mine"]
+    assert accounts.remove("mine")
+    assert not accounts.remove("mine")
+
+
+# Tokens that rotate.
+
+
+def test_a_new_token_takes_the_place_of_the_old_one(store, tmp_path):
+    tokens = KeptTokens(Safe(store, tmp_path), "player", given="first")
+    assert tokens.kept() == ("first",)
+
+    tokens.replace("second")
+
+    assert KeptTokens(Safe(store, tmp_path), "player", given="first").kept() == ("second",)
+    assert KeptTokens(Safe(store, tmp_path), "player").kept() == ("second",)
+
+
+def test_a_token_given_anew_by_hand_comes_first(store, tmp_path):
+    KeptTokens(Safe(store, tmp_path), "player", given="first").replace("second")
+
+    assert KeptTokens(Safe(store, tmp_path), "player", given="pasted").kept() == ("pasted", "second")
+
+
+def test_players_do_not_share_tokens(store, tmp_path):
+    KeptTokens(Safe(store, tmp_path), "player").replace("mine")
+
+    assert KeptTokens(Safe(store, tmp_path), "other").kept() == ()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from reserve.storage.secrets import KeptTokens, Safe
+from reserve.storage.runs import Store
+
+class Mortal(Store):
+    writes = 0
+    def seal(self, name, sealed):
+        if self.writes == int(sys.argv[2]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().seal(name, sealed)
+        Mortal.writes += 1
+
+store = Mortal(Path(sys.argv[1]), sys.argv[3] or None)
+KeptTokens(Safe(store, Path(sys.argv[1])), "player").replace("new")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize(("writes", "kept"), [(0, ("old",)), (1, ("new", "old")), (2, ("new",))])
+def test_a_process_killed_while_a_token_rotates_loses_neither(store, tmp_path, database, writes, kept):
+    KeptTokens(Safe(store, tmp_path), "player").replace("old")
+
+    command = [sys.executable, "-c", KILLED, str(tmp_path), str(writes), database or ""]
+    killed = subprocess.run(command, cwd=HERE, timeout=60)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert KeptTokens(Safe(store, tmp_path), "player").kept() == kept
+
+
+# The command.
+
+
+def test_an_account_is_stored_from_the_environment_listed_used_and_removed(environ, capsys):
+    given = {**environ, "RESERVE_EMAIL": "player@example.com", "RESERVE_PASSWORD": "c4nary"}
+    assert account.main(["add", "mine", "--system", "recus"], given) == 0
+    assert account.main(["list"], environ) == 0
+    assert "mine  recus  player@example.com" in capsys.readouterr().out
+
+    words = ["-c", "Alice Marble", "-d", "2026-12-04", "-s", "tennis", "-t", "18:00", "-y", "19:30"]
+    booking = read_booking(booking_parser("book").parse_args([*words, "--account", "mine"]), environ)
+    assert (booking.account.email, booking.account.password) == ("player@example.com", "c4nary")
+    assert "c4nary" not in repr(booking)
+
+    assert account.main(["remove", "mine"], environ) == 0
+    assert "c4nary" not in capsys.readouterr().out
+    with pytest.raises(UsageError, match="there is no account 'mine'"):
+        read_booking(booking_parser("book").parse_args([*words, "--account", "mine"]), environ)
+
+
+def test_an_account_of_one_system_is_not_used_for_another(environ):
+    given = {**environ, "RESERVE_EMAIL": "player@example.com", "RESERVE_PASSWORD": "c4nary"}
+    account.main(["add", "mine", "--system", "recus"], given)
+
+    with pytest.raises(UsageError, match="'mine' is for recus"):
+        read_booking(booking_parser("book").parse_args(["--account", "mine", "--system", "atrium"]), environ)
+
+
+def test_a_password_can_come_from_a_file_descriptor(environ, capsys):
+    ours, theirs = os.pipe()
+    os.write(theirs, b"c4nary by pipe\n")
+    os.close(theirs)
+    words = ["add", "mine", "--system", "recus", "--password-fd", str(ours)]
+
+    assert account.main(words, {**environ, "RESERVE_EMAIL": "player@example.com"}) == 0
+
+    with account.opened(environ) as safe:
+        assert Accounts(safe).read("mine")["RESERVE_PASSWORD"] == "c4nary by pipe"
+
+
+@pytest.mark.parametrize("missing", ["RESERVE_EMAIL", "RESERVE_PASSWORD"])
+def test_without_a_terminal_nothing_is_asked_and_what_is_missing_told(environ, missing):
+    given = {**environ, "RESERVE_EMAIL": "player@example.com", "RESERVE_PASSWORD": "c4nary"}
+    given.pop(missing)
+
+    told = call("add", "mine", "--system", "recus", **given)
+
+    assert told.returncode == 2
+    assert missing in told.stdout
+
+
+def test_at_a_terminal_secrets_are_asked_for_and_not_shown(environ):
+    terminal, theirs = pty.openpty()
+    words = [sys.executable, str(HERE / "main.py"), "account", "add", "mine", "--system", "ntnui"]
+    child = subprocess.Popen(
+        words,
+        env={"PATH": os.environ["PATH"], **environ},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    shown = _answer(terminal, b"player@example.com\n", b"c4nary\n", b"\n")
+    os.close(terminal)
+
+    assert child.wait(30) == 0, shown
+    assert b"player@example.com" in shown
+    assert b"c4nary" not in shown
+
+
+def _answer(terminal, *answers):
+    """Type each answer when the program has asked with a colon; returns what the terminal showed."""
+    shown, left = b"", list(answers)
+    while True:
+        try:
+            piece = os.read(terminal, 1000)
+        except OSError:
+            return shown
+        if not piece:
+            return shown
+        shown += piece
+        if left and shown.endswith(b": "):
+            os.write(terminal, left.pop(0))
+
+
+def test_a_lost_key_is_no_dead_end(environ, tmp_path, capsys):
+    account.main(
+        ["add", "home", "--system", "atrium"], environ | {"ATRIUM_REFRESH_TOKEN": "a", "RESERVE_EMAIL": "x@y"}
+    )
+    with account.opened(environ) as safe:
+        KeptTokens(safe, "player").replace("rotated")
+    (tmp_path / "data" / "fernet.key").unlink()
+
+    with pytest.raises(UsageError, match="key of the stored accounts is gone"):
+        account.main(["list"], environ)
+    assert "home  cannot be read" in capsys.readouterr().out
+
+    assert account.main(["remove", "home"], environ) == 0
+    assert (
+        account.main(["add", "home"], environ | {"RESERVE_EMAIL": "x@y", "RESERVE_PASSWORD": "secret"}) == 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "more", "told"),
+    [
+        (["add", ""], {}, "NAME: '' is no name"),
+        (["add", "../x"], {}, "NAME: '../x' is no name"),
+        (["add", "mine"], {"RESERVE_EMAIL": "notmail"}, "RESERVE_EMAIL is not an e-mail address"),
+        (
+            ["add", "mine", "--system", "atrium"],
+            {"ATRIUM_OCCUPANT_ID": "abc"},
+            "ATRIUM_OCCUPANT_ID: it is a number",
+        ),
+    ],
+)
+def test_an_account_that_makes_no_sense_is_refused(environ, words, more, told):
+    with pytest.raises(UsageError) as refused:
+        account.main(words, {"RESERVE_EMAIL": "x@y", "RESERVE_PASSWORD": "secret", **environ, **more})
+
+    assert told in str(refused.value)
+
+
+def test_what_earlier_tools_left_is_taken_over_and_named_as_deletable(environ, tmp_path, capsys):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "tokens.json").write_text(json.dumps({"refresh_token": "old-canary", "x": 1}))
+    (tmp_path / ".env").write_text("TFC_USERNAME=player@example.com\nTFC_PASSWORD=c4nary\nOTHER=1\n")
+    written = {"TFC_USERNAME": "player@example.com", "TFC_PASSWORD": "c4nary"}
+
+    assert account.main(["add", "mine", "--system", "atrium"], {**environ, **written}) == 0
+
+    with account.opened(environ) as safe:
+        stored = Accounts(safe).read("mine")
+    told = capsys.readouterr().out
+    assert stored["ATRIUM_REFRESH_TOKEN"] == "old-canary"
+    assert (stored["RESERVE_EMAIL"], stored["RESERVE_PASSWORD"]) == ("player@example.com", "c4nary")
+    assert f"{tmp_path}/data/tokens.json holds secrets in plain text and can be deleted now" in told
+    assert "The lines TFC_USERNAME, TFC_PASSWORD of .env hold secrets" in told
+    assert "canary" not in told
+
+
+# Account refresh, as cron calls it.
+
+
+def test_cron_can_keep_a_token_alive_between_bookings(environ):
+    twin = AtriumTwin(
+        AtriumStory(opens_at=Clock().now(), day=Clock().now().date(), has_password=False), Clock()
+    )
+    with serve(twin.app) as server:
+        given = {**environ, **twin.environ(server.url), "RESERVE_EMAIL": "player@example.com"}
+        assert call("add", "mine", "--system", "atrium", **given).returncode == 0
+
+        renewed = [call("refresh", **{**given, "ATRIUM_REFRESH_TOKEN": ""}) for _ in range(2)]
+
+    assert [each.returncode for each in renewed] == [0, 0], renewed[0].stdout + renewed[0].stderr
+    assert renewed[0].stdout == "Renewed the refresh token of mine.\n"
+    assert len(twin.ledger.all("token-rotated")) == 2
+    assert twin.ledger.all("token-used-again") == []
+
+
+def test_a_dead_token_gives_exit_code_3_and_the_steps_to_renew_it(environ):
+    twin = AtriumTwin(
+        AtriumStory(opens_at=Clock().now(), day=Clock().now().date(), session_ended=True), Clock()
+    )
+    with serve(twin.app) as server:
+        given = {**environ, **twin.environ(server.url), "RESERVE_EMAIL": "player@example.com"}
+        told = call("refresh", RESERVE_SYSTEM="atrium", **given)
+
+    assert told.returncode == 3
+    assert "(3) run `python3 main.py account add NAME --system atrium`" in told.stdout
+
+
+def test_a_system_without_refresh_tokens_needs_no_renewing(environ, capsys):
+    given = {**environ, "RESERVE_EMAIL": "player@example.com", "RESERVE_PASSWORD": "c4nary"}
+    account.main(["add", "mine", "--system", "recus"], given)
+
+    assert account.main(["refresh"], environ) == 0
+    assert "recus has no refresh tokens" in capsys.readouterr().out
