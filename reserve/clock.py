@@ -59,17 +59,17 @@ class Clock:
         """Return after *length*."""
         self.sleep_until(self.now() + length)
 
-    def call_at(self, moment: datetime, deed: Callable[[], None]) -> None:
-        """Call *deed* at *moment* from another thread, while this one goes on."""
+    def call_at(self, moment: datetime, call: Callable[[], None]) -> None:
+        """Call *call* at *moment* from another thread, while this one goes on."""
 
         def wait() -> None:
             self.sleep_until(moment)
-            deed()
+            call()
 
         threading.Thread(target=wait, daemon=True).start()
 
-    def together(self, deeds: Sequence[Callable[[], T]]) -> list[T]:
-        """Do all *deeds* at the same time and return their results in order, when the last has ended.
+    def together(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """Do all *calls* at the same time and return their results in order, when the last has ended.
 
         Raises what the first failing one raised, but only after all have ended.
         """
@@ -78,18 +78,18 @@ class Clock:
 
         def do(place: int) -> None:
             try:
-                results[place] = deeds[place]()
+                results[place] = calls[place]()
             except BaseException as failure:
                 failures.append(failure)
 
-        threads = [threading.Thread(target=do, args=(place,)) for place in range(len(deeds))]
+        threads = [threading.Thread(target=do, args=(place,)) for place in range(len(calls))]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         if failures:
             raise failures[0]
-        return [results[place] for place in range(len(deeds))]
+        return [results[place] for place in range(len(calls))]
 
 
 class Watch:

@@ -16,7 +16,7 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 
 from reserve.errors import LostAnswer, Overdue, ServiceError, UnknownAnswer, Unreachable
 
-TIMEOUT = (5.0, 15.0)  # seconds to connect, and between two bytes of an answer (rec.us dossier 6)
+TIMEOUT = (5.0, 15.0)  # seconds to connect, and between two bytes of an answer (rec.us facts 6)
 LARGEST = 4_000_000  # bytes; more than any answer recorded, less than what would fill the machine
 
 Json = Mapping[str, object] | list[object]

@@ -27,7 +27,7 @@ from reserve.clock import Clock, Probe
 from reserve.http import Http
 from reserve.model import BookingRequest, Court, Hold, Offer, Offers, Reservation, Slot
 from reserve.simulator.faults import CutConnection, NoConnection
-from reserve.systems.base import ALL, BookingSystem, Line
+from reserve.systems.base import ALL, BookingSystem, CourtConnection
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -94,40 +94,40 @@ class FakeClock(Clock):
         """Let the others run for *length*."""
         self.sleep_until(self._now + length)
 
-    def call_at(self, moment: datetime, deed: Callable[[], None]) -> None:
-        """Call *deed* in a thread of its own when time reaches *moment*; it may sleep."""
-        self._put(moment, self._thread(deed).start, deed)
+    def call_at(self, moment: datetime, call: Callable[[], None]) -> None:
+        """Call *call* in a thread of its own when time reaches *moment*; it may sleep."""
+        self._put(moment, self._thread(call).start, call)
 
-    def together(self, deeds: Sequence[Callable[[], T]]) -> list[T]:
-        """Do all *deeds*, one at a time between sleeps; raise the first failure when all have ended."""
-        if not deeds:
+    def together(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """Do all *calls*, one at a time between sleeps; raise the first failure when all have ended."""
+        if not calls:
             return []
         results: dict[int, T] = {}
         failures: list[BaseException] = []
         all_ended = threading.Event()
-        left = len(deeds)
+        left = len(calls)
 
         def do(place: int) -> None:
             nonlocal left
             try:
-                results[place] = deeds[place]()
+                results[place] = calls[place]()
             except BaseException as failure:
                 failures.append(failure)
             left -= 1
             if not left:
                 self._put(self._now, all_ended.set)
 
-        for place in range(len(deeds)):
+        for place in range(len(calls)):
             self._put(self._now, self._thread(partial(do, place)).start)
         self._rest(all_ended)
         if failures:
             raise failures[0]
-        return [results[place] for place in range(len(deeds))]
+        return [results[place] for place in range(len(calls))]
 
-    def within(self, length: timedelta, deed: Callable[[], T]) -> T:
-        """Do *deed* and return its result, or raise TimeoutError after *length* while it goes on."""
+    def within(self, length: timedelta, call: Callable[[], T]) -> T:
+        """Do *call* and return its result, or raise TimeoutError after *length* while it goes on."""
         if threading.get_ident() not in self._known:
-            return deed()
+            return call()
         outcome: list[T] = []
         failures: list[BaseException] = []
         turn = threading.Event()
@@ -135,7 +135,7 @@ class FakeClock(Clock):
 
         def do() -> None:
             try:
-                outcome.append(deed())
+                outcome.append(call())
             except BaseException as failure:
                 failures.append(failure)
             if self._remove(alarm):
@@ -149,11 +149,11 @@ class FakeClock(Clock):
             raise TimeoutError
         return outcome[0]
 
-    def _put(self, moment: datetime, wake: Callable[[], None], deed: Callable[[], None] | None = None) -> int:
+    def _put(self, moment: datetime, wake: Callable[[], None], call: Callable[[], None] | None = None) -> int:
         """Note whom to wake at *moment*, behind or before others of that moment as chance has it."""
         with self._lock:
             number = next(self._numbers)
-            heapq.heappush(self._agenda, (moment, self._chance.random(), number, wake, deed))
+            heapq.heappush(self._agenda, (moment, self._chance.random(), number, wake, call))
             return number
 
     def _remove(self, number: int) -> bool:
@@ -163,14 +163,14 @@ class FakeClock(Clock):
             self._agenda = sorted(entry for entry in self._agenda if entry[2] != number)
             return len(self._agenda) < before
 
-    def _thread(self, deed: Callable[[], None]) -> threading.Thread:
+    def _thread(self, call: Callable[[], None]) -> threading.Thread:
         """A thread that has the baton when it starts, and passes it on when it ends."""
 
         def run() -> None:
             me = threading.get_ident()
             self._known.add(me)
             try:
-                deed()
+                call()
             finally:
                 self._known.discard(me)
                 self._pass_on()
@@ -209,16 +209,16 @@ class FakeClock(Clock):
             self._looks = 0
 
     def _drag(self, moment: datetime) -> None:
-        """Move time on behalf of a thread without the baton; deeds on the way are done in that thread."""
+        """Move time on behalf of a thread without the baton; calls on the way are done in that thread."""
         while True:
             with self._lock:
                 due = [entry for entry in self._agenda if entry[4] and entry[0] <= moment]
-                first, _, number, _, deed = min(due, default=(moment, 0.0, -1, None, None))
+                first, _, number, _, call = min(due, default=(moment, 0.0, -1, None, None))
                 self._advance(first)
                 self._remove(number)
-            if deed is None:
+            if call is None:
                 return
-            deed()
+            call()
 
     def _count_step(self) -> None:
         self._steps += 1
@@ -467,12 +467,12 @@ class FakeSystem(BookingSystem):
     def connect(self) -> Http:
         raise AssertionError("it speaks to nobody")
 
-    def line(self, offer: Offer) -> Line:
+    def connection_for(self, offer: Offer) -> CourtConnection:
         return FakeLine(offer, self)
 
-    def lines(self, *offers: Offer) -> list[Line]:
+    def lines(self, *offers: Offer) -> list[CourtConnection]:
         """A connection for each of *offers*."""
-        return [self.line(each) for each in offers]
+        return [self.connection_for(each) for each in offers]
 
     def held(self, offer: Offer, order_id: str, price_cents: int | None = 0) -> Hold:
         """The hold of *offer* under this order."""
@@ -491,7 +491,7 @@ class FakeSystem(BookingSystem):
         return bool(self._answer(f"by hand {hold.order_id}", False))
 
 
-class FakeLine(Line):
+class FakeLine(CourtConnection):
     """One court of a fake system."""
 
     def __init__(self, offer: Offer, system: FakeSystem) -> None:

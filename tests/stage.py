@@ -17,10 +17,10 @@ from reserve.booking.stop import Stop
 from reserve.commands.book import conclude
 from reserve.commands.options import booking_parser, read_booking
 from reserve.commands.outcome import Outcome
-from reserve.commands.wiring import equip
+from reserve.commands.wiring import build_run
 from reserve.errors import SignInError
 from reserve.http import Http, read
-from reserve.simulator import TWINS, Ledger
+from reserve.simulator import SIMULATED_SYSTEMS, Ledger
 from reserve.systems import SYSTEMS
 from reserve.systems.atrium.adapter import Atrium
 from reserve.systems.atrium.sign_in import by_code
@@ -30,7 +30,7 @@ from tests.fakes import FakeClock, InProcess
 
 TOKEN = "webhook-canary-token"
 OPENS_AT = datetime.fromisoformat("2026-03-02T08:00:00-08:00")  # clocks go forward before the slot
-HERE, WEBHOOK = "https://twin.example", "http://127.0.0.1:5000"
+HERE, WEBHOOK = "https://simulated.example", "http://127.0.0.1:5000"
 
 
 class RecUsWithoutBrowser(RecUs):
@@ -52,7 +52,7 @@ class AtriumWithoutBrowser(Atrium):
     """Logs in by form, at the address that the browser would send it to; the page has a test of its own."""
 
     def log_in(self) -> None:
-        web = self.around.addresses["ATRIUM_WEB_URL"]
+        web = self.context.addresses["ATRIUM_WEB_URL"]
         auth = self.auth()
         path = f"/realms/my-tfc/login-actions/authenticate?redirect_uri={web}/"
         form = {"username": self.account.email, "password": self.account.password}
@@ -74,14 +74,14 @@ class Stage:
     """A simulated booking system, a webhook service, a phone, and one player's run among them."""
 
     folder: Path
-    story: Mapping[str, Any] = field(default_factory=dict)
+    scenario: Mapping[str, Any] = field(default_factory=dict)
     system: str = "recus"
     opens_at: datetime = OPENS_AT
     ahead: timedelta = timedelta(minutes=5)
     latency: timedelta = timedelta(milliseconds=20)
     seed: int = 0
     environ: Mapping[str, str] = field(default_factory=dict)
-    together: bool = True  # with -m, where the player of this story says so
+    together: bool = True  # with -m, where the player of this scenario says so
 
     def __post_init__(self) -> None:
         self.clock = FakeClock(self.opens_at - self.ahead, seed=self.seed)
@@ -89,11 +89,13 @@ class Stage:
             data=self.folder / "webhook", token=TOKEN, loopback=True, now=self.clock.now
         )
         self.stop = Stop()
-        told = {"seed": self.seed, **self.story}
-        self.twin: Any = TWINS[self.system].opening(self.opens_at, self.clock, self._deliver, **told)
+        settings = {"seed": self.seed, **self.scenario}
+        self.simulated: Any = SIMULATED_SYSTEMS[self.system].opening(
+            self.opens_at, self.clock, self._deliver, **settings
+        )
         where = [HERE, *SYSTEMS[self.system].addresses.values()]
         hosts = {urlsplit(address).hostname for address in where} - {None}
-        self.apps = {**dict.fromkeys(hosts, self.twin.app), "127.0.0.1": self.webhook}
+        self.apps = {**dict.fromkeys(hosts, self.simulated.app), "127.0.0.1": self.webhook}
 
     def __enter__(self) -> Stage:
         return self
@@ -105,7 +107,7 @@ class Stage:
 
     @property
     def ledger(self) -> Ledger:
-        return self.twin.ledger
+        return self.simulated.ledger
 
     @property
     def open_holds(self) -> list[str]:
@@ -122,18 +124,18 @@ class Stage:
     def book(self, *words: str) -> Outcome:
         """The outcome of `main.py` with *words* beside the usual ones; a later word wins."""
         self.get_ready(*words)
-        return conclude(self.outfit)
+        return conclude(self.wired)
 
     def get_ready(self, *words: str) -> None:
         """Give a run everything it needs, and begin nothing."""
-        usual = [word for word in self.twin.words() if self.together or word != "-m"]
+        usual = [word for word in self.simulated.words() if self.together or word != "-m"]
         environ = {
-            **self.twin.environ_of_player(HERE, WEBHOOK, TOKEN),
+            **self.simulated.environ_of_player(HERE, WEBHOOK, TOKEN),
             "RESERVE_DATA": str(self.folder / "data"),
             **self.environ,
         }
         booking = read_booking(booking_parser("book").parse_args([*usual, *words]), environ)
-        self.outfit = equip(
+        self.wired = build_run(
             booking,
             environ,
             self.stop,
@@ -142,7 +144,7 @@ class Stage:
             connect=self.connect,
             kind=WITHOUT_BROWSER.get(self.system),
         )
-        self.run: Run = self.outfit.run
+        self.run: Run = self.wired.run
         if isinstance(inbox := self.run.inbox, Inbox):
             inbox.hold_back = timedelta(0)  # the service would hold its answer back in real time
         self.booking = booking

@@ -24,7 +24,7 @@ from reserve.browser import Browser, BrowserError, find_chrome
 from reserve.clock import Clock
 from reserve.errors import Blocked, ServiceError, SignInError, Unreachable
 from reserve.model import Account
-from reserve.simulator import RecUsStory, RecUsTwin, serve
+from reserve.simulator import RecUsScenario, SimulatedRecUs, serve
 from reserve.simulator.recus.scenario import DIALOGS
 from reserve.systems.recus.sign_in import bearer, sign_in
 
@@ -99,30 +99,32 @@ def family() -> list[psutil.Process]:
 
 
 @contextmanager
-def rec_us(dialog: str, **story: object) -> Iterator[tuple[RecUsTwin, str]]:
+def rec_us(dialog: str, **scenario: object) -> Iterator[tuple[SimulatedRecUs, str]]:
     """A simulated rec.us with this log-in dialog, and the address of its web pages."""
     opens_at = CLOCK.now() + timedelta(hours=1)
-    twin = RecUsTwin(RecUsStory(opens_at=opens_at, day=opens_at.date(), dialog=dialog, **story), CLOCK)
-    with serve(twin.app) as server:
-        yield twin, server.url
+    simulated = SimulatedRecUs(
+        RecUsScenario(opens_at=opens_at, day=opens_at.date(), dialog=dialog, **scenario), CLOCK
+    )
+    with serve(simulated.app) as server:
+        yield simulated, server.url
 
 
 @pytest.mark.parametrize("dialog", DIALOGS)
 def test_every_known_dialog_gives_a_token_that_the_booking_system_believes(browser, dialog):
-    with rec_us(dialog, cookie_http_only=dialog == "B") as (twin, url):
-        token = sign_in(browser, url, twin.scenario.account, clock=CLOCK)
+    with rec_us(dialog, cookie_http_only=dialog == "B") as (simulated, url):
+        token = sign_in(browser, url, simulated.scenario.account, clock=CLOCK)
 
-        twin.rules.admit(token)
+        simulated.rules.admit(token)
 
 
 @pytest.mark.parametrize("dialog", ["C", "D"])
 def test_a_refused_password_is_told_at_once_and_not_sent_again(browser, dialog):
-    with rec_us(dialog) as (twin, url):
+    with rec_us(dialog) as (simulated, url):
         with pytest.raises(SignInError, match=r"refused .* password: Invalid email or password") as failure:
             sign_in(browser, url, PLAYER, clock=CLOCK)
 
         assert "nary" not in str(failure.value)
-        assert len(twin.ledger.all("sign-in-refused")) == 1
+        assert len(simulated.ledger.all("sign-in-refused")) == 1
 
 
 def test_any_password_arrives_unchanged_and_is_never_logged(browser, site, caplog):

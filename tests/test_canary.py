@@ -34,9 +34,9 @@ def spellings(secret):
 
 def secrets_of(stage):
     """The password, our tokens, every code that was sent, and the phone's number."""
-    player = stage.twin.rules.player
+    player = stage.simulated.rules.player
     codes = {player.code, *player.old_codes} - {None}
-    tokens = [stage.outfit.run.system.token] if stage.outfit.run.system.token else []
+    tokens = [stage.wired.run.system.token] if stage.wired.run.system.token else []
     digits = "".join(filter(str.isdigit, PHONE))
     return [PASSWORD, TOKEN, PHONE, digits, digits[1:], *codes, *tokens]
 
@@ -49,8 +49,8 @@ def outputs(stage, *words):
         with telling(stage.run.timeline):
             for line in stage.steps:
                 stage.run.timeline.tell(line)
-        stage.outfit.write_down()
-        tell(outcome.sentence, outcome.as_json(stage.booking, stage.outfit.run_id, stage.run))
+        stage.wired.write_down()
+        tell(outcome.sentence, outcome.as_json(stage.booking, stage.wired.run_id, stage.run))
         tell(outcome.sentence)
     found = {"stdout": out.getvalue(), "stderr": err.getvalue(), "booking": repr(stage.booking)}
     data = stage.folder / "data"
@@ -77,9 +77,9 @@ def stage(tmp_path):
     """A stage whose player has canaries for secrets."""
     stages = []
 
-    def stage(*faults, **story):
+    def stage(*faults, **scenario):
         player = Account("player@example.com", PASSWORD, PHONE)
-        stages.append(Stage(tmp_path / "stage", {"faults": faults, "account": player, **story}))
+        stages.append(Stage(tmp_path / "stage", {"faults": faults, "account": player, **scenario}))
         return stages[-1]
 
     yield stage
@@ -117,7 +117,7 @@ def test_an_exception_from_the_depth_shows_no_secret(stage):
     a_stage = stage()
     outputs(a_stage)
 
-    http, code = a_stage.run.system.connect(), a_stage.twin.rules.player.code
+    http, code = a_stage.run.system.connect(), a_stage.simulated.rules.player.code
     a_stage.apps.clear()
     with pytest.raises(ServiceError) as failed:
         http.ask("POST", "/v1/users/mobile-totp/verify", json={"code": code})
@@ -133,9 +133,9 @@ def test_a_bug_is_written_down_without_secrets(stage):
     try:
         raise ValueError(f"{PASSWORD} and {TOKEN} and {a_stage.run.system.token}")
     except ValueError as bug:
-        a_stage.outfit.write_bug(bug)
+        a_stage.wired.write_bug(bug)
 
-    written = (a_stage.outfit.folder / "bug.txt").read_text()
+    written = (a_stage.wired.folder / "bug.txt").read_text()
     assert "ValueError" in written
     assert leaks(a_stage, {"bug.txt": written}) == []
 

@@ -395,11 +395,11 @@ def test_a_deed_is_done_later_while_we_go_on() -> None:
     moment = clock.now() + ms(50)
     seen: list[datetime] = []
 
-    def deed() -> None:
+    def call() -> None:
         seen.append(clock.now())
         done.set()
 
-    clock.call_at(moment, deed)
+    clock.call_at(moment, call)
 
     assert seen == []
     assert done.wait(5)
@@ -418,12 +418,12 @@ def test_deeds_done_together_meet_each_other() -> None:
 
 
 def raising(failure: BaseException) -> Callable[[], None]:
-    """A deed that fails."""
+    """A call that fails."""
 
-    def deed() -> None:
+    def call() -> None:
         raise failure
 
-    return deed
+    return call
 
 
 def test_a_failure_is_raised_when_all_have_ended() -> None:

@@ -15,7 +15,7 @@ from flask import request
 
 import webhook_server
 from reserve.clock import Clock
-from reserve.simulator import PLAYER, RecUsStory, RecUsTwin, post_to, serve
+from reserve.simulator import PLAYER, RecUsScenario, SimulatedRecUs, post_to, serve
 from reserve.window import zone
 
 REPOSITORY = Path(__file__).parents[1]
@@ -32,18 +32,18 @@ class World:
         clock = Clock()
         self.data = folder / "data"
         self.opens_at = (clock.now() + ahead).replace(microsecond=0).astimezone(SF)
-        story = RecUsStory(opens_at=self.opens_at, day=self.opens_at.date() + timedelta(days=7))
+        scenario = RecUsScenario(opens_at=self.opens_at, day=self.opens_at.date() + timedelta(days=7))
         app = webhook_server.create_app(data=folder / "texts", token=TOKEN, loopback=True, now=clock.now)
         self.inbox = webhook_server.serve(app, "127.0.0.1", 0)
         webhook = f"http://127.0.0.1:{self.inbox.port}"
-        self.twin = RecUsTwin(story, clock, deliver=post_to(webhook, TOKEN))
-        self.server = serve(self.twin.app)
+        self.simulated = SimulatedRecUs(scenario, clock, deliver=post_to(webhook, TOKEN))
+        self.server = serve(self.simulated.app)
         addresses = {"RECUS_WEB_URL": self.server.url, "RECUS_API_URL": self.server.url}
         secrets = {"RESERVE_PASSWORD": PLAYER.password, "RESERVE_WEBHOOK_TOKEN": TOKEN}
         environ = {**addresses, **secrets, "RESERVE_WEBHOOK_URL": webhook, "RESERVE_DATA": str(self.data)}
         self.command = [
             *BARE, *(f"{name}={value}" for name, value in environ.items()), *MAIN,
-            "-c", "Alice Marble", "-d", f"{story.day}", "-s", "tennis", "-t", "18:00:00", "-y", "19:30:00",
+            "-c", "Alice Marble", "-d", f"{scenario.day}", "-s", "tennis", "-t", "18:00:00", "-y", "19:30:00",
             "-e", PLAYER.email, "-n", PLAYER.phone, "-r", f"{self.opens_at:%Y-%m-%d %H:%M:%S}", "-m",
             "--json",
         ]  # fmt: skip
@@ -88,7 +88,7 @@ def test_a_run_from_cron_ends_with_a_reservation(world, tmp_path):
 
     assert ended.returncode == 0, ended.stderr
     outcome = json.loads(ended.stdout)
-    ledger = a_world.twin.ledger
+    ledger = a_world.simulated.ledger
     assert outcome["outcome"] == "reserved"
     assert outcome["sentence"].startswith("Reserved Court 1 at Alice Marble")
     assert [outcome["order_id"]] == ledger.paid
@@ -125,14 +125,14 @@ def test_a_run_that_is_stopped_while_it_waits_ends_at_once(world, number, code):
     outcome = json.loads(out)
     assert (outcome["outcome"], outcome["exit_code"]) == ("not-reserved", code)
     assert outcome["sentence"].startswith("Not reserved: stopped by SIG")
-    assert a_world.twin.ledger.events == []
+    assert a_world.simulated.ledger.events == []
 
 
 def test_a_run_that_is_killed_while_it_signs_in_leaves_no_browser(world):
     a_world = world(timedelta(minutes=1))
     is_there = Event()
 
-    @a_world.twin.app.before_request
+    @a_world.simulated.app.before_request
     def notice():
         if "Chrome" in request.user_agent.string:
             is_there.set()

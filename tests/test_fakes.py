@@ -129,12 +129,12 @@ def test_together_works_inside_together(clock: FakeClock) -> None:
 def test_a_deed_is_done_at_its_moment_and_may_sleep(clock: FakeClock) -> None:
     done = []
 
-    def deed() -> None:
+    def call() -> None:
         done.append(clock.now() - START)
         clock.sleep(SECOND)
         done.append(clock.now() - START)
 
-    clock.call_at(START + 2 * SECOND, deed)
+    clock.call_at(START + 2 * SECOND, call)
     clock.sleep(SECOND)
     assert done == []
 
@@ -145,11 +145,11 @@ def test_a_deed_is_done_at_its_moment_and_may_sleep(clock: FakeClock) -> None:
 def test_a_deed_may_plan_the_next(clock: FakeClock) -> None:
     done = []
 
-    def deed() -> None:
+    def call() -> None:
         done.append(clock.now() - START)
-        clock.call_at(clock.now() + SECOND, deed)
+        clock.call_at(clock.now() + SECOND, call)
 
-    clock.call_at(START, deed)
+    clock.call_at(START, call)
     clock.sleep(timedelta(seconds=2.5))
 
     assert done == [timedelta(), SECOND, 2 * SECOND]

@@ -105,13 +105,13 @@ def test_the_table_of_options_has_those_of_book_and_no_others() -> None:
 
 
 def test_the_readme_tells_the_steps_of_a_run_in_their_order() -> None:
-    story = (
+    scenario = (
         (HERE / "reserve/booking/run.py")
         .read_text()
         .partition("def book(")[2]
         .partition("return found, end")[0]
     )
-    done = dict.fromkeys(re.findall(r"(\w+)\(", story))
+    done = dict.fromkeys(re.findall(r"(\w+)\(", scenario))
 
     told = [step.replace(" ", "_") for step in re.findall(r"^\d\. \*\*(.+?)\*\*", README, re.MULTILINE)]
 

@@ -34,7 +34,7 @@ from reserve.errors import (
     Unreachable,
 )
 from reserve.model import Attempt, Hold, Offer
-from reserve.systems.base import BookingSystem, Line
+from reserve.systems.base import BookingSystem, CourtConnection
 
 SHOTS = 3  # planned for each court: at the likely opening, at the certain one, and between them
 ATTEMPTS = 5  # per court and run, the first included: few, as fair play wants, yet enough for a late opening
@@ -84,22 +84,24 @@ class Race:
     _over: bool = False
     _adopting: threading.Lock = field(default_factory=threading.Lock)
 
-    def ask(self, lines: Sequence[Line], *, at_once: bool) -> None:
+    def ask(self, connections: Sequence[CourtConnection], *, at_once: bool) -> None:
         """Ask for the slots in order of preference until one court is held, and for a slot's courts together.
 
         Without *at_once*, or with a system whose spare holds cost the player something, one court after the
         other. Every request that leaves gets its answer or its time-out before this returns. When a bug
         makes this raise, nothing stays held.
         """
-        for line in lines:
-            self._places.setdefault(line.offer, len(self._places))
+        for connection in connections:
+            self._places.setdefault(connection.offer, len(self._places))
         size = self.system.fan_out if at_once else 1
-        slots = groupby(lines, key=lambda line: line.offer.slot)
+        slots = groupby(connections, key=lambda connection: connection.offer.slot)
         volleys = [volley for _, same_slot in slots for volley in _cut(list(same_slot), size)]
         try:
             with _no_garbage_collection():  # once: between two courts it would cost a tenth of a second
                 for volley in volleys:
-                    self.clock.together([partial(self._ask_until_answered, line) for line in volley])
+                    self.clock.together(
+                        [partial(self._ask_until_answered, connection) for connection in volley]
+                    )
                     if self.held or self._is_over:
                         break
             self._sweep()
@@ -113,23 +115,23 @@ class Race:
     def _is_over(self) -> bool:
         return self._over or self.stop.is_asked
 
-    def _ask_until_answered(self, line: Line) -> None:
+    def _ask_until_answered(self, connection: CourtConnection) -> None:
         planned: datetime | None = max(self.shots[0], self.clock.now())
-        while planned is not None and self._asked.get(line.offer, 0) < ATTEMPTS:
+        while planned is not None and self._asked.get(connection.offer, 0) < ATTEMPTS:
             self.clock.sleep_until(planned)
-            if self._is_over or (self.held and line.offer in self._asked):
+            if self._is_over or (self.held and connection.offer in self._asked):
                 return
-            refusal = self._attempt(line, planned)
+            refusal = self._attempt(connection, planned)
             if refusal is None:
                 return
-            self.refused[line.offer] = refusal
+            self.refused[connection.offer] = refusal
             if isinstance(refusal, LostAnswer):
-                self._lost.add(line.offer)
+                self._lost.add(connection.offer)
             if isinstance(refusal, FINAL):
                 self._over = True
-            if isinstance(refusal, LostAnswer) and self._is_settled_by_looking(line.offer, refusal):
+            if isinstance(refusal, LostAnswer) and self._is_settled_by_looking(connection.offer, refusal):
                 return
-            planned = self._next(line.offer, refusal)
+            planned = self._next(connection.offer, refusal)
 
     def _next(self, offer: Offer, refusal: ReserveError) -> datetime | None:
         """When to ask for *offer* again, None for never."""
@@ -151,22 +153,22 @@ class Race:
         again = isinstance(refusal, NotOpenYet | Throttled | Unreachable | LostAnswer)
         return again and self._asked[offer] < ATTEMPTS
 
-    def _attempt(self, line: Line, planned: datetime) -> ReserveError | None:
-        self._asked[line.offer] = self._asked.get(line.offer, 0) + 1
+    def _attempt(self, connection: CourtConnection, planned: datetime) -> ReserveError | None:
+        self._asked[connection.offer] = self._asked.get(connection.offer, 0) + 1
         sent = self.clock.now()
         refusal: ReserveError | None = None
         try:
-            hold = line.hold()
+            hold = connection.hold()
         except ReserveError as failure:
             refusal = failure
         answered = self.clock.now()
         if refusal is None:
             self.held.append(hold)
-            self.refused.pop(line.offer, None)
-            self._lost.discard(line.offer)
+            self.refused.pop(connection.offer, None)
+            self._lost.discard(connection.offer)
         meaning = word(refusal) if refusal else "held"
         self.timeline.attempts.append(
-            Attempt(line.offer.court.name, planned, sent, answered, meaning, line.stamp)
+            Attempt(connection.offer.court.name, planned, sent, answered, meaning, connection.stamp)
         )
         return refusal
 
@@ -220,7 +222,7 @@ class Race:
         self._lost = {offer for offer in self._lost if isinstance(self.refused.get(offer), LostAnswer)}
 
     @property
-    def lag(self) -> tuple[timedelta, timedelta] | None:
+    def opening_delay(self) -> tuple[timedelta, timedelta] | None:
         """Between what and what the window opened after the moment the first shot aimed at.
 
         Nothing, when no request was too early and one was in time; else known only when a later one was not.
@@ -284,6 +286,6 @@ def _no_garbage_collection() -> Iterator[None]:
         gc.enable()
 
 
-def _cut(lines: list[Line], size: int) -> Iterator[list[Line]]:
-    for place in range(0, len(lines), size):
-        yield lines[place : place + size]
+def _cut(connections: list[CourtConnection], size: int) -> Iterator[list[CourtConnection]]:
+    for place in range(0, len(connections), size):
+        yield connections[place : place + size]

@@ -38,7 +38,7 @@ def respect_record(record: Record, slot: Slot) -> None:
     `AlreadyReserved` when it was told that it has, `Unconfirmed` when it never knew.
     """
     for past in record.about(slot):
-        if any(deed.what == "held" and slot.start <= deed.start < slot.end for deed in past.deeds):
+        if any(action.kind == "held" and slot.start <= action.start < slot.end for action in past.actions):
             raise AlreadyReserved(f"the run {past.run_id} reserved a court for {slot}")
         if past.ended is None or past.exit_code == Unconfirmed.exit_code:
             raise Unconfirmed(f"the run {past.run_id} may have reserved a court for {slot}")
@@ -51,12 +51,14 @@ def _is_left_by(past: PastRun, hold: Hold) -> bool:
     if hold.order_id in past.orders("held", "confirming"):
         return True
     offer = hold.offer
-    return any(deed.what == "asking" and deed.is_about(offer.court, offer.slot) for deed in past.deeds)
+    return any(
+        action.kind == "asking" and action.is_about(offer.court, offer.slot) for action in past.actions
+    )
 
 
 def _what_became(past: PastRun, reservations: list[Reservation]) -> str:
-    wanted = [deed for deed in past.deeds if deed.what in ("asking", "confirming")]
+    wanted = [action for action in past.actions if action.kind in ("asking", "confirming")]
     for each in reservations:
-        if any(deed.is_about(each.court, each.slot) for deed in wanted):
+        if any(action.is_about(each.court, each.slot) for action in wanted):
             return f"Reserved {each.court.name}, but cut off before it could say so"
     return "Not reserved: cut off"

@@ -31,7 +31,7 @@ from reserve.errors import (
 )
 from reserve.model import BookingRequest, Hold, Offers, Opening, Reservation
 from reserve.storage.runs import Record
-from reserve.systems.base import BookingSystem, Line
+from reserve.systems.base import BookingSystem, CourtConnection
 
 T = TypeVar("T")
 
@@ -39,8 +39,8 @@ T = TypeVar("T")
 PATIENCE = (timedelta(seconds=2), timedelta(seconds=8))
 A_LITTLE = timedelta(seconds=1)  # so soon is it noticed that another run has ended
 SHORT_WAIT = timedelta(minutes=2)  # no sign-in dies within that
-RENEW_AGAIN = timedelta(minutes=5)  # after a failure; the sign-in may still live (Atrium dossier 2.2)
-LONGEST_LAG = timedelta(seconds=3)  # of an opening; more is something else, and learning it would not help
+RENEW_AGAIN = timedelta(minutes=5)  # after a failure; the sign-in may still live (Atrium facts 2.2)
+LONGEST_DELAY = timedelta(seconds=3)  # of an opening; more is something else, and learning it would not help
 LONGEST_TRIP = timedelta(seconds=1)  # there and back; a slower server's clock is not known well enough
 
 
@@ -49,7 +49,7 @@ class Leads:
     """How long before the opening each step begins."""
 
     sign_in: timedelta = timedelta(seconds=120)  # a browser needs 5 to 20 s; a token lives an hour
-    code: timedelta = timedelta(seconds=60)  # a code is said to live one to two minutes (rec.us dossier 3.2)
+    code: timedelta = timedelta(seconds=60)  # a code is said to live one to two minutes (rec.us facts 3.2)
     second_code: timedelta = timedelta(seconds=30)
     measure: timedelta = timedelta(seconds=20)  # ten probes take ten seconds; later is better, clocks drift
     warm: timedelta = timedelta(seconds=3)  # some servers close a connection that was idle for five
@@ -106,10 +106,10 @@ class Run:
         self.wait_until(opening.opens_at - self.leads.code)
         self.verify(found, opening)
 
-        with self.lines(opening) as lines:
-            shots = self.aim(lines, opening)
+        with self.connections(opening) as connections:
+            shots = self.aim(connections, opening)
             self.stop.shield()
-            holds = self.win(lines, shots)  # sleeps until the opening itself
+            holds = self.win(connections, shots)  # sleeps until the opening itself
             end = settle(
                 self.system,
                 holds,
@@ -165,17 +165,17 @@ class Run:
         kept = tuple(offer for offer in opening.offers if offer not in dear)
         return replace(opening, offers=kept, left_out=opening.left_out + left_out)
 
-    def patiently(self, deed: Callable[[], T], trouble: type[ServiceError] = ServiceError) -> T:
-        """Do *deed*, and again after a while when the booking system is in *trouble*: nothing is lost yet."""
+    def patiently(self, call: Callable[[], T], trouble: type[ServiceError] = ServiceError) -> T:
+        """Do *call*, and again after a while when the booking system is in *trouble*: nothing is lost yet."""
         for pause in PATIENCE:
             try:
-                return deed()
+                return call()
             except Blocked:
                 raise
             except trouble as failure:
                 self.timeline.say(f"trying again in {pause.total_seconds():.0f} s: {failure}")
                 self.wait_until(self.clock.now() + pause)
-        return deed()
+        return call()
 
     def wait_until(self, moment: datetime) -> None:
         """Sleep until *moment*, and keep the sign-in alive meanwhile; a wish to stop wakes us."""
@@ -265,31 +265,31 @@ class Run:
         self._code.enter(until=until, again_at=asked + self.leads.second_code)
 
     @contextmanager
-    def lines(self, opening: Opening) -> Iterator[list[Line]]:
+    def connections(self, opening: Opening) -> Iterator[list[CourtConnection]]:
         """A connection for every offer; nothing is sent yet."""
-        lines = [self.system.line(offer) for offer in opening.offers]
+        connections = [self.system.connection_for(offer) for offer in opening.offers]
         try:
-            yield lines
+            yield connections
         finally:
-            for line in lines:
-                line.close()
+            for connection in connections:
+                connection.close()
 
-    def aim(self, lines: list[Line], opening: Opening) -> list[datetime]:
+    def aim(self, connections: list[CourtConnection], opening: Opening) -> list[datetime]:
         """Learn the server's time and use every connection once; returns when to send, shortly before.
 
         When the server's answers contradict each other, or it does not tell its time, our own clock counts.
         """
         self.wait_until(opening.opens_at - self.leads.measure)
         self.timeline.write("asking", opening.offers)  # early: later, nothing waits for a disk
-        lag = self.known_lag()
+        delay = self.known_delay()
         server, watch = UNKNOWN, Watch(self.clock)
         if self.clock.now() < opening.opens_at - self.leads.warm:
-            server = self.measure(lines, until=opening.opens_at - self.leads.warm)
+            server = self.measure(connections, until=opening.opens_at - self.leads.warm)
         self.timeline.ahead = server.offset
         self.wait_until(server.likely(opening.opens_at) - self.leads.warm)
-        self.clock.together([line.warm for line in lines])
-        many = len(lines) > 1
-        self.timeline.say(f"{len(lines)} connections are warm" if many else "the connection is warm")
+        self.clock.together([connection.warm for connection in connections])
+        many = len(connections) > 1
+        self.timeline.say(f"{len(connections)} connections are warm" if many else "the connection is warm")
         if self._code is not None and self._code.is_awaited:
             self._code.enter(until=server.likely(opening.opens_at) - self.leads.last_look)
         self.wait_until(server.likely(opening.opens_at) - self.leads.last_look)
@@ -300,25 +300,25 @@ class Run:
             )
         self._knows_server = server is not UNKNOWN
         shots = plan(opening.opens_at, server, SHOTS)
-        if lag is None:
+        if delay is None:
             return shots
-        soonest, latest = lag
+        soonest, latest = delay
         self.timeline.say(f"last time it opened {latest.total_seconds():.2f} s late; asking then too")
         first, last = shots[0], shots[-1]
         # Four, so that one attempt is left.
         return sorted([first, last, first + (soonest + latest) / 2, first + latest])
 
-    def known_lag(self) -> tuple[timedelta, timedelta] | None:
+    def known_delay(self) -> tuple[timedelta, timedelta] | None:
         """How late the window opened the last time, at least and at most, if it was late and told us so."""
-        lag = self.record.lag(self.found.facility) if self.record and self.found else None
-        return lag if lag is not None and timedelta(0) < lag[1] < LONGEST_LAG else None
+        delay = self.record.opening_delay(self.found.facility) if self.record and self.found else None
+        return delay if delay is not None and timedelta(0) < delay[1] < LONGEST_DELAY else None
 
-    def measure(self, lines: list[Line], *, until: datetime | None = None) -> ServerTime:
-        """The server's time over the first of *lines*; `UNKNOWN` when its answers contradict each other.
+    def measure(self, connections: list[CourtConnection], *, until: datetime | None = None) -> ServerTime:
+        """The server's time over the first connection; `UNKNOWN` when its answers contradict each other.
 
         So it is when they take so long that going by them could mean asking much too early.
         """
-        server = measure(lambda: lines[0].probe(self.clock), self.clock, until=until)
+        server = measure(lambda: connections[0].probe(self.clock), self.clock, until=until)
         self.timeline.say(str(server))
         if (error := self._our_error) is not None and server.probes:
             said = f"time servers say that our clock is off by {-error.total_seconds():+.3f} s"
@@ -328,7 +328,7 @@ class Run:
             )
         return server if server.consistent and server.trip <= LONGEST_TRIP else UNKNOWN
 
-    def win(self, lines: list[Line], shots: list[datetime]) -> list[Hold]:
+    def win(self, connections: list[CourtConnection], shots: list[datetime]) -> list[Hold]:
         """Hold what we can, best first; raises the reason when there is nothing to hold.
 
         When a one-time code is still wanted, it is entered when it comes, and the courts are asked again.
@@ -337,14 +337,14 @@ class Run:
         deadline = max(shots[0], self.clock.now()) + self.request.patience
         race = Race(self.system, self.clock, self.timeline, self.stop, shots, deadline)
         try:
-            race.ask(lines, at_once=self.request.at_once)
-            unproved = [line for line in lines if race.wants_code(line.offer)]
+            race.ask(connections, at_once=self.request.at_once)
+            unproved = [connection for connection in connections if race.wants_code(connection.offer)]
             if unproved and not race.held and self._code is not None:
                 self.prove_phone(self._code, until=deadline)
                 race.ask(unproved, at_once=self.request.at_once)
         finally:
             race.say_what_came()
-        self.learn(race.lag)
+        self.remember_delay(race.opening_delay)
         if not race.held:
             self.stop.obey()
             verdict = race.verdict()
@@ -353,23 +353,23 @@ class Run:
             waiting = WaitingList(
                 self.system, self.clock, self.timeline, self.stop, self.verify_late, self.keep_alive
             )
-            return waiting.wait(lines)
+            return waiting.wait(connections)
         return race.held
 
-    def learn(self, lag: tuple[timedelta, timedelta] | None) -> None:
+    def remember_delay(self, delay: tuple[timedelta, timedelta] | None) -> None:
         """Keep for the next run how late the window opened, if this run could tell."""
-        if lag is None or self.record is None or self.found is None or not self._knows_server:
+        if delay is None or self.record is None or self.found is None or not self._knows_server:
             return
-        if lag[1] > timedelta(0):
+        if delay[1] > timedelta(0):
             self.timeline.say(
-                f"the window opened {lag[0].total_seconds():.2f} to {lag[1].total_seconds():.2f} s late"
+                f"the window opened {delay[0].total_seconds():.2f} to {delay[1].total_seconds():.2f} s late"
             )
-        self.record.learn(self.found.facility, lag)
+        self.record.remember_delay(self.found.facility, delay)
 
     def verify_late(self, hold: Hold | None = None) -> None:
         """Prove the player's phone after the opening.
 
-        That is for a *hold* which is there already (the flow of 2026, rec.us dossier 3.2), or while waiting.
+        That is for a *hold* which is there already (the flow of 2026, rec.us facts 3.2), or while waiting.
         """
         until = self.clock.now() + self.leads.code
         if self._code is None:

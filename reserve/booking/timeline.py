@@ -13,7 +13,7 @@ from reserve.redaction import Secrets
 
 @dataclass
 class Timeline:
-    """The story of one run, told as it goes to *tell*; nothing in it is secret.
+    """The scenario of one run, told as it goes to *tell*; nothing in it is secret.
 
     Its stamps count from the moment when the server's clock shows the opening, as well as that is known.
     """
@@ -38,7 +38,7 @@ class Timeline:
             self.tell(f"{self.stamp(moment)} {text}")
 
     def write(self, what: str, about: Sequence[Hold | Offer]) -> None:
-        """Have a deed written to the record before, or after, it is done."""
+        """Have a action written to the record before, or after, it is done."""
         if about and (trouble := self.record(what, about)):
             self.say(trouble)
 

@@ -12,7 +12,7 @@ from reserve.booking.timeline import Timeline
 from reserve.clock import Clock
 from reserve.errors import Blocked, NotOpenYet, ReserveError, ServiceError, SlotTaken, Throttled
 from reserve.model import Hold
-from reserve.systems.base import BookingSystem, Line
+from reserve.systems.base import BookingSystem, CourtConnection
 
 TELL_EVERY = timedelta(minutes=10)
 NAP = timedelta(seconds=1)  # a wish to stop is noticed so soon
@@ -34,9 +34,9 @@ class WaitingList:
     verify: Callable[[], None]
     keep_alive: Callable[[timedelta], timedelta]
 
-    def wait(self, lines: Sequence[Line]) -> list[Hold]:
+    def wait(self, connections: Sequence[CourtConnection]) -> list[Hold]:
         """The first court that becomes free, held; raises the last reason once every slot has started."""
-        clock, ends = self.clock, max(line.offer.slot.start for line in lines)
+        clock, ends = self.clock, max(connection.offer.slot.start for connection in connections)
         usual = self.system.look_every
         self.timeline.say(
             f"on the waiting list until {ends:%Y-%m-%d %H:%M}: looking every {usual.total_seconds():.0f} s"
@@ -49,8 +49,8 @@ class WaitingList:
             pause = usual
             if renew_every and clock.now() >= renewed_at + renew_every:
                 renew_every, renewed_at = self.keep_alive(renew_every), clock.now()
-            for line in lines:
-                found = self._try(line)
+            for connection in connections:
+                found = self._try(connection)
                 if isinstance(found, Hold):
                     return [found]
                 why = found or why
@@ -62,23 +62,23 @@ class WaitingList:
                 told = clock.now()
         raise why
 
-    def _try(self, line: Line) -> Hold | ReserveError | None:
+    def _try(self, connection: CourtConnection) -> Hold | ReserveError | None:
         """The court if it is free now, otherwise why not; raises what makes waiting useless."""
         now = self.clock.now()
-        if line.offer.slot.start <= now:
+        if connection.offer.slot.start <= now:
             return None
         try:
-            if not line.is_free():
+            if not connection.is_free():
                 return None
         except ServiceError as failure:
             why: ReserveError = failure
         else:
             # Asks once, and finds a lost answer.
             race = Race(self.system, self.clock, self.timeline, self.stop, [now], deadline=now)
-            race.ask([line], at_once=False)
-            if race.wants_code(line.offer):
+            race.ask([connection], at_once=False)
+            if race.wants_code(connection.offer):
                 self.verify()
-                race.ask([line], at_once=False)
+                race.ask([connection], at_once=False)
             if race.held:
                 return race.held[0]
             why = race.verdict()

@@ -19,9 +19,9 @@ from reserve.commands.options import Parser, refuse_no_address
 from reserve.errors import ReserveError, UsageError
 
 if TYPE_CHECKING:
-    from reserve.storage.secrets import Safe
+    from reserve.storage.secrets import SecretStore
 
-DEEDS = {
+ACTIONS = {
     "add": "store an account; asks at a terminal, else reads the environment",
     "list": "show what is stored, without secrets",
     "remove": "forget an account",
@@ -48,18 +48,18 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     options = _parser().parse_args(arguments)
     if options.name is None and options.what in ("add", "remove"):
         raise UsageError(f"account {options.what}: which one? Write a NAME behind it")
-    deeds = {"add": add, "list": list_all, "remove": remove, "refresh": refresh}
-    return deeds[options.what](options, environ)
+    actions = {"add": add, "list": list_all, "remove": remove, "refresh": refresh}
+    return actions[options.what](options, environ)
 
 
 def _parser() -> Parser:
     what = f"{COMMANDS['account'].capitalize()}."
     parser = Parser(prog="main.py account", description=what, allow_abbrev=False)
-    deeds = parser.add_argument_group("what to do")
-    deeds.add_argument(
-        "what", choices=DEEDS, help="; ".join(f"{deed}: {does}" for deed, does in DEEDS.items())
+    actions = parser.add_argument_group("what to do")
+    actions.add_argument(
+        "what", choices=ACTIONS, help="; ".join(f"{action}: {does}" for action, does in ACTIONS.items())
     )
-    deeds.add_argument("name", metavar="NAME", nargs="?", help="of the account")
+    actions.add_argument("name", metavar="NAME", nargs="?", help="of the account")
     adding = parser.add_argument_group("for add")
     adding.add_argument("--system", metavar="NAME", help="recus (default), atrium or ntnui (RESERVE_SYSTEM)")
     adding.add_argument("--password-fd", type=int, metavar="N", help="read the password from this descriptor")
@@ -67,15 +67,15 @@ def _parser() -> Parser:
 
 
 @contextmanager
-def opened(environ: Mapping[str, str]) -> Iterator[Safe]:
+def opened(environ: Mapping[str, str]) -> Iterator[SecretStore]:
     """The safe of this machine."""
     from reserve.storage.runs import Store
-    from reserve.storage.secrets import Safe
+    from reserve.storage.secrets import SecretStore
 
     folder = Path(environ.get("RESERVE_DATA") or "data")
     store = Store(folder, environ.get("RESERVE_DATABASE_URL") or None)
     try:
-        yield Safe(store, folder, environ.get("FERNET_KEY") or None)
+        yield SecretStore(store, folder, environ.get("FERNET_KEY") or None)
     finally:
         store.close()
 
@@ -161,7 +161,7 @@ def _refreshed(name: str, environ: Mapping[str, str]) -> int:
     from reserve.booking.run import Leads
     from reserve.booking.stop import Stop
     from reserve.commands.options import Booking
-    from reserve.commands.wiring import equip
+    from reserve.commands.wiring import build_run
     from reserve.model import Account, BookingRequest
     from reserve.systems import SYSTEMS
 
@@ -172,17 +172,17 @@ def _refreshed(name: str, environ: Mapping[str, str]) -> int:
     account = Account(environ.get("RESERVE_EMAIL") or "", environ.get("RESERVE_PASSWORD") or "")
     nothing = BookingRequest(facility="", sport="", day=date.min, starts=(), length=timedelta())
     booking = Booking(nothing, account, system, webhook_url="", webhook_token=None, as_json=False)
-    outfit = equip(booking, environ, Stop(), Leads())
+    wired = build_run(booking, environ, Stop(), Leads())
     try:
-        outfit.run.system.sign_in()
+        wired.run.system.sign_in()
     except ReserveError as failure:
-        print(outfit.run.timeline.secrets.mask(f"Refused: {name}: {failure}."))
+        print(wired.run.timeline.secrets.mask(f"Refused: {name}: {failure}."))
         return failure.exit_code
     finally:
-        outfit.run.system.close()
-        outfit.record.store.close()
+        wired.run.system.close()
+        wired.record.store.close()
         with suppress(OSError):  # nothing is left there, unless something went wrong
-            outfit.folder.rmdir()
+            wired.folder.rmdir()
     print(f"Renewed the refresh token of {name}.")
     return 0
 

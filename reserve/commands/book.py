@@ -12,7 +12,7 @@ from reserve.commands.options import Booking, booking_parser, read_booking
 if TYPE_CHECKING:
     from reserve.booking.run import Leads
     from reserve.commands.outcome import Outcome
-    from reserve.commands.wiring import Outfit
+    from reserve.commands.wiring import WiredRun
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -22,8 +22,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     from reserve.booking.run import Leads
     from reserve.commands.outcome import tell
 
-    result, outfit = book(booking, environ, Leads())
-    tell(result.sentence, result.as_json(booking, outfit.run_id, outfit.run) if booking.as_json else None)
+    result, wired = book(booking, environ, Leads())
+    tell(result.sentence, result.as_json(booking, wired.run_id, wired.run) if booking.as_json else None)
     return result.exit_code
 
 
@@ -34,49 +34,49 @@ def book(
     *,
     takes_over: bool = False,
     in_turn: bool = False,
-) -> tuple[Outcome, Outfit]:
+) -> tuple[Outcome, WiredRun]:
     """One run of *booking*, told on standard error as it goes; returns how it ended, without secrets.
 
-    With *takes_over*, what another machine began for the same wish is put in order like our own; with
+    With *takes_over*, what another machine began for the same request is put in order like our own; with
     *in_turn*, another run for the same day is waited for.
     """
     from reserve.booking.stop import Stop
     from reserve.commands.screen import telling
-    from reserve.commands.wiring import equip
+    from reserve.commands.wiring import build_run
 
     stop = Stop()
-    outfit = equip(booking, environ, stop, leads, takes_over=takes_over)
-    timeline = outfit.run.timeline
+    wired = build_run(booking, environ, stop, leads, takes_over=takes_over)
+    timeline = wired.run.timeline
     with telling(timeline):
         for warning in booking.warnings:
             timeline.say(f"warning: {warning}")
         with stop.listening():
-            result = conclude(outfit, in_turn=in_turn)
+            result = conclude(wired, in_turn=in_turn)
         timeline.say(result.sentence)
-    outfit.write_down()
-    return result, outfit
+    wired.write_down()
+    return result, wired
 
 
-def conclude(outfit: Outfit, *, in_turn: bool = False) -> Outcome:
+def conclude(wired: WiredRun, *, in_turn: bool = False) -> Outcome:
     """Do the run and say how it ended, without secrets, whatever the end."""
     from reserve.commands import outcome
     from reserve.model import Hold
 
-    run, wish = outfit.run, outfit.run.request
+    run, request = wired.run, wired.run.request
     wait = run.wait_for_another if in_turn else None
     try:
-        with outfit.record.kept(system=run.system.name, wish=str(wish), day=str(wish.day), wait=wait):
+        with wired.record.kept(system=run.system.name, request=str(request), day=str(request.day), wait=wait):
             found, end = run.book()
         result = outcome.held(end, found) if isinstance(end, Hold) else outcome.reserved(end, found)
     except Exception as failure:
         gave_back = bool(run.timeline.released) and not run.timeline.left
         result = outcome.failed(failure, gave_back=gave_back)
         if result.exit_code == BUG:
-            outfit.write_bug(failure)
+            wired.write_bug(failure)
     finally:
         run.system.close()
     mind = f" Mind: {', '.join(run.timeline.left)}." if run.timeline.left else ""
     result = replace(result, sentence=run.timeline.secrets.mask(result.sentence + mind))
-    outfit.record.end(result.exit_code, result.sentence)
-    outfit.record.store.close()
+    wired.record.end(result.exit_code, result.sentence)
+    wired.record.store.close()
     return result

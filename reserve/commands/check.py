@@ -23,18 +23,18 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     from reserve.booking.stop import Stop
     from reserve.commands.outcome import Outcome, failed, tell
     from reserve.commands.screen import telling
-    from reserve.commands.wiring import equip
+    from reserve.commands.wiring import build_run
 
     stop = Stop()
-    outfit = equip(booking, environ, stop, Leads())
-    run = outfit.run
+    wired = build_run(booking, environ, stop, Leads())
+    run = wired.run
     with telling(run.timeline), stop.listening():
         for warning in booking.warnings:
             run.timeline.say(f"warning: {warning}")
         verdicts = list(Check(run).verdicts())
         run.system.close()
-        outfit.record.store.close()
-    outfit.write_down()
+        wired.record.store.close()
+    wired.write_down()
     mask = run.timeline.secrets.mask
     for verdict in verdicts:
         why = f": {mask(verdict.said)}" if verdict.said else ""
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     else:
         result = failed(failure)
         result = replace(result, sentence=mask(result.sentence))
-    as_json = result.as_json(booking, outfit.run_id, run)
+    as_json = result.as_json(booking, wired.run_id, run)
     as_json["checks"] = [
         {"step": verdict.step, "verdict": verdict.word, "said": mask(verdict.said)} for verdict in verdicts
     ]
@@ -154,5 +154,5 @@ class Check:
         """Whether the connections of the race stand, and how far the server's clock is from ours."""
         if self.chosen is None or not self.is_signed_in:
             return None
-        with self.run.lines(self.chosen) as lines:
-            return f"{len(lines)} open; {self.run.measure(lines)}"
+        with self.run.connections(self.chosen) as connections:
+            return f"{len(connections)} open; {self.run.measure(connections)}"

@@ -18,7 +18,7 @@ from reserve.commands import COMMANDS, read_environment
 from reserve.commands.options import Parser
 from reserve.errors import UsageError
 from reserve.plans.plan import clock_changes
-from reserve.storage.plans import Roster
+from reserve.storage.plans import PlanStore
 from reserve.storage.runs import Store
 
 HERE = Path(__file__).parents[2]
@@ -187,26 +187,25 @@ def clock_change_words(environ: Mapping[str, str], now: datetime) -> list[str]:
     """What the next two clock changes of the plans' facilities do to them: nothing."""
     store = Store(Path(environ.get("RESERVE_DATA") or "data"), environ.get("RESERVE_DATABASE_URL") or None)
     try:
-        entries = Roster(store).entries()
-        openings = Roster(store).turns(ended=False)
+        stored_plans = PlanStore(store).all()
+        openings = PlanStore(store).occurrences(ended=False)
     finally:
         store.close()
     words = [
         "`due` comes every minute, and an opening is kept as a moment in UTC: no time zone is needed here."
     ]
-    for name in sorted({entry.zone for entry in entries if entry.zone}):
+    for name in sorted({stored.zone for stored in stored_plans if stored.zone}):
         zone = window.zone(name)
         changes = clock_changes(zone, now)
         if changes:
             told = " and ".join(f"{change:{DAY}} ({change.astimezone(UTC):%H:%M} UTC)" for change in changes)
             words.append(f"{name}: the clocks change on {told}; the minutes of `due` go on without a gap.")
-        plans = {entry.plan_id for entry in entries if entry.zone == name}
-        for turn in sorted(openings, key=lambda turn: turn.opens_at):
-            if turn.plan_id in plans:
-                opening = turn.opens_at
-                words.append(
-                    f"  plan {turn.plan_id}: {opening.astimezone(zone):{DAY}} = {opening:%Y-%m-%d %H:%M} UTC"
-                )
+        plans = {stored.plan_id for stored in stored_plans if stored.zone == name}
+        for occurrence in sorted(openings, key=lambda occurrence: occurrence.opens_at):
+            if occurrence.plan_id in plans:
+                opening, number = occurrence.opens_at, occurrence.plan_id
+                local = f"{opening.astimezone(zone):{DAY}}"
+                words.append(f"  plan {number}: {local} = {opening:%Y-%m-%d %H:%M} UTC")
     return words
 
 

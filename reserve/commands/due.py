@@ -26,7 +26,7 @@ from reserve.errors import Interrupted, ReserveError, UsageError
 from reserve.notify import channels, ping, tell
 from reserve.plans import due
 from reserve.plans.plan import Plan
-from reserve.storage.plans import Entry, Roster, Turn
+from reserve.storage.plans import Occurrence, PlanStore, StoredPlan
 from reserve.storage.runs import Store
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ GO_ON = (TAKEN, 2, 5, 6)  # exit codes after which the next facility of a plan i
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Start what is due, or serve one turn when *arguments* name it."""
+    """Start what is due, or serve one occurrence when *arguments* name it."""
     parser = Parser(prog="main.py due", description=COMMANDS["due"].capitalize() + ".", allow_abbrev=False)
-    parser.add_argument("--turn", metavar="TURN", help="serve this one; `due` calls itself so")
+    parser.add_argument("--occurrence", metavar="NAME", help="serve this one; `due` calls itself so")
     parser.add_argument("--verbose", action="store_true", help="say a word also when nothing is due")
     options = parser.parse_args(arguments)
     marks = failure_marks(environ)
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             tell_player(environ, f"`due` failed: {why}.")
         ping(environ.get("RESERVE_PING_URL"), failed=True)
         raise
-    if options.turn:
+    if options.occurrence:
         return code
     for mark in marks:
         mark.unlink(missing_ok=True)
@@ -94,12 +94,12 @@ def called(options: argparse.Namespace, environ: Mapping[str, str], clock: Clock
     """Do what this call is for."""
     store = Store(Path(environ.get("RESERVE_DATA") or "data"), environ.get("RESERVE_DATABASE_URL") or None)
     with closing(store):
-        roster = Roster(store)
-        if options.turn:
-            return serve(roster, options.turn, environ, clock)
-        said = Ticking(roster, clock, starter(environ), environ).minute()
+        plan_store = PlanStore(store)
+        if options.occurrence:
+            return serve(plan_store, options.occurrence, environ, clock)
+        said = Ticking(plan_store, clock, starter(environ), environ).minute()
         if said or options.verbose or sys.stdout.isatty():
-            print("\n".join([*said, summary(roster, len(said))]))
+            print("\n".join([*said, summary(plan_store, len(said))]))
     return 0
 
 
@@ -115,9 +115,9 @@ def tell_player(environ: Mapping[str, str], sentence: str) -> None:
         print(f"warning: {trouble}", file=sys.stderr)
 
 
-def summary(roster: Roster, started: int) -> str:
+def summary(plan_store: PlanStore, started: int) -> str:
     """The last line, for a person."""
-    wake = roster.next_wake()
+    wake = plan_store.next_wake()
     following = (
         f"the next look is needed at {wake:%Y-%m-%d %H:%M} UTC" if wake else "no plan has a slot ahead"
     )
@@ -128,7 +128,7 @@ def summary(roster: Roster, started: int) -> str:
 class Ticking:
     """One call by cron."""
 
-    roster: Roster
+    plan_store: PlanStore
     clock: Clock
     start: Callable[[Sequence[str]], None]  # a process of main.py with these words
     environ: Mapping[str, str]
@@ -147,29 +147,29 @@ class Ticking:
         """Start what is due now."""
         worker = f"{socket.gethostname()}/{os.getpid()}"
         return due.tick(
-            self.roster,
+            self.plan_store,
             self.clock.now(),
             worker,
-            lambda turn: self.start(["due", "--turn", due.turn_name(turn)]),
+            lambda occurrence: self.start(["due", "--occurrence", due.name_of(occurrence)]),
             lambda sentence: tell_player(self.environ, sentence),
         )
 
     def look_after_plans(self, now: datetime) -> None:
         """Have facilities read once a day, and sign-ins kept alive, by processes of their own."""
-        if self.roster.not_looked_at_since(now - due.STALE) and self.roster.first(
+        if self.plan_store.not_looked_at_since(now - due.STALE) and self.plan_store.first(
             "refresh", now, since=now - due.LOOK_AGAIN
         ):
             self.start(["plan", "refresh"])
-        systems = {entry.body.get("system") for entry in self.roster.entries() if not entry.is_paused}
+        systems = {stored.body.get("system") for stored in self.plan_store.all() if not stored.is_paused}
         for system, every in RENEWED.items():
             # A tick may come some seconds early by the clock of the one before.
             since = now - every + timedelta(seconds=30)
-            if system in systems and self.roster.first(f"renew {system}", now, since=since):
+            if system in systems and self.plan_store.first(f"renew {system}", now, since=since):
                 self.start(["account", "refresh"])
 
     def _is_near(self) -> bool:
         now = self.clock.now()
-        return self.roster.has_opening(now, now + NEAR)
+        return self.plan_store.has_opening(now, now + NEAR)
 
 
 def starter(environ: Mapping[str, str]) -> Callable[[Sequence[str]], None]:
@@ -191,18 +191,18 @@ def starter(environ: Mapping[str, str]) -> Callable[[Sequence[str]], None]:
     return start
 
 
-def serve(roster: Roster, name: str, environ: Mapping[str, str], clock: Clock) -> int:
-    """Book for the turn called *name*, facility by facility, and tell the player how it ended."""
+def serve(plan_store: PlanStore, name: str, environ: Mapping[str, str], clock: Clock) -> int:
+    """Book for the occurrence called *name*, facility by facility, and tell the player how it ended."""
     from reserve.booking.run import Leads
     from reserve.commands.book import book
     from reserve.commands.lookup import asking
     from reserve.commands.options import booking_parser, read_booking
     from reserve.commands.outcome import failed
 
-    turn = due.turn_named(roster, name)
-    entry = roster.entry(turn.plan_id) if turn else None
-    if turn is None or entry is None:
-        print(f"Refused: --turn: {name!r} does not wait for anything, or for another process.")
+    occurrence = due.occurrence_named(plan_store, name)
+    stored = plan_store.get(occurrence.plan_id) if occurrence else None
+    if occurrence is None or stored is None:
+        print(f"Refused: --occurrence: {name!r} does not wait for anything, or for another process.")
         return UsageError.exit_code
     stop = Stop()
     stop.shield()  # a run listens for itself; before, between and after runs the wish to stop is noted
@@ -213,48 +213,60 @@ def serve(roster: Roster, name: str, environ: Mapping[str, str], clock: Clock) -
             booking = read_booking(booking_parser("book").parse_args(words), environ)
         except ReserveError as failure:
             return failed(failure), None
-        outcome, outfit = book(booking, environ, Leads(), takes_over=turn.claims > 1, in_turn=True)
-        return outcome, outfit.run_id
+        outcome, wired = book(booking, environ, Leads(), takes_over=occurrence.claims > 1, in_turn=True)
+        return outcome, wired.run_id
 
     with stop.listening():
-        return serve_turn(roster, turn, entry, asking(environ, clock), one, environ, clock)
+        return serve_occurrence(plan_store, occurrence, stored, asking(environ, clock), one, environ, clock)
 
 
-def serve_turn(
-    roster: Roster, turn: Turn, entry: Entry, ask: Ask, one: OneRun, environ: Mapping[str, str], clock: Clock
+def serve_occurrence(
+    plan_store: PlanStore,
+    occurrence: Occurrence,
+    stored: StoredPlan,
+    ask: Ask,
+    one: OneRun,
+    environ: Mapping[str, str],
+    clock: Clock,
 ) -> int:
-    """Have *one* run after the other for *turn*, and end it, unless it opens later or we were stopped."""
-    plan = due.plan_of(entry)
-    with claim_kept(roster, turn, clock, lost=_stop_this_process):
-        if opens_later(roster, turn, plan, due.wall(entry, turn), ask, clock.now()):
+    """Have *one* run after the other for *occurrence*, and end it, unless it opens later."""
+    plan = due.plan_of(stored)
+    with claim_kept(plan_store, occurrence, clock, lost=_stop_this_process):
+        if opens_later(plan_store, occurrence, plan, due.wall(stored, occurrence), ask, clock.now()):
             return 0
-        if late := due.lateness(turn, clock.now()):
-            print(f"plan {turn.plan_id}{late}; trying all the same", file=sys.stderr, flush=True)
-        wait_ends = due.wait_ends(plan, turn, clock.now())
+        if late := due.lateness(occurrence, clock.now()):
+            print(f"plan {occurrence.plan_id}{late}; trying all the same", file=sys.stderr, flush=True)
+        wait_ends = due.wait_ends(plan, occurrence, clock.now())
         if wait_ends is not None:
             clock.call_at(wait_ends, _stop_this_process)
-        outcome, run_id = in_order(plan, due.wall(entry, turn), one, waits=wait_ends is not None)
+        outcome, run_id = in_order(plan, due.wall(stored, occurrence), one, waits=wait_ends is not None)
     sentence = outcome.sentence
     if outcome.exit_code in STOPPED:
         if wait_ends is None or clock.now() < wait_ends:
             return outcome.exit_code  # the claim lapses, and the next tick goes on: machines are restarted
         sentence = "Not reserved: no court became free in time for you to get there."
-    roster.end(turn, ended=clock.now(), exit_code=outcome.exit_code, sentence=sentence, run_id=run_id)
+    plan_store.end(
+        occurrence, ended=clock.now(), exit_code=outcome.exit_code, sentence=sentence, run_id=run_id
+    )
     print(sentence, flush=True)
-    tell_player(environ, f"{sentence} (plan {turn.plan_id}, {due.wall(entry, turn):%a %Y-%m-%d %H:%M})")
+    tell_player(
+        environ, f"{sentence} (plan {occurrence.plan_id}, {due.wall(stored, occurrence):%a %Y-%m-%d %H:%M})"
+    )
     return outcome.exit_code
 
 
-def opens_later(roster: Roster, turn: Turn, plan: Plan, start: datetime, ask: Ask, now: datetime) -> bool:
-    """Whether the facility has changed its window since it was looked at; then *turn* waits on."""
+def opens_later(
+    plan_store: PlanStore, occurrence: Occurrence, plan: Plan, start: datetime, ask: Ask, now: datetime
+) -> bool:
+    """Whether the facility has changed its window since it was looked at; then *occurrence* waits on."""
     try:
         opens_at = min(offer.opens_at for offer in ask(plan, start, plan.choices[0]).offers)
     except ReserveError:
         return False  # the run will find out, and say so
     if opens_at - now < TOO_EARLY:
         return False
-    roster.put_off(turn, opens_at=opens_at, wake_at=opens_at - due.LEAD)
-    print(f"plan {turn.plan_id} opens only at {opens_at:%Y-%m-%d %H:%M:%S %Z}", file=sys.stderr)
+    plan_store.reschedule(occurrence, opens_at=opens_at, wake_at=opens_at - due.LEAD)
+    print(f"plan {occurrence.plan_id} opens only at {opens_at:%Y-%m-%d %H:%M:%S %Z}", file=sys.stderr)
     return True
 
 
@@ -278,27 +290,29 @@ def in_order(plan: Plan, start: datetime, one: OneRun, *, waits: bool) -> tuple[
 
 
 @contextmanager
-def claim_kept(roster: Roster, turn: Turn, clock: Clock, lost: Callable[[], None]) -> Iterator[None]:
-    """Inside, we say every few seconds that we serve *turn*; *lost* is called when it no longer is ours."""
+def claim_kept(
+    plan_store: PlanStore, occurrence: Occurrence, clock: Clock, lost: Callable[[], None]
+) -> Iterator[None]:
+    """Inside, our claim of *occurrence* is extended again and again; *lost* is called when it is lost."""
     over = threading.Event()
-    began, ours_until = clock.now(), turn.wake_at
+    began, ours_until = clock.now(), occurrence.wake_at
 
-    def beat() -> None:
+    def heartbeat() -> None:
         nonlocal ours_until
         now = clock.now()
         if over.is_set():
             return
-        kept = roster.keep(turn, now + due.LEASE, went_well=now - began >= due.WELL)
+        kept = plan_store.keep(occurrence, now + due.LEASE, went_well=now - began >= due.WELL)
         if kept:
             ours_until = now + due.LEASE
         if kept or (kept is None and clock.now() < ours_until):
-            clock.call_at(now + due.BEAT, beat)
+            clock.call_at(now + due.HEARTBEAT, heartbeat)
         elif not over.is_set():
             why = "no database answers" if kept is None else "its turn was called off or taken over"
-            print(f"plan {turn.plan_id}: {why}", file=sys.stderr, flush=True)
+            print(f"plan {occurrence.plan_id}: {why}", file=sys.stderr, flush=True)
             lost()
 
-    beat()
+    heartbeat()
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ from reserve.errors import UsageError
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Print the story of a run: its steps, and what it wrote down before it did it."""
+    """Print the scenario of a run: its steps, and what it wrote down before it did it."""
     parser = Parser(prog="main.py explain", description="What happened in one run, step by step.")
     parser.add_argument("run", metavar="RUN", help="its id, or how that begins; `history` lists them")
     parser.add_argument("--json", action="store_true", help="as one JSON object")
@@ -28,20 +28,25 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     run = runs[0]
     folder = Path(environ.get("RESERVE_DATA") or "data") / "runs" / run.run_id
     steps = [json.loads(line) for line in _lines(folder / "timeline.jsonl")]
-    deeds = [
-        {"at": deed.moment.isoformat(), "what": deed.what, "court": deed.court, "order_id": deed.order_id}
-        for deed in run.deeds
+    actions = [
+        {
+            "at": action.moment.isoformat(),
+            "what": action.kind,
+            "court": action.court,
+            "order_id": action.order_id,
+        }
+        for action in run.actions
     ]
     if options.json:
-        print(json.dumps({**as_json(run), "steps": steps, "deeds": deeds}, ensure_ascii=False))
+        print(json.dumps({**as_json(run), "steps": steps, "actions": actions}, ensure_ascii=False))
         return 0
-    print(f"{run.run_id}: {run.wish}, started {run.started:%Y-%m-%d %H:%M:%S} UTC")
+    print(f"{run.run_id}: {run.request}, started {run.started:%Y-%m-%d %H:%M:%S} UTC")
     for step in steps:
         print(f"  {step['stamp']:>8} {step['step']}")
     if not steps:
         print("  it left no timeline; this is what it wrote down before it did it:")
-        for deed in run.deeds:
-            print(f"  {deed.moment:%H:%M:%S} {deed.what} {deed.court} {deed.order_id or ''}".rstrip())
+        for action in run.actions:
+            print(f"  {action.moment:%H:%M:%S} {action.kind} {action.court} {action.order_id or ''}".rstrip())
     print(run.sentence or ("Under way." if is_alive else "Cut off; the next run puts it in order."))
     return 0
 

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     else:
         for run in runs:
             end = run.sentence or ("Under way." if store.is_alive(run.run_id) else "Cut off.")
-            print(f"{run.run_id}  {run.wish}: {end}")
+            print(f"{run.run_id}  {run.request}: {end}")
         if not runs:
             print("No run is recorded yet.")
     store.close()
@@ -48,7 +48,7 @@ def as_json(run: PastRun) -> dict[str, object]:
     return {
         "run_id": run.run_id,
         "system": run.system,
-        "wish": run.wish,
+        "request": run.request,
         "started": run.started.isoformat(),
         "ended": run.ended.isoformat() if run.ended else None,
         "exit_code": run.exit_code,

@@ -14,7 +14,7 @@ from reserve.commands.wiring import USER_AGENT, Connect, connect
 from reserve.model import Account, BookingRequest, Offers
 from reserve.plans.plan import Choice, Plan
 from reserve.systems import SYSTEMS
-from reserve.systems.base import BookingSystem, Surroundings
+from reserve.systems.base import BookingSystem, Context
 
 NOBODY = {"RESERVE_EMAIL": "nobody@example.com", "RESERVE_PASSWORD": "none"}
 
@@ -45,7 +45,7 @@ def looking(
 ) -> Iterator[BookingSystem]:
     """The booking system called *system*, to be asked what is public about *request*."""
     kind = SYSTEMS[system]
-    around = Surroundings(
+    context = Context(
         clock=clock,
         connect=connect,
         browser=lambda: Browser(clock, binary=None, driver=None, evidence=Path()),
@@ -57,7 +57,7 @@ def looking(
         conceal=lambda secret: None,
         user_agent=environ.get("RESERVE_USER_AGENT") or USER_AGENT,
     )
-    with closing(kind(Account("", ""), request, around)) as found:
+    with closing(kind(Account("", ""), request, context)) as found:
         yield found
 
 

@@ -18,7 +18,14 @@ SPORTS = ("tennis", "pickleball")
 PAYS = ("by-hand", "credit", "card")
 LONGEST = 500  # letters of one option
 SPELT = {"or_starts": "or", "skipped": "except"}  # options that are words of Python
-WISH = ("court", "date", "sport", "start_time", "end_time", "link")  # what a booking system may need to know
+REQUEST_OPTIONS = (
+    "court",
+    "date",
+    "sport",
+    "start_time",
+    "end_time",
+    "link",
+)  # what a booking system may need to know
 WEBHOOK = "http://127.0.0.1:5000"
 LONGEST_PATIENCE = 600  # seconds; whoever wants to wait longer wants a waiting list
 
@@ -99,15 +106,15 @@ def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Boo
     environ = {**environ, **stored}
     system = one_of(options.system or environ.get("RESERVE_SYSTEM") or "recus", tuple(SYSTEMS), "--system")
     kind = SYSTEMS[system]
-    wish = kind.completed(
-        {name: text for name in WISH if (text := (getattr(options, name, None) or "").strip())}
+    given = kind.completed(
+        {name: text for name in REQUEST_OPTIONS if (text := (getattr(options, name, None) or "").strip())}
     )
     for name in kind.needs:
-        if name in WISH and not wish.get(name):
+        if name in REQUEST_OPTIONS and not given.get(name):
             raise UsageError(f"--{name.replace('_', '-')} is missing; see --help")
-    start = window.parse_time(wish["start_time"], "--start-time")
-    end = window.parse_time(wish["end_time"], "--end-time")
-    day = window.parse_day(wish["date"], "--date")
+    start = window.parse_time(given["start_time"], "--start-time")
+    end = window.parse_time(given["end_time"], "--end-time")
+    day = window.parse_day(given["date"], "--date")
     length = timedelta(hours=end.hour - start.hour, minutes=end.minute - start.minute)
     length += timedelta(seconds=end.second - start.second)
     if length <= timedelta(0):
@@ -120,8 +127,8 @@ def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Boo
     if pay == "card" and not environ.get("RECUS_STRIPE_KEY"):
         raise UsageError("--pay card needs RECUS_STRIPE_KEY, the public key on rec.us's checkout page")
     request = BookingRequest(
-        facility=wish["court"].strip(),
-        sport=one_of(wish["sport"], SPORTS, "--sport"),
+        facility=given["court"].strip(),
+        sport=one_of(given["sport"], SPORTS, "--sport"),
         day=day,
         starts=tuple(dict.fromkeys([start, *others])),
         length=length,
@@ -131,7 +138,7 @@ def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Boo
         max_price_cents=max_price,
         pay=pay,
         patience=_patience(options.patience),
-        link=wish.get("link"),
+        link=given.get("link"),
         wait_list=options.wait_list,
     )
     warnings = []

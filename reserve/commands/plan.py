@@ -16,10 +16,10 @@ from reserve import window
 from reserve.commands.plan_options import amount, parser, plans_from
 from reserve.errors import ReserveError, UsageError
 from reserve.plans import plan as plans
-from reserve.plans.due import BEAT, NOT_SERVED, STALE, lay_out_next, plan_of, wall
+from reserve.plans.due import HEARTBEAT, NOT_SERVED, STALE, plan_of, schedule_next, wall
 from reserve.plans.plan import Plan
-from reserve.plans.preview import Agenda, Outlook, Wish, look
-from reserve.storage.plans import Entry, Roster
+from reserve.plans.preview import Agenda, NamedPlan, Preview, look
+from reserve.storage.plans import PlanStore, StoredPlan
 from reserve.storage.runs import Store
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         raise UsageError("say what to do: plan add, list, remove, pause, resume, skip, import or refresh")
     store = opened(environ)
     try:
-        return DO[options.do](Plans(Roster(store), environ, Clock(), connect), options)
+        return DO[options.do](Plans(PlanStore(store), environ, Clock(), connect), options)
     finally:
         store.close()
 
@@ -52,44 +52,46 @@ def opened(environ: Mapping[str, str]) -> Store:
 class Plans:
     """The plans of this machine, or of all that share its database."""
 
-    def __init__(self, roster: Roster, environ: Mapping[str, str], clock: Clock, connect: Connect) -> None:
-        """Keep them in *roster*; facilities are looked at over *connect*."""
-        self.roster = roster
+    def __init__(
+        self, plan_store: PlanStore, environ: Mapping[str, str], clock: Clock, connect: Connect
+    ) -> None:
+        """Keep them in *plan_store*; facilities are looked at over *connect*."""
+        self.plan_store = plan_store
         self.environ = environ
         self.clock = clock
         self.connect = connect
 
     def add(self, options: argparse.Namespace) -> int:
         """Show what the plan that *options* describe means, and keep it."""
-        plan, outlook = self.fitting(plans_from(options, self.environ, self.clock.now().date()))
-        if outlook is None:
+        plan, preview = self.fitting(plans_from(options, self.environ, self.clock.now().date()))
+        if preview is None:
             raise UsageError("the plan has no slot ahead; look at its day, or at --until and --except")
-        (number,) = self.roster.add([plans.as_json(plan)])
-        self.note(number, outlook)
-        shown = [] if options.json else described(plan, outlook, self.clock.now())
+        (number,) = self.plan_store.add([plans.as_json(plan)])
+        self.note(number, preview)
+        shown = [] if options.json else described(plan, preview, self.clock.now())
         for line in shown:
             print(line)
-        trouble = self.account_trouble(plan, outlook)
+        trouble = self.account_trouble(plan, preview)
         sentence = f"Saved as plan {number}; `main.py cron --install` has its bookings started in time."
         if options.json:
-            print(json.dumps(as_json(number, plan, outlook), ensure_ascii=False))
+            print(json.dumps(as_json(number, plan, preview), ensure_ascii=False))
         if trouble:
             print(f"warning: {trouble}", file=sys.stderr)
         print(sentence, file=sys.stderr if options.json else sys.stdout)
         return 0
 
-    def fitting(self, plans: Sequence[Plan]) -> tuple[Plan, Outlook | None]:
+    def fitting(self, plans: Sequence[Plan]) -> tuple[Plan, Preview | None]:
         """The first of *plans*, which differ in their length, that a facility has slots for."""
         why: UsageError | None = None
         for plan in plans:
             try:
                 name = "this plan"
-                return plan, self.look(plan, name, self.agenda(self.player(plan), Wish(name, plan)))
+                return plan, self.look(plan, name, self.agenda(self.player(plan), NamedPlan(name, plan)))
             except UsageError as failure:
                 why = why or failure
         raise why or UsageError("--end-time is missing; or say --minutes")
 
-    def look(self, plan: Plan, name: str, agenda: Agenda) -> Outlook | None:
+    def look(self, plan: Plan, name: str, agenda: Agenda) -> Preview | None:
         """What the facilities say about *plan*, which is called *name* in *agenda*."""
         from reserve.commands.lookup import asking
 
@@ -101,57 +103,59 @@ class Plans:
         """Whose limits count for *plan*: the booking system and the account."""
         return plan.system, plan.account or self.environ.get("RESERVE_ACCOUNT") or ""
 
-    def agenda(self, player: tuple[str, str], *more: Wish) -> Agenda:
+    def agenda(self, player: tuple[str, str], *more: NamedPlan) -> Agenda:
         """What the plans of *player* want that are kept and do not rest, and what *more* there is."""
-        wishes = []
-        for entry in self.roster.entries():
+        named_plans = []
+        for stored in self.plan_store.all():
             with suppress(UsageError):  # one that cannot be read any more is named by `plan list`
-                plan = plan_of(entry)
-                if not entry.is_paused and self.player(plan) == player:
-                    wishes.append(Wish(_name(entry.plan_id), plan, self._lost(entry)))
-        return Agenda([*wishes, *more])
+                plan = plan_of(stored)
+                if not stored.is_paused and self.player(plan) == player:
+                    named_plans.append(NamedPlan(_name(stored.plan_id), plan, self._lost(stored)))
+        return Agenda([*named_plans, *more])
 
-    def _lost(self, entry: Entry) -> frozenset[datetime]:
+    def _lost(self, stored: StoredPlan) -> frozenset[datetime]:
         """The starts of a plan's slots that came to nothing."""
-        ended = self.roster.turns(entry.plan_id, ended=True)
-        return frozenset(wall(entry, turn) for turn in ended if turn.exit_code not in WITH_A_COURT)
+        ended = self.plan_store.occurrences(stored.plan_id, ended=True)
+        return frozenset(
+            wall(stored, occurrence) for occurrence in ended if occurrence.exit_code not in WITH_A_COURT
+        )
 
-    def account_trouble(self, plan: Plan, outlook: Outlook) -> str | None:
+    def account_trouble(self, plan: Plan, preview: Preview) -> str | None:
         """What an account that is missing or incomplete would stop."""
         from reserve.commands.options import booking_parser, read_booking
 
-        words = plan.words(outlook.foreseen[0].start, plan.choices[0])
+        words = plan.words(preview.slots[0].start, plan.choices[0])
         try:
             booking = read_booking(booking_parser("book").parse_args(words), self.environ)
         except UsageError as failure:
             return str(failure)
-        if outlook.wants_code and booking.account.phone is None:
+        if preview.wants_code and booking.account.phone is None:
             return "--phone is missing; set RESERVE_PHONE, the one-time code has to go somewhere"
         return None
 
-    def note(self, number: int, outlook: Outlook | None) -> None:
+    def note(self, number: int, preview: Preview | None) -> None:
         """Keep what was seen of a plan, and have its next slot served."""
         now = self.clock.now()
-        if outlook is not None:
+        if preview is not None:
             seen = {
-                "zone": str(outlook.zone),
-                "rule": plans.rule_as_text(outlook.rule),
-                "trouble": outlook.trouble,
+                "zone": str(preview.zone),
+                "rule": plans.rule_as_text(preview.rule),
+                "trouble": preview.trouble,
             }
-            self.roster.change(number, looked=now, **seen)
+            self.plan_store.change(number, looked=now, **seen)
         else:
-            self.roster.change(number, looked=now, trouble="no slot ahead")
-        self.lay_out(number)
+            self.plan_store.change(number, looked=now, trouble="no slot ahead")
+        self.schedule(number)
 
-    def lay_out(self, number: int) -> None:
+    def schedule(self, number: int) -> None:
         """Have the next slot of a plan served in time."""
-        entry = self.roster.entry(number)
-        if entry is not None:
-            lay_out_next(self.roster, entry, self.clock.now())
+        stored = self.plan_store.get(number)
+        if stored is not None:
+            schedule_next(self.plan_store, stored, self.clock.now())
 
     def show(self, options: argparse.Namespace) -> int:
         """One paragraph for each plan."""
-        listed = [self._summary(entry) for entry in self.roster.entries()]
+        listed = [self._summary(stored) for stored in self.plan_store.all()]
         if options.json:
             print(json.dumps(listed, ensure_ascii=False))
             return 0
@@ -163,78 +167,80 @@ class Plans:
         print(f"{len(listed)} plans." if listed else "No plan is kept yet; `plan add` keeps one.")
         return 0
 
-    def _summary(self, entry: Entry) -> dict[str, object]:
-        ahead = self.roster.turns(entry.plan_id, ended=False)
-        past = self.roster.turns(entry.plan_id, ended=True, most=1)
-        zone = window.zone(entry.zone) if entry.zone else None
-        following = min(ahead, key=lambda turn: turn.starts_at, default=None)
+    def _summary(self, stored: StoredPlan) -> dict[str, object]:
+        ahead = self.plan_store.occurrences(stored.plan_id, ended=False)
+        past = self.plan_store.occurrences(stored.plan_id, ended=True, most=1)
+        zone = window.zone(stored.zone) if stored.zone else None
+        following = min(ahead, key=lambda occurrence: occurrence.starts_at, default=None)
         next_text = None
         if following is not None and zone is not None:
             start, opening = following.starts_at.astimezone(zone), following.opens_at.astimezone(zone)
             state = "running, opened" if following.claims and opening <= self.clock.now() else "opens"
             next_text = f"{start:%a %Y-%m-%d %H:%M}, {state} {opening:%a %Y-%m-%d %H:%M:%S %Z}"
-        elif entry.looked is None:
+        elif stored.looked is None:
             next_text = "the facility was not looked at yet; `due` does so"
         try:
-            what = str(plan_of(entry))
+            what = str(plan_of(stored))
         except UsageError as failure:
             what = str(failure)
         return {
-            "plan": entry.plan_id,
+            "plan": stored.plan_id,
             "what": what,
-            "paused": entry.is_paused,
+            "paused": stored.is_paused,
             "next": next_text,
             "opens_at": following.opens_at.isoformat() if following else None,
             "last": past[0].sentence if past else None,
             "run_id": past[0].run_id if past else None,
-            "trouble": entry.trouble,
-            "body": entry.body,
+            "trouble": stored.trouble,
+            "body": stored.body,
         }
 
     def remove(self, options: argparse.Namespace) -> int:
         """Forget a plan."""
-        entry = self._entry(options.plan)
-        self.roster.remove(entry.plan_id)
-        print(f"Removed plan {entry.plan_id}; what it reserved stays reserved.")
+        stored = self._stored(options.plan)
+        self.plan_store.remove(stored.plan_id)
+        print(f"Removed plan {stored.plan_id}; what it reserved stays reserved.")
         return 0
 
     def pause(self, options: argparse.Namespace) -> int:
         """Start nothing more for a plan, and stop what is being served."""
-        entry = self._entry(options.plan)
-        self.roster.change(entry.plan_id, is_paused=True)
-        print(f"Plan {entry.plan_id} rests until `plan resume {entry.plan_id}`.")
-        self._call_off(entry, "its plan was paused", lambda start: True)
+        stored = self._stored(options.plan)
+        self.plan_store.change(stored.plan_id, is_paused=True)
+        print(f"Plan {stored.plan_id} rests until `plan resume {stored.plan_id}`.")
+        self._cancel(stored, "its plan was paused", lambda start: True)
         return 0
 
     def resume(self, options: argparse.Namespace) -> int:
         """Go on with a plan."""
-        entry = self._entry(options.plan)
-        self.roster.change(entry.plan_id, is_paused=False)
-        self.lay_out(entry.plan_id)
-        print(f"Plan {entry.plan_id} goes on.")
+        stored = self._stored(options.plan)
+        self.plan_store.change(stored.plan_id, is_paused=False)
+        self.schedule(stored.plan_id)
+        print(f"Plan {stored.plan_id} goes on.")
         return 0
 
     def skip(self, options: argparse.Namespace) -> int:
         """Leave one day out."""
-        entry = self._entry(options.plan)
-        plan, day = plan_of(entry), window.parse_day(options.date, "DATE")
+        stored = self._stored(options.plan)
+        plan, day = plan_of(stored), window.parse_day(options.date, "DATE")
         if not plan.has_slot_on(day):
-            raise UsageError(f"DATE: plan {entry.plan_id} has no slot on {day}")
+            raise UsageError(f"DATE: plan {stored.plan_id} has no slot on {day}")
         body = plans.as_json(replace(plan, skipped=plan.skipped | {day}))
-        self.roster.change(entry.plan_id, body=body)
-        self.lay_out(entry.plan_id)
-        print(f"Plan {entry.plan_id} leaves {day:%A} {day} out.")
-        self._call_off(entry, "its day was skipped", lambda start: start.date() == day)
+        self.plan_store.change(stored.plan_id, body=body)
+        self.schedule(stored.plan_id)
+        print(f"Plan {stored.plan_id} leaves {day:%A} {day} out.")
+        self._cancel(stored, "its day was skipped", lambda start: start.date() == day)
         return 0
 
-    def _call_off(self, entry: Entry, why: str, is_meant: Callable[[datetime], bool]) -> None:
+    def _cancel(self, stored: StoredPlan, why: str, is_meant: Callable[[datetime], bool]) -> None:
         """Stop what is being served of a plan: the slots whose start on the wall clock is meant."""
-        for turn in self.roster.turns(entry.plan_id, ended=False):
-            start = wall(entry, turn)
-            if turn.claims and is_meant(start):
+        for occurrence in self.plan_store.occurrences(stored.plan_id, ended=False):
+            start = wall(stored, occurrence)
+            if occurrence.claims and is_meant(start):
                 sentence = f"Not reserved: {why}."
-                self.roster.call_off(turn, ended=self.clock.now(), exit_code=NOT_SERVED, sentence=sentence)
-                print(f"Its run for {start:%a %Y-%m-%d %H:%M} stops within {BEAT.seconds} seconds.")
+                self.plan_store.cancel(
+                    occurrence, ended=self.clock.now(), exit_code=NOT_SERVED, sentence=sentence
+                )
+                print(f"Its run for {start:%a %Y-%m-%d %H:%M} stops within {HEARTBEAT.seconds} seconds.")
 
     def read(self, options: argparse.Namespace) -> int:
         """Keep every plan of a file, or none when anything in it is wrong."""
@@ -242,7 +248,7 @@ class Plans:
 
         path = Path(options.file)
         found = read_plans(content_of(path), str(path), self.clock.now().date())
-        self.roster.add([plans.as_json(plan) for plan in found])
+        self.plan_store.add([plans.as_json(plan) for plan in found])
         yesterday = self.clock.now().replace(tzinfo=None) - timedelta(days=1)
         past = sum(next(plan.starts(yesterday), None) is None for plan in found)
         over = f", {past} of them with no day ahead" if past else ""
@@ -255,29 +261,29 @@ class Plans:
         """Read what facilities publish for every plan that was not looked at today."""
         failed = 0
         agendas: dict[tuple[str, str], Agenda] = {}
-        stale = self.roster.not_looked_at_since(self.clock.now() - STALE / 2)
+        stale = self.plan_store.not_looked_at_since(self.clock.now() - STALE / 2)
         for number in stale:
-            entry = self.roster.entry(number)
-            if entry is None:
+            stored = self.plan_store.get(number)
+            if stored is None:
                 continue
             try:
-                plan = plan_of(entry)
+                plan = plan_of(stored)
                 player = self.player(plan)
                 agendas[player] = agenda = agendas.get(player) or self.agenda(player)
                 self.note(number, self.look(plan, _name(number), agenda))
             except ReserveError as failure:
                 failed += 1
-                self.roster.change(number, trouble=str(failure))
+                self.plan_store.change(number, trouble=str(failure))
                 with suppress(UsageError):  # the same, when it cannot be read
-                    self.lay_out(number)
+                    self.schedule(number)
         print(f"Looked at {len(stale)} plans{f'; {failed} have a problem, see plan list' if failed else ''}.")
         return 0
 
-    def _entry(self, number: int) -> Entry:
-        entry = self.roster.entry(number)
-        if entry is None:
+    def _stored(self, number: int) -> StoredPlan:
+        stored = self.plan_store.get(number)
+        if stored is None:
             raise UsageError(f"there is no plan {number}; see plan list")
-        return entry
+        return stored
 
 
 DO: Mapping[str, Callable[[Plans, argparse.Namespace], int]] = {
@@ -297,16 +303,16 @@ def _name(number: int) -> str:
     return f"plan {number}"
 
 
-def described(plan: Plan, outlook: Outlook, now: datetime) -> list[str]:
+def described(plan: Plan, preview: Preview, now: datetime) -> list[str]:
     """*plan* and its next slots, for a person."""
     lines = [str(plan)]
-    for seen in outlook.foreseen:
+    for seen in preview.slots:
         if seen.slot is None or seen.opens_at is None:
             lines.append(
                 f"  {seen.start:%a %Y-%m-%d %H:%M}        cannot be reserved: {'; '.join(seen.troubles)}"
             )
             continue
-        opening = seen.opens_at.astimezone(outlook.zone)
+        opening = seen.opens_at.astimezone(preview.zone)
         utc = seen.opens_at.astimezone(UTC)
         is_open = "; open already, so it is tried within a minute" if opening <= now else ""
         lines.append(
@@ -317,13 +323,13 @@ def described(plan: Plan, outlook: Outlook, now: datetime) -> list[str]:
     return lines
 
 
-def as_json(number: int, plan: Plan, outlook: Outlook) -> dict[str, object]:
+def as_json(number: int, plan: Plan, preview: Preview) -> dict[str, object]:
     """*plan* and its next slots, for a program."""
     return {
         "plan": number,
         "body": plans.as_json(plan),
-        "zone": str(outlook.zone),
-        "rule": plans.rule_as_text(outlook.rule),
+        "zone": str(preview.zone),
+        "rule": plans.rule_as_text(preview.rule),
         "next": [
             {
                 "start": (seen.slot.start if seen.slot else seen.start).isoformat(),
@@ -331,6 +337,6 @@ def as_json(number: int, plan: Plan, outlook: Outlook) -> dict[str, object]:
                 "opens_at": seen.opens_at.isoformat() if seen.opens_at else None,
                 "troubles": list(seen.troubles),
             }
-            for seen in outlook.foreseen
+            for seen in preview.slots
         ],
     }

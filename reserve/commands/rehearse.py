@@ -17,7 +17,7 @@ from reserve.errors import UsageError
 
 if TYPE_CHECKING:
     from reserve.booking.timeline import Timeline
-    from reserve.simulator import Twin
+    from reserve.simulator import SimulatedSystem
 
 RIVALS_COME = timedelta(seconds=8)  # after the opening, the slowest of them; only then who took what is known
 # Events of the ledger that a person is shown, by how they begin.
@@ -36,20 +36,20 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
     options = _parser().parse_args(arguments)
     leads = Leads(*(timedelta(seconds=seconds) for seconds in (20, 14, 4, 10, 2, 0.5)))
-    with _stage(options) as (twin, player):
+    with _stage(options) as (simulated, player):
         environ = {**environ, **player}
-        words = [word for word in twin.words() if word != "-m" or not options.one_by_one]
-        waits = options.wait_list or twin.scenario.frees_after is not None
+        words = [word for word in simulated.words() if word != "-m" or not options.one_by_one]
+        waits = options.wait_list or simulated.scenario.frees_after is not None
         words += ["--wait-list"] if waits else []
         booking = read_booking(booking_parser("book").parse_args(words), environ)
-        result, outfit = book(booking, environ, leads)
-        timeline = outfit.run.timeline
+        result, wired = book(booking, environ, leads)
+        timeline = wired.run.timeline
         if options.rivals and timeline.opens_at:
-            outfit.run.clock.sleep_until(timeline.opens_at + RIVALS_COME)
-        violations = twin.ledger.violations
-        show(twin, timeline)
-        ledger = twin.ledger.as_json(timeline.now())
-    outcome = result.as_json(booking, outfit.run_id, outfit.run)
+            wired.run.clock.sleep_until(timeline.opens_at + RIVALS_COME)
+        violations = simulated.ledger.violations
+        show(simulated, timeline)
+        ledger = simulated.ledger.as_json(timeline.now())
+    outcome = result.as_json(booking, wired.run_id, wired.run)
     tell(result.sentence, {"outcome": outcome, "ledger": ledger} if options.json else None)
     return BROKEN_RULE if violations else result.exit_code
 
@@ -70,12 +70,12 @@ def _parser() -> Parser:
 
 
 @contextmanager
-def _stage(options: argparse.Namespace) -> Iterator[tuple[Twin, Mapping[str, str]]]:
-    """A twin and a webhook service on free ports, and the environment that leads to both; gone afterwards."""
+def _stage(options: argparse.Namespace) -> Iterator[tuple[SimulatedSystem, Mapping[str, str]]]:
+    """A simulated system and a webhook service on free ports, and the environment that leads to both."""
     import webhook_server
     from reserve.clock import Clock
     from reserve.simulator import post_to, serve
-    from reserve.simulator.options import twin_for
+    from reserve.simulator.options import simulated_for
 
     clock, token = Clock(), secrets.token_hex(16)
     with TemporaryDirectory(prefix="first-serve-rehearsal-") as folder:
@@ -83,19 +83,19 @@ def _stage(options: argparse.Namespace) -> Iterator[tuple[Twin, Mapping[str, str
         with webhook_server.serve(app, "127.0.0.1", 0) as inbox:
             webhook = f"http://127.0.0.1:{inbox.port}"
             try:
-                twin = twin_for(options, clock, post_to(webhook, token))
+                simulated = simulated_for(options, clock, post_to(webhook, token))
             except ValueError as failure:
                 raise UsageError(str(failure)) from None
-            with serve(twin.app) as server:
-                yield twin, twin.environ_of_player(server.url, webhook, token)
+            with serve(simulated.app) as server:
+                yield simulated, simulated.environ_of_player(server.url, webhook, token)
 
 
-def show(twin: Twin, timeline: Timeline) -> None:
+def show(simulated: SimulatedSystem, timeline: Timeline) -> None:
     """Tables for a person: what we saw, and what really happened."""
     from rich.console import Console
     from rich.table import Table
 
-    console, ledger = Console(stderr=True, highlight=False), twin.ledger
+    console, ledger = Console(stderr=True, highlight=False), simulated.ledger
     ours = Table(title="what we asked and were told", title_justify="left")
     for heading in ("court", "sent", "late by", "answered", "meaning"):
         ours.add_column(heading)
@@ -105,7 +105,7 @@ def show(twin: Twin, timeline: Timeline) -> None:
         ours.add_row(attempt.court, *stamps, attempt.meaning)
     console.print(ours)
     console.print(*(text for _, text in timeline.steps if text.startswith("server")), sep="; ")
-    late_by = (each.moment - twin.opens_at for each in ledger.attempts)
+    late_by = (each.moment - simulated.opens_at for each in ledger.attempts)
     arrivals = [moment / timedelta(milliseconds=1) for moment in late_by]
     if arrivals:
         listed = ", ".join(f"{arrival:+.1f}" for arrival in arrivals)

@@ -24,9 +24,9 @@ from reserve.commands.options import Booking
 from reserve.http import Http
 from reserve.redaction import MASK, Secrets
 from reserve.storage.runs import Record, Store, player_key
-from reserve.storage.secrets import KeptTokens, Safe
+from reserve.storage.secrets import KeptTokens, SecretStore
 from reserve.systems import SYSTEMS
-from reserve.systems.base import BookingSystem, Surroundings
+from reserve.systems.base import BookingSystem, Context
 from reserve.tokens import Tokens
 
 USER_AGENT = f"FirstServe/{__version__} (reserves one court for one player)"
@@ -43,7 +43,7 @@ def connect(base_url: str, headers: Mapping[str, str]) -> Http:
 
 
 @dataclass(frozen=True)
-class Outfit:
+class WiredRun:
     """One run and where it leaves its papers."""
 
     run: Run
@@ -68,7 +68,7 @@ class Outfit:
             (self.folder / "bug.txt").write_text(self.run.timeline.secrets.mask(told))
 
 
-def equip(
+def build_run(
     booking: Booking,
     environ: Mapping[str, str],
     stop: Stop,
@@ -78,10 +78,10 @@ def equip(
     connect: Connect = connect,
     kind: type[BookingSystem] | None = None,
     takes_over: bool = False,
-) -> Outfit:
+) -> WiredRun:
     """Everything for one run of *booking*; nothing is sent yet.
 
-    With *takes_over*, another machine has surely stopped serving this wish.
+    With *takes_over*, another machine has surely stopped serving this request.
     *clock*, *connect* and *kind* stand in for real time, the network and the system that *booking* names.
     """
     true_time = our_error if clock is None else None
@@ -111,7 +111,7 @@ def equip(
     address = next(iter(kind.addresses.items()), ("", ""))
     host = urlsplit(environ.get(address[0]) or address[1]).hostname or ""
     player = player_key(kind.name, host, booking.account.email)
-    around = Surroundings(
+    context = Context(
         clock=clock,
         connect=connect,
         browser=lambda: Browser(
@@ -127,9 +127,9 @@ def equip(
         keep=keep,
         conceal=timeline.secrets.add,
         user_agent=environ.get("RESERVE_USER_AGENT") or USER_AGENT,
-        tokens=_tokens(kind, environ, Safe(store, data, environ.get("FERNET_KEY") or None), player),
+        tokens=_tokens(kind, environ, SecretStore(store, data, environ.get("FERNET_KEY") or None), player),
     )
-    system = kind(booking.account, booking.request, around)
+    system = kind(booking.account, booking.request, context)
     inbox = _inbox(booking, clock, connect) if phone else None
     taken_over = str(booking.request) if takes_over else None
     where = f"{kind.name} {host}"
@@ -138,10 +138,10 @@ def equip(
     if host in ("localhost", "127.0.0.1"):
         true_time = None  # a rehearsal needs nobody else
     run = Run(booking.request, system, clock, timeline, stop, inbox, leads, record, true_time)
-    return Outfit(run, run_id, folder, record)
+    return WiredRun(run, run_id, folder, record)
 
 
-def _tokens(kind: type[BookingSystem], environ: Mapping[str, str], safe: Safe, player: str) -> Tokens:
+def _tokens(kind: type[BookingSystem], environ: Mapping[str, str], safe: SecretStore, player: str) -> Tokens:
     if kind.token_variable is None:
         return Tokens()
     return KeptTokens(safe, player, given=environ.get(kind.token_variable) or None)

@@ -15,7 +15,7 @@ from reserve.model import Slot
 from reserve.plans.rule import WEEKDAYS, parse_rule, read_rule
 
 NOTICE = timedelta(hours=1)  # so long before play the waiting list gives up: one has to get there
-DURATION = 30  # minutes; what the earlier Atrium tool took when nothing was said (Atrium dossier 4)
+DURATION = 30  # minutes; what the earlier Atrium tool took when nothing was said (Atrium facts 4)
 
 T = TypeVar("T")
 OpeningRule = window.DaysAhead | window.HoursAhead

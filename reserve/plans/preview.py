@@ -19,7 +19,7 @@ Ask = Callable[[Plan, datetime, Choice], Offers]  # what a choice has for the sl
 
 
 @dataclass(frozen=True)
-class Foreseen:
+class PreviewedSlot:
     """One slot of a plan: its start on the wall clock, its opening, and what would stop it."""
 
     start: datetime
@@ -29,26 +29,26 @@ class Foreseen:
 
 
 @dataclass(frozen=True)
-class Outlook:
+class Preview:
     """What its facilities say about a plan."""
 
     zone: tzinfo
     rule: OpeningRule
-    foreseen: tuple[Foreseen, ...]
+    slots: tuple[PreviewedSlot, ...]
     wants_code: bool
 
     @property
     def trouble(self) -> str | None:
         """What would stop its slots, each with the first day that it stops."""
         first_days: dict[str, datetime] = {}
-        for seen in self.foreseen:
+        for seen in self.slots:
             for trouble in seen.troubles:
                 first_days.setdefault(trouble, seen.start)
         return "; ".join(f"{day:%a %Y-%m-%d}: {trouble}" for trouble, day in first_days.items()) or None
 
 
 @dataclass(frozen=True)
-class Wish:
+class NamedPlan:
     """A plan of the player, the name in which it is told of, and those of its starts that came to nothing."""
 
     name: str
@@ -59,9 +59,9 @@ class Wish:
 class Agenda:
     """What all plans of one player want, on the wall clock, and which of it cannot be had together."""
 
-    def __init__(self, wishes: Sequence[Wish]) -> None:
+    def __init__(self, named_plans: Sequence[NamedPlan]) -> None:
         """Nothing is laid out before somebody asks for it."""
-        self._wishes = wishes
+        self._wishes = named_plans
         self._weeks: dict[datetime, list[tuple[str, datetime, datetime]]] = {}
 
     def conflict(self, name: str, start: datetime, end: datetime, limits: Limits) -> str | None:
@@ -90,13 +90,13 @@ class Agenda:
         """Whose slot, its start and its end, of every slot in the week that begins on *monday*."""
         if monday not in self._weeks:
             self._weeks[monday] = [
-                (wish.name, start, start + wish.plan.length)
-                for wish in self._wishes
+                (named.name, start, start + named.plan.length)
+                for named in self._wishes
                 for start in takewhile(
                     lambda start: start < monday + timedelta(days=7),
-                    wish.plan.starts(monday - timedelta(seconds=1)),
+                    named.plan.starts(monday - timedelta(seconds=1)),
                 )
-                if start not in wish.lost
+                if start not in named.lost
             ]
         return self._weeks[monday]
 
@@ -109,15 +109,15 @@ def look(
     name: str = "this plan",
     agenda: Agenda | None = None,
     most: int = SHOWN,
-) -> Outlook | None:
+) -> Preview | None:
     """The next slots of *plan* as its facilities describe them; None when there are none ahead.
 
     It is called *name* in *agenda*, which tells what else the player wants. Raises `UsageError` when none of
     the slots exists at any of its facilities.
     """
-    agenda = agenda or Agenda([Wish(name, plan)])
+    agenda = agenda or Agenda([NamedPlan(name, plan)])
     yesterday = now.replace(tzinfo=None) - timedelta(days=1)  # wherever the facility is
-    foreseen = []
+    slots = []
     known: Offers | None = None
     for start in islice(plan.starts(yesterday), most + 2):
         found, seen = _look(plan, ask, start)
@@ -126,19 +126,19 @@ def look(
             conflict = agenda.conflict(name, start, start + plan.length, found.limits)
             seen = replace(seen, troubles=(*seen.troubles, conflict)) if conflict else seen
         if seen.slot is None or seen.slot.start > now:
-            foreseen.append(seen)
-    if not foreseen:
+            slots.append(seen)
+    if not slots:
         return None
     if known is None:
-        raise UsageError(foreseen[0].troubles[0])
-    seen_all = [*foreseen[:most], *_beyond_the_change(plan, ask, known.zone, now)]
+        raise UsageError(slots[0].troubles[0])
+    seen_all = [*slots[:most], *_beyond_the_change(plan, ask, known.zone, now)]
     pairs = [(each.slot.start, each.opens_at) for each in seen_all if each.slot and each.opens_at]
     if not pairs:
         return None
-    return Outlook(known.zone, plans.opening_rule(pairs), tuple(foreseen[:most]), known.wants_code)
+    return Preview(known.zone, plans.opening_rule(pairs), tuple(slots[:most]), known.wants_code)
 
 
-def _look(plan: Plan, ask: Ask, start: datetime) -> tuple[Offers | None, Foreseen]:
+def _look(plan: Plan, ask: Ask, start: datetime) -> tuple[Offers | None, PreviewedSlot]:
     """The slot that starts at *start*; the first facility that has it says when it opens."""
     first: Offers | None = None
     opens_at: datetime | None = None
@@ -160,7 +160,7 @@ def _look(plan: Plan, ask: Ask, start: datetime) -> tuple[Offers | None, Foresee
             troubles += [f"{offer} opens only at {offer.opens_at:{STAMP}}" for offer in later]
         troubles += _dear(plan, offers)
     slot = first.offers[0].slot if first else None
-    return first, Foreseen(start, slot, opens_at, tuple(troubles))
+    return first, PreviewedSlot(start, slot, opens_at, tuple(troubles))
 
 
 def _dear(plan: Plan, offers: Offers) -> list[str]:
@@ -179,7 +179,7 @@ def _dear(plan: Plan, offers: Offers) -> list[str]:
     return []
 
 
-def _beyond_the_change(plan: Plan, ask: Ask, zone: tzinfo, now: datetime) -> list[Foreseen]:
+def _beyond_the_change(plan: Plan, ask: Ask, zone: tzinfo, now: datetime) -> list[PreviewedSlot]:
     """The first slot after the clocks are next changed: it tells days ahead from hours ahead."""
     changes = plans.clock_changes(zone, now, most=1)
     if not changes or plan.rule is None:

@@ -1,33 +1,35 @@
 """Booking systems that run here, keep their own rules, and remember what really happened."""
 
-from reserve.simulator.atrium.club import AtriumStory, AtriumTwin
-from reserve.simulator.club import PLAYER, Story, Twin
+from reserve.simulator.atrium.club import AtriumScenario, SimulatedAtrium
+from reserve.simulator.club import PLAYER, Scenario, SimulatedSystem
 from reserve.simulator.faults import CutConnection, Fault
 from reserve.simulator.ledger import Event, Ledger
-from reserve.simulator.ntnui.club import NtnuiTwin
+from reserve.simulator.ntnui.club import SimulatedNtnui
 from reserve.simulator.phone import post_to
-from reserve.simulator.recus.club import RecUsTwin
-from reserve.simulator.recus.scenario import ANSWERS, Answer, RecUsStory
+from reserve.simulator.recus.club import SimulatedRecUs
+from reserve.simulator.recus.scenario import ANSWERS, Answer, RecUsScenario
 from reserve.simulator.server import Server, serve
 
-TWINS: dict[str, type[Twin]] = {twin.name: twin for twin in (RecUsTwin, AtriumTwin, NtnuiTwin)}
+SIMULATED_SYSTEMS: dict[str, type[SimulatedSystem]] = {
+    simulated.name: simulated for simulated in (SimulatedRecUs, SimulatedAtrium, SimulatedNtnui)
+}
 
 __all__ = [
     "ANSWERS",
     "PLAYER",
-    "TWINS",
+    "SIMULATED_SYSTEMS",
     "Answer",
-    "AtriumStory",
-    "AtriumTwin",
+    "AtriumScenario",
     "CutConnection",
     "Event",
     "Fault",
     "Ledger",
-    "RecUsStory",
-    "RecUsTwin",
+    "RecUsScenario",
+    "Scenario",
     "Server",
-    "Story",
-    "Twin",
+    "SimulatedAtrium",
+    "SimulatedRecUs",
+    "SimulatedSystem",
     "post_to",
     "serve",
 ]

@@ -14,7 +14,7 @@ from threading import Event
 
 from reserve.clock import Clock
 from reserve.simulator import post_to, serve
-from reserve.simulator.options import add_options, twin_for
+from reserve.simulator.options import add_options, simulated_for
 
 
 def port(text: str) -> int:
@@ -65,8 +65,8 @@ def main() -> int:
         if webhook and not webhook.startswith(("http://", "https://")):
             raise ValueError(f"--webhook must be an http address, not {webhook!r}")
         deliver = post_to(webhook, token) if webhook else None
-        twin = twin_for(options, clock, deliver, ahead=options.opens_in)
-        server = serve(twin.app, port=options.port)
+        simulated = simulated_for(options, clock, deliver, ahead=options.opens_in)
+        server = serve(simulated.app, port=options.port)
     except ValueError as error:
         print(f"Refused: {error}.", file=sys.stderr)
         return 2
@@ -79,11 +79,13 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with server:
-        opens_at = f"{twin.scenario.opens_at:%Y-%m-%d %H:%M:%S} UTC"
-        print(f"A simulated {twin.title} answers at {server.url}; reservations open at {opens_at}.")
-        print(invitation(twin.environ_of_player(server.url, webhook, token), twin.words()), flush=True)
+        opens_at = f"{simulated.scenario.opens_at:%Y-%m-%d %H:%M:%S} UTC"
+        print(f"A simulated {simulated.title} answers at {server.url}; reservations open at {opens_at}.")
+        print(
+            invitation(simulated.environ_of_player(server.url, webhook, token), simulated.words()), flush=True
+        )
         stop.wait()
-    print(json.dumps(twin.ledger.as_json(clock.now()), indent=1))
+    print(json.dumps(simulated.ledger.as_json(clock.now()), indent=1))
     return 0
 
 

@@ -13,7 +13,7 @@ from reserve.clock import Clock
 
 T = TypeVar("T")
 
-SLOWEST_RIVAL = timedelta(seconds=8)  # popular courts are gone after 5-10 s (rec.us dossier 6)
+SLOWEST_RIVAL = timedelta(seconds=8)  # popular courts are gone after 5-10 s (rec.us facts 6)
 
 
 class Agenda:
@@ -40,12 +40,12 @@ class Agenda:
         """Let everything happen that was due until now, in order."""
         now = self.now
         while self._due and self._due[0][0] <= now:
-            moment, _, deed = heapq.heappop(self._due)
-            deed(moment)
+            moment, _, event = heapq.heappop(self._due)
+            event(moment)
 
-    def at(self, moment: datetime, deed: Callable[[datetime], None]) -> None:
-        """Have *deed* done at *moment*."""
-        heapq.heappush(self._due, (moment, next(self._numbers), deed))
+    def at(self, moment: datetime, event: Callable[[datetime], None]) -> None:
+        """Have *event* done at *moment*."""
+        heapq.heappush(self._due, (moment, next(self._numbers), event))
 
 
 def rivals(

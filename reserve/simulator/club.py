@@ -1,6 +1,7 @@
-"""What every simulated booking system has: a story, a web app, a ledger, and what leads a player to it.
+"""What every simulated booking system has: a scenario, a web app, a ledger, and what leads a player to it.
 
-To add one: subclass `Story` and `Twin` in a module beside this one, and name it in `simulator/__init__.py`.
+To add one: subclass `Scenario` and `SimulatedSystem` in a package beside this module, and name it in
+`simulator/__init__.py`.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ from flask import Flask
 from reserve.clock import Clock
 from reserve.model import Account
 from reserve.simulator.agenda import Agenda
-from reserve.simulator.faults import Fault, Wire
+from reserve.simulator.faults import Fault, FaultMiddleware
 from reserve.simulator.ledger import Ledger, Sent
 
 PLAYER = Account("player@example.com", "correct horse $% \"battery'", "+1 415 555 0100")
 
-S = TypeVar("S", bound="Story")
+S = TypeVar("S", bound="Scenario")
 Deliver = Callable[[dict[str, object]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Story:
-    """What all stories have; `opens_at` is the published moment (in whole seconds) of the slot on `day`."""
+class Scenario:
+    """What all scenarios have; `opens_at` is the published moment (in whole seconds) of the slot on `day`."""
 
     FAULTS: ClassVar[Mapping[str, str]]  # what may go wrong here, by name
 
@@ -46,7 +47,7 @@ class Story:
     faults: tuple[str | Fault, ...] = field(default=())  # names from FAULTS, or faults of one's own
 
     def __post_init__(self) -> None:
-        """Refuse a story that cannot be told; what is published has whole seconds, so the opening has too."""
+        """Refuse what makes no sense; what is published has whole seconds, so the opening has too."""
         if self.opens_at.utcoffset() is None:
             raise ValueError("the opening needs a time zone")
         if self.rivals < 0:
@@ -57,32 +58,32 @@ class Story:
                 raise ValueError(f"no fault is called {fault!r}; there are {', '.join(self.FAULTS)}")
 
     def changed(self: S, **changes: object) -> S:
-        """The same story with some switches set otherwise."""
+        """The same scenario with some switches set otherwise."""
         return replace(self, **changes)  # type: ignore[arg-type]  # the names are checked by replace itself
 
 
-class Twin(ABC):
+class SimulatedSystem(ABC):
     """One simulated booking system: its pages and its API in `app`, and what really happened in `ledger`."""
 
     name: ClassVar[str]  # the system's, as in `--system`
     title: ClassVar[str]  # what people call it
-    story: ClassVar[type[Story]]
-    # What only this twin can be told on a command line: option -> field of the story, and its meaning.
+    scenario_type: ClassVar[type[Scenario]]
+    # What only this one takes on a command line: option -> field of the scenario, and its meaning.
     options: ClassVar[Mapping[str, tuple[str, str]]] = {}
     ahead: ClassVar[timedelta] = timedelta(seconds=22)  # of a rehearsal; for a browser to start and sign in
     look: ClassVar[str]  # the request that shows what the player has reserved, as a pattern
     reserves: ClassVar[str | None] = None  # the request that reserves at once, as a pattern; None: it holds
-    scenario: Story
+    scenario: Scenario
 
     def __init__(
-        self, scenario: Story, wire: list[Fault], agenda: Agenda, ledger: Ledger, app: Flask
+        self, scenario: Scenario, request_faults: list[Fault], agenda: Agenda, ledger: Ledger, app: Flask
     ) -> None:
         """Put the faults of the wire before *app*; every request then comes to it one at a time."""
         self.scenario, self.app = scenario, app
         self._agenda, self._ledger, self._lock = agenda, ledger, RLock()
-        app.wsgi_app = Wire(  # type: ignore[method-assign]
+        app.wsgi_app = FaultMiddleware(  # type: ignore[method-assign]
             app.wsgi_app,
-            wire,
+            request_faults,
             lock=self._lock,
             latency=scenario.latency,
             sleep=agenda.clock.sleep,
@@ -94,18 +95,18 @@ class Twin(ABC):
 
     @classmethod
     @abstractmethod
-    def opening(cls, opens_at: datetime, clock: Clock, deliver: Deliver | None, **told: object) -> Self:
-        """The twin in a story of what opens at *opens_at*, with what is *told* of it beside.
+    def opening(cls, opens_at: datetime, clock: Clock, deliver: Deliver | None, **settings: object) -> Self:
+        """The simulated system in a scenario of what opens at *opens_at*, with *settings* beside.
 
-        Raises ValueError for a story that cannot be told.
+        Raises ValueError for a scenario that cannot be told.
         """
 
     @abstractmethod
     def environ(self, url: str) -> Mapping[str, str]:
-        """The environment that leads a player to *url*, where this twin answers."""
+        """The environment that leads a player to *url*, where this one answers."""
 
     def environ_of_player(self, url: str, webhook: str | None, token: str | None) -> dict[str, str]:
-        """The same for the player of this story, whose texts come to the service at *webhook*."""
+        """The same for the player of this scenario, whose texts come to the service at *webhook*."""
         account = self.scenario.account
         return {
             "RESERVE_SYSTEM": self.name,

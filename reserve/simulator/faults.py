@@ -18,9 +18,9 @@ from reserve.simulator.ledger import Sent
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from reserve.simulator.club import Story
+    from reserve.simulator.club import Scenario
 
-S = TypeVar("S", bound="Story")
+S = TypeVar("S", bound="Scenario")
 
 HTML_500 = "<html><head><title>500 Internal Server Error</title></head><body><h1>Sorry</h1></body></html>"
 HTML_403 = (
@@ -76,40 +76,40 @@ class Fault:
 Switch = Callable[[Any], dict[str, Any]]
 
 
-def _drawn(story: Story) -> timedelta:
-    return timedelta(milliseconds=Random(f"{story.seed}/clock").randint(200, 1000))
+def _drawn(scenario: Scenario) -> timedelta:
+    return timedelta(milliseconds=Random(f"{scenario.seed}/clock").randint(200, 1000))
 
 
-def _soon(story: Story) -> timedelta:
-    return timedelta(seconds=Random(f"{story.seed}/frees").uniform(12, 28))
+def _soon(scenario: Scenario) -> timedelta:
+    return timedelta(seconds=Random(f"{scenario.seed}/frees").uniform(12, 28))
 
 
-# Faults that every story can have: its switches, set otherwise.
+# Faults that every scenario can have: its switches, set otherwise.
 COMMON: Mapping[str, Switch] = {
-    "clock-ahead": lambda story: {"clock_offset": _drawn(story)},
-    "clock-behind": lambda story: {"clock_offset": -_drawn(story)},
-    "opens-late": lambda story: {"opens_late": timedelta(seconds=0.7)},
-    "all-taken": lambda story: {"all_taken": True},
-    "full": lambda story: {"all_taken": True, "frees_after": _soon(story)},
+    "clock-ahead": lambda scenario: {"clock_offset": _drawn(scenario)},
+    "clock-behind": lambda scenario: {"clock_offset": -_drawn(scenario)},
+    "opens-late": lambda scenario: {"opens_late": timedelta(seconds=0.7)},
+    "all-taken": lambda scenario: {"all_taken": True},
+    "full": lambda scenario: {"all_taken": True, "frees_after": _soon(scenario)},
 }
 
 
-def told(
-    story: S, switches: Mapping[str, Switch], trouble: Mapping[str, Sequence[Fault]]
+def apply_faults(
+    scenario: S, switches: Mapping[str, Switch], trouble: Mapping[str, Sequence[Fault]]
 ) -> tuple[S, list[Fault]]:
-    """The story with its named faults worked in, and the faults that are left for the wire."""
-    wire: list[Fault] = []
-    for fault in story.faults:
+    """The scenario with its named faults worked in, and the faults that strike requests."""
+    request_faults: list[Fault] = []
+    for fault in scenario.faults:
         if isinstance(fault, Fault):
-            wire.append(fault)
+            request_faults.append(fault)
         elif fault in switches:
-            story = story.changed(**switches[fault](story))
+            scenario = scenario.changed(**switches[fault](scenario))
         else:
-            wire.extend(trouble[fault])
-    return story, wire
+            request_faults.extend(trouble[fault])
+    return scenario, request_faults
 
 
-class Wire:
+class FaultMiddleware:
     """A WSGI layer through which every request passes: applies the faults, and lets one in at a time."""
 
     def __init__(

@@ -71,7 +71,7 @@ class Ledger:
 
     @property
     def paid(self) -> list[str]:
-        """Ids of the orders that were paid in this story."""
+        """Ids of the orders that were paid in this scenario."""
         return self._orders("paid")
 
     @property

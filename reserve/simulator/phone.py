@@ -10,7 +10,7 @@ from random import Random
 from reserve.clock import Clock
 from reserve.simulator.club import Deliver
 from reserve.simulator.ledger import Ledger
-from reserve.simulator.recus.scenario import RecUsStory
+from reserve.simulator.recus.scenario import RecUsScenario
 
 HABITS = ("prompt", "late", "stale", "none", "twice", "wrong-first")
 LATE = timedelta(seconds=2)  # after the opening
@@ -20,9 +20,11 @@ PATIENCE = timedelta(seconds=5)  # with the webhook service, for one text
 
 
 class Phone:
-    """Gets the texts of rec.us and hands each on as a gateway would (SMS dossier 1)."""
+    """Gets the texts of rec.us and hands each on as a gateway would (SMS facts 1)."""
 
-    def __init__(self, scenario: RecUsStory, clock: Clock, ledger: Ledger, deliver: Deliver | None) -> None:
+    def __init__(
+        self, scenario: RecUsScenario, clock: Clock, ledger: Ledger, deliver: Deliver | None
+    ) -> None:
         """Belong to the player of *scenario*; without *deliver* the texts stay on the phone."""
         self.scenario, self.clock, self.ledger = scenario, clock, ledger
         self.deliver = deliver

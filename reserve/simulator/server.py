@@ -1,4 +1,4 @@
-"""Serves a twin over real HTTP/1.1: connections are kept open, and cut when a fault says so."""
+"""Serves a simulated system over real HTTP/1.1: connections stay open, and are cut when a fault says so."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class _Listener(ThreadedWSGIServer):
 
 
 class Server:
-    """A listening twin; ends with `close()` or at the end of a `with` block."""
+    """A listening simulated system; ends with `close()` or at the end of a `with` block."""
 
     def __init__(self, app: Any, port: int) -> None:
         """Listen on this machine only; port 0 means any free one."""

@@ -1,7 +1,7 @@
-"""The plans and their turns, in the store; each turn (one slot of one plan) is served by one machine only.
+"""Plans and their occurrences, in the store; an occurrence (one slot of one plan) is served by one machine only.
 
-All that has to be done stands in one column: `wake_at`. Until a turn is claimed it is the moment to start its
-run; afterwards it is when the claim ends, unless the process that serves the turn says that it is alive.
+All that has to be done stands in one column: `wake_at`. Until an occurrence is claimed it is the moment to start
+its run; afterwards it is when the claim ends, unless the process that serves it extends it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from sqlalchemy import RowMapping, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from reserve.storage.runs import Store
-from reserve.storage.schema import AHEAD, BEATS, PLANS, TURNS
+from reserve.storage.schema import AHEAD, LAST_DONE, OCCURRENCES, PLANS
 
-AT_ONCE = 10  # turns that one machine claims before it starts them; the others take the next
+AT_ONCE = 10  # occurrences that one machine claims before it starts them; the others take the next
 
 
 @dataclass(frozen=True)
-class Entry:
+class StoredPlan:
     """A plan as it stands in the store."""
 
     plan_id: int
@@ -36,7 +36,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Turn:
+class Occurrence:
     """One slot of one plan: when it opens, whose claim it is, and how it ended."""
 
     plan_id: int
@@ -52,7 +52,7 @@ class Turn:
     run_id: str | None = None
 
 
-class Roster:
+class PlanStore:
     """What is to be done for the plans of this machine, or of all machines that share a database."""
 
     def __init__(self, store: Store) -> None:
@@ -65,30 +65,32 @@ class Roster:
         with self._engine.begin() as connection:
             return list(connection.scalars(insert(PLANS).returning(PLANS.c.plan_id), rows))
 
-    def entries(self) -> list[Entry]:
+    def all(self) -> list[StoredPlan]:
         """Every plan."""
         with self._engine.connect() as connection:
             rows = connection.execute(select(PLANS).order_by(PLANS.c.plan_id)).mappings()
-            return [_entry(row) for row in rows]
+            return [_stored(row) for row in rows]
 
-    def entry(self, plan_id: int) -> Entry | None:
+    def get(self, plan_id: int) -> StoredPlan | None:
         """The plan of this number, if there is one."""
         with self._engine.connect() as connection:
             row = connection.execute(select(PLANS).where(PLANS.c.plan_id == plan_id)).mappings().first()
-            return _entry(row) if row else None
+            return _stored(row) if row else None
 
     def change(self, plan_id: int, **values: object) -> None:
-        """Set columns of a plan; its turns that nobody has begun are forgotten, to be laid out anew."""
+        """Set columns of a plan; its occurrences that nobody has begun are forgotten, to be laid out anew."""
         if "body" in values:
             values["body"] = json.dumps(values["body"], ensure_ascii=False)
         with self._engine.begin() as connection:
             connection.execute(update(PLANS).where(PLANS.c.plan_id == plan_id).values(**values))
-            connection.execute(delete(TURNS).where(TURNS.c.plan_id == plan_id, AHEAD, TURNS.c.claims == 0))
+            connection.execute(
+                delete(OCCURRENCES).where(OCCURRENCES.c.plan_id == plan_id, AHEAD, OCCURRENCES.c.claims == 0)
+            )
 
     def remove(self, plan_id: int) -> None:
         """Forget a plan and what it had ahead; what it did stays in the history of runs."""
         with self._engine.begin() as connection:
-            connection.execute(delete(TURNS).where(TURNS.c.plan_id == plan_id))
+            connection.execute(delete(OCCURRENCES).where(OCCURRENCES.c.plan_id == plan_id))
             connection.execute(delete(PLANS).where(PLANS.c.plan_id == plan_id))
 
     def not_looked_at_since(self, moment: datetime) -> list[int]:
@@ -100,127 +102,135 @@ class Roster:
     def first(self, name: str, moment: datetime, *, since: datetime) -> bool:
         """Whether nobody did *name* since *since*; then it is noted that we do it at *moment*."""
         with self._engine.begin() as connection:
-            old = BEATS.c.name == name
-            values = update(BEATS).where(old, BEATS.c.moment < since).values(moment=moment)
+            old = LAST_DONE.c.name == name
+            values = update(LAST_DONE).where(old, LAST_DONE.c.moment < since).values(moment=moment)
             if connection.execute(values).rowcount:
                 return True
-            if connection.execute(select(BEATS.c.name).where(old)).first():
+            if connection.execute(select(LAST_DONE.c.name).where(old)).first():
                 return False
         try:
             with self._engine.begin() as connection:
-                connection.execute(insert(BEATS).values(name=name, moment=moment))
+                connection.execute(insert(LAST_DONE).values(name=name, moment=moment))
         except IntegrityError:
             return False
         return True
 
-    def lay_out(self, turn: Turn) -> bool:
-        """Have *turn* served in time; False when it has been begun already."""
-        key = _row(turn)
+    def schedule(self, occurrence: Occurrence) -> bool:
+        """Have *occurrence* served in time; False when it has been begun already."""
+        key = _row(occurrence)
         with (
             suppress(IntegrityError),
             self._engine.begin() as connection,
         ):  # another machine may do it just now
-            claims = connection.execute(select(TURNS.c.claims).where(key)).scalar()
+            claims = connection.execute(select(OCCURRENCES.c.claims).where(key)).scalar()
             if claims is not None:
                 return bool(claims == 0)
             connection.execute(
-                insert(TURNS).values(**{each.name: getattr(turn, each.name) for each in fields(Turn)})
+                insert(OCCURRENCES).values(
+                    **{each.name: getattr(occurrence, each.name) for each in fields(Occurrence)}
+                )
             )
         return True
 
     def next_wake(self) -> datetime | None:
         """The next moment at which something has to be done."""
         with self._engine.connect() as connection:
-            return connection.execute(select(func.min(TURNS.c.wake_at)).where(AHEAD)).scalar()
+            return connection.execute(select(func.min(OCCURRENCES.c.wake_at)).where(AHEAD)).scalar()
 
-    def claim(self, now: datetime, worker: str, until: datetime, *, most: int = AT_ONCE) -> list[Turn]:
-        """Some turns that are due at *now* and nobody serves: ours until *until*, and nobody else's."""
+    def claim(self, now: datetime, worker: str, until: datetime, *, most: int = AT_ONCE) -> list[Occurrence]:
+        """Some occurrences that are due at *now* and nobody serves: ours until *until*, and nobody else's."""
         # One statement, so that neither two processes on SQLite nor two machines on PostgreSQL get the same.
         due = (
-            select(TURNS.c.plan_id, TURNS.c.starts_at)
-            .where(AHEAD, TURNS.c.wake_at <= now)
-            .order_by(TURNS.c.wake_at)
+            select(OCCURRENCES.c.plan_id, OCCURRENCES.c.starts_at)
+            .where(AHEAD, OCCURRENCES.c.wake_at <= now)
+            .order_by(OCCURRENCES.c.wake_at)
             .limit(most)
             .with_for_update(skip_locked=True)
             .cte("due")
         )
         claim = (
-            update(TURNS)
-            .where(TURNS.c.plan_id == due.c.plan_id, TURNS.c.starts_at == due.c.starts_at)
+            update(OCCURRENCES)
+            .where(OCCURRENCES.c.plan_id == due.c.plan_id, OCCURRENCES.c.starts_at == due.c.starts_at)
             .values(
                 worker=worker,
-                claims=TURNS.c.claims + 1,
-                false_starts=TURNS.c.false_starts + 1,
+                claims=OCCURRENCES.c.claims + 1,
+                false_starts=OCCURRENCES.c.false_starts + 1,
                 wake_at=until,
             )
-            .returning(*TURNS.c)
+            .returning(*OCCURRENCES.c)
         )
         with self._engine.begin() as connection:
-            turns = [_turn(row) for row in connection.execute(claim).mappings()]
-        return sorted(turns, key=lambda turn: turn.opens_at)
+            occurrences = [_occurrence(row) for row in connection.execute(claim).mappings()]
+        return sorted(occurrences, key=lambda occurrence: occurrence.opens_at)
 
     def has_opening(self, after: datetime, before: datetime) -> bool:
-        """Whether a turn that has not ended opens between these moments."""
-        opens = (TURNS.c.opens_at > after) & (TURNS.c.opens_at < before)
+        """Whether a occurrence that has not ended opens between these moments."""
+        opens = (OCCURRENCES.c.opens_at > after) & (OCCURRENCES.c.opens_at < before)
         with self._engine.connect() as connection:
-            return connection.execute(select(TURNS.c.plan_id).where(AHEAD, opens)).first() is not None
+            return connection.execute(select(OCCURRENCES.c.plan_id).where(AHEAD, opens)).first() is not None
 
-    def keep(self, turn: Turn, until: datetime, *, went_well: bool = False) -> bool | None:
-        """Extend our claim of *turn*; False when it is not ours any more, None when no database answers.
+    def keep(self, occurrence: Occurrence, until: datetime, *, went_well: bool = False) -> bool | None:
+        """Extend our claim; False when it is not ours any more, None when no database answers.
 
         When its run *went_well*, the starts before it are not counted any more.
         """
         values = {"wake_at": until} | ({"false_starts": 0} if went_well else {})
         with suppress(SQLAlchemyError), self._engine.begin() as connection:
-            return bool(connection.execute(update(TURNS).where(_same(turn)).values(**values)).rowcount)
+            return bool(
+                connection.execute(update(OCCURRENCES).where(_same(occurrence)).values(**values)).rowcount
+            )
         return None
 
-    def put_off(self, turn: Turn, *, opens_at: datetime, wake_at: datetime) -> None:
-        """Give *turn* back, because it opens later than was thought."""
+    def reschedule(self, occurrence: Occurrence, *, opens_at: datetime, wake_at: datetime) -> None:
+        """Give *occurrence* back, because it opens later than was thought."""
         later = {"opens_at": opens_at, "wake_at": wake_at, "worker": None, "claims": 0, "false_starts": 0}
         with self._engine.begin() as connection:
-            connection.execute(update(TURNS).where(_same(turn)).values(**later))
+            connection.execute(update(OCCURRENCES).where(_same(occurrence)).values(**later))
 
-    def end(self, turn: Turn, *, ended: datetime, exit_code: int, sentence: str, run_id: str | None) -> None:
-        """Note how *turn* ended; who served it knows that better than who called it off meanwhile."""
+    def end(
+        self, occurrence: Occurrence, *, ended: datetime, exit_code: int, sentence: str, run_id: str | None
+    ) -> None:
+        """Note how *occurrence* ended; who served it knows that better than who called it off meanwhile."""
         values = {"ended": ended, "exit_code": exit_code, "sentence": sentence, "run_id": run_id}
         with self._engine.begin() as connection:
-            connection.execute(update(TURNS).where(_claimed(turn)).values(**values))
+            connection.execute(update(OCCURRENCES).where(_claimed(occurrence)).values(**values))
 
-    def call_off(self, turn: Turn, *, ended: datetime, exit_code: int, sentence: str) -> None:
-        """End *turn*, whoever serves it: that process learns it when it says that it is alive."""
+    def cancel(self, occurrence: Occurrence, *, ended: datetime, exit_code: int, sentence: str) -> None:
+        """End *occurrence*, whoever serves it: that process learns it when it says that it is alive."""
         values = {"ended": ended, "exit_code": exit_code, "sentence": sentence}
         with self._engine.begin() as connection:
-            connection.execute(update(TURNS).where(_row(turn), AHEAD).values(**values))
+            connection.execute(update(OCCURRENCES).where(_row(occurrence), AHEAD).values(**values))
 
-    def turns(self, plan_id: int | None = None, *, ended: bool | None = None, most: int = 100) -> list[Turn]:
+    def occurrences(
+        self, plan_id: int | None = None, *, ended: bool | None = None, most: int = 100
+    ) -> list[Occurrence]:
         """Turns, the latest slot first; of one plan, and those that have ended or have not."""
-        query = select(TURNS).order_by(TURNS.c.starts_at.desc()).limit(most)
+        query = select(OCCURRENCES).order_by(OCCURRENCES.c.starts_at.desc()).limit(most)
         if plan_id is not None:
-            query = query.where(TURNS.c.plan_id == plan_id)
+            query = query.where(OCCURRENCES.c.plan_id == plan_id)
         if ended is not None:
-            query = query.where(TURNS.c.ended.is_not(None) if ended else AHEAD)
+            query = query.where(OCCURRENCES.c.ended.is_not(None) if ended else AHEAD)
         with self._engine.connect() as connection:
-            return [_turn(row) for row in connection.execute(query).mappings()]
+            return [_occurrence(row) for row in connection.execute(query).mappings()]
 
 
-def _entry(row: RowMapping) -> Entry:
-    return Entry(**{**row, "body": json.loads(row["body"])})
+def _stored(row: RowMapping) -> StoredPlan:
+    return StoredPlan(**{**row, "body": json.loads(row["body"])})
 
 
-def _turn(row: RowMapping) -> Turn:
-    return Turn(**row)
+def _occurrence(row: RowMapping) -> Occurrence:
+    return Occurrence(**row)
 
 
-def _row(turn: Turn) -> Any:
-    return (TURNS.c.plan_id == turn.plan_id) & (TURNS.c.starts_at == turn.starts_at)
+def _row(occurrence: Occurrence) -> Any:
+    return (OCCURRENCES.c.plan_id == occurrence.plan_id) & (OCCURRENCES.c.starts_at == occurrence.starts_at)
 
 
-def _claimed(turn: Turn) -> Any:
-    """The row of *turn*, if nobody has claimed it since."""
-    return _row(turn) & (TURNS.c.claims == turn.claims)
+def _claimed(occurrence: Occurrence) -> Any:
+    """The row of *occurrence*, if nobody has claimed it since."""
+    return _row(occurrence) & (OCCURRENCES.c.claims == occurrence.claims)
 
 
-def _same(turn: Turn) -> Any:
-    """The row of *turn*, if nobody has claimed or ended it since."""
-    return _claimed(turn) & AHEAD
+def _same(occurrence: Occurrence) -> Any:
+    """The row of *occurrence*, if nobody has claimed or ended it since."""
+    return _claimed(occurrence) & AHEAD

@@ -23,17 +23,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from reserve.errors import AlreadyReserved, ServiceError, UsageError
 from reserve.model import Court, Hold, Offer, Slot
 from reserve.storage.database import opened
-from reserve.storage.schema import DEEDS, LAGS, RUNS, SECRETS
+from reserve.storage.schema import ACTIONS, OPENING_DELAYS, RUNS, SECRETS
 
 NAME = "reserve.sqlite3"
 
 
 @dataclass(frozen=True)
-class Deed:
+class Action:
     """Something that a run did, or was about to do."""
 
     moment: datetime
-    what: str
+    kind: str
     court: str
     start: datetime
     order_id: str | None
@@ -50,17 +50,17 @@ class PastRun:
 
     run_id: str
     system: str
-    wish: str
+    request: str
     started: datetime
     opens_at: datetime | None
     ended: datetime | None
     exit_code: int | None
     sentence: str | None
-    deeds: tuple[Deed, ...]
+    actions: tuple[Action, ...]
 
     def orders(self, *what: str) -> set[str]:
-        """The ids of the orders with a deed of these kinds."""
-        return {deed.order_id for deed in self.deeds if deed.what in what and deed.order_id}
+        """The ids of the orders with a action of these kinds."""
+        return {action.order_id for action in self.actions if action.kind in what and action.order_id}
 
 
 class Record:
@@ -78,7 +78,7 @@ class Record:
     ) -> None:
         """Nothing is written yet; *where* tells a booking system from its simulator.
 
-        *taken_over* is the wish that another machine has surely stopped serving.
+        *taken_over* is the request that another machine has surely stopped serving.
         """
         self.store = store
         self.run_id = run_id
@@ -89,7 +89,7 @@ class Record:
 
     @contextmanager
     def kept(
-        self, *, system: str, wish: str, day: str, wait: Callable[[], None] | None = None
+        self, *, system: str, request: str, day: str, wait: Callable[[], None] | None = None
     ) -> Iterator[None]:
         """Inside, this run is under way; raises `AlreadyReserved` when another one for the same day is.
 
@@ -98,13 +98,13 @@ class Record:
         with self.store.alive(self.run_id):
             with suppress(SQLAlchemyError):  # no court is given up because we cannot write
                 self.store.begin(
-                    self.run_id, system=system, player=self.player, wish=wish, started=self._now()
+                    self.run_id, system=system, player=self.player, request=request, started=self._now()
                 )
             with self.store.alone(self.player, day, wait):
                 yield
 
     def note(self, what: str, about: Sequence[Hold | Offer]) -> str | None:
-        """Write a deed down, or return why it cannot be: no court is given up for that."""
+        """Write a action down, or return why it cannot be: no court is given up for that."""
         try:
             self.store.note(self.run_id, what, about, self._now())
         except SQLAlchemyError as failure:
@@ -114,7 +114,7 @@ class Record:
     def cut_off(self) -> list[PastRun]:
         """Earlier runs of the same player that never ended."""
         with suppress(SQLAlchemyError):
-            return self.store.cut_off(self.player, but=self.run_id, wish=self._taken_over)
+            return self.store.cut_off(self.player, but=self.run_id, request=self._taken_over)
         return []
 
     def about(self, slot: Slot) -> list[PastRun]:
@@ -123,16 +123,16 @@ class Record:
             return self.store.about(self.player, slot, but=self.run_id)
         return []
 
-    def lag(self, facility: str) -> tuple[timedelta, timedelta] | None:
+    def opening_delay(self, facility: str) -> tuple[timedelta, timedelta] | None:
         """Between what and what the window of *facility* opened late, the last time somebody could tell."""
         with suppress(SQLAlchemyError):
-            return self.store.lag(f"{self._where} {facility}")
+            return self.store.opening_delay(f"{self._where} {facility}")
         return None
 
-    def learn(self, facility: str, lag: tuple[timedelta, timedelta]) -> None:
+    def remember_delay(self, facility: str, delay: tuple[timedelta, timedelta]) -> None:
         """Keep how late the window of *facility* opened."""
         with suppress(SQLAlchemyError):  # it was good to know, no more
-            self.store.learn(f"{self._where} {facility}", lag, self._now())
+            self.store.remember_delay(f"{self._where} {facility}", delay, self._now())
 
     def end(self, exit_code: int | None, sentence: str, *, of: str | None = None) -> None:
         """Note how this run ended, or what became of the run *of*."""
@@ -202,21 +202,21 @@ class Store:
         with _locked(path) as is_ours:
             return not is_ours
 
-    def begin(self, run_id: str, *, system: str, player: str, wish: str, started: datetime) -> None:
+    def begin(self, run_id: str, *, system: str, player: str, request: str, started: datetime) -> None:
         """Note that a run has started."""
         row = {"run_id": run_id, "system": system, "player": player, "host": socket.gethostname()}
         with self._engine.begin() as connection:
-            connection.execute(insert(RUNS).values(**row, wish=wish, started=started))
+            connection.execute(insert(RUNS).values(**row, request=request, started=started))
 
     def note(self, run_id: str, what: str, about: Sequence[Hold | Offer], moment: datetime) -> None:
-        """Write a deed down for each of *about*; it is on the disk when this returns."""
+        """Write a action down for each of *about*; it is on the disk when this returns."""
         rows = []
         for each in about:
             offer, order_id = (each.offer, each.order_id) if isinstance(each, Hold) else (each, None)
             where = {"court": offer.court.name, "facility": offer.court.facility, "start": offer.slot.start}
-            rows.append({"run_id": run_id, "moment": moment, "what": what, "order_id": order_id, **where})
+            rows.append({"run_id": run_id, "moment": moment, "kind": what, "order_id": order_id, **where})
         with self._engine.begin() as connection:
-            connection.execute(insert(DEEDS), rows)
+            connection.execute(insert(ACTIONS), rows)
 
     def end(self, run_id: str, *, ended: datetime, exit_code: int | None, sentence: str) -> None:
         """Note how a run ended, or what became of one that was cut off."""
@@ -227,41 +227,45 @@ class Store:
                 .values(ended=ended, exit_code=exit_code, sentence=sentence)
             )
 
-    def lag(self, facility: str) -> tuple[timedelta, timedelta] | None:
-        """How late the window of *facility* opened, at least and at most, when it was last learnt."""
+    def opening_delay(self, facility: str) -> tuple[timedelta, timedelta] | None:
+        """How late the window of *facility* opened, at least and at most, when it was last learned."""
         with self._engine.connect() as connection:
-            row = connection.execute(select(LAGS).where(LAGS.c.facility == facility)).mappings().first()
+            row = (
+                connection.execute(select(OPENING_DELAYS).where(OPENING_DELAYS.c.facility == facility))
+                .mappings()
+                .first()
+            )
         if row is None:
             return None
         return timedelta(milliseconds=row["soonest_ms"]), timedelta(milliseconds=row["latest_ms"])
 
-    def learn(self, facility: str, lag: tuple[timedelta, timedelta], moment: datetime) -> None:
+    def remember_delay(self, facility: str, delay: tuple[timedelta, timedelta], moment: datetime) -> None:
         """Keep how late the window of *facility* opened, in place of what was known."""
-        soonest, latest = (round(each / timedelta(milliseconds=1)) for each in lag)
-        row = {"facility": facility, "learnt": moment, "soonest_ms": soonest, "latest_ms": latest}
+        soonest, latest = (round(each / timedelta(milliseconds=1)) for each in delay)
+        row = {"facility": facility, "learned": moment, "soonest_ms": soonest, "latest_ms": latest}
         with self._engine.begin() as connection:
-            connection.execute(delete(LAGS).where(LAGS.c.facility == facility))
-            connection.execute(insert(LAGS), [row])
+            connection.execute(delete(OPENING_DELAYS).where(OPENING_DELAYS.c.facility == facility))
+            connection.execute(insert(OPENING_DELAYS), [row])
 
-    def sealed(self, beginning: str = "") -> dict[str, str]:
-        """The sealed texts whose names begin like this, by name."""
+    def encrypted(self, beginning: str = "") -> dict[str, str]:
+        """The encrypted texts whose names begin like this, by name."""
         query = select(SECRETS).where(SECRETS.c.name.startswith(beginning, autoescape=True))
         with self._engine.connect() as connection:
-            return {row.name: row.sealed for row in connection.execute(query.order_by(SECRETS.c.name))}
+            return {row.name: row.encrypted for row in connection.execute(query.order_by(SECRETS.c.name))}
 
-    def seal(self, name: str, sealed: str) -> None:
-        """Keep *sealed* under *name* in the place of what was there; on the disk when this returns.
+    def write_secret(self, name: str, encrypted: str) -> None:
+        """Keep *encrypted* under *name* in the place of what was there; on the disk when this returns.
 
         Raises `ServiceError` when that cannot be.
         """
         try:
             with self._engine.begin() as connection:
                 connection.execute(delete(SECRETS).where(SECRETS.c.name == name))
-                connection.execute(insert(SECRETS).values(name=name, sealed=sealed))
+                connection.execute(insert(SECRETS).values(name=name, encrypted=encrypted))
         except SQLAlchemyError as failure:
             raise ServiceError(f"cannot keep a secret in the store: {type(failure).__name__}") from None
 
-    def unseal(self, name: str) -> bool:
+    def delete_secret(self, name: str) -> bool:
         """Forget what is kept under *name*, and tell whether there was anything."""
         with self._engine.begin() as connection:
             return bool(connection.execute(delete(SECRETS).where(SECRETS.c.name == name)).rowcount)
@@ -272,21 +276,21 @@ class Store:
         with _locked(self._folder / "locks" / name, wait=True):
             yield
 
-    def cut_off(self, player: str, *, but: str, wish: str | None = None) -> list[PastRun]:
+    def cut_off(self, player: str, *, but: str, request: str | None = None) -> list[PastRun]:
         """This machine's runs of *player* that never ended and whose process is gone; not the run *but*.
 
-        Those with this *wish* are of any machine.
+        Those with this *request* are of any machine.
         """
         wanted = (RUNS.c.player == player) & (RUNS.c.ended.is_(None)) & (RUNS.c.run_id != but)
-        ours = (RUNS.c.host == socket.gethostname()) | (RUNS.c.wish == wish)
+        ours = (RUNS.c.host == socket.gethostname()) | (RUNS.c.request == request)
         with self._engine.connect() as connection:
             runs = _past(connection, select(RUNS).where(wanted & ours).order_by(RUNS.c.started))
         return [run for run in runs if not self.is_alive(run.run_id)]
 
     def about(self, player: str, slot: Slot, *, but: str) -> list[PastRun]:
         """The runs of *player* that asked for a court in this slot, latest first; not the run *but*."""
-        within = (DEEDS.c.start >= slot.start) & (DEEDS.c.start < slot.end)
-        asked = select(DEEDS.c.run_id).where(within)
+        within = (ACTIONS.c.start >= slot.start) & (ACTIONS.c.start < slot.end)
+        asked = select(ACTIONS.c.run_id).where(within)
         wanted = (RUNS.c.player == player) & (RUNS.c.run_id != but) & RUNS.c.run_id.in_(asked)
         with self._engine.connect() as connection:
             return _past(connection, select(RUNS).where(wanted).order_by(RUNS.c.started.desc()))
@@ -308,13 +312,13 @@ def player_key(system: str, address: str, email: str) -> str:
 def _past(connection: Connection, query: Select[Any]) -> list[PastRun]:
     runs = []
     for row in connection.execute(query).mappings().all():
-        deeds = select(DEEDS).where(DEEDS.c.run_id == row["run_id"]).order_by(DEEDS.c.id)
+        actions = select(ACTIONS).where(ACTIONS.c.run_id == row["run_id"]).order_by(ACTIONS.c.id)
         runs.append(
             PastRun(
-                **{each.name: row[each.name] for each in fields(PastRun) if each.name != "deeds"},
-                deeds=tuple(
-                    Deed(**{each.name: deed[each.name] for each in fields(Deed)})
-                    for deed in connection.execute(deeds).mappings()
+                **{each.name: row[each.name] for each in fields(PastRun) if each.name != "actions"},
+                actions=tuple(
+                    Action(**{each.name: action[each.name] for each in fields(Action)})
+                    for action in connection.execute(actions).mappings()
                 ),
             )
         )

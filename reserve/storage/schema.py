@@ -22,7 +22,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-HEAD = "0003"
+HEAD = "0004"
 
 
 class Utc(TypeDecorator[datetime]):
@@ -48,7 +48,7 @@ RUNS = Table(
     Column("system", String, nullable=False),
     Column("player", String, nullable=False),  # a fingerprint; whose it is stands nowhere
     Column("host", String, nullable=False),  # the machine that runs it
-    Column("wish", String, nullable=False),
+    Column("request", String, nullable=False),
     Column("started", Utc, nullable=False),
     Column("opens_at", Utc),
     Column("ended", Utc),
@@ -56,24 +56,24 @@ RUNS = Table(
     Column("sentence", String),
     Index("runs_of_player", "player", "ended"),
 )
-DEEDS = Table(
-    "deeds",
+ACTIONS = Table(
+    "actions",
     SCHEMA,
     Column("id", Integer, primary_key=True),
     Column("run_id", String, ForeignKey("runs.run_id"), nullable=False, index=True),
     Column("moment", Utc, nullable=False),
     # asking, held, confirming, confirmed, unconfirmed, kept, released
-    Column("what", String, nullable=False),
+    Column("kind", String, nullable=False),
     Column("court", String, nullable=False),
     Column("start", Utc, nullable=False),
     Column("order_id", String),
     Column("facility", String),  # its id, as the booking system tells it
 )
-LAGS = Table(
-    "lags",
+OPENING_DELAYS = Table(
+    "opening_delays",
     SCHEMA,
     Column("facility", String, primary_key=True),
-    Column("learnt", Utc, nullable=False),
+    Column("learned", Utc, nullable=False),
     Column("soonest_ms", Integer, nullable=False),  # after the published opening, by the server's clock
     Column("latest_ms", Integer, nullable=False),
 )
@@ -81,7 +81,7 @@ SECRETS = Table(
     "secrets",
     SCHEMA,
     Column("name", String, primary_key=True),
-    Column("sealed", String, nullable=False),  # by reserve.storage.secrets; nothing here can read it
+    Column("encrypted", String, nullable=False),  # by secrets.py; nothing here can read it
 )
 PLANS = Table(
     "plans",
@@ -95,11 +95,11 @@ PLANS = Table(
     Column("is_paused", Boolean, nullable=False, default=False),
     Index("plans_looked", "looked"),
 )
-TURNS = Table(
-    "turns",
+OCCURRENCES = Table(
+    "occurrences",
     SCHEMA,
     Column("plan_id", Integer, primary_key=True, autoincrement=False),
-    Column("starts_at", Utc, primary_key=True),  # so no slot has two turns
+    Column("starts_at", Utc, primary_key=True),  # so no slot has two occurrences
     Column("opens_at", Utc, nullable=False),
     Column("wake_at", Utc, nullable=False),
     Column("worker", String),
@@ -110,8 +110,8 @@ TURNS = Table(
     Column("sentence", String),
     Column("run_id", String),
 )
-AHEAD = TURNS.c.ended.is_(None)
-Index("turns_ahead", TURNS.c.wake_at, sqlite_where=AHEAD, postgresql_where=AHEAD)
-BEATS = Table(
-    "beats", SCHEMA, Column("name", String, primary_key=True), Column("moment", Utc, nullable=False)
+AHEAD = OCCURRENCES.c.ended.is_(None)
+Index("occurrences_ahead", OCCURRENCES.c.wake_at, sqlite_where=AHEAD, postgresql_where=AHEAD)
+LAST_DONE = Table(
+    "last_done", SCHEMA, Column("name", String, primary_key=True), Column("moment", Utc, nullable=False)
 )

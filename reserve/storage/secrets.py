@@ -24,7 +24,7 @@ KEY_FILE = "fernet.key"
 ACCOUNT, TOKEN = "account/", "token/"
 
 
-class Safe:
+class SecretStore:
     """Texts under names, which only the holder of the key can read."""
 
     def __init__(self, store: Store, folder: Path, key: str | None = None) -> None:
@@ -36,17 +36,17 @@ class Safe:
 
     def read(self, name: str) -> str | None:
         """What is kept under *name*; raises `UsageError` when the key is gone or another one."""
-        sealed = self.store.sealed(name).get(name)
-        return None if sealed is None else self._open(self._key(), sealed)
+        encrypted = self.store.encrypted(name).get(name)
+        return None if encrypted is None else self._open(self._key(), encrypted)
 
     def write(self, name: str, text: str) -> None:
         """Keep *text* under *name*; raises `UsageError` when the key does not fit what is kept already."""
-        self.store.seal(name, self._key().encrypt(text.encode()).decode())
+        self.store.write_secret(name, self._key().encrypt(text.encode()).decode())
 
     def _key(self) -> Fernet:
         """The key, tried on something that is kept; made when nothing is kept yet."""
         if self._fernet is None:
-            kept = next(iter(self.store.sealed().values()), None)
+            kept = next(iter(self.store.encrypted().values()), None)
             fernet = self._fernet_of(self._given or self._in_file() or (None if kept else self._made()))
             if kept is not None:
                 self._open(fernet, kept)
@@ -67,9 +67,9 @@ class Safe:
                 f"{where} holds no Fernet key (32 bytes, in URL-safe base64); nothing was changed"
             ) from None
 
-    def _open(self, fernet: Fernet, sealed: str) -> str:
+    def _open(self, fernet: Fernet, encrypted: str) -> str:
         try:
-            return fernet.decrypt(sealed).decode()
+            return fernet.decrypt(encrypted).decode()
         except InvalidToken:
             where = "FERNET_KEY" if self._given else str(self._path)
             raise UsageError(
@@ -100,14 +100,14 @@ class Safe:
 class Accounts:
     """The player's accounts: under each name, what the environment would say."""
 
-    def __init__(self, safe: Safe) -> None:
+    def __init__(self, safe: SecretStore) -> None:
         """Nothing is read yet."""
         self._safe = safe
 
     @property
     def names(self) -> list[str]:
         """Under which names there are accounts; needs no key."""
-        return [name.removeprefix(ACCOUNT) for name in self._safe.store.sealed(ACCOUNT)]
+        return [name.removeprefix(ACCOUNT) for name in self._safe.store.encrypted(ACCOUNT)]
 
     def read(self, name: str) -> dict[str, str]:
         """The variables of this account; raises `UsageError` when there is none."""
@@ -126,10 +126,10 @@ class Accounts:
 
         With the last one go the tokens, so that a key that was lost is no longer missed.
         """
-        was_there = self._safe.store.unseal(ACCOUNT + name)
+        was_there = self._safe.store.delete_secret(ACCOUNT + name)
         if was_there and not self.names:
-            for token in self._safe.store.sealed(TOKEN):
-                self._safe.store.unseal(token)
+            for token in self._safe.store.encrypted(TOKEN):
+                self._safe.store.delete_secret(token)
         return was_there
 
 
@@ -140,7 +140,7 @@ class KeptTokens(Tokens):
     is written beside the old one first, read back, and only then the old one is forgotten.
     """
 
-    def __init__(self, safe: Safe, player: str, given: str | None = None) -> None:
+    def __init__(self, safe: SecretStore, player: str, given: str | None = None) -> None:
         """Those of *player*; the one that was *given* by hand comes first until another has replaced it."""
         self._safe = safe
         self._name = TOKEN + player

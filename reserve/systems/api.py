@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from reserve.errors import ReserveError, UnknownRefusal
 from reserve.http import Answer, Http, Json
 from reserve.model import Hold, Offer
-from reserve.systems.base import BookingSystem, Line
+from reserve.systems.base import BookingSystem, CourtConnection
 from reserve.systems.refusals import trouble_with
 
 
@@ -50,7 +50,7 @@ class ApiSystem(BookingSystem):
 
     def speak_as(self, token: str) -> None:
         """Speak as the player whom *token* names from now on."""
-        self.around.conceal(token)
+        self.context.conceal(token)
         self.token = token
         self.close()
 
@@ -63,29 +63,29 @@ class ApiSystem(BookingSystem):
 
     def meaning(self, answer: Answer) -> ReserveError:
         """What a refusal says to the player; one that nobody knows is kept."""
-        trouble = trouble_with(answer, answer.retry_after(self.around.clock.now()))
+        trouble = trouble_with(answer, answer.retry_after(self.context.clock.now()))
         found = trouble or self.refusal(answer)
         if isinstance(found, UnknownRefusal):
-            self.around.keep(answer.asked, answer.text)
+            self.context.keep(answer.asked, answer.text)
         return found
 
     def headers(self) -> dict[str, str]:
         """What the API wants to see on every request."""
-        headers = {"User-Agent": self.around.user_agent, "Accept": "application/json"}
+        headers = {"User-Agent": self.context.user_agent, "Accept": "application/json"}
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token}"
         return headers
 
     def connect(self) -> Http:
         """A connection of its own to the API."""
-        return self.around.connect(self.around.addresses[self.api], self.headers())
+        return self.context.connect(self.context.addresses[self.api], self.headers())
 
-    def line(self, offer: Offer) -> Line:
+    def connection_for(self, offer: Offer) -> CourtConnection:
         """A connection for one court, its request ready to go."""
-        return ApiLine(offer, self)
+        return ApiConnection(offer, self)
 
 
-class ApiLine(Line):
+class ApiConnection(CourtConnection):
     """One court on a connection of its own, its request prepared for the token of the moment."""
 
     def __init__(self, offer: Offer, system: ApiSystem) -> None:

@@ -1,8 +1,7 @@
 """What a booking system must be able to do.
 
-To add one: write a module beside this one with a subclass, name it in `systems/__init__.py`, and give it a
-twin in `simulator/`, a test module, a row in the README. What all systems do alike is in `run.py`; a subclass
-says only how its booking system speaks.
+To add one, see docs/adding-a-system.md. What all systems do alike is in `booking/`; a subclass says only how
+its booking system speaks.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ ALL = 1_000  # courts at once: more than any facility has
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class Context:
     """What the outside lends to a booking system: time, connections, a browser, addresses, an ear."""
 
     clock: Clock
@@ -42,7 +41,7 @@ class Surroundings:
     tokens: Tokens = field(default_factory=Tokens)
 
 
-class Line(ABC):
+class CourtConnection(ABC):
     """One court on a connection of its own: opened before the opening, used at it."""
 
     stamp: datetime | None = None  # the server's time in the last answer, in whole seconds
@@ -95,15 +94,15 @@ class BookingSystem(ABC):
     token_variable: str | None = None  # of these, the one with a refresh token given by hand
     knows_reservations = True  # whether the last answer of `reservations` is all there is
     usual_lengths: tuple[timedelta, ...] = (timedelta(hours=1),)  # of a slot, best first, if nobody says it
-    look_every = timedelta(seconds=30)  # on the waiting list: as others do who watch pages (NTNUI dossier 7)
+    look_every = timedelta(seconds=30)  # on the waiting list: as others do who watch pages (NTNUI facts 7)
     renew_every: timedelta | None = None  # how often the sign-in is to be kept alive, if at all
     needs: tuple[str, ...] = ("court", "date", "sport", "start_time", "end_time", "email", "password")
 
-    def __init__(self, account: Account, request: BookingRequest, around: Surroundings) -> None:
+    def __init__(self, account: Account, request: BookingRequest, context: Context) -> None:
         """Nothing is sent yet."""
         self.account = account
         self.request = request
-        self.around = around
+        self.context = context
         self._http: Http | None = None
 
     @classmethod
@@ -148,7 +147,7 @@ class BookingSystem(ABC):
         """
 
     @abstractmethod
-    def line(self, offer: Offer) -> Line:
+    def connection_for(self, offer: Offer) -> CourtConnection:
         """A connection for asking for *offer*."""
 
     @abstractmethod

@@ -19,7 +19,7 @@ import psutil
 
 import webhook_server
 from reserve.clock import Clock
-from reserve.simulator import RecUsTwin, post_to, serve
+from reserve.simulator import SimulatedRecUs, post_to, serve
 from tests.benchmarks.figures import spread
 
 AHEAD = timedelta(seconds=50)  # until the opening: the browser gets twenty, then comes the wait
@@ -50,12 +50,12 @@ def booking(courts: int) -> dict[str, Any]:
         app = webhook_server.create_app(data=Path(folder), token=token, loopback=True, now=clock.now)
         with webhook_server.serve(app, "127.0.0.1", 0) as inbox:
             webhook = f"http://127.0.0.1:{inbox.port}"
-            twin = RecUsTwin.opening(opens_at, clock, post_to(webhook, token), courts=courts)
-            with serve(twin.app) as server:
-                player = twin.environ_of_player(server.url, webhook, token)
+            simulated = SimulatedRecUs.opening(opens_at, clock, post_to(webhook, token), courts=courts)
+            with serve(simulated.app) as server:
+                player = simulated.environ_of_player(server.url, webhook, token)
                 environ = {**os.environ, **player, "RESERVE_DATA": str(Path(folder) / "data")}
-                used = watched([sys.executable, "main.py", *twin.words()], environ, opens_at, clock)
-            ledger = twin.ledger
+                used = watched([sys.executable, "main.py", *simulated.words()], environ, opens_at, clock)
+            ledger = simulated.ledger
     return {
         "method": "ours with -m",
         "courts": courts,

@@ -31,7 +31,7 @@ from reserve.booking.timeline import Timeline
 from reserve.clock import Clock, ServerTime, measure, plan
 from reserve.http import Http
 from reserve.model import Account, BookingRequest, Court, Offer, Slot
-from reserve.systems.base import Surroundings
+from reserve.systems.base import Context
 from reserve.systems.recus.adapter import RecUs
 from tests.benchmarks.figures import spread
 from tests.benchmarks.server import HOST, NETWORKS, Network
@@ -168,7 +168,7 @@ class Ours:
         self.system = RecUs(ACCOUNT, REQUEST, surroundings(url, self.clock))
         self.system.use_token(run)
         offers = [Offer(Court(str(court), f"Court {court}"), SLOT, START) for court in range(courts)]
-        self.lines = [self.system.line(offer) for offer in offers]
+        self.lines = [self.system.connection_for(offer) for offer in offers]
         self.clock.together([line.warm for line in self.lines])
 
     def measure(self) -> ServerTime:
@@ -193,13 +193,13 @@ ACCOUNT = Account("player@example.com", "")
 REQUEST = BookingRequest("Alice Marble", "tennis", START.date(), (START.time(),), SLOT.end - SLOT.start)
 
 
-def surroundings(url: str, clock: Clock) -> Surroundings:
+def surroundings(url: str, clock: Clock) -> Context:
     """What rec.us needs to be asked for courts; nothing else is there."""
 
     def nothing(*_: object) -> NoReturn:
         raise NotImplementedError
 
-    return Surroundings(
+    return Context(
         clock=clock,
         connect=lambda base_url, headers: Http(base_url, headers=headers),
         browser=nothing,

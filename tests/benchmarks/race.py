@@ -19,7 +19,7 @@ from reserve.booking.timeline import Timeline
 from reserve.clock import measure, plan
 from reserve.errors import NotOpenYet, SlotTaken
 from reserve.model import Court, Offer
-from reserve.systems.base import Line
+from reserve.systems.base import CourtConnection
 from reserve.systems.recus.adapter import RecUs
 from tests.benchmarks.figures import kept
 from tests.benchmarks.opening import ACCOUNT, REQUEST, SLOT, surroundings
@@ -37,7 +37,7 @@ MS = timedelta(milliseconds=1)
 Player = Callable[[random.Random, int, Mapping[str, Any]], list[float]]
 
 
-class VirtualLine(Line):
+class VirtualLine(CourtConnection):
     """One court of a virtual server that takes down when it is asked."""
 
     def __init__(self, offer: Offer, server: StampingServer, machine: float) -> None:

@@ -53,8 +53,8 @@ def book(tmp_path):
     """Book on a stage of its own; what a fair player never does fails the test, whatever the end."""
     stages = []
 
-    def book(story=(), *words, **setting):
-        stage = Stage(tmp_path / str(len(stages)), dict(story), **setting)
+    def book(scenario=(), *words, **setting):
+        stage = Stage(tmp_path / str(len(stages)), dict(scenario), **setting)
         stages.append(stage)
         return stage, fair(stage, stage.book(*words))
 
@@ -135,7 +135,7 @@ def test_a_priced_court_is_held_for_the_player_with_price_time_and_link(book):
     stage, outcome = book(PRICED)
 
     assert outcome.exit_code == 8
-    assert "pay 7.50 by 08:10:00 at https://twin.example/app/orders/" in outcome.sentence
+    assert "pay 7.50 by 08:10:00 at https://simulated.example/app/orders/" in outcome.sentence
     assert outcome.order_id in outcome.sentence
     assert outcome.price_cents == 750
     assert len(stage.ledger.released) == 2
@@ -192,13 +192,13 @@ def test_a_free_court_is_within_every_ceiling_and_way_to_pay(book):
 # Several things at once.
 
 
-def faulty(*faults, **story):
-    return {"faults": faults, **story}
+def faulty(*faults, **scenario):
+    return {"faults": faults, **scenario}
 
 
 @WAYS
 @pytest.mark.parametrize(
-    ("story", "codes"),
+    ("scenario", "codes"),
     [
         (faulty("hold-lapses", "slow-server"), {6}),
         (faulty("lost-answer", limit_counts_holds=True), {0}),
@@ -232,8 +232,10 @@ def faulty(*faults, **story):
         (faulty(Fault("POST /v1/users/mobile-totp/send", 1, "status", status=429)), {0}),
     ],
 )  # fmt: skip
-def test_what_goes_wrong_together_or_elsewhere_leaves_one_reservation_at_most(book, story, codes, together):
-    _, outcome = book(story, together=together)
+def test_what_goes_wrong_together_or_elsewhere_leaves_one_reservation_at_most(
+    book, scenario, codes, together
+):
+    _, outcome = book(scenario, together=together)
 
     assert outcome.exit_code in codes
 
@@ -241,7 +243,7 @@ def test_what_goes_wrong_together_or_elsewhere_leaves_one_reservation_at_most(bo
 @pytest.mark.parametrize("seed", range(25))
 def test_whatever_happens_together_the_player_is_told_the_truth(book, seed):
     draws = Random(seed)
-    story = {
+    scenario = {
         "faults": tuple(draws.sample(sorted(FAULTS), draws.randint(2, 4))),
         "shape": draws.choice(SHAPES),
         "verify": draws.choice(VERIFY),
@@ -252,4 +254,4 @@ def test_whatever_happens_together_the_player_is_told_the_truth(book, seed):
     }
     words = draws.choice([(), ("--pay", "credit", "--max-price", "20")])
 
-    book(story, *words, together=draws.random() < 0.7, seed=seed)
+    book(scenario, *words, together=draws.random() < 0.7, seed=seed)

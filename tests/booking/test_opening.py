@@ -1,4 +1,4 @@
-"""The aim at the opening: the server's clock, its lag, and what a run learns for the next."""
+"""The aim at the opening: the server's clock, its delay, and what a run learns for the next."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.stage import OPENS_AT, Stage
 
 def arrivals(stage: Stage) -> list[float]:
     """When requests for a hold came in truth, in milliseconds after the window really opened."""
-    scenario = stage.twin.scenario
+    scenario = stage.simulated.scenario
     opening = scenario.opens_at + scenario.opens_late - scenario.clock_offset
     return [(each.moment - opening) / timedelta(milliseconds=1) for each in stage.ledger.attempts]
 
@@ -30,7 +30,7 @@ def test_the_first_request_comes_at_the_opening_however_wrong_the_servers_clock_
 
 def test_a_server_without_a_clock_is_asked_by_our_own(tmp_path: Path) -> None:
     with Stage(tmp_path) as stage:
-        bare = stage.twin.app.wsgi_app
+        bare = stage.simulated.app.wsgi_app
 
         def without_date(environ, start_response):  # type: ignore[no-untyped-def]
             def start(status, headers, *rest):  # type: ignore[no-untyped-def]
@@ -38,7 +38,7 @@ def test_a_server_without_a_clock_is_asked_by_our_own(tmp_path: Path) -> None:
 
             return bare(environ, start)
 
-        stage.twin.app.wsgi_app = without_date
+        stage.simulated.app.wsgi_app = without_date
         assert stage.book().word == "reserved"
 
         assert any("unknown and taken for ours" in step for step in stage.steps)
@@ -47,8 +47,8 @@ def test_a_server_without_a_clock_is_asked_by_our_own(tmp_path: Path) -> None:
 def test_a_window_that_opened_late_is_remembered_and_met_sooner_the_next_time(tmp_path: Path) -> None:
     first_holds = []
     for morning in range(4):
-        story = {"opens_late": timedelta(milliseconds=700), "seed": morning}
-        with Stage(tmp_path, story) as stage:
+        scenario = {"opens_late": timedelta(milliseconds=700), "seed": morning}
+        with Stage(tmp_path, scenario) as stage:
             assert stage.book().word == "reserved"
             first_holds.append(min(arrival for arrival in arrivals(stage) if arrival >= 0))
 
@@ -66,8 +66,8 @@ def test_no_court_is_asked_for_more_than_five_times_when_the_window_stays_closed
 def test_a_window_that_opens_in_time_again_is_no_longer_taken_for_late(tmp_path: Path) -> None:
     asked_later = []
     for morning, late in enumerate((700, 0, 0)):
-        story = {"opens_late": timedelta(milliseconds=late), "seed": morning}
-        with Stage(tmp_path, story) as stage:
+        scenario = {"opens_late": timedelta(milliseconds=late), "seed": morning}
+        with Stage(tmp_path, scenario) as stage:
             assert stage.book().word == "reserved"
             asked_later.append(any("last time it opened" in step for step in stage.steps))
 
@@ -76,8 +76,8 @@ def test_a_window_that_opens_in_time_again_is_no_longer_taken_for_late(tmp_path:
 
 def test_nothing_is_learnt_from_a_morning_on_which_our_clock_was_set(tmp_path: Path) -> None:
     for morning, jump in enumerate((300, 0)):
-        story = {"opens_late": timedelta(milliseconds=700), "seed": morning}
-        with Stage(tmp_path, story) as stage:
+        scenario = {"opens_late": timedelta(milliseconds=700), "seed": morning}
+        with Stage(tmp_path, scenario) as stage:
             by = timedelta(milliseconds=jump)
             stage.clock.call_at(OPENS_AT - timedelta(seconds=2), partial(stage.clock.step, by))
             assert stage.book().word == "reserved"
@@ -88,9 +88,9 @@ def test_nothing_is_learnt_from_a_morning_on_which_our_clock_was_set(tmp_path: P
 def test_nothing_waits_for_the_disk_in_the_last_seconds_before_the_opening(tmp_path: Path) -> None:
     with Stage(tmp_path) as stage:
         stage.book()
-        deeds = stage.outfit.record.store.history()[0].deeds
+        actions = stage.wired.record.store.history()[0].actions
 
-        asking = [deed.moment for deed in deeds if deed.what == "asking"]
+        asking = [action.moment for action in actions if action.kind == "asking"]
         assert len(asking) == 3
         assert all(moment <= OPENS_AT - timedelta(seconds=10) for moment in asking)
 

@@ -10,7 +10,7 @@ from reserve.booking.timeline import Timeline
 from reserve.errors import AlreadyReserved, LostAnswer, Unconfirmed
 from reserve.model import Reservation
 from reserve.storage.runs import Record, Store, player_key
-from reserve.storage.schema import DEEDS, RUNS
+from reserve.storage.schema import ACTIONS, RUNS
 from tests.fakes import EVENING, START, FakeSystem, offer
 
 PLAYER = player_key("recus", "api.rec.us", "player@example.com")
@@ -29,10 +29,10 @@ def timeline(clock):
     return Timeline(clock.now)
 
 
-def cut_off(store, **deeds):
-    """A run of the player that did *deeds* and was never heard of again."""
-    store.begin("cut-off", system="recus", player=PLAYER, wish="a court", started=START)
-    for what, about in deeds.items():
+def cut_off(store, **actions):
+    """A run of the player that did *actions* and was never heard of again."""
+    store.begin("cut-off", system="recus", player=PLAYER, request="a court", started=START)
+    for what, about in actions.items():
         store.note("cut-off", what, about, START)
 
 
@@ -129,7 +129,7 @@ def test_a_court_that_was_written_down_without_its_facility_is_known_by_its_name
     system.answers |= {"holds": [[system.held(at("marble"), "order-1")]], "reservations": [[booked]]}
     cut_off(store, asking=[at("marble")])
     with store.engine.begin() as connection:
-        connection.execute(update(DEEDS).values(facility=None))  # as an earlier version left it
+        connection.execute(update(ACTIONS).values(facility=None))  # as an earlier version left it
 
     put_in_order(store, system, clock, timeline)
 

@@ -22,8 +22,8 @@ def stage(tmp_path):
     """A stage for one run, set as the test likes."""
     stages = []
 
-    def stage(story=(), **setting):
-        stages.append(Stage(tmp_path / str(len(stages)), dict(story), **setting))
+    def stage(scenario=(), **setting):
+        stages.append(Stage(tmp_path / str(len(stages)), dict(scenario), **setting))
         return stages[-1]
 
     yield stage
@@ -365,7 +365,7 @@ def test_the_outcome_as_json_has_all_that_the_contract_says(stage):
     a_stage = stage()
 
     outcome = a_stage.book("--json")
-    found = outcome.as_json(a_stage.booking, a_stage.outfit.run_id, a_stage.run)
+    found = outcome.as_json(a_stage.booking, a_stage.wired.run_id, a_stage.run)
 
     assert found["outcome"] == "reserved"
     assert (found["system"], found["facility"], found["court"]) == ("recus", "Alice Marble", "Court 1")
@@ -373,7 +373,7 @@ def test_the_outcome_as_json_has_all_that_the_contract_says(stage):
     assert found["order_id"] == a_stage.ledger.paid[0]
     assert sorted(found["released"]) == sorted(a_stage.ledger.released)
     assert (found["exit_code"], found["price_cents"]) == (0, 0)
-    assert found["run_id"] in str(a_stage.outfit.folder)
+    assert found["run_id"] in str(a_stage.wired.folder)
     assert [attempt["meaning"] for attempt in found["attempts"]] == ["held"] * 3
     for attempt in found["attempts"]:
         assert attempt.keys() >= {"court", "sent_ms", "answered_ms", "meaning"}

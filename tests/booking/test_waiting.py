@@ -199,8 +199,8 @@ def test_a_wish_to_stop_is_obeyed_within_a_second(clock: FakeClock) -> None:
 @pytest.fixture(scope="module")
 def waited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A run that waits until a rival gives a court up, two hours after the opening."""
-    story = {"all_taken": True, "frees_after": timedelta(hours=2)}
-    with Stage(tmp_path_factory.mktemp("waited"), story) as stage:
+    scenario = {"all_taken": True, "frees_after": timedelta(hours=2)}
+    with Stage(tmp_path_factory.mktemp("waited"), scenario) as stage:
         assert stage.book("--wait-list").word == "reserved", stage.steps
         yield stage
 
@@ -224,8 +224,8 @@ def test_a_run_that_waits_proves_the_phone_again_when_the_court_wants_that(waite
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_a_sign_in_survives_a_wait_of_hours(tmp_path: Path, system: str) -> None:
-    story = {"all_taken": True, "frees_after": timedelta(hours=2, minutes=5)}
-    with Stage(tmp_path, story, system) as stage:
+    scenario = {"all_taken": True, "frees_after": timedelta(hours=2, minutes=5)}
+    with Stage(tmp_path, scenario, system) as stage:
         outcome = stage.book("--wait-list")
 
         assert outcome.word == "reserved", stage.steps[-5:]

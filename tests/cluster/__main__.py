@@ -19,47 +19,47 @@ from reserve.clock import Clock
 from reserve.plans import due
 from reserve.plans import plan as plans
 from reserve.plans.plan import Choice, Plan
-from reserve.storage.plans import Roster
+from reserve.storage.plans import PlanStore
 from reserve.storage.runs import Store
 from reserve.window import DaysAhead
 from tests.postgres import Missing, postgres
 
 PLANNED = 300
-PAST = 100_000  # turns that ended long ago
+PAST = 100_000  # occurrences that ended long ago
 WORKERS = ("one", "two", "three")
 KILLED_AFTER = timedelta(seconds=12)
 AHEAD = timedelta(seconds=85)  # of the first tick: a lease runs out within it
 PAST_ROWS = text(
-    "INSERT INTO turns (plan_id, starts_at, opens_at, wake_at, claims, ended, exit_code, sentence)"
+    "INSERT INTO occurrences (plan_id, starts_at, opens_at, wake_at, claims, ended, exit_code, sentence)"
     " SELECT 1000 + i % 500, moment, moment, moment, 1, moment, 0, 'Reserved.' FROM"
     " (SELECT i, TIMESTAMP '2020-01-01' + i * INTERVAL '10 minutes' AS moment"
     " FROM generate_series(1, :rows) AS i) AS past"
 )
 
 
-def lay_out(store: Store, opens_at: datetime) -> None:
-    """The plans, their turns, and a long past."""
-    roster = Roster(store)
+def schedule(store: Store, opens_at: datetime) -> None:
+    """The plans, their occurrences, and a long past."""
+    plan_store = PlanStore(store)
     first = (opens_at + timedelta(days=7)).replace(tzinfo=None, second=0)
     plan = Plan((Choice("Alice Marble"),), timedelta(minutes=90), first)
-    numbers = roster.add([plans.as_json(plan)] * PLANNED)
+    numbers = plan_store.add([plans.as_json(plan)] * PLANNED)
     rule = plans.rule_as_text(DaysAhead(7, first.time()))
     with store.engine.begin() as connection:
         connection.execute(text("UPDATE plans SET zone = 'UTC', rule = :rule"), {"rule": rule})
         connection.execute(PAST_ROWS, {"rows": PAST})
     for number in numbers:
-        entry = roster.entry(number)
-        assert entry is not None
-        roster.lay_out(due.turn_for(entry, opens_at + timedelta(days=7), opens_at))
+        stored = plan_store.get(number)
+        assert stored is not None
+        plan_store.schedule(due.occurrence_for(stored, opens_at + timedelta(days=7), opens_at))
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("VACUUM ANALYZE turns"))
+        connection.execute(text("VACUUM ANALYZE occurrences"))
 
 
 def run(url: str, folder: Path, clock: Clock) -> dict[str, object]:
     """Let the machines work, and tell what became of the plans."""
     opens_at = clock.now().replace(microsecond=0) + AHEAD + timedelta(seconds=15)
     store = Store(folder, url)
-    lay_out(store, opens_at)
+    schedule(store, opens_at)
     reports = {name: folder / f"{name}.json" for name in WORKERS}
     workers = {
         name: subprocess.Popen(
@@ -77,7 +77,9 @@ def run(url: str, folder: Path, clock: Clock) -> dict[str, object]:
     }
     clock.sleep(KILLED_AFTER)
     killed, *others = WORKERS
-    held = sum(turn.worker == killed for turn in Roster(store).turns(ended=False, most=PLANNED))
+    held = sum(
+        occurrence.worker == killed for occurrence in PlanStore(store).occurrences(ended=False, most=PLANNED)
+    )
     workers[killed].kill()
     for worker in workers.values():
         worker.wait()

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from reserve.plans import due
-from reserve.storage.plans import Roster
+from reserve.storage.plans import PlanStore
 from reserve.storage.runs import Store
 from tests.test_due import OPENING, keep, tick
 
@@ -17,14 +17,14 @@ def test_machines_that_tick_at_the_same_moment_start_every_booking_once(
 ) -> None:
     stores = [Store(tmp_path, empty_postgres) for _ in range(3)]
     for _ in range(30):
-        keep(Roster(stores[0]))
+        keep(PlanStore(stores[0]))
     started: list[tuple[int, str]] = []
     begin = threading.Barrier(3)
 
     def machine(store: Store, name: str) -> None:
         begin.wait()
-        turns = tick(Roster(store), OPENING - due.LEAD, name)
-        started.extend((turn.plan_id, name) for turn in turns)
+        occurrences = tick(PlanStore(store), OPENING - due.LEAD, name)
+        started.extend((occurrence.plan_id, name) for occurrence in occurrences)
 
     threads = [
         threading.Thread(target=machine, args=(store, f"machine {number}"))
@@ -44,16 +44,18 @@ def test_a_claim_that_ended_is_taken_over_and_the_first_machine_learns_it(
     empty_postgres: str, tmp_path: Path
 ) -> None:
     store = Store(tmp_path, empty_postgres)
-    roster = Roster(store)
-    number = keep(roster)
+    plan_store = PlanStore(store)
+    number = keep(plan_store)
     now = OPENING - due.LEAD
-    first = [turn for turn in tick(roster, now, "one") if turn.plan_id == number]
+    first = [occurrence for occurrence in tick(plan_store, now, "one") if occurrence.plan_id == number]
 
     again = [
-        turn for turn in tick(roster, now + due.LEASE + timedelta(seconds=1), "two") if turn.plan_id == number
+        occurrence
+        for occurrence in tick(plan_store, now + due.LEASE + timedelta(seconds=1), "two")
+        if occurrence.plan_id == number
     ]
 
-    assert [turn.worker for turn in first + again] == ["one", "two"]
-    assert not roster.keep(first[0], now)
-    assert roster.keep(again[0], now)
+    assert [occurrence.worker for occurrence in first + again] == ["one", "two"]
+    assert not plan_store.keep(first[0], now)
+    assert plan_store.keep(again[0], now)
     store.close()

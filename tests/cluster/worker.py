@@ -10,21 +10,21 @@ from pathlib import Path
 
 from reserve.clock import Clock
 from reserve.plans import due
-from reserve.storage.plans import Roster, Turn
+from reserve.storage.plans import Occurrence, PlanStore
 from reserve.storage.runs import Store
 
 TICK = timedelta(seconds=5)  # cron ticks every minute, but each tick looks again near an opening
 
 
-class Measured(Roster):
-    """A roster that notes how long each claim takes."""
+class Measured(PlanStore):
+    """A plan_store that notes how long each claim takes."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         super().__init__(store)
         self.clock = clock
         self.took: list[float] = []
 
-    def claim(self, now: datetime, worker: str, until: datetime, *, most: int = 10) -> list[Turn]:
+    def claim(self, now: datetime, worker: str, until: datetime, *, most: int = 10) -> list[Occurrence]:
         began = self.clock.monotonic()
         found = super().claim(now, worker, until, most=most)
         self.took.append((self.clock.monotonic() - began) * 1000)
@@ -36,27 +36,31 @@ def main(url: str, name: str, opens_at: datetime, report: Path) -> None:
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder), url)
-        roster = Measured(store, clock)
-        mine: list[Turn] = []
+        plan_store = Measured(store, clock)
+        mine: list[Occurrence] = []
         started = 0
         beat_at = clock.now()
         while clock.now() < opens_at:
             now = clock.now()
             before = len(mine)
-            due.tick(roster, now, name, mine.append)
+            due.tick(plan_store, now, name, mine.append)
             started += len(mine) - before
             if now >= beat_at:
-                mine = [turn for turn in mine if roster.keep(turn, clock.now() + due.LEASE) is not False]
-                beat_at = now + due.BEAT
+                mine = [
+                    occurrence
+                    for occurrence in mine
+                    if plan_store.keep(occurrence, clock.now() + due.LEASE) is not False
+                ]
+                beat_at = now + due.HEARTBEAT
             clock.sleep_until(min(now + TICK, opens_at))
         asked = []
-        for turn in mine:
+        for occurrence in mine:
             if (
-                roster.keep(turn, clock.now() + due.LEASE) is not False
+                plan_store.keep(occurrence, clock.now() + due.LEASE) is not False
             ):  # a process that lost its claim has stopped
-                asked.append(f"{turn.plan_id}@{turn.starts_at.isoformat()}")
-                roster.end(turn, ended=clock.now(), exit_code=0, sentence="Reserved.", run_id=name)
-        report.write_text(json.dumps({"started": started, "asked": asked, "claim_ms": roster.took}))
+                asked.append(f"{occurrence.plan_id}@{occurrence.starts_at.isoformat()}")
+                plan_store.end(occurrence, ended=clock.now(), exit_code=0, sentence="Reserved.", run_id=name)
+        report.write_text(json.dumps({"started": started, "asked": asked, "claim_ms": plan_store.took}))
         store.close()
 
 

@@ -82,11 +82,11 @@ def test_the_sessions_of_ntnui_are_those_ahead_in_its_week_plan_and_each_can_be_
         return list(json.loads(capsys.readouterr().out))
 
     links = [row["link"] for row in ntnui()]
-    wanted = stage.twin.scenario.wanted
+    wanted = stage.simulated.scenario.wanted
     assert len(links) > 1
     (link,) = [link for link in links if f"spilletid={wanted.spilletid}&timeid={wanted.timeid}&" in link]
     (session,) = ntnui("--link", link)
-    assert datetime.fromisoformat(session["opens_at"]) == stage.twin.scenario.opens_at
+    assert datetime.fromisoformat(session["opens_at"]) == stage.simulated.scenario.opens_at
     stage.clock.sleep(timedelta(days=30))
     with pytest.raises(UsageError, match="the site shows no session to strangers"):
         ntnui()

@@ -30,8 +30,8 @@ from reserve.commands.due import main as due_command
 from reserve.commands.notify_test import main as notify_test
 from reserve.errors import UsageError
 from reserve.plans import plan as plans
-from reserve.plans.due import turn_name
-from reserve.storage.plans import Roster
+from reserve.plans.due import name_of
+from reserve.storage.plans import PlanStore
 from reserve.storage.runs import Store
 from reserve.systems import SYSTEMS
 from tests.test_due import ADDED, RULE, WEEKLY, keep, tick
@@ -232,9 +232,9 @@ def test_the_units_for_systemd_start_the_same_every_minute() -> None:
 
 def test_the_next_two_clock_changes_are_told_and_that_they_do_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    roster = Roster(store)
-    (number,) = roster.add([plans.as_json(WEEKLY)])
-    roster.change(number, zone="America/Los_Angeles", rule=plans.rule_as_text(RULE), looked=ADDED)
+    plan_store = PlanStore(store)
+    (number,) = plan_store.add([plans.as_json(WEEKLY)])
+    plan_store.change(number, zone="America/Los_Angeles", rule=plans.rule_as_text(RULE), looked=ADDED)
     store.close()
 
     told = clock_change_words({"RESERVE_DATA": str(tmp_path)}, datetime(2026, 11, 21, tzinfo=UTC))
@@ -379,11 +379,11 @@ def test_how_a_booking_of_a_plan_ended_is_told_whatever_the_channel_is_like(
         "RECUS_WEB_URL": "http://127.0.0.1:9",
     }
     with closing(Store(tmp_path)) as store:
-        keep(Roster(store), now=Clock().now())
-        (laid_out,) = Roster(store).turns()
-        (turn,) = tick(Roster(store), laid_out.opens_at)
+        keep(PlanStore(store), now=Clock().now())
+        (laid_out,) = PlanStore(store).occurrences()
+        (occurrence,) = tick(PlanStore(store), laid_out.opens_at)
 
-    code = due_command(["--turn", turn_name(turn)], environ)
+    code = due_command(["--occurrence", name_of(occurrence)], environ)
 
     told = capsys.readouterr()
     sentence = "Refused: --email is missing; give it or set RESERVE_EMAIL."
@@ -394,7 +394,7 @@ def test_how_a_booking_of_a_plan_ended_is_told_whatever_the_channel_is_like(
         ((_, _, text),) = handler.heard
         assert text.startswith(f"{sentence} (plan 1, Wed ")
     with closing(Store(tmp_path)) as store:
-        assert Roster(store).turns(ended=True)[0].sentence == sentence
+        assert PlanStore(store).occurrences(ended=True)[0].sentence == sentence
 
 
 def test_notify_test_says_for_each_channel_how_it_went(

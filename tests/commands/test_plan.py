@@ -18,7 +18,7 @@ from reserve.commands.plan import DO, Plans, opened
 from reserve.commands.plan_options import parser
 from reserve.errors import UsageError
 from reserve.plans import due
-from reserve.storage.plans import Roster, Turn
+from reserve.storage.plans import Occurrence, PlanStore
 from reserve.storage.runs import Store
 from reserve.storage.secrets import Accounts
 from tests.stage import Stage
@@ -29,9 +29,9 @@ class Player:
     """Somebody who types `plan …` where the simulator answers."""
 
     def __init__(self, stage: Stage, store: Store, environ: dict[str, str]) -> None:
-        self.roster = Roster(store)
+        self.plan_store = PlanStore(store)
         self.environ = environ
-        self._plans = Plans(self.roster, environ, stage.clock, stage.connect)
+        self._plans = Plans(self.plan_store, environ, stage.clock, stage.connect)
 
     def types(self, line: str) -> int:
         """The exit code of `plan` with the words of *line*."""
@@ -105,40 +105,42 @@ def test_a_run_of_what_the_player_does_not_want_any_more_is_stopped_and_not_star
     player: Player, capsys: pytest.CaptureFixture[str], said: str
 ) -> None:
     player.types(MONDAYS)
-    (turn,) = player.roster.turns()
-    (claimed,) = player.roster.claim(turn.wake_at, "here", turn.opens_at)
-    assert player.roster.keep(claimed, turn.opens_at)
+    (occurrence,) = player.plan_store.occurrences()
+    (claimed,) = player.plan_store.claim(occurrence.wake_at, "here", occurrence.opens_at)
+    assert player.plan_store.keep(claimed, occurrence.opens_at)
 
     player.types(said)
 
     assert "Its run for Mon 2026-03-09 18:00 stops" in capsys.readouterr().out
-    assert not player.roster.keep(claimed, turn.opens_at)
-    started: list[Turn] = []
-    due.tick(player.roster, turn.opens_at + due.LEASE, "here", started.append)
-    assert [each for each in started if each.starts_at == turn.starts_at] == []
-    (ended,) = player.roster.turns(ended=True)
+    assert not player.plan_store.keep(claimed, occurrence.opens_at)
+    started: list[Occurrence] = []
+    due.tick(player.plan_store, occurrence.opens_at + due.LEASE, "here", started.append)
+    assert [each for each in started if each.starts_at == occurrence.starts_at] == []
+    (ended,) = player.plan_store.occurrences(ended=True)
     assert str(ended.sentence).startswith("Not reserved: its ")
 
 
 def test_a_run_for_another_day_than_the_skipped_one_goes_on(player: Player) -> None:
     player.types(MONDAYS)
-    (turn,) = player.roster.turns()
-    (claimed,) = player.roster.claim(turn.wake_at, "here", turn.opens_at)
+    (occurrence,) = player.plan_store.occurrences()
+    (claimed,) = player.plan_store.claim(occurrence.wake_at, "here", occurrence.opens_at)
 
     player.types("skip 1 2026-03-16")
 
-    assert player.roster.keep(claimed, turn.opens_at)
+    assert player.plan_store.keep(claimed, occurrence.opens_at)
 
 
 def test_a_court_that_was_reserved_while_its_plan_was_paused_is_noted(player: Player) -> None:
     player.types(MONDAYS)
-    (turn,) = player.roster.turns()
-    (claimed,) = player.roster.claim(turn.wake_at, "here", turn.opens_at)
+    (occurrence,) = player.plan_store.occurrences()
+    (claimed,) = player.plan_store.claim(occurrence.wake_at, "here", occurrence.opens_at)
 
     player.types("pause 1")
-    player.roster.end(claimed, ended=turn.opens_at, exit_code=0, sentence="Reserved.", run_id="run-1")
+    player.plan_store.end(
+        claimed, ended=occurrence.opens_at, exit_code=0, sentence="Reserved.", run_id="run-1"
+    )
 
-    assert [each.exit_code for each in player.roster.turns()] == [0]
+    assert [each.exit_code for each in player.plan_store.occurrences()] == [0]
 
 
 @pytest.mark.parametrize(("exit_code", "is_free"), [(0, False), (1, True), (7, False), (8, False)])
@@ -146,9 +148,9 @@ def test_a_slot_that_was_given_up_leaves_room_for_another_on_that_day(
     player: Player, capsys: pytest.CaptureFixture[str], exit_code: int, is_free: bool
 ) -> None:
     player.types(MONDAYS)
-    (turn,) = player.roster.turns()
-    (claimed,) = player.roster.claim(turn.wake_at, "here", turn.opens_at)
-    player.roster.end(claimed, ended=turn.opens_at, exit_code=exit_code, sentence="…", run_id=None)
+    (occurrence,) = player.plan_store.occurrences()
+    (claimed,) = player.plan_store.claim(occurrence.wake_at, "here", occurrence.opens_at)
+    player.plan_store.end(claimed, ended=occurrence.opens_at, exit_code=exit_code, sentence="…", run_id=None)
     capsys.readouterr()
 
     player.types("add -d 2026-03-09 -t 16:30 -y 18:00 -c 'Alice Marble' --json")
@@ -186,16 +188,16 @@ def test_a_plan_that_cannot_be_read_any_more_is_listed_and_hinders_no_other(
     player: Player, capsys: pytest.CaptureFixture[str]
 ) -> None:
     player.types(MONDAYS)
-    (entry,) = player.roster.entries()
-    player.roster.change(1, body={**entry.body, "rrule": "FREQ=HOURLY"}, looked=None)
+    (stored,) = player.plan_store.all()
+    player.plan_store.change(1, body={**stored.body, "rrule": "FREQ=HOURLY"}, looked=None)
     player.types(MONDAYS)
-    player.roster.change(2, looked=None)
+    player.plan_store.change(2, looked=None)
     capsys.readouterr()
 
     player.types("refresh")
 
     assert capsys.readouterr().out == "Looked at 2 plans; 1 have a problem, see plan list.\n"
-    assert [turn.plan_id for turn in player.roster.turns(ended=False)] == [2]
+    assert [occurrence.plan_id for occurrence in player.plan_store.occurrences(ended=False)] == [2]
     player.types("list")
     assert "plan 1 cannot be read: rrule: 'FREQ=HOURLY' has to say" in capsys.readouterr().out
 
@@ -204,7 +206,7 @@ def test_a_skipped_day_a_pause_and_a_removal_change_what_lies_ahead(player: Play
     player.types(MONDAYS)
 
     def ahead() -> list[str]:
-        return [f"{turn.starts_at:%m-%d}" for turn in player.roster.turns(ended=False)]
+        return [f"{occurrence.starts_at:%m-%d}" for occurrence in player.plan_store.occurrences(ended=False)]
 
     assert ahead() == ["03-10"]
     player.types("skip 1 2026-03-09")
@@ -214,7 +216,7 @@ def test_a_skipped_day_a_pause_and_a_removal_change_what_lies_ahead(player: Play
     player.types("resume 1")
     assert ahead() == ["03-17"]
     player.types("remove 1")
-    assert (ahead(), player.roster.entries()) == ([], [])
+    assert (ahead(), player.plan_store.all()) == ([], [])
 
 
 def test_a_plan_that_does_not_say_how_long_has_the_length_of_the_facilitys_slots(
@@ -295,7 +297,7 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_kept(player: Player, line
     with pytest.raises(UsageError, match=told):
         player.types(line)
 
-    assert player.roster.entries() == []
+    assert player.plan_store.all() == []
 
 
 def options_with_a_word() -> list[str]:
@@ -334,8 +336,10 @@ def test_imported_plans_wait_for_their_openings_as_soon_as_they_were_looked_at(
 
     told = capsys.readouterr().out.splitlines()
     assert told[0].startswith("Imported 2 plans, 1 of them with no day ahead")
-    (turn,) = player.roster.turns(ended=False)
-    assert f"{turn.starts_at - turn.opens_at}" == "7 days, 0:00:00"  # 168 real hours, as Atrium counts
+    (occurrence,) = player.plan_store.occurrences(ended=False)
+    assert (
+        f"{occurrence.starts_at - occurrence.opens_at}" == "7 days, 0:00:00"
+    )  # 168 real hours, as Atrium counts
 
 
 def test_a_thousand_plans_are_imported(player: Player, tmp_path: Path) -> None:
@@ -344,4 +348,4 @@ def test_a_thousand_plans_are_imported(player: Player, tmp_path: Path) -> None:
 
     player.types(f"import {file}")
 
-    assert len(player.roster.entries()) == 1000
+    assert len(player.plan_store.all()) == 1000

@@ -25,7 +25,7 @@ from reserve.commands.due import (
     in_order,
     opens_later,
     serve,
-    serve_turn,
+    serve_occurrence,
     starter,
 )
 from reserve.commands.options import Booking
@@ -35,9 +35,9 @@ from reserve.model import Court, Offer, Offers, Slot
 from reserve.plans import due
 from reserve.plans import plan as plans
 from reserve.plans.plan import Choice, Plan
-from reserve.storage.plans import Roster, Turn
+from reserve.storage.plans import Occurrence, PlanStore
 from reserve.storage.runs import Store
-from reserve.storage.schema import TURNS
+from reserve.storage.schema import OCCURRENCES
 from reserve.systems import SYSTEMS
 from reserve.window import DaysAhead, HoursAhead, zone
 from tests.fakes import FakeClock
@@ -67,58 +67,58 @@ def store(tmp_path: Path, database: str | None) -> Iterator[Store]:
 
 
 @pytest.fixture
-def roster(store: Store) -> Roster:
-    """An empty roster."""
-    return Roster(store)
+def plan_store(store: Store) -> PlanStore:
+    """An empty plan_store."""
+    return PlanStore(store)
 
 
 @pytest.fixture
-def lasting(tmp_path: Path) -> Iterator[Roster]:
-    """A roster in a file, as several threads use it."""
+def lasting(tmp_path: Path) -> Iterator[PlanStore]:
+    """A plan_store in a file, as several threads use it."""
     store = Store(tmp_path)
-    yield Roster(store)
+    yield PlanStore(store)
     store.close()
 
 
 def keep(
-    roster: Roster,
+    plan_store: PlanStore,
     plan: Plan = WEEKLY,
     rule: plans.OpeningRule = RULE,
     now: datetime = ADDED,
     where: str = "America/Los_Angeles",
 ) -> int:
     """Keep *plan* as `plan add` does."""
-    (number,) = roster.add([plans.as_json(plan)])
-    roster.change(number, zone=where, rule=plans.rule_as_text(rule), looked=now)
-    entry = roster.entry(number)
-    assert entry is not None
-    due.lay_out_next(roster, entry, now)
+    (number,) = plan_store.add([plans.as_json(plan)])
+    plan_store.change(number, zone=where, rule=plans.rule_as_text(rule), looked=now)
+    stored = plan_store.get(number)
+    assert stored is not None
+    due.schedule_next(plan_store, stored, now)
     return number
 
 
-def tick(roster: Roster, now: datetime, worker: str = "here") -> list[Turn]:
-    """The turns that one tick starts."""
-    started: list[Turn] = []
-    due.tick(roster, now, worker, started.append)
+def tick(plan_store: PlanStore, now: datetime, worker: str = "here") -> list[Occurrence]:
+    """The occurrences that one tick starts."""
+    started: list[Occurrence] = []
+    due.tick(plan_store, now, worker, started.append)
     return started
 
 
-def test_a_booking_is_started_before_its_opening_and_only_once(roster: Roster) -> None:
-    keep(roster)
+def test_a_booking_is_started_before_its_opening_and_only_once(plan_store: PlanStore) -> None:
+    keep(plan_store)
 
-    assert tick(roster, OPENING - due.LEAD - MINUTE) == []
-    (turn,) = tick(roster, OPENING - due.LEAD)
-    assert (turn.opens_at, turn.starts_at) == (OPENING, datetime(2026, 3, 12, 1, tzinfo=UTC))
-    roster.end(turn, ended=OPENING, exit_code=0, sentence="Reserved Court 1.", run_id="r")
-    assert tick(roster, OPENING) == []
+    assert tick(plan_store, OPENING - due.LEAD - MINUTE) == []
+    (occurrence,) = tick(plan_store, OPENING - due.LEAD)
+    assert (occurrence.opens_at, occurrence.starts_at) == (OPENING, datetime(2026, 3, 12, 1, tzinfo=UTC))
+    plan_store.end(occurrence, ended=OPENING, exit_code=0, sentence="Reserved Court 1.", run_id="r")
+    assert tick(plan_store, OPENING) == []
 
 
-def test_the_next_slot_of_a_plan_is_laid_out_when_one_begins(roster: Roster) -> None:
-    keep(roster)
-    (first,) = tick(roster, OPENING)
-    roster.end(first, ended=OPENING, exit_code=0, sentence="Reserved.", run_id=None)
+def test_the_next_slot_of_a_plan_is_laid_out_when_one_begins(plan_store: PlanStore) -> None:
+    keep(plan_store)
+    (first,) = tick(plan_store, OPENING)
+    plan_store.end(first, ended=OPENING, exit_code=0, sentence="Reserved.", run_id=None)
 
-    (second,) = tick(roster, OPENING + timedelta(days=7))
+    (second,) = tick(plan_store, OPENING + timedelta(days=7))
 
     # The opening stays at eight on the wall, although the clocks have been put forward meanwhile.
     assert second.opens_at - first.opens_at == timedelta(days=7, hours=-1)
@@ -126,7 +126,7 @@ def test_the_next_slot_of_a_plan_is_laid_out_when_one_begins(roster: Roster) -> 
 
 def test_two_machines_never_start_the_same_booking(tmp_path: Path, database: str | None) -> None:
     stores = [Store(tmp_path, database), Store(tmp_path, database)]
-    one, other = map(Roster, stores)
+    one, other = map(PlanStore, stores)
     keep(one)
 
     started = [tick(one, OPENING, "one"), tick(other, OPENING, "other")]
@@ -136,67 +136,67 @@ def test_two_machines_never_start_the_same_booking(tmp_path: Path, database: str
         store.close()
 
 
-def test_a_claim_that_was_read_by_two_goes_to_one(roster: Roster) -> None:
-    keep(roster)
-    (turn,) = roster.turns()
-    (mine,) = roster.claim(OPENING, "mine", OPENING + due.LEASE)
+def test_a_claim_that_was_read_by_two_goes_to_one(plan_store: PlanStore) -> None:
+    keep(plan_store)
+    (occurrence,) = plan_store.occurrences()
+    (mine,) = plan_store.claim(OPENING, "mine", OPENING + due.LEASE)
 
-    assert roster.keep(mine, OPENING + due.LEASE)
-    assert not roster.keep(turn, OPENING + due.LEASE)
+    assert plan_store.keep(mine, OPENING + due.LEASE)
+    assert not plan_store.keep(occurrence, OPENING + due.LEASE)
 
 
-def test_a_booking_whose_machine_died_is_taken_over_in_time(roster: Roster) -> None:
-    keep(roster)
-    (turn,) = tick(roster, OPENING - due.LEAD, "one")
+def test_a_booking_whose_machine_died_is_taken_over_in_time(plan_store: PlanStore) -> None:
+    keep(plan_store)
+    (occurrence,) = tick(plan_store, OPENING - due.LEAD, "one")
     died = OPENING - due.LEAD + timedelta(seconds=80)
-    assert roster.keep(turn, died + due.LEASE)
+    assert plan_store.keep(occurrence, died + due.LEASE)
 
     minutes = [OPENING - due.LEAD + number * MINUTE for number in range(1, 4)]
-    started = [(now, each) for now in minutes for each in tick(roster, now, "other")]
+    started = [(now, each) for now in minutes for each in tick(plan_store, now, "other")]
 
     ((now, again),) = started
     assert now <= OPENING - MINUTE
     assert (again.worker, again.claims) == ("other", 2)
-    assert not roster.keep(turn, now + due.LEASE)
+    assert not plan_store.keep(occurrence, now + due.LEASE)
 
 
 def test_a_process_that_lives_keeps_its_claim_and_learns_when_it_lost_it(
     tmp_path: Path, database: str | None
 ) -> None:
     store = Store(tmp_path, database)
-    roster = Roster(store)
-    keep(roster)
+    plan_store = PlanStore(store)
+    keep(plan_store)
     clock = FakeClock(OPENING - due.LEAD)
-    (turn,) = tick(roster, clock.now())
+    (occurrence,) = tick(plan_store, clock.now())
     lost: list[datetime] = []
 
-    with claim_kept(roster, turn, clock, lost=lambda: lost.append(clock.now())):
+    with claim_kept(plan_store, occurrence, clock, lost=lambda: lost.append(clock.now())):
         clock.sleep(timedelta(minutes=3))
-        assert tick(roster, clock.now(), "other") == []
+        assert tick(plan_store, clock.now(), "other") == []
         assert lost == []
 
-        roster.remove(turn.plan_id)
-        clock.sleep(due.BEAT + timedelta(seconds=1))
+        plan_store.remove(occurrence.plan_id)
+        clock.sleep(due.HEARTBEAT + timedelta(seconds=1))
         assert len(lost) == 1
     store.close()
 
 
 def test_a_process_without_its_database_stops_when_another_may_take_its_turn(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    roster = Roster(store)
-    keep(roster)
+    plan_store = PlanStore(store)
+    keep(plan_store)
     clock = FakeClock(OPENING - due.LEAD)
-    (turn,) = tick(roster, clock.now())
+    (occurrence,) = tick(plan_store, clock.now())
     lost: list[datetime] = []
 
-    with claim_kept(roster, turn, clock, lost=lambda: lost.append(clock.now())):
-        clock.sleep(due.BEAT + timedelta(seconds=1))
-        (kept,) = roster.turns(ended=False)[-1:]
+    with claim_kept(plan_store, occurrence, clock, lost=lambda: lost.append(clock.now())):
+        clock.sleep(due.HEARTBEAT + timedelta(seconds=1))
+        (kept,) = plan_store.occurrences(ended=False)[-1:]
         with store.engine.begin() as connection:
-            TURNS.drop(connection)
+            OCCURRENCES.drop(connection)
         clock.sleep_until(kept.wake_at - timedelta(seconds=1))
         assert lost == []
-        clock.sleep(due.BEAT)
+        clock.sleep(due.HEARTBEAT)
 
     assert lost == [kept.wake_at]
     store.close()
@@ -204,28 +204,30 @@ def test_a_process_without_its_database_stops_when_another_may_take_its_turn(tmp
 
 def test_a_process_that_has_served_its_turn_stops_saying_so(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    roster = Roster(store)
-    keep(roster)
+    plan_store = PlanStore(store)
+    keep(plan_store)
     clock = FakeClock(OPENING)
-    (turn,) = tick(roster, clock.now())
+    (occurrence,) = tick(plan_store, clock.now())
     lost: list[datetime] = []
 
-    with claim_kept(roster, turn, clock, lost=lambda: lost.append(clock.now())):
-        clock.sleep(due.BEAT)
-    roster.end(turn, ended=clock.now(), exit_code=0, sentence="Reserved.", run_id=None)
-    clock.sleep(due.BEAT * 3)
+    with claim_kept(plan_store, occurrence, clock, lost=lambda: lost.append(clock.now())):
+        clock.sleep(due.HEARTBEAT)
+    plan_store.end(occurrence, ended=clock.now(), exit_code=0, sentence="Reserved.", run_id=None)
+    clock.sleep(due.HEARTBEAT * 3)
 
     assert lost == []
     store.close()
 
 
-def test_what_was_missed_is_tried_as_long_as_the_slot_lies_ahead_and_says_how_late(roster: Roster) -> None:
-    keep(roster)
+def test_what_was_missed_is_tried_as_long_as_the_slot_lies_ahead_and_says_how_late(
+    plan_store: PlanStore,
+) -> None:
+    keep(plan_store)
     late = OPENING + timedelta(hours=3, minutes=12)
 
     told: list[str] = []
 
-    said = due.tick(roster, late, "here", lambda turn: None, told.append)
+    said = due.tick(plan_store, late, "here", lambda occurrence: None, told.append)
 
     assert told == []
     assert said == ["plan 1 for 2026-03-12 01:00 UTC: started, 3 h 12 min after the opening"]
@@ -242,113 +244,117 @@ def test_what_was_missed_is_tried_as_long_as_the_slot_lies_ahead_and_says_how_la
     ],
 )
 def test_how_late_a_booking_is_started_is_said_in_two_numbers(late: timedelta, said: str) -> None:
-    assert due.lateness(Turn(1, OPENING, OPENING, OPENING), OPENING + late) == said
+    assert due.lateness(Occurrence(1, OPENING, OPENING, OPENING), OPENING + late) == said
 
 
-def test_a_slot_that_has_begun_is_noted_as_missed_and_those_ahead_go_on(roster: Roster) -> None:
-    number = keep(roster)
+def test_a_slot_that_has_begun_is_noted_as_missed_and_those_ahead_go_on(plan_store: PlanStore) -> None:
+    number = keep(plan_store)
     month_later = OPENING + timedelta(days=28)
 
-    started, told = list[Turn](), list[str]()
-    due.tick(roster, month_later, "here", started.append, told.append)
+    started, told = list[Occurrence](), list[str]()
+    due.tick(plan_store, month_later, "here", started.append, told.append)
 
-    assert [f"{turn.starts_at:%m-%d}" for turn in started] == ["04-02", "04-09"]
-    missed = roster.turns(number, ended=True)
+    assert [f"{occurrence.starts_at:%m-%d}" for occurrence in started] == ["04-02", "04-09"]
+    missed = plan_store.occurrences(number, ended=True)
     assert len(missed) == 3
     assert all(each.sentence and each.sentence.startswith("Not reserved: missed") for each in missed)
     assert [sentence.partition(" UTC: ")[2] for sentence in told] == [each.sentence for each in missed[::-1]]
 
 
-def test_a_run_that_dies_again_and_again_is_given_up(roster: Roster) -> None:
-    number = keep(roster)
+def test_a_run_that_dies_again_and_again_is_given_up(plan_store: PlanStore) -> None:
+    number = keep(plan_store)
 
-    starts = [tick(roster, OPENING + minute * MINUTE) for minute in range(30)]
+    starts = [tick(plan_store, OPENING + minute * MINUTE) for minute in range(30)]
 
     assert sum(map(len, starts)) == due.STARTS
-    assert "died each time" in str(roster.turns(number, ended=True)[0].sentence)
+    assert "died each time" in str(plan_store.occurrences(number, ended=True)[0].sentence)
 
 
 def test_a_run_that_lives_for_hours_is_started_again_however_often_its_machine_is(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    roster = Roster(store)
-    keep(roster)
+    plan_store = PlanStore(store)
+    keep(plan_store)
     clock = FakeClock(OPENING)
 
     for _ in range(due.STARTS + 2):
-        (turn,) = tick(roster, clock.now())
-        with claim_kept(roster, turn, clock, lost=lambda: None):
+        (occurrence,) = tick(plan_store, clock.now())
+        with claim_kept(plan_store, occurrence, clock, lost=lambda: None):
             clock.sleep(due.WELL + MINUTE)
         clock.sleep(due.LEASE)
 
-    assert roster.turns(ended=True) == []
+    assert plan_store.occurrences(ended=True) == []
     store.close()
 
 
-def test_a_paused_plan_starts_nothing_and_goes_on_afterwards(roster: Roster) -> None:
-    number = keep(roster)
-    roster.change(number, is_paused=True)
-    assert tick(roster, OPENING) == []
+def test_a_paused_plan_starts_nothing_and_goes_on_afterwards(plan_store: PlanStore) -> None:
+    number = keep(plan_store)
+    plan_store.change(number, is_paused=True)
+    assert tick(plan_store, OPENING) == []
 
-    roster.change(number, is_paused=False)
-    entry = roster.entry(number)
-    assert entry is not None
-    due.lay_out_next(roster, entry, OPENING)
-    assert len(tick(roster, OPENING)) == 1
-
-
-def test_a_slot_that_was_served_is_not_laid_out_again_but_the_one_after_it_is(roster: Roster) -> None:
-    number = keep(roster)
-    (turn,) = tick(roster, OPENING)
-    roster.end(turn, ended=OPENING, exit_code=1, sentence="Not reserved.", run_id=None)
-
-    roster.change(number, trouble=None)  # forgets what lies ahead
-    entry = roster.entry(number)
-    assert entry is not None
-    due.lay_out_next(roster, entry, ADDED)
-
-    assert tick(roster, OPENING + MINUTE) == []
-    assert [each.starts_at - turn.starts_at for each in roster.turns(ended=False)] == [timedelta(days=7)]
+    plan_store.change(number, is_paused=False)
+    stored = plan_store.get(number)
+    assert stored is not None
+    due.schedule_next(plan_store, stored, OPENING)
+    assert len(tick(plan_store, OPENING)) == 1
 
 
-def test_a_skipped_day_is_not_booked(roster: Roster) -> None:
-    keep(roster, replace(WEEKLY, skipped=frozenset({date(2026, 3, 11)})))
+def test_a_slot_that_was_served_is_not_laid_out_again_but_the_one_after_it_is(plan_store: PlanStore) -> None:
+    number = keep(plan_store)
+    (occurrence,) = tick(plan_store, OPENING)
+    plan_store.end(occurrence, ended=OPENING, exit_code=1, sentence="Not reserved.", run_id=None)
 
-    assert tick(roster, OPENING) == []
-    assert len(tick(roster, OPENING + timedelta(days=7))) == 1
+    plan_store.change(number, trouble=None)  # forgets what lies ahead
+    stored = plan_store.get(number)
+    assert stored is not None
+    due.schedule_next(plan_store, stored, ADDED)
+
+    assert tick(plan_store, OPENING + MINUTE) == []
+    assert [each.starts_at - occurrence.starts_at for each in plan_store.occurrences(ended=False)] == [
+        timedelta(days=7)
+    ]
 
 
-def test_a_turn_is_found_by_the_name_that_its_process_is_given(roster: Roster) -> None:
-    keep(roster)
-    (turn,) = tick(roster, OPENING)
+def test_a_skipped_day_is_not_booked(plan_store: PlanStore) -> None:
+    keep(plan_store, replace(WEEKLY, skipped=frozenset({date(2026, 3, 11)})))
 
-    assert due.turn_named(roster, due.turn_name(turn)) == turn
+    assert tick(plan_store, OPENING) == []
+    assert len(tick(plan_store, OPENING + timedelta(days=7))) == 1
+
+
+def test_a_turn_is_found_by_the_name_that_its_process_is_given(plan_store: PlanStore) -> None:
+    keep(plan_store)
+    (occurrence,) = tick(plan_store, OPENING)
+
+    assert due.occurrence_named(plan_store, due.name_of(occurrence)) == occurrence
     for name in ("1@2020-01-01T00:00:00Z/1", "nonsense", f"{'9' * 30}@2026-03-12T01:00:00Z/1"):
-        assert due.turn_named(roster, name) is None
+        assert due.occurrence_named(plan_store, name) is None
 
 
-def test_a_process_that_slept_while_another_took_over_does_not_serve_its_turn(roster: Roster) -> None:
-    keep(roster)
-    (mine,) = tick(roster, OPENING, "one")
+def test_a_process_that_slept_while_another_took_over_does_not_serve_its_turn(plan_store: PlanStore) -> None:
+    keep(plan_store)
+    (mine,) = tick(plan_store, OPENING, "one")
 
-    (theirs,) = tick(roster, OPENING + due.LEASE, "other")
+    (theirs,) = tick(plan_store, OPENING + due.LEASE, "other")
 
-    assert due.turn_named(roster, due.turn_name(mine)) is None
-    assert due.turn_named(roster, due.turn_name(theirs)) == theirs
+    assert due.occurrence_named(plan_store, due.name_of(mine)) is None
+    assert due.occurrence_named(plan_store, due.name_of(theirs)) == theirs
 
 
-def test_a_plan_that_cannot_be_read_any_more_is_told_of_and_does_not_stop_the_others(roster: Roster) -> None:
-    number = keep(roster)
-    keep(roster)
-    assert len(tick(roster, OPENING)) == 2
-    roster.change(number, body={**plans.as_json(WEEKLY), "rrule": "FREQ=HOURLY"})
-    started, told = list[Turn](), list[str]()
+def test_a_plan_that_cannot_be_read_any_more_is_told_of_and_does_not_stop_the_others(
+    plan_store: PlanStore,
+) -> None:
+    number = keep(plan_store)
+    keep(plan_store)
+    assert len(tick(plan_store, OPENING)) == 2
+    plan_store.change(number, body={**plans.as_json(WEEKLY), "rrule": "FREQ=HOURLY"})
+    started, told = list[Occurrence](), list[str]()
 
-    due.tick(roster, OPENING + due.LEASE, "here", started.append, told.append)
+    due.tick(plan_store, OPENING + due.LEASE, "here", started.append, told.append)
 
-    assert [turn.plan_id for turn in started] == [number + 1]
+    assert [occurrence.plan_id for occurrence in started] == [number + 1]
     (sentence,) = told
     assert f"plan {number} cannot be read: rrule: " in sentence
-    assert roster.turns(number, ended=False) == []
+    assert plan_store.occurrences(number, ended=False) == []
 
 
 DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -367,26 +373,26 @@ FIFTY = [
 
 
 @pytest.mark.parametrize("database", [None])  # it is about time, and the long way to PostgreSQL costs some
-def test_in_a_year_of_minutes_every_opening_is_served_exactly_once(roster: Roster) -> None:
+def test_in_a_year_of_minutes_every_opening_is_served_exactly_once(plan_store: PlanStore) -> None:
     begin = datetime(2026, 1, 1, tzinfo=UTC)
     end = begin + timedelta(minutes=527_000)
     off = (begin + timedelta(days=100), begin + timedelta(days=107))
     for plan, rule, where in FIFTY:
-        keep(roster, plan, rule, begin, where)
+        keep(plan_store, plan, rule, begin, where)
     served: dict[tuple[int, datetime], datetime] = {}
     twice: Counter[tuple[int, datetime]] = Counter()
-    ticks, wake = 0, roster.next_wake()
+    ticks, wake = 0, plan_store.next_wake()
     now = begin
     while now < end:
         if not off[0] <= now < off[1]:
             ticks += 1
             if wake is not None and wake <= now:  # before that, a tick finds nothing: see the next test
-                for turn in tick(roster, now):
-                    key = (turn.plan_id, turn.starts_at)
+                for occurrence in tick(plan_store, now):
+                    key = (occurrence.plan_id, occurrence.starts_at)
                     twice[key] += key in served
                     served[key] = now
-                    roster.end(turn, ended=now, exit_code=0, sentence="Reserved.", run_id=None)
-                wake = roster.next_wake()
+                    plan_store.end(occurrence, ended=now, exit_code=0, sentence="Reserved.", run_id=None)
+                wake = plan_store.next_wake()
         now += MINUTE
 
     missed = []
@@ -407,70 +413,72 @@ def test_in_a_year_of_minutes_every_opening_is_served_exactly_once(roster: Roste
     assert all(off[0] <= start <= off[1] for _, start in missed)  # played while the machine was off
 
 
-def test_a_tick_before_the_next_wake_finds_nothing(roster: Roster) -> None:
+def test_a_tick_before_the_next_wake_finds_nothing(plan_store: PlanStore) -> None:
     for plan, rule, where in FIFTY[:10]:
-        keep(roster, plan, rule, ADDED, where)
+        keep(plan_store, plan, rule, ADDED, where)
     now = ADDED
     for _ in range(40):
-        wake = roster.next_wake()
+        wake = plan_store.next_wake()
         assert wake is not None
         if wake > now:
-            assert tick(roster, wake - timedelta(seconds=1)) == []
+            assert tick(plan_store, wake - timedelta(seconds=1)) == []
         now = max(now, wake)
-        for turn in tick(roster, now):
-            roster.end(turn, ended=now, exit_code=0, sentence="Reserved.", run_id=None)
+        for occurrence in tick(plan_store, now):
+            plan_store.end(occurrence, ended=now, exit_code=0, sentence="Reserved.", run_id=None)
 
 
-def ticking(roster: Roster, clock: Clock, started: list[list[str]]) -> Ticking:
+def ticking(plan_store: PlanStore, clock: Clock, started: list[list[str]]) -> Ticking:
     """What cron calls, with processes that are only noted."""
-    return Ticking(roster, clock, lambda words: started.append(list(words)), {})
+    return Ticking(plan_store, clock, lambda words: started.append(list(words)), {})
 
 
-def test_near_an_opening_a_tick_stays_to_take_over_from_a_machine_that_dies(roster: Roster) -> None:
-    keep(roster, now=OPENING - timedelta(hours=1))
-    tick(roster, OPENING - due.LEAD, "one")
+def test_near_an_opening_a_tick_stays_to_take_over_from_a_machine_that_dies(plan_store: PlanStore) -> None:
+    keep(plan_store, now=OPENING - timedelta(hours=1))
+    tick(plan_store, OPENING - due.LEAD, "one")
     for weeks in range(2, 150):  # what other plans have ahead
         opens_at = OPENING + timedelta(weeks=weeks)
-        roster.lay_out(Turn(2, opens_at + timedelta(days=7), opens_at, wake_at=opens_at - due.LEAD))
+        plan_store.schedule(
+            Occurrence(2, opens_at + timedelta(days=7), opens_at, wake_at=opens_at - due.LEAD)
+        )
     clock, started = FakeClock(OPENING - due.LEAD + timedelta(seconds=20)), list[list[str]]()
     clock.sleep_until(OPENING - timedelta(seconds=119))
-    (turn,) = roster.turns(1, ended=False)[-1:]
-    roster.keep(turn, clock.now() + timedelta(seconds=30))  # its last word
+    (occurrence,) = plan_store.occurrences(1, ended=False)[-1:]
+    plan_store.keep(occurrence, clock.now() + timedelta(seconds=30))  # its last word
 
-    ticking(roster, clock, started).minute()
+    ticking(plan_store, clock, started).minute()
 
-    assert started == [["due", "--turn", "1@2026-03-12T01:00:00Z/2"]]
+    assert started == [["due", "--occurrence", "1@2026-03-12T01:00:00Z/2"]]
     assert clock.now() <= OPENING - MINUTE
 
 
-def test_a_tick_does_not_stay_for_an_opening_whose_turn_has_ended(roster: Roster) -> None:
-    keep(roster, now=OPENING - timedelta(hours=1))
-    (turn,) = tick(roster, OPENING - due.LEAD)
-    roster.end(turn, ended=OPENING - due.LEAD, exit_code=3, sentence="Refused.", run_id=None)
+def test_a_tick_does_not_stay_for_an_opening_whose_turn_has_ended(plan_store: PlanStore) -> None:
+    keep(plan_store, now=OPENING - timedelta(hours=1))
+    (occurrence,) = tick(plan_store, OPENING - due.LEAD)
+    plan_store.end(occurrence, ended=OPENING - due.LEAD, exit_code=3, sentence="Refused.", run_id=None)
     clock = FakeClock(OPENING - MINUTE)
 
-    ticking(roster, clock, []).minute()
+    ticking(plan_store, clock, []).minute()
 
     assert clock.now() == OPENING - MINUTE
 
 
-def test_facilities_are_read_again_once_a_day_by_one_machine(roster: Roster) -> None:
-    keep(roster)
+def test_facilities_are_read_again_once_a_day_by_one_machine(plan_store: PlanStore) -> None:
+    keep(plan_store)
     clock, started = FakeClock(ADDED + timedelta(days=1, minutes=1)), list[list[str]]()
 
     for _ in range(5):
-        ticking(roster, clock, started).minute()
+        ticking(plan_store, clock, started).minute()
         clock.sleep(MINUTE)
 
     assert started == [["plan", "refresh"]]
 
 
-def test_sign_ins_of_atrium_are_kept_alive_while_a_plan_needs_them(roster: Roster) -> None:
+def test_sign_ins_of_atrium_are_kept_alive_while_a_plan_needs_them(plan_store: PlanStore) -> None:
     clock, started = FakeClock(ADDED), list[list[str]]()
-    keep(roster, replace(WEEKLY, system="atrium"))
+    keep(plan_store, replace(WEEKLY, system="atrium"))
 
     for _ in range(61):
-        ticking(roster, clock, started).minute()
+        ticking(plan_store, clock, started).minute()
         clock.sleep(MINUTE)
 
     assert started.count(["account", "refresh"]) == 4
@@ -480,20 +488,20 @@ def test_sign_ins_of_atrium_are_kept_alive_while_a_plan_needs_them(roster: Roste
 
 @pytest.mark.parametrize(("ahead", "is_later"), [(MINUTE, False), (timedelta(days=5), True)])
 def test_a_booking_whose_window_was_changed_waits_for_the_new_opening(
-    roster: Roster, ahead: timedelta, is_later: bool
+    plan_store: PlanStore, ahead: timedelta, is_later: bool
 ) -> None:
-    keep(roster)
-    (turn,) = tick(roster, OPENING - due.LEAD)
+    keep(plan_store)
+    (occurrence,) = tick(plan_store, OPENING - due.LEAD)
     now = OPENING - due.LEAD
-    slot = Slot(turn.starts_at, turn.starts_at + WEEKLY.length)
+    slot = Slot(occurrence.starts_at, occurrence.starts_at + WEEKLY.length)
     offers = Offers("Alice Marble", UTC, (Offer(Court("1", "Court 1"), slot, now + ahead),))
 
     def ask(plan: Plan, start: datetime, choice: Choice) -> Offers:
         return offers
 
-    assert opens_later(roster, turn, WEEKLY, WEEKLY.first, ask, now) == is_later
+    assert opens_later(plan_store, occurrence, WEEKLY, WEEKLY.first, ask, now) == is_later
 
-    assert bool(tick(roster, now + ahead - due.LEAD)) == is_later
+    assert bool(tick(plan_store, now + ahead - due.LEAD)) == is_later
 
 
 WALL = datetime.fromisoformat("2026-03-11T18:00")
@@ -567,20 +575,20 @@ def test_where_a_firewall_blocks_us_no_other_facility_is_asked() -> None:
 
 
 class Serving:
-    """A process that serves a turn of a plan with a waiting list, from *now* on."""
+    """A process that serves a occurrence of a plan with a waiting list, from *now* on."""
 
-    def __init__(self, roster: Roster, now: datetime, plan: Plan = WEEKLY) -> None:
-        self.roster, self.clock = roster, FakeClock(now)
+    def __init__(self, plan_store: PlanStore, now: datetime, plan: Plan = WEEKLY) -> None:
+        self.plan_store, self.clock = plan_store, FakeClock(now)
         self.lines: list[str] = []
-        self.number = keep(roster, replace(plan, wait_list=True))
-        self.turn, *_ = tick(roster, now)
-        slot = Slot(self.turn.starts_at, self.turn.starts_at + WEEKLY.length)
-        self.offers = Offers("A", UTC, (Offer(Court("1", "Court 1"), slot, self.turn.opens_at),))
+        self.number = keep(plan_store, replace(plan, wait_list=True))
+        self.occurrence, *_ = tick(plan_store, now)
+        slot = Slot(self.occurrence.starts_at, self.occurrence.starts_at + WEEKLY.length)
+        self.offers = Offers("A", UTC, (Offer(Court("1", "Court 1"), slot, self.occurrence.opens_at),))
 
     def serve(self, one: OneRun) -> int:
         """The exit code, when *one* is how a run goes."""
-        entry = self.roster.entry(self.number)
-        assert entry is not None
+        stored = self.plan_store.get(self.number)
+        assert stored is not None
         stop = Stop()
         stop.shield()
         with stop.listening():
@@ -589,8 +597,8 @@ class Serving:
                 self.lines.append(" ".join(words))
                 return one(words)
 
-            return serve_turn(
-                self.roster, self.turn, entry, lambda *asked: self.offers, noted, {}, self.clock
+            return serve_occurrence(
+                self.plan_store, self.occurrence, stored, lambda *asked: self.offers, noted, {}, self.clock
             )
 
     def waits(self, words: Sequence[str]) -> tuple[Outcome, str | None]:
@@ -598,31 +606,31 @@ class Serving:
         stop = Stop()
         with stop.listening():
             try:
-                while self.clock.now() < self.turn.starts_at:
+                while self.clock.now() < self.occurrence.starts_at:
                     self.clock.sleep(MINUTE)
                 return Outcome("", 1, "Not reserved."), "run-1"
             except Interrupted as end:
                 return failed(end), "run-1"
 
     @property
-    def ended(self) -> Turn | None:
-        """The turn, when it has ended."""
-        return next(iter(self.roster.turns(self.number, ended=True)), None)
+    def ended(self) -> Occurrence | None:
+        """The occurrence, when it has ended."""
+        return next(iter(self.plan_store.occurrences(self.number, ended=True)), None)
 
 
-def test_a_plan_gives_up_waiting_while_the_player_can_still_get_there(lasting: Roster) -> None:
+def test_a_plan_gives_up_waiting_while_the_player_can_still_get_there(lasting: PlanStore) -> None:
     serving = Serving(lasting, OPENING + timedelta(days=7, hours=7))
 
     serving.serve(serving.waits)
 
-    assert serving.clock.now() <= serving.turn.starts_at - WEEKLY.notice + MINUTE
+    assert serving.clock.now() <= serving.occurrence.starts_at - WEEKLY.notice + MINUTE
     assert serving.ended is not None
     assert "no court became free in time" in str(serving.ended.sentence)
 
 
 @pytest.mark.parametrize("notice", [timedelta(hours=36), timedelta(days=8)])
 def test_where_there_is_no_time_to_wait_a_court_is_asked_for_all_the_same(
-    lasting: Roster, notice: timedelta
+    lasting: PlanStore, notice: timedelta
 ) -> None:
     now = OPENING + timedelta(days=6) if notice < timedelta(days=7) else OPENING
     serving = Serving(lasting, now, replace(WEEKLY, notice=notice))
@@ -636,7 +644,7 @@ def test_where_there_is_no_time_to_wait_a_court_is_asked_for_all_the_same(
 
 
 @pytest.mark.parametrize("notice", [WEEKLY.notice, timedelta(days=8)])
-def test_a_turn_whose_machine_is_restarted_is_not_ended(lasting: Roster, notice: timedelta) -> None:
+def test_a_turn_whose_machine_is_restarted_is_not_ended(lasting: PlanStore, notice: timedelta) -> None:
     serving = Serving(lasting, OPENING, replace(WEEKLY, notice=notice))
     one, _ = outcomes(143)
 
@@ -647,7 +655,7 @@ def test_a_turn_whose_machine_is_restarted_is_not_ended(lasting: Roster, notice:
 
 
 def test_a_wish_to_stop_between_two_facilities_is_obeyed_before_the_second(
-    lasting: Roster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lasting: PlanStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     serving = Serving(lasting, OPENING, replace(WEEKLY, choices=(Choice("A"), Choice("B"))))
     asked = []
@@ -661,7 +669,7 @@ def test_a_wish_to_stop_between_two_facilities_is_obeyed_before_the_second(
     monkeypatch.setattr("reserve.commands.lookup.asking", lambda *around: lambda *asked: serving.offers)
     environ = {"RESERVE_DATA": str(tmp_path), "RESERVE_EMAIL": "a@example.org", "RESERVE_PASSWORD": "canary"}
 
-    assert serve(lasting, due.turn_name(serving.turn), environ, serving.clock) == 143
+    assert serve(lasting, due.name_of(serving.occurrence), environ, serving.clock) == 143
 
     assert asked == ["A"]
     assert serving.ended is None
@@ -670,14 +678,14 @@ def test_a_wish_to_stop_between_two_facilities_is_obeyed_before_the_second(
 def test_a_process_of_its_own_gets_its_secrets_by_the_environment(tmp_path: Path) -> None:
     environ = {"RESERVE_DATA": str(tmp_path), "RESERVE_PASSWORD": "canary-word", "PATH": "/usr/bin:/bin"}
 
-    starter(environ)(["due", "--turn", "1@nothing"])
+    starter(environ)(["due", "--occurrence", "1@nothing"])
 
     log = tmp_path / "due.log"
     clock = Clock()
     waited = clock.now() + timedelta(seconds=20)
     while "Refused" not in log.read_text() and clock.now() < waited:
         clock.sleep(timedelta(milliseconds=50))
-    assert "--turn: '1@nothing' does not wait for anything" in log.read_text()
+    assert "--occurrence: '1@nothing' does not wait for anything" in log.read_text()
     assert "canary" not in log.read_text()
 
 

@@ -19,7 +19,7 @@ from reserve.model import Court, Limits, Offer, Offers, Slot
 from reserve.plans import plan as plans
 from reserve.plans.file import SCHEMA, read_plans
 from reserve.plans.plan import Choice, Plan
-from reserve.plans.preview import Agenda, Ask, Wish, look
+from reserve.plans.preview import Agenda, Ask, NamedPlan, look
 from reserve.plans.rule import parse_every, parse_rule
 from reserve.window import DaysAhead, HoursAhead, zone
 
@@ -253,44 +253,44 @@ def publishing(*names: str, rule: plans.OpeningRule = WEEK_AHEAD, price: int | N
 
 
 def test_the_outlook_has_five_slots_with_their_openings_and_the_rule_behind_them() -> None:
-    outlook = look(WEEKLY, publishing("Alice Marble"), NOW)
+    preview = look(WEEKLY, publishing("Alice Marble"), NOW)
 
-    assert outlook is not None
-    assert [f"{seen.start:%m-%d}" for seen in outlook.foreseen] == [
+    assert preview is not None
+    assert [f"{seen.start:%m-%d}" for seen in preview.slots] == [
         "11-25",
         "12-02",
         "12-09",
         "12-16",
         "12-23",
     ]
-    assert [seen.opens_at and f"{seen.opens_at:%m-%d %H:%M}" for seen in outlook.foreseen][1] == "11-25 08:00"
-    assert (outlook.rule, outlook.zone) == (DaysAhead(7, time(8)), CITY)
-    assert not any(seen.troubles for seen in outlook.foreseen)
+    assert [seen.opens_at and f"{seen.opens_at:%m-%d %H:%M}" for seen in preview.slots][1] == "11-25 08:00"
+    assert (preview.rule, preview.zone) == (DaysAhead(7, time(8)), CITY)
+    assert not any(seen.troubles for seen in preview.slots)
 
 
 def test_the_outlook_knows_real_hours_from_days_although_no_change_is_near() -> None:
-    outlook = look(WEEKLY, publishing("Alice Marble", rule=HoursAhead(168)), NOW)
+    preview = look(WEEKLY, publishing("Alice Marble", rule=HoursAhead(168)), NOW)
 
-    assert outlook is not None
-    assert outlook.rule == HoursAhead(168)
+    assert preview is not None
+    assert preview.rule == HoursAhead(168)
 
 
 def test_the_outlook_tells_what_would_stop_a_slot() -> None:
     plan = replace(WEEKLY, choices=(*WEEKLY.choices, Choice("Nowhere")), max_price="5.00")
 
-    outlook = look(plan, publishing("Alice Marble", price=750), NOW)
+    preview = look(plan, publishing("Alice Marble", price=750), NOW)
 
-    assert outlook is not None
-    told = " ".join(outlook.foreseen[0].troubles)
+    assert preview is not None
+    told = " ".join(preview.slots[0].troubles)
     assert "no facility is called 'Nowhere'" in told
     assert "costs 7.50, more than --max-price allows" in told
 
 
 def test_the_outlook_says_when_a_ceiling_cannot_be_kept_before_the_court_is_held() -> None:
     def told(plan: Plan) -> str:
-        outlook = look(plan, publishing("Alice Marble", price=None), NOW)
-        assert outlook is not None
-        return " ".join(outlook.foreseen[0].troubles)
+        preview = look(plan, publishing("Alice Marble", price=None), NOW)
+        assert preview is not None
+        return " ".join(preview.slots[0].troubles)
 
     assert "does not publish the price" in told(replace(WEEKLY, max_price="5.00"))
     assert told(WEEKLY) == ""
@@ -306,9 +306,9 @@ def test_the_outlook_tells_which_of_the_courts_that_were_named_is_left_out_or_op
         )
 
     def troubles(*courts: str) -> tuple[str, ...]:
-        outlook = look(replace(WEEKLY, choices=(Choice("Alice Marble", courts),)), ask, NOW)
-        assert outlook is not None
-        return outlook.foreseen[0].troubles
+        preview = look(replace(WEEKLY, choices=(Choice("Alice Marble", courts),)), ask, NOW)
+        assert preview is not None
+        return preview.slots[0].troubles
 
     assert troubles("Court 1", "Court 2", "Court 3") == (
         "Court 3 is left out: it has no such slot",
@@ -317,12 +317,12 @@ def test_the_outlook_tells_which_of_the_courts_that_were_named_is_left_out_or_op
     assert troubles() == ()
 
 
-def conflicts(plan: Plan, *wishes: Wish) -> list[str]:
+def conflicts(plan: Plan, *named_plans: NamedPlan) -> list[str]:
     """What stops each of the next slots of *plan* beside what else the player wants; a dash for nothing."""
-    agenda = Agenda([*wishes, Wish("this plan", plan)])
-    outlook = look(plan, publishing("Alice Marble"), NOW, agenda=agenda)
-    assert outlook is not None
-    return ["; ".join(seen.troubles) or "-" for seen in outlook.foreseen]
+    agenda = Agenda([*named_plans, NamedPlan("this plan", plan)])
+    preview = look(plan, publishing("Alice Marble"), NOW, agenda=agenda)
+    assert preview is not None
+    return ["; ".join(seen.troubles) or "-" for seen in preview.slots]
 
 
 def test_the_outlook_keeps_to_the_citys_limit_a_week_within_one_plan() -> None:
@@ -339,30 +339,34 @@ def test_the_outlook_keeps_to_the_citys_limits_together_with_other_plans() -> No
     evening = replace(WEEKLY, rule="FREQ=WEEKLY;BYDAY=WE;BYHOUR=20", until=date(2026, 11, 30))
     before = replace(WEEKLY, rule="FREQ=WEEKLY;BYDAY=SU,MO,TU,WE;BYHOUR=7", until=date(2026, 12, 1))
 
-    told = conflicts(WEEKLY, Wish("plan 1", evening), Wish("plan 2", before))
+    told = conflicts(WEEKLY, NamedPlan("plan 1", evening), NamedPlan("plan 2", before))
 
     assert told[0] == "slots of that day before it: 2 (plan 1, plan 2); the limit is 1 a day"
     assert told[1:] == ["-", "-", "-", "-"]
     daily = replace(before, rule="FREQ=DAILY;BYHOUR=7", until=date(2026, 12, 1))
     friday = replace(WEEKLY, rule="FREQ=WEEKLY;BYDAY=FR;BYHOUR=18")
     without = frozenset({datetime.fromisoformat("2026-11-27T07:00")})
-    assert conflicts(friday, Wish("plan 3", daily, without))[0].startswith("slots of that week before it: 4")
+    assert conflicts(friday, NamedPlan("plan 3", daily, without))[0].startswith(
+        "slots of that week before it: 4"
+    )
 
 
 def test_the_outlook_names_the_plan_that_wants_another_court_at_the_same_time() -> None:
     other = replace(WEEKLY, rule="FREQ=WEEKLY;INTERVAL=2;BYDAY=WE;BYHOUR=19", length=timedelta(hours=1))
 
-    told = conflicts(WEEKLY, Wish("plan 1", other))
+    told = conflicts(WEEKLY, NamedPlan("plan 1", other))
 
     assert told[0] == "-"
     assert told[1] == "plan 1 wants 19:00-20:00 on that day"
-    assert conflicts(replace(WEEKLY, length=timedelta(hours=1)), Wish("plan 1", other))[1].startswith("slots")
+    assert conflicts(replace(WEEKLY, length=timedelta(hours=1)), NamedPlan("plan 1", other))[1].startswith(
+        "slots"
+    )
 
 
 def test_a_slot_that_came_to_nothing_stops_no_other() -> None:
     lost = frozenset({datetime.fromisoformat("2026-11-25T18:00")})
 
-    told = conflicts(WEEKLY, Wish("plan 1", WEEKLY, lost))
+    told = conflicts(WEEKLY, NamedPlan("plan 1", WEEKLY, lost))
 
     assert told[0] == "-"
     assert told[1] == "plan 1 wants 18:00-19:30 on that day"

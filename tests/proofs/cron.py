@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from reserve.clock import Clock
-from reserve.simulator import PLAYER, RecUsStory, RecUsTwin, serve
+from reserve.simulator import PLAYER, RecUsScenario, SimulatedRecUs, serve
 from reserve.simulator.phone import post_to
 from reserve.window import zone
 from tests.proofs.matrix import report
@@ -91,8 +91,10 @@ def prove(clock: Clock, folder: Path) -> dict[str, Any]:
     opens_at = (clock.now() + AHEAD).replace(microsecond=0).astimezone(CITY)
     day = opens_at.date() + timedelta(days=7)
     webhook = f"http://127.0.0.1:{free_port()}"
-    twin = RecUsTwin(RecUsStory(opens_at=opens_at, day=day), clock, deliver=post_to(webhook, TOKEN))
-    with serve(twin.app) as server:
+    simulated = SimulatedRecUs(
+        RecUsScenario(opens_at=opens_at, day=day), clock, deliver=post_to(webhook, TOKEN)
+    )
+    with serve(simulated.app) as server:
         player = {"RESERVE_EMAIL": PLAYER.email, "RESERVE_PASSWORD": PLAYER.password}
         texts = {"WEBHOOK_TOKEN": TOKEN, "WEBHOOK_PORT": webhook.rpartition(":")[2]}
         ours = {
@@ -100,7 +102,7 @@ def prove(clock: Clock, folder: Path) -> dict[str, Any]:
             "RESERVE_WEBHOOK_TOKEN": TOKEN,
             "RESERVE_WEBHOOK_URL": webhook,
         }
-        home = Folder(folder, {**player, **texts, **ours, **twin.environ(server.url)})
+        home = Folder(folder, {**player, **texts, **ours, **simulated.environ(server.url)})
         rule = ["--every", f"{day:%a} 18:00-19:30", "--except", f"{opens_at:%Y-%m-%d}"]
         planned = home.types("plan", "add", *rule, "-c", "Alice Marble", "-m")
         crontab(OTHERS)
@@ -112,7 +114,7 @@ def prove(clock: Clock, folder: Path) -> dict[str, Any]:
                 clock.sleep(LOOK_EVERY)
             health = asked(f"{webhook}/health")
         home.types("cron", "--remove")
-        ledger, now = twin.ledger, clock.now()
+        ledger, now = simulated.ledger, clock.now()
         (listed,) = json.loads(home.types("plan", "list", "--json"))
         result = {
             "plan": planned.splitlines()[:2],

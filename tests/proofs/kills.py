@@ -23,9 +23,9 @@ from reserve.booking.stop import Stop
 from reserve.clock import Clock
 from reserve.commands.book import conclude
 from reserve.commands.options import booking_parser, read_booking
-from reserve.commands.wiring import equip
+from reserve.commands.wiring import build_run
 from reserve.http import Answer, Http
-from reserve.simulator import PLAYER, Ledger, RecUsStory, RecUsTwin, serve
+from reserve.simulator import PLAYER, Ledger, RecUsScenario, SimulatedRecUs, serve
 from reserve.storage.runs import Store
 from reserve.window import zone
 from tests.proofs.matrix import memory, report
@@ -90,16 +90,16 @@ class SteppingHttp(Http):
 
 
 def run_and_die(kill_at: str) -> None:
-    """One run of the wish that the environment describes; prints how it ended, unless it was killed."""
+    """One run of the request that the environment describes; prints how it ended, unless it was killed."""
     steps = Steps(kill_at)
     day = os.environ["PROOF_DAY"]
     words = ["-c", "Alice Marble", "-d", day, "-s", "tennis", "-t", "18:00", "-y", "19:30", "-m"]
     booking = read_booking(booking_parser("book").parse_args(words), os.environ)
-    outfit = equip(booking, os.environ, Stop(), Leads(), connect=steps.connect, kind=RecUsWithoutBrowser)
-    timeline = outfit.run.timeline
+    wired = build_run(booking, os.environ, Stop(), Leads(), connect=steps.connect, kind=RecUsWithoutBrowser)
+    timeline = wired.run.timeline
     timeline.record = steps.written(timeline.record)
     timeline.tell = lambda line: steps.step(f"said {_short(line)}")
-    outcome = conclude(outfit)
+    outcome = conclude(wired)
     print(json.dumps({"exit_code": outcome.exit_code, "sentence": outcome.sentence, "steps": steps.names}))
 
 
@@ -145,9 +145,9 @@ def world(*, verify: str) -> Iterator[World]:
         with webhook_server.serve(app, "127.0.0.1", 0) as inbox:
             webhook = f"http://127.0.0.1:{inbox.port}"
             here = opens_at.astimezone(zone("America/Los_Angeles"))
-            scenario = RecUsStory(opens_at=here, day=here.date() + timedelta(days=7), verify=verify)
-            twin = RecUsTwin(scenario, clock, deliver=lambda text: _deliver(webhook, text))
-            with serve(twin.app) as server:
+            scenario = RecUsScenario(opens_at=here, day=here.date() + timedelta(days=7), verify=verify)
+            simulated = SimulatedRecUs(scenario, clock, deliver=lambda text: _deliver(webhook, text))
+            with serve(simulated.app) as server:
                 environ = {
                     **{name: value for name, value in os.environ.items() if not name.startswith("RE")},
                     "RESERVE_DATA": str(Path(folder, "data")),
@@ -159,7 +159,7 @@ def world(*, verify: str) -> Iterator[World]:
                     "RECUS_API_URL": server.url,
                     "PROOF_DAY": str(scenario.day),
                 }
-                yield World(lambda: twin.ledger, environ, Path(folder, "data"))
+                yield World(lambda: simulated.ledger, environ, Path(folder, "data"))
 
 
 def steps(*, verify: str) -> list[str]:

@@ -1,6 +1,6 @@
 """python -m tests.proofs.matrix: every request of a run breaks in every way, and the ledger judges.
 
-All booking systems that have a twin are judged; the stories of one that is new need no words here.
+All booking systems that have a simulated are judged; the scenarios of one that is new need no words here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
-from reserve.simulator import TWINS
+from reserve.simulator import SIMULATED_SYSTEMS
 from tests.proofs.referee import KINDS, Verdict, judged
 from tests.proofs.trouble import TROUBLES, Strike, TroubledStage
 
@@ -32,10 +32,10 @@ BUILD = Path("build")
 
 
 @dataclass(frozen=True)
-class Story:
+class Scenario:
     """A run that goes well when nothing breaks, and which of its requests break here."""
 
-    story: Mapping[str, Any] = field(default_factory=dict)
+    scenario: Mapping[str, Any] = field(default_factory=dict)
     words: tuple[str, ...] = ()
     requests: tuple[str, ...] = ("*",)  # patterns of their names
     seed: int = 0
@@ -43,78 +43,78 @@ class Story:
     together: bool = True
 
 
-PLAIN: Mapping[str, Story] = {"plain": Story()}  # of a system that has no stories here
+PLAIN: Mapping[str, Scenario] = {"plain": Scenario()}  # of a system that has no scenarios here
 HOLD, PAY, RELEASE = "POST /v1/reservations", "POST /v1/orders/*/pay", "DELETE /v1/orders/*"
 ORDER, BOOKINGS, CODE = "GET /v1/orders/*", "GET /v1/users/*/bookings", "POST /v1/users/mobile-totp/*"
 PRICED = ("--max-price", "20", "--pay")
 SOON = timedelta(minutes=3)
-STORIES: Mapping[str, Mapping[str, Story]] = {
+STORIES: Mapping[str, Mapping[str, Scenario]] = {
     "recus": {
-        "free": Story(),
-        "credit": Story(
+        "free": Scenario(),
+        "credit": Scenario(
             {"price_cents": 500, "credit_cents": 5000, "shape": "data-order"},
             (*PRICED, "credit"),
             (BOOKINGS, HOLD, ORDER, PAY, RELEASE),
             seed=1,
         ),
-        "card": Story(
+        "card": Scenario(
             {"price_cents": 500, "shape": "bare"},
             (*PRICED, "card"),
             (PAY, "*payment_intents*", RELEASE, BOOKINGS),
             seed=2,
         ),
-        "code after the hold": Story(
+        "code after the hold": Scenario(
             {"verify": "after", "shape": "2025", "texts": "late"},
             (),
             (CODE, HOLD, PAY, "webhook: *"),
             seed=4,
         ),
-        "rivals": Story({"rivals": 6}, (), (HOLD, PAY), seed=4),
+        "rivals": Scenario({"rivals": 6}, (), (HOLD, PAY), seed=4),
     },
     "atrium": {
-        "plain": Story(),
-        "log-in": Story({"session_ended": True}, (), ("*/realms/*",)),
-        "second court": Story({"first_taken": True}, (), ("*/amenity-reservations/",)),
-        "no list": Story({"lists": False}, (), ("*/amenity-reservations/",)),
-        "token forgotten": Story({"forgets": True}, (), ("*/token", "*/amenity-reservations/")),
+        "plain": Scenario(),
+        "log-in": Scenario({"session_ended": True}, (), ("*/realms/*",)),
+        "second court": Scenario({"first_taken": True}, (), ("*/amenity-reservations/",)),
+        "no list": Scenario({"lists": False}, (), ("*/amenity-reservations/",)),
+        "token forgotten": Scenario({"forgets": True}, (), ("*/token", "*/amenity-reservations/")),
     },
     "ntnui": {
-        "plain": Story(),
-        "alone": Story({"others": False}, (), ("GET /timeinfo.php*",)),
-        "logged out": Story({"forgets": True}, (), ("POST /index.php", "GET /timeinfo.php*")),
-        "waiting list": Story({"faults": ("full",)}, ("--wait-list",), ("GET /timeinfo.php*",), 0, SOON),
+        "plain": Scenario(),
+        "alone": Scenario({"others": False}, (), ("GET /timeinfo.php*",)),
+        "logged out": Scenario({"forgets": True}, (), ("POST /index.php", "GET /timeinfo.php*")),
+        "waiting list": Scenario({"faults": ("full",)}, ("--wait-list",), ("GET /timeinfo.php*",), 0, SOON),
     },
 }
 ENVIRON = {"RECUS_STRIPE_KEY": "pk_test_1"}
 
 
-def stories(system: str) -> Mapping[str, Story]:
-    """The stories of a system by name."""
+def scenarios(system: str) -> Mapping[str, Scenario]:
+    """The scenarios of a system by name."""
     return STORIES.get(system, PLAIN)
 
 
-WAYS: Mapping[str, Story] = {  # to meet a fault
-    "together": Story(),
-    "one by one": Story(together=False),
-    "waiting list": Story(words=("--wait-list",), stop_after=SOON),
+WAYS: Mapping[str, Scenario] = {  # to meet a fault
+    "together": Scenario(),
+    "one by one": Scenario(together=False),
+    "waiting list": Scenario(words=("--wait-list",), stop_after=SOON),
 }
 
 
 @dataclass(frozen=True)
 class Case:
-    """One cell of the matrix: a request of a story breaks."""
+    """One cell of the matrix: a request of a scenario breaks."""
 
     system: str
-    story: str
+    scenario: str
     strike: Strike
 
     def __str__(self) -> str:
         """Name it for the table."""
-        return f"{self.system}, {self.story}: {self.strike}"
+        return f"{self.system}, {self.scenario}: {self.strike}"
 
     def verdict(self) -> Verdict:
         """What comes of such a run."""
-        told = stories(self.system)[self.story]
+        told = scenarios(self.system)[self.scenario]
         with staged(self.system, told, self.strike) as stage:
             return judged(stage, str(self), *told.words)
 
@@ -133,19 +133,19 @@ class Mishap:
 
     def verdict(self) -> Verdict:
         """What comes of such a run, with rivals."""
-        told = replace(WAYS[self.way], story={"faults": (self.fault,), "rivals": 2}, seed=1)
+        told = replace(WAYS[self.way], scenario={"faults": (self.fault,), "rivals": 2}, seed=1)
         with staged(self.system, told) as stage:
             return judged(stage, str(self), *told.words)
 
 
 @contextmanager
-def staged(system: str, told: Story, *strikes: Strike) -> Iterator[TroubledStage]:
-    """A stage for the story, on which these requests break."""
+def staged(system: str, told: Scenario, *strikes: Strike) -> Iterator[TroubledStage]:
+    """A stage for the scenario, on which these requests break."""
     with (
         TemporaryDirectory(dir=memory()) as folder,
         TroubledStage(
             Path(folder),
-            told.story,
+            told.scenario_type,
             system,
             seed=told.seed,
             environ=ENVIRON,
@@ -164,12 +164,12 @@ def stop(stage: TroubledStage) -> None:
 
 
 @cache
-def positions(system: str, story: str) -> tuple[tuple[str, int], ...]:
+def positions(system: str, scenario: str) -> tuple[tuple[str, int], ...]:
     """The requests of a run in which nothing breaks: of each name the first, the second and the last."""
-    told = stories(system)[story]
+    told = scenarios(system)[scenario]
     with staged(system, told) as stage:
         outcome = stage.book(*told.words)
-        assert outcome.exit_code == 0, f"{system}, {story}: {outcome.sentence}"
+        assert outcome.exit_code == 0, f"{system}, {scenario}: {outcome.sentence}"
         found = stage.requests
     return tuple(
         (name, place)
@@ -179,20 +179,20 @@ def positions(system: str, story: str) -> tuple[tuple[str, int], ...]:
     )
 
 
-def cases(systems: Sequence[str] = tuple(TWINS)) -> Iterator[Case]:
-    """Every cell: those requests of every story, with every trouble, once and from then on."""
+def cases(systems: Sequence[str] = tuple(SIMULATED_SYSTEMS)) -> Iterator[Case]:
+    """Every cell: those requests of every scenario, with every trouble, once and from then on."""
     for system in systems:
-        for story in stories(system):
-            for request, place in positions(system, story):
+        for scenario in scenarios(system):
+            for request, place in positions(system, scenario):
                 for trouble in TROUBLES:
                     for and_later in (False, True):
-                        yield Case(system, story, Strike(request, place, trouble, and_later))
+                        yield Case(system, scenario, Strike(request, place, trouble, and_later))
 
 
-def mishaps(systems: Sequence[str] = tuple(TWINS)) -> Iterator[Mishap]:
+def mishaps(systems: Sequence[str] = tuple(SIMULATED_SYSTEMS)) -> Iterator[Mishap]:
     """Every fault of every system, met in every way."""
     for system in systems:
-        for fault in TWINS[system].story.FAULTS:
+        for fault in SIMULATED_SYSTEMS[system].scenario_type.FAULTS:
             for way in WAYS:
                 yield Mishap(system, fault, way)
 
@@ -242,13 +242,15 @@ def by_system(
 
 def systems_in(options: argparse.Namespace) -> list[str]:
     """The systems that were asked for."""
-    return options.system or [*TWINS]
+    return options.system or [*SIMULATED_SYSTEMS]
 
 
 def parser(about: str | None) -> argparse.ArgumentParser:
     """The options of a proof over all booking systems."""
     made = argparse.ArgumentParser(description=about)
-    made.add_argument("--system", action="append", choices=TWINS, help="may be repeated; else all of them")
+    made.add_argument(
+        "--system", action="append", choices=SIMULATED_SYSTEMS, help="may be repeated; else all of them"
+    )
     return made
 
 
@@ -259,8 +261,8 @@ def main() -> int:
     started = perf_counter()
     found = dict(zip(everything, verdicts(everything, verdict), strict=True))
     for system in systems_in(options):
-        for story in stories(system):
-            _print_table(system, story, found)
+        for scenario in scenarios(system):
+            _print_table(system, scenario, found)
         _print_mishaps(system, found)
     rows: dict[str, list[Verdict]] = {}
     for case, each in found.items():
@@ -278,17 +280,18 @@ def report(name: str, numbers: Mapping[str, Any]) -> int:
     return 1 if numbers["failures"] else 0
 
 
-def _print_table(system: str, story: str, found: Mapping[Case | Mishap, Verdict]) -> None:
-    """The exit codes of one story, once/from then on; ! marks what is wrong."""
-    print(f"\n{system}, {story}: exit code when it breaks once / from then on")
-    lines = positions(system, story)
+def _print_table(system: str, scenario: str, found: Mapping[Case | Mishap, Verdict]) -> None:
+    """The exit codes of one scenario, once/from then on; ! marks what is wrong."""
+    print(f"\n{system}, {scenario}: exit code when it breaks once / from then on")
+    lines = positions(system, scenario)
     width = max(len(request) for request, _ in lines) + 4
     print(" " * width + " ".join(f"{number:>8}" for number, _ in enumerate(TROUBLES, start=1)))
     for request, place in lines:
         cells = []
         for trouble in TROUBLES:
             both = [
-                found[Case(system, story, Strike(request, place, trouble, later))] for later in (False, True)
+                found[Case(system, scenario, Strike(request, place, trouble, later))]
+                for later in (False, True)
             ]
             wrong = "!" if any(each.problems for each in both) else ""
             cells.append("/".join(str(each.exit_code) for each in both) + wrong)
@@ -299,7 +302,7 @@ def _print_table(system: str, story: str, found: Mapping[Case | Mishap, Verdict]
 def _print_mishaps(system: str, found: Mapping[Case | Mishap, Verdict]) -> None:
     """The exit codes of each fault, by the way it is met; ! marks what is wrong."""
     print(f"\n{system}: exit code of each fault {' / '.join(WAYS)}")
-    for fault in TWINS[system].story.FAULTS:
+    for fault in SIMULATED_SYSTEMS[system].scenario_type.FAULTS:
         met = [found[Mishap(system, fault, way)] for way in WAYS]
         wrong = "!" if any(each.problems for each in met) else ""
         print(f"{fault:<28}" + "/".join(str(each.exit_code) for each in met) + wrong)

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
-from reserve.simulator import TWINS
+from reserve.simulator import SIMULATED_SYSTEMS
 from reserve.simulator.recus.scenario import SHAPES
 from tests.proofs.matrix import (
     ENVIRON,
@@ -22,8 +22,8 @@ from tests.proofs.matrix import (
     parser,
     positions,
     report,
+    scenarios,
     stop,
-    stories,
     summary,
     systems_in,
     verdicts,
@@ -32,7 +32,7 @@ from tests.proofs.referee import Verdict, judged
 from tests.proofs.trouble import TROUBLES, Strike, TroubledStage
 from tests.stage import OPENS_AT
 
-Told = tuple[dict[str, Any], list[str]]  # of a story, and the words of the player
+Told = tuple[dict[str, Any], list[str]]  # of a scenario, and the words of the player
 SECOND = timedelta(seconds=1)
 
 
@@ -45,7 +45,7 @@ def of_recus(draw: Random) -> Told:
         words += ["--or", "19:30:00,16:30:00"]
     if draw.random() < 0.3:
         words += ["--only", "Court 2,Court 1"]
-    story = {
+    scenario = {
         "courts": draw.randint(2, 6),
         "price_cents": draw.choice([0, 0, 0, 500, 800]),
         "credit_cents": draw.choice([0, 5000]),
@@ -55,12 +55,12 @@ def of_recus(draw: Random) -> Told:
         "limit_counts_holds": draw.random() < 0.2,
         "parallel_holds": draw.random() < 0.8,
     }
-    return story, words
+    return scenario, words
 
 
 def of_atrium(draw: Random) -> Told:
     """What nobody has recorded of Atrium, this way or that, and how long tokens live."""
-    story = {
+    scenario = {
         "judged": draw.choice(["start", "start", "end"]),
         "created": draw.choice([200, 201]),
         "taken": draw.choice([400, 409]),
@@ -71,20 +71,20 @@ def of_atrium(draw: Random) -> Told:
         "access_lives": timedelta(minutes=draw.choice([4, 30])),
         "refresh_lives": timedelta(minutes=draw.choice([6, 30])),
     }
-    return story, draw.choice([[], [], ["--only", "Court 2"], ["--only", "Court 2,Court 1"]])
+    return scenario, draw.choice([[], [], ["--only", "Court 2"], ["--only", "Court 2,Court 1"]])
 
 
 def of_ntnui(draw: Random) -> Told:
     """How many places there are and whether one frees up, and where the player's number stands."""
     frees = draw.choice([None, timedelta(seconds=draw.randint(5, 300))])
-    story = {
+    scenario = {
         "places": draw.randint(1, 4),
         "padel": draw.random() < 0.3,
         "others": draw.random() < 0.7,
         "accepts_padded_hour": draw.random() < 0.5,
         "frees_after": frees,
     }
-    return story, []
+    return scenario, []
 
 
 # What can be told of one system only; a system without a row is told what all can be.
@@ -96,14 +96,14 @@ def morning(which: tuple[str, int]) -> Verdict:
     system, seed = which
     draw = Random(f"morning {system} {seed}")
     own, words = OWN[system](draw) if system in OWN else ({}, [])
-    named = draw.sample(sorted(TWINS[system].story.FAULTS), draw.choice([0, 0, 1, 2]))
-    story = {
+    named = draw.sample(sorted(SIMULATED_SYSTEMS[system].scenario_type.FAULTS), draw.choice([0, 0, 1, 2]))
+    scenario = {
         **own,
         "rivals": draw.choice([0, 0, 2, 6]),
         "clock_offset": timedelta(milliseconds=draw.randint(-900, 900)),
         "faults": tuple(named),
     }
-    struck = [place for told in stories(system) for place in positions(system, told)]
+    struck = [place for told in scenarios(system) for place in positions(system, told)]
     strikes = tuple(
         Strike(*draw.choice(struck), draw.choice(list(TROUBLES)), draw.random() < 0.2)
         for _ in range(draw.choice([0, 1, 1, 2, 3]))
@@ -115,7 +115,7 @@ def morning(which: tuple[str, int]) -> Verdict:
         TemporaryDirectory(dir=memory()) as folder,
         TroubledStage(
             Path(folder),
-            story,
+            scenario,
             system,
             ahead=ahead,
             latency=timedelta(milliseconds=draw.randint(4, 400)),

@@ -37,7 +37,7 @@ class Verdict:
 def judged(stage: TroubledStage, name: str, *words: str) -> Verdict:
     """The verdict about a whole run on *stage*."""
     outcome = stage.book(*words)
-    stage.outfit.write_down()
+    stage.wired.write_down()
     ended = stage.clock.now()
     held = stage.ledger.open_holds(ended)
     stage.clock.sleep(timedelta(seconds=60))  # what is still under way arrives, and is done
@@ -50,7 +50,7 @@ def judged(stage: TroubledStage, name: str, *words: str) -> Verdict:
         *(("unfair", each) for each in stage.ledger.violations),
     ]
     if outcome.exit_code == BUG:
-        problems.append(("tracebacks", (stage.outfit.folder / "bug.txt").read_text()))
+        problems.append(("tracebacks", (stage.wired.folder / "bug.txt").read_text()))
     return Verdict(name, outcome.exit_code, outcome.sentence, tuple(problems))
 
 
@@ -59,7 +59,7 @@ def _money(stage: TroubledStage) -> Iterator[tuple[str, str]]:
     canceled = {event.details["order"] for event in stage.ledger.all("canceled")}
     if len(paid) > 1:
         yield "double_paid", f"paid {paid}"
-    look = stage.twin.look
+    look = stage.simulated.look
     could_look = any(each.is_granted and fnmatchcase(each.request, look) for each in stage.ledger.sent)
     before = [event.details["order"] for event in stage.ledger.all("reserved-before") if could_look]
     reserved = [order for order in paid if order not in canceled]
@@ -69,11 +69,11 @@ def _money(stage: TroubledStage) -> Iterator[tuple[str, str]]:
 
 def _blind(stage: TroubledStage) -> Iterator[tuple[str, str]]:
     """Where asking for a court reserves it, whoever lost an answer has to look before asking again."""
-    twin = stage.twin
-    if twin.reserves is None:
+    simulated = stage.simulated
+    if simulated.reserves is None:
         return
-    looks = [moment for moment, request in stage.ledger.asked if fnmatchcase(request, twin.look)]
-    holds = [each for each in stage.ledger.sent if fnmatchcase(each.request, twin.reserves)]
+    looks = [moment for moment, request in stage.ledger.asked if fnmatchcase(request, simulated.look)]
+    holds = [each for each in stage.ledger.sent if fnmatchcase(each.request, simulated.reserves)]
     for before, after in pairwise(holds):
         if before.is_lost and not any(before.moment < moment <= after.moment for moment in looks):
             yield "unfair", f"{after.request} came after a lost answer, without a look"
@@ -112,7 +112,7 @@ def _left(stage: TroubledStage, outcome: Outcome, held: list[str]) -> Iterator[t
 
 
 def _leaks(stage: TroubledStage, outcome: Outcome) -> Iterator[tuple[str, str]]:
-    said = json.dumps(outcome.as_json(stage.booking, stage.outfit.run_id, stage.run), ensure_ascii=False)
+    said = json.dumps(outcome.as_json(stage.booking, stage.wired.run_id, stage.run), ensure_ascii=False)
     places = {"what was said": "\n".join([*stage.steps, outcome.sentence, said]).encode()}
     places |= {
         str(path.relative_to(stage.folder)): path.read_bytes()
@@ -126,8 +126,8 @@ def _leaks(stage: TroubledStage, outcome: Outcome) -> Iterator[tuple[str, str]]:
 
 
 def _canaries(stage: TroubledStage) -> Iterator[tuple[str, bytes]]:
-    """Patterns of every secret of the story."""
-    for name, values in {**stage.twin.secrets, "webhook token": [TOKEN]}.items():
+    """Patterns of every secret of the scenario."""
+    for name, values in {**stage.simulated.secrets, "webhook token": [TOKEN]}.items():
         for value in values:
             if value.isdigit() and len(value) < LONG:
                 yield name, rb"(?<![\w.-])" + value.encode() + rb"(?![\w-])"
@@ -143,7 +143,7 @@ def _courts(stage: TroubledStage) -> dict[str, str]:
 
 
 def _is_another(told: str, truth: str, stage: TroubledStage) -> bool:
-    """Whether *told* is the name of another court; *Court 1* may be short for *Tennis Court 1*."""
+    """Whether *settings* is the name of another court; *Court 1* may be short for *Tennis Court 1*."""
     known = {str(event.details["court"]) for event in stage.ledger.events if "court" in event.details}
     named = {court for court in known if court == told or court.endswith(f" {told}")}
     return bool(named) and truth not in named

@@ -134,13 +134,13 @@ class ReplayStage(Stage):
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
     """A stage after a run in which a card was asked for and not confirmed, so that every request was made."""
-    story = {"price_cents": 500, "card": "requires-action"}
+    scenario = {"price_cents": 500, "card": "requires-action"}
     folder = tmp_path_factory.mktemp("fuzz")
-    with ReplayStage(folder, story, environ={"RECUS_STRIPE_KEY": "pk_test_1"}) as stage:
+    with ReplayStage(folder, scenario, environ={"RECUS_STRIPE_KEY": "pk_test_1"}) as stage:
         stage.answers = {}
         stage.book("--pay", "card", "--max-price", "20")
         stage.offers = stage.run.system.offers()
-        order = next(iter(stage.twin.rules.orders))
+        order = next(iter(stage.simulated.rules.orders))
         stage.hold = Hold(stage.offers.offers[0], order, 750)
         stage.run.system.look(stage.hold)
         stage.me = stage.run.system._me
@@ -152,8 +152,8 @@ CALLS = {
     "sign in": lambda system, hold: system.sign_in(),
     "reservations": lambda system, hold: system.reservations(),
     "holds": lambda system, hold: system.holds(),
-    "hold": lambda system, hold: system.line(hold.offer).hold(),
-    "warm": lambda system, hold: system.line(hold.offer).warm(),
+    "hold": lambda system, hold: system.connection_for(hold.offer).hold(),
+    "warm": lambda system, hold: system.connection_for(hold.offer).warm(),
     "look": lambda system, hold: system.look(hold),
     "by hand": lambda system, hold: system.settles_by_hand(hold),
     "confirm": lambda system, hold: system.confirm(hold),
@@ -184,7 +184,7 @@ def test_an_answer_that_makes_no_sense_is_an_error_of_ours(stage, name, changes,
 @given(changes=SPOILT, raw=RAW, status=STATUS, headers=HEADERS)
 def test_a_stamp_that_makes_no_sense_is_no_probe(stage, changes, raw, status, headers):
     stage.changes = (changes, raw, status, headers)
-    line = stage.run.system.line(stage.hold.offer)
+    line = stage.run.system.connection_for(stage.hold.offer)
     with suppress(ValueError):
         line.probe(stage.clock)
     stage.changes = None

@@ -6,9 +6,19 @@ import pytest
 
 from reserve.booking.race import Race
 from reserve.booking.run import Run
-from reserve.simulator import TWINS
+from reserve.simulator import SIMULATED_SYSTEMS
 from reserve.simulator.faults import loses_the_answer
-from tests.proofs.matrix import PLAIN, cases, mishaps, positions, staged, stories, summary, verdict, verdicts
+from tests.proofs.matrix import (
+    PLAIN,
+    cases,
+    mishaps,
+    positions,
+    scenarios,
+    staged,
+    summary,
+    verdict,
+    verdicts,
+)
 from tests.proofs.referee import KINDS, judged
 from tests.proofs.trouble import OF_WEBHOOK, TROUBLES, Strike, TroubledStage
 
@@ -18,12 +28,12 @@ EVERY = 19  # cells one is tried; it shares no factor with the number of trouble
 @pytest.fixture(scope="module")
 def found():
     """The verdicts about some cells, by system."""
-    cells = {system: [*cases([system]), *mishaps([system])][::EVERY] for system in TWINS}
+    cells = {system: [*cases([system]), *mishaps([system])][::EVERY] for system in SIMULATED_SYSTEMS}
     told = verdicts([cell for some in cells.values() for cell in some], verdict)
     return {system: [told.pop(0) for _ in some] for system, some in cells.items()}
 
 
-@pytest.mark.parametrize("system", TWINS)
+@pytest.mark.parametrize("system", SIMULATED_SYSTEMS)
 def test_whatever_breaks_there_is_at_most_one_reservation_and_no_lie(found, system):
     numbers = summary(found[system])
 
@@ -32,12 +42,12 @@ def test_whatever_breaks_there_is_at_most_one_reservation_and_no_lie(found, syst
     assert {0, 6, 7} <= numbers["exit_codes"].keys()
 
 
-@pytest.mark.parametrize("system", TWINS)
+@pytest.mark.parametrize("system", SIMULATED_SYSTEMS)
 def test_every_request_of_the_matrix_is_there_to_be_struck(system):
-    name, story = next(iter(stories(system).items()))
+    name, scenario = next(iter(scenarios(system).items()))
     for request, place in positions(system, name):
-        with staged(system, story, Strike(request, place, "firewall")) as stage:
-            stage.book(*story.words)
+        with staged(system, scenario, Strike(request, place, "firewall")) as stage:
+            stage.book(*scenario.words)
 
             swallowed = len(stage.ledger.all("fault"))
             of_webhook = stage.apps["127.0.0.1"].counts
@@ -45,7 +55,7 @@ def test_every_request_of_the_matrix_is_there_to_be_struck(system):
 
 
 def test_a_system_that_nobody_has_told_stories_of_is_judged_by_a_plain_run():
-    assert stories("a new one") == PLAIN
+    assert scenarios("a new one") == PLAIN
 
 
 def test_the_troubles_are_those_that_a_network_and_a_server_can_make():
@@ -68,7 +78,7 @@ def problems(stage, spoil):
     return {kind for kind, _ in judged(stage, "spoilt").problems}
 
 
-@pytest.mark.parametrize("system", TWINS)
+@pytest.mark.parametrize("system", SIMULATED_SYSTEMS)
 def test_the_referee_has_nothing_to_say_about_a_good_run(tmp_path, system):
     with TroubledStage(tmp_path, {}, system) as stage:
         assert problems(stage, lambda outcome: outcome) == set()
@@ -111,7 +121,7 @@ def test_a_lost_answer_stands_in_the_ledger_beside_its_request(tmp_path, trouble
     assert not any(lost[2:])
 
 
-@pytest.mark.parametrize("system", TWINS)
+@pytest.mark.parametrize("system", SIMULATED_SYSTEMS)
 def test_so_does_one_that_was_lost_after_a_yes(tmp_path, system):
     with TroubledStage(tmp_path, {"faults": ("lost-answer",)}, system) as stage:
         stage.book()
@@ -121,13 +131,13 @@ def test_so_does_one_that_was_lost_after_a_yes(tmp_path, system):
 
 def test_the_referee_sees_a_second_payment(stage):
     def pay_again(outcome):
-        stage.twin.ledger.record(stage.clock.now(), "paid", order=outcome.order_id)
+        stage.simulated.ledger.record(stage.clock.now(), "paid", order=outcome.order_id)
         return outcome
 
     assert {"double_paid", "double_booked"} <= problems(stage, pay_again)
 
 
-@pytest.mark.parametrize("system", TWINS)
+@pytest.mark.parametrize("system", SIMULATED_SYSTEMS)
 @pytest.mark.parametrize(("faults", "known"), [((), 0), (("already-reserved",), 1)])
 def test_the_ledger_knows_what_the_player_had_at_that_time_before(tmp_path, system, faults, known):
     with TroubledStage(tmp_path, {"faults": faults}, system) as stage:
@@ -158,7 +168,7 @@ def test_the_referee_sees_a_hold_that_nobody_names(stage):
         later = stage.clock.now().replace(year=2030).isoformat()
         order = next(order for order in stage.ledger.released)
         held = {"order": f"{order}-2", "court": "Court 2", "expires_at": later}
-        stage.twin.ledger.record(stage.clock.now(), "held", **held)
+        stage.simulated.ledger.record(stage.clock.now(), "held", **held)
         return outcome
 
     assert problems(stage, forget) == {"left"}
@@ -167,7 +177,7 @@ def test_the_referee_sees_a_hold_that_nobody_names(stage):
 @pytest.mark.parametrize("canary", ["4155550100", "webhook-canary-token", "correct horse $% \\\"battery'"])
 def test_the_referee_sees_a_secret(stage, canary):
     def leak(outcome):
-        (stage.outfit.folder / "leak.txt").write_text(canary)
+        (stage.wired.folder / "leak.txt").write_text(canary)
         return outcome
 
     assert problems(stage, leak) == {"leaked"}
@@ -175,7 +185,7 @@ def test_the_referee_sees_a_secret(stage, canary):
 
 def test_a_one_time_code_is_a_secret_too(stage):
     def leak(outcome):
-        (stage.outfit.folder / "leak.txt").write_text(f"the code is {stage.twin.rules.player.code}.")
+        (stage.wired.folder / "leak.txt").write_text(f"the code is {stage.simulated.rules.player.code}.")
         return outcome
 
     assert problems(stage, leak) == {"leaked"}

@@ -50,7 +50,7 @@ def _little_garbage():
     gc.unfreeze()
 
 
-class Story:
+class Scenario:
     """One race and its settlement, and what the truth is afterwards."""
 
     def __init__(self, plan, seed, *, at_once=True, stop_after=None, says_price=True, is_final=False):
@@ -67,7 +67,7 @@ class Story:
         stop.shield()
         self.reservation = self.failure = None
         try:
-            holds = run.win([self.system.line(each) for each in offers], [OPENING])
+            holds = run.win([self.system.connection_for(each) for each in offers], [OPENING])
             end = settle(self.system, holds, clock, self.timeline, stop, run.verify_late)
             assert isinstance(end, Reservation)
             self.reservation = end
@@ -98,40 +98,40 @@ class Story:
 @careful
 @given(PLANS, SEEDS, st.booleans(), st.booleans())
 def test_one_run_at_most_one_reservation(plan, seed, at_once, says_price):
-    Story(plan, seed, at_once=at_once, says_price=says_price).judge()
+    Scenario(plan, seed, at_once=at_once, says_price=says_price).judge()
 
 
 @careful
 @given(PLANS, SEEDS, st.floats(-1, 3))
 def test_so_it_is_when_the_run_is_told_to_stop(plan, seed, stop_after):
-    story = Story(plan, seed, stop_after=stop_after)
+    scenario = Scenario(plan, seed, stop_after=stop_after)
 
-    story.judge()
-    if not story.system.asked:
-        assert isinstance(story.failure, Interrupted)
+    scenario.judge()
+    if not scenario.system.asked:
+        assert isinstance(scenario.failure, Interrupted)
 
 
 @careful
 @given(plans((*OF_HOLD, OVERDUE)), SEEDS, st.booleans())
 def test_so_it_is_where_a_hold_is_final(plan, seed, at_once):
-    Story(plan, seed, at_once=at_once, is_final=True).judge()
+    Scenario(plan, seed, at_once=at_once, is_final=True).judge()
 
 
 @careful
 @given(PLANS, SEEDS, st.booleans())
 def test_nothing_stays_held_when_the_bookings_can_be_looked_at(plan, seed, at_once):
-    story = Story({**plan, "holds": [], "release": []}, seed, at_once=at_once)
+    scenario = Scenario({**plan, "holds": [], "release": []}, seed, at_once=at_once)
 
-    story.judge()
-    assert not story.system.held_now or isinstance(story.failure, Unconfirmed)
+    scenario.judge()
+    assert not scenario.system.held_now or isinstance(scenario.failure, Unconfirmed)
 
 
 @careful
 @given(SEEDS)
 @example(0)
 def test_when_nothing_goes_wrong_the_first_court_is_reserved(seed):
-    story = Story({}, seed)
+    scenario = Scenario({}, seed)
 
-    story.judge()
-    assert story.reservation.court.name == "Court 1"
-    assert not story.system.held_now
+    scenario.judge()
+    assert scenario.reservation.court.name == "Court 1"
+    assert not scenario.system.held_now

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reserve.simulator import TWINS
+from reserve.simulator import SIMULATED_SYSTEMS
 from tests.proofs.matrix import verdicts
 from tests.proofs.mornings import OWN, morning, numbers
 
@@ -12,11 +12,11 @@ SOME = range(5000, 5030)
 @pytest.fixture(scope="module")
 def found():
     """The verdicts about some mornings, by system."""
-    told = verdicts([(system, seed) for system in TWINS for seed in SOME], morning)
-    return {system: [told.pop(0) for _ in SOME] for system in TWINS}
+    told = verdicts([(system, seed) for system in SIMULATED_SYSTEMS for seed in SOME], morning)
+    return {system: [told.pop(0) for _ in SOME] for system in SIMULATED_SYSTEMS}
 
 
-@pytest.mark.parametrize("system", TWINS)
+@pytest.mark.parametrize("system", SIMULATED_SYSTEMS)
 def test_on_thirty_mornings_nothing_is_reserved_twice_and_nothing_is_lost_in_silence(found, system):
     told = numbers(found[system])
 
@@ -33,4 +33,4 @@ def test_the_same_seed_is_the_same_morning():
 
 
 def test_what_can_be_told_of_one_system_only_is_told_of_one_that_exists():
-    assert OWN.keys() <= TWINS.keys()
+    assert OWN.keys() <= SIMULATED_SYSTEMS.keys()

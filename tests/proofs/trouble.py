@@ -12,7 +12,7 @@ from datetime import timedelta
 from werkzeug.exceptions import HTTPException
 
 from reserve.simulator import PLAYER, Fault
-from reserve.simulator.faults import HTML_403, HTML_500, JSON, Wire
+from reserve.simulator.faults import HTML_403, HTML_500, JSON, FaultMiddleware
 from reserve.simulator.ledger import Sent
 from tests.stage import Stage
 
@@ -80,10 +80,10 @@ class TroubledStage(Stage):
         """Put the strikes on the wires of the simulator and of the webhook service."""
         ours = [strike for strike in self.strikes if strike.request.startswith(OF_WEBHOOK)]
         theirs = tuple(strike.fault(self.name) for strike in self.strikes if strike not in ours)
-        self.story = {**self.story, "faults": (*self.story.get("faults", ()), *theirs)}
+        self.scenario = {**self.scenario, "faults": (*self.scenario.get("faults", ()), *theirs)}
         super().__post_init__()
         self.of_webhook: Counter[str] = Counter()
-        self.apps["127.0.0.1"] = Wire(
+        self.apps["127.0.0.1"] = FaultMiddleware(
             self.webhook,
             [strike.fault(_name_of_webhook) for strike in ours],
             lock=nullcontext(),
@@ -98,7 +98,7 @@ class TroubledStage(Stage):
     def name(self, method: str, path: str) -> str:
         """What a request to the booking system is called: its method, and its path without ids."""
         try:
-            rule, _ = self.twin.app.url_map.bind("").match(path, method, return_rule=True)
+            rule, _ = self.simulated.app.url_map.bind("").match(path, method, return_rule=True)
         except HTTPException:
             return f"{method} {path}"
         return f"{method} {re.sub('<.*?>', '*', rule.rule)}"

@@ -25,7 +25,7 @@ from reserve.errors import (
     Unreachable,
 )
 from reserve.model import Hold, Offer, Reservation
-from reserve.systems.base import Line
+from reserve.systems.base import CourtConnection
 from tests.fakes import FakeClock, FakeSystem
 
 # What an answer may be, and whether the system did what it was asked for.
@@ -108,7 +108,7 @@ class WildSystem(FakeSystem):
             (self.mine if self.hold_is_final else self.held_now)[order] = offer
         return is_free
 
-    def line(self, offer: Offer) -> Line:
+    def connection_for(self, offer: Offer) -> CourtConnection:
         """A connection for one court."""
         return WildLine(offer, self)
 
@@ -158,7 +158,7 @@ class WildSystem(FakeSystem):
         return False
 
 
-class WildLine(Line):
+class WildLine(CourtConnection):
     """One court."""
 
     def __init__(self, offer: Offer, system: WildSystem) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from reserve.simulator import AtriumStory, AtriumTwin
+from reserve.simulator import AtriumScenario, SimulatedAtrium
 from tests.fakes import FakeClock
 
 JUNE = datetime.fromisoformat("2026-06-03T18:00:00-04:00")
@@ -24,12 +24,14 @@ HOUR = {**BODY, "end_time": "2026-06-10T19:00:00-04:00"}
 class Resident:
     """Somebody in front of a simulated Atrium, at its opening, who asks by hand what a client would ask."""
 
-    def __init__(self, ahead=timedelta(), **story):
+    def __init__(self, ahead=timedelta(), **scenario):
         self.clock = FakeClock(JUNE - ahead)
         day = (JUNE + timedelta(days=7)).date()
-        self.twin = AtriumTwin(AtriumStory(**{"opens_at": JUNE, "day": day, **story}), self.clock)
-        self.http = self.twin.app.test_client()
-        self.refresh_token = self.twin.rules.first_refresh
+        self.simulated = SimulatedAtrium(
+            AtriumScenario(**{"opens_at": JUNE, "day": day, **scenario}), self.clock
+        )
+        self.http = self.simulated.app.test_client()
+        self.refresh_token = self.simulated.rules.first_refresh
         self.headers = {}
 
     def refresh(self, token=None):
@@ -54,7 +56,7 @@ def test_a_court_is_reserved_and_listed():
 
     assert resident.reserve().status_code == 201
     assert [each["amenity"]["label"] for each in resident.listed()] == ["Tennis Court 1"]
-    assert resident.twin.ledger.paid == ["500001"]
+    assert resident.simulated.ledger.paid == ["500001"]
 
 
 def test_a_moment_before_the_opening_is_too_early():
@@ -96,7 +98,7 @@ def test_a_body_that_is_not_as_recorded_is_refused(changes):
     resident = Resident()
 
     assert resident.reserve(**changes).status_code == 400
-    assert resident.twin.ledger.paid == []
+    assert resident.simulated.ledger.paid == []
 
 
 def test_a_refresh_token_is_worth_nothing_after_its_use():
@@ -132,14 +134,14 @@ def test_an_access_token_ends_after_half_an_hour(status):
     resident.clock.sleep(timedelta(minutes=30))
 
     assert resident.reserve().status_code == status
-    assert resident.twin.ledger.violations == []
+    assert resident.simulated.ledger.violations == []
 
 
 def test_a_stranger_is_refused_and_remembered():
     resident = Resident()
 
     assert resident.http.get(MINE).status_code == 401
-    assert resident.twin.ledger.violations != []
+    assert resident.simulated.ledger.violations != []
 
 
 def test_nobody_reserves_for_somebody_else():
@@ -152,7 +154,7 @@ def test_nobody_reserves_for_somebody_else():
 
 def test_a_log_in_leads_back_with_a_code_that_is_good_once():
     resident = Resident()
-    account = resident.twin.scenario.account
+    account = resident.simulated.scenario.account
     path = "/realms/my-tfc/login-actions/authenticate?redirect_uri=https://my.tfc.com/"
     form = {"username": account.email, "password": account.password}
 
@@ -167,8 +169,8 @@ def test_rivals_take_what_is_left():
     resident = Resident(rivals=3, seed=2)
     resident.clock.sleep(timedelta(seconds=9))
 
-    assert {event.details["court"] for event in resident.twin.ledger.all("taken-by-rival")} == {
+    assert {event.details["court"] for event in resident.simulated.ledger.all("taken-by-rival")} == {
         "Tennis Court 1",
         "Tennis Court 2",
     }
-    assert len(resident.twin.ledger.all("rival-left")) == 1
+    assert len(resident.simulated.ledger.all("rival-left")) == 1

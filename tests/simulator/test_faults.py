@@ -24,8 +24,8 @@ def shows(name):
     return keep
 
 
-def arrived(name, **story):
-    return Visitor(faults=(name,), **story).arrive()
+def arrived(name, **scenario):
+    return Visitor(faults=(name,), **scenario).arrive()
 
 
 def asked(name):
@@ -153,14 +153,14 @@ def wrong_password():
 @shows("clock-ahead")
 def clock_ahead():
     visitor = arrived("clock-ahead")
-    lead = visitor.twin.scenario.opens_at - visitor.clock.now()
+    lead = visitor.simulated.scenario.opens_at - visitor.clock.now()
     return timedelta() < lead <= timedelta(seconds=1) and visitor.hold().status_code == 201
 
 
 @shows("clock-behind")
 def clock_behind():
     visitor = Visitor(faults=("clock-behind",)).arrive()
-    visitor.clock.step(visitor.twin.scenario.opens_at - visitor.clock.now())
+    visitor.clock.step(visitor.simulated.scenario.opens_at - visitor.clock.now())
     return visitor.hold().status_code == 400 and "15:59:59" in visitor.get("/v1/sports").headers["Date"]
 
 

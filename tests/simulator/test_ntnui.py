@@ -11,7 +11,7 @@ import pytest
 
 from reserve.simulator import CutConnection
 from reserve.simulator.ledger import ASKS_PER_COURT
-from reserve.simulator.ntnui.club import FAULTS, MOST_LOOKS, NtnuiStory, NtnuiTwin, most_in
+from reserve.simulator.ntnui.club import FAULTS, MOST_LOOKS, NtnuiScenario, SimulatedNtnui, most_in
 from reserve.simulator.ntnui.pages import countdown
 from tests.fakes import FakeClock
 
@@ -23,16 +23,16 @@ SESSION = "/timeinfo.php?spilletid=20260609T15:00:00&timeid=65&lang=no"
 class Member:
     """One simulated site, a minute before sign-up opens, and somebody in front of it."""
 
-    def __init__(self, **story: Any) -> None:
+    def __init__(self, **scenario: Any) -> None:
         self.clock = FakeClock(OPENS_AT - timedelta(minutes=1))
-        told = {"opens_at": OPENS_AT, "day": OPENS_AT.date() + timedelta(days=3), **story}
-        self.twin = NtnuiTwin(NtnuiStory(**told), self.clock)
-        self.http = self.twin.app.test_client()
-        self.number = self.twin.scenario.member
+        settings = {"opens_at": OPENS_AT, "day": OPENS_AT.date() + timedelta(days=3), **scenario}
+        self.simulated = SimulatedNtnui(NtnuiScenario(**settings), self.clock)
+        self.http = self.simulated.app.test_client()
+        self.number = self.simulated.scenario.member
 
     @property
     def ledger(self) -> Any:
-        return self.twin.ledger
+        return self.simulated.ledger
 
     @property
     def meanings(self) -> list[str]:
@@ -44,7 +44,7 @@ class Member:
         return answer.data.decode("iso-8859-1")
 
     def log_in(self, password: str | None = None) -> str:
-        account = self.twin.scenario.account
+        account = self.simulated.scenario.account
         form = {"email": account.email, "password": password or account.password, "lang": "no"}
         answer = self.http.post("/index.php?lang=no", data={**form, "rememberme": "on"})
         assert answer.status_code == 200
@@ -59,9 +59,9 @@ class Member:
         return self
 
 
-def arrived(**story: Any) -> Member:
+def arrived(**scenario: Any) -> Member:
     """A member who is logged in when sign-up opens."""
-    member = Member(**story)
+    member = Member(**scenario)
     member.log_in()
     return member.wait(0)
 
@@ -116,9 +116,9 @@ def test_a_countdown_is_in_words_and_whole_minutes(left: timedelta, words: str) 
 
 def test_sign_up_opens_72_real_hours_before_the_start_also_when_the_clocks_change() -> None:
     opens_at = datetime.fromisoformat("2026-03-27T14:00:00+01:00")  # summer time begins on the 29th
-    story = NtnuiStory(opens_at=opens_at, day=opens_at.date() + timedelta(days=3))
+    scenario = NtnuiScenario(opens_at=opens_at, day=opens_at.date() + timedelta(days=3))
 
-    assert story.wanted.spilletid == "20260330T15:00:00"
+    assert scenario.wanted.spilletid == "20260330T15:00:00"
 
 
 def test_a_sign_up_before_the_opening_does_nothing() -> None:
@@ -151,7 +151,7 @@ def test_a_sign_up_at_the_opening_is_answered_with_the_code_of_the_door(padel: b
 def test_a_stranger_never_sees_the_code_of_the_door() -> None:
     member = arrived()
     member.sign_up()
-    member.http = member.twin.app.test_client()
+    member.http = member.simulated.app.test_client()
 
     assert "kode" not in member.get().lower()
 
@@ -223,11 +223,11 @@ def test_pages_have_letters_of_iso_8859_1_and_do_not_say_so_in_the_header() -> N
 
 
 def test_the_same_seed_tells_the_same_story_and_another_one_another() -> None:
-    def told(seed: int) -> list[Any]:
+    def apply_faults(seed: int) -> list[Any]:
         return [event.as_json() for event in arrived(seed=seed, rivals=5).wait(3600).ledger.events]
 
-    assert told(1) == told(1)
-    assert told(1) != told(2)
+    assert apply_faults(1) == apply_faults(1)
+    assert apply_faults(1) != apply_faults(2)
 
 
 def test_rivals_take_places_and_some_give_theirs_up() -> None:
@@ -284,7 +284,7 @@ def test_a_fair_client_breaks_no_rule() -> None:
 
 
 @pytest.mark.parametrize(
-    ("deeds", "rule"),
+    ("events", "rule"),
     [
         (lambda member: [member.sign_up() for _ in range(2)], "that the player held already"),
         (lambda member: [member.get() for _ in range(41)], "42 requests came within a minute"),
@@ -292,10 +292,10 @@ def test_a_fair_client_breaks_no_rule() -> None:
         (lambda member: [member.log_in("wrong") for _ in range(2)], "a refused log-in was tried again"),
     ],
 )
-def test_what_is_not_fair_is_told(deeds: Any, rule: str) -> None:
+def test_what_is_not_fair_is_told(events: Any, rule: str) -> None:
     member = arrived()
 
-    deeds(member)
+    events(member)
 
     assert any(rule in told for told in member.ledger.violations)
 
@@ -361,9 +361,9 @@ def cut(member: Member) -> bool:
     return False
 
 
-def takes(member: Member, seconds: float, deed: Any) -> bool:
+def takes(member: Member, seconds: float, event: Any) -> bool:
     before = member.clock.now()
-    deed()
+    event()
     return member.clock.now() - before == timedelta(seconds=seconds)
 
 
@@ -392,8 +392,8 @@ def _statuses(member: Member) -> list[int]:
 
 
 def _date(member: Member) -> float:
-    """By how much the twin really opens before the published moment."""
-    return (OPENS_AT - member.twin.opens_at).total_seconds()
+    """By how much the simulated site really opens before the published moment."""
+    return (OPENS_AT - member.simulated.opens_at).total_seconds()
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from reserve.simulator import RecUsStory
+from reserve.simulator import RecUsScenario
 from reserve.simulator.recus.facilities import PICKLEBALL, TENNIS
 from tests.simulator.visitor import ALICE_MARBLE, COURTS, DAY, OPENS_AT, Visitor
 
@@ -182,7 +182,7 @@ def test_a_refusal_has_every_field_of_the_sample(sample):
 )
 def test_a_story_that_cannot_be_told_is_refused(wrong):
     with pytest.raises(ValueError, match=r"\w"):
-        RecUsStory(**{"opens_at": OPENS_AT, "day": DAY, **wrong})
+        RecUsScenario(**{"opens_at": OPENS_AT, "day": DAY, **wrong})
 
 
 def test_a_day_before_its_opening_is_refused():

@@ -169,9 +169,9 @@ def test_several_courts_may_be_held_at_once():
     assert [visitor.hold(court).status_code for court in ("Court 1", "Court 2", "Court 3")] == [201, 201, 201]
 
 
-@pytest.mark.parametrize("story", [{"limit_counts_holds": True}, {"parallel_holds": False}])
-def test_a_story_may_forbid_a_second_hold(story):
-    visitor = Visitor(**story).arrive()
+@pytest.mark.parametrize("scenario", [{"limit_counts_holds": True}, {"parallel_holds": False}])
+def test_a_story_may_forbid_a_second_hold(scenario):
+    visitor = Visitor(**scenario).arrive()
 
     assert [visitor.hold(court).status_code for court in ("Court 1", "Court 2")] == [201, 400]
 
@@ -432,13 +432,13 @@ def test_rivals_take_what_is_free_and_the_player_then_hears_taken():
 
 
 def test_the_same_seed_tells_the_same_story():
-    def story(seed):
+    def scenario(seed):
         visitor = Visitor(rivals=5, seed=seed).arrive()
         visitor.pay(visitor.order())
         return visitor.wait(20).ledger.events
 
-    assert story(1) == story(1)
-    assert story(1) != story(2)
+    assert scenario(1) == scenario(1)
+    assert scenario(1) != scenario(2)
 
 
 def test_two_players_at_once_cannot_both_get_one_court():

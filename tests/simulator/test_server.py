@@ -1,4 +1,4 @@
-"""A twin over real HTTP: connections that stay open, are cut, or end early."""
+"""A simulated system over real HTTP: connections that stay open, are cut, or end early."""
 
 import http.client
 import json
@@ -12,7 +12,7 @@ from dataclasses import fields
 import pytest
 
 from reserve.commands.options import booking_parser, read_booking
-from reserve.simulator import PLAYER, TWINS, Fault, serve
+from reserve.simulator import PLAYER, SIMULATED_SYSTEMS, Fault, serve
 from tests.simulator.visitor import Visitor
 
 
@@ -26,7 +26,7 @@ def ask(connection, path="/v1/sports"):
 
 
 def test_a_connection_stays_open_and_each_answer_is_dated_by_the_servers_clock():
-    with serve(Visitor().twin.app) as server:
+    with serve(Visitor().simulated.app) as server:
         connection = connect(server)
         first = ask(connection)
         first.read()
@@ -40,7 +40,7 @@ def test_a_connection_stays_open_and_each_answer_is_dated_by_the_servers_clock()
 
 
 def test_a_refused_post_leaves_the_connection_usable():
-    with serve(Visitor().twin.app) as server:
+    with serve(Visitor().simulated.app) as server:
         connection = connect(server)
         connection.request("POST", "/v1/reservations", json.dumps({"much": "x" * 5000}))
         refused = connection.getresponse()
@@ -61,7 +61,7 @@ def test_a_refused_post_leaves_the_connection_usable():
 )
 def test_a_connection_is_cut_when_a_fault_says_so(kind, error):
     visitor = Visitor(faults=(Fault("GET /v1/sports", 1, kind),))
-    with serve(visitor.twin.app) as server:
+    with serve(visitor.simulated.app) as server:
         connection = connect(server)
         with pytest.raises(error):
             ask(connection).read()
@@ -72,7 +72,7 @@ def test_a_connection_is_cut_when_a_fault_says_so(kind, error):
 
 def test_closing_leaves_no_thread_even_with_connections_open():
     before = threading.active_count()
-    server = serve(Visitor().twin.app)
+    server = serve(Visitor().simulated.app)
     connection = connect(server)
     ask(connection).read()
 
@@ -114,7 +114,7 @@ def test_bad_input_is_refused_with_a_sentence(words):
     assert done.stderr.strip()
 
 
-@pytest.mark.parametrize("system", TWINS)
+@pytest.mark.parametrize("system", SIMULATED_SYSTEMS)
 def test_it_starts_alone_invites_the_real_command_and_shows_the_ledger_when_interrupted(system):
     command = [sys.executable, "-m", "reserve.simulator", "--port", "0", "--system", system]
     exports = {}
@@ -138,6 +138,8 @@ def test_it_starts_alone_invites_the_real_command_and_shows_the_ledger_when_inte
     assert json.loads(rest)["violations"] == []
 
 
-@pytest.mark.parametrize("twin", TWINS.values())
-def test_an_option_of_a_twin_sets_a_field_of_its_story(twin):
-    assert {field for field, _ in twin.options.values()} <= {field.name for field in fields(twin.story)}
+@pytest.mark.parametrize("simulated", SIMULATED_SYSTEMS.values())
+def test_an_option_of_a_twin_sets_a_field_of_its_story(simulated):
+    assert {field for field, _ in simulated.options.values()} <= {
+        field.name for field in fields(simulated.scenario_type)
+    }

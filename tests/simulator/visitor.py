@@ -7,13 +7,13 @@ from typing import Any
 
 from werkzeug.test import TestResponse
 
-from reserve.simulator import PLAYER, Ledger, RecUsStory, RecUsTwin
+from reserve.simulator import PLAYER, Ledger, RecUsScenario, SimulatedRecUs
 from tests.fakes import FakeClock
 
 OPENS_AT = datetime.fromisoformat("2026-03-02T08:00:00-08:00")
 DAY = date(2026, 3, 9)
 ALICE_MARBLE = "81cd2b08-8ea6-40ee-8c89-aeba92506576"
-COURTS = {  # rec.us dossier 2.1
+COURTS = {  # rec.us facts 2.1
     "Court 1": "e53f7248-230b-4faa-843c-eebb31062228",
     "Court 2": "1fd32d61-fecc-4835-a4d1-5663e8e590b2",
     "Court 3": "5218f07c-4901-4c7c-9401-8fc9a832c67e",
@@ -27,19 +27,21 @@ FREE = [{"paymentMethodType": "free", "amountCents": 0}]
 class Visitor:
     """One simulated rec.us, half an hour before its opening, and somebody in front of it."""
 
-    def __init__(self, **story: Any) -> None:
+    def __init__(self, **scenario: Any) -> None:
         self.clock = FakeClock(OPENS_AT - timedelta(minutes=30))
         self.texts: list[dict[str, Any]] = []
-        self.twin = RecUsTwin(
-            RecUsStory(**{"opens_at": OPENS_AT, "day": DAY, **story}), self.clock, deliver=self.texts.append
+        self.simulated = SimulatedRecUs(
+            RecUsScenario(**{"opens_at": OPENS_AT, "day": DAY, **scenario}),
+            self.clock,
+            deliver=self.texts.append,
         )
-        self.http = self.twin.app.test_client()
+        self.http = self.simulated.app.test_client()
         self.headers: dict[str, str] = {}
         self.id = ""
 
     @property
     def ledger(self) -> Ledger:
-        return self.twin.ledger
+        return self.simulated.ledger
 
     def get(self, path: str) -> TestResponse:
         return self.http.get(path, headers=self.headers)
@@ -79,7 +81,7 @@ class Visitor:
 
     def wait(self, seconds: float) -> Visitor:
         """Wait until so long after the true opening."""
-        self.clock.sleep_until(self.twin.opens_at + timedelta(seconds=seconds))
+        self.clock.sleep_until(self.simulated.opens_at + timedelta(seconds=seconds))
         return self
 
     def hold(

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, create_engine, inspect, text
 
 from reserve.errors import UsageError
 from reserve.storage import migrations
-from reserve.storage.plans import Roster
+from reserve.storage.plans import PlanStore
 from reserve.storage.runs import NAME, Store
 from reserve.storage.schema import HEAD, SCHEMA
 
@@ -69,7 +69,7 @@ def test_the_revisions_make_the_tables_that_the_program_reads(
     Store(tmp_path, database).close()
 
     assert differences(engine) == []
-    (ahead,) = inspect(engine).get_indexes("turns")
+    (ahead,) = inspect(engine).get_indexes("occurrences")
     where = ahead["dialect_options"][f"{engine.dialect.name}_where"]
     assert "ended IS NULL" in str(where)
 
@@ -84,11 +84,11 @@ def test_a_store_from_before_revisions_is_taken_over_and_nothing_is_lost(
     store = Store(tmp_path, database)
 
     (run,) = store.history()
-    assert (run.wish, run.orders("held")) == ("Alice Marble", {"order-1"})
-    assert [deed.facility for deed in run.deeds] == [None]
-    assert store.sealed() == {"account home": "gAAAAA"}
-    roster = Roster(store)
-    assert [len(roster.entries()), len(roster.turns())] == ([0, 0] if missing else [1, 1])
+    assert (run.request, run.orders("held")) == ("Alice Marble", {"order-1"})
+    assert [action.facility for action in run.actions] == [None]
+    assert store.encrypted() == {"account home": "gAAAAA"}
+    plan_store = PlanStore(store)
+    assert [len(plan_store.all()), len(plan_store.occurrences())] == ([0, 0] if missing else [1, 1])
     store.close()
     assert differences(engine) == []
 
@@ -97,12 +97,12 @@ def test_a_store_of_a_later_program_is_refused_in_a_sentence_and_left_alone(
     engine: Engine, tmp_path: Path, database: str | None
 ) -> None:
     Store(tmp_path, database).close()
-    do(engine, "UPDATE alembic_version SET version_num = '9999'", "DROP TABLE beats")
+    do(engine, "UPDATE alembic_version SET version_num = '9999'", "DROP TABLE last_done")
 
     with pytest.raises(UsageError, match=rf"later First Serve \(revision 9999, this one knows {HEAD}\)"):
         Store(tmp_path, database)
 
-    assert "beats" not in tables(engine)
+    assert "last_done" not in tables(engine)
 
 
 def test_a_store_that_cannot_be_brought_up_to_date_stays_as_it_was(
@@ -114,7 +114,7 @@ def test_a_store_that_cannot_be_brought_up_to_date_stays_as_it_was(
     with pytest.raises(UsageError, match=r"cannot keep state .*facility"):
         Store(tmp_path, database)
 
-    assert {"beats", "alembic_version"} & tables(engine) == set()
+    assert {"beats", "last_done", "alembic_version"} & tables(engine) == set()
 
 
 def test_many_may_open_a_new_store_at_the_same_moment(

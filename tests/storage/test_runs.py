@@ -16,7 +16,7 @@ import pytest
 from reserve.errors import AlreadyReserved, UsageError
 from reserve.model import Hold
 from reserve.storage.runs import Record, Store, player_key
-from reserve.storage.schema import DEEDS, RUNS
+from reserve.storage.schema import ACTIONS, RUNS
 from tests.fakes import START, offer
 
 REPOSITORY = Path(__file__).parents[2]
@@ -32,7 +32,7 @@ from reserve.storage.runs import Record, Store
 from tests.test_store import COURT, PLAYER, START
 store = Store(Path(sys.argv[1]), sys.argv[2] or None)
 record = Record(store, "other", PLAYER, lambda: START)
-with record.kept(system="recus", wish="a court", day="2026-03-09"):
+with record.kept(system="recus", request="a court", day="2026-03-09"):
     record.note("asking", [COURT])
     print("under way", flush=True)
     sys.stdin.read()
@@ -62,7 +62,7 @@ def record(store, run_id="mine", player=PLAYER):
 
 
 def kept(record, day="2026-03-09"):
-    return record.kept(system="recus", wish="a court", day=day)
+    return record.kept(system="recus", request="a court", day=day)
 
 
 def test_a_deed_is_read_by_the_next_process(tmp_path, database, store):
@@ -74,7 +74,7 @@ def test_a_deed_is_read_by_the_next_process(tmp_path, database, store):
     (run,) = again.history()
     again.close()
 
-    assert [(deed.what, deed.court, deed.start, deed.order_id) for deed in run.deeds] == [
+    assert [(action.kind, action.court, action.start, action.order_id) for action in run.actions] == [
         ("asking", "Court 1", COURT.slot.start, None),
         ("held", "Court 1", COURT.slot.start, "order-1"),
     ]
@@ -87,7 +87,7 @@ def test_a_deed_outlives_a_killed_process(store, other):
 
     (run,) = store.cut_off(PLAYER, but="mine")
 
-    assert [(deed.what, deed.court) for deed in run.deeds] == [("asking", "Court 1")]
+    assert [(action.kind, action.court) for action in run.actions] == [("asking", "Court 1")]
 
 
 def test_a_run_under_way_is_not_cut_off(store, other):
@@ -140,7 +140,7 @@ def test_a_second_run_for_the_same_day_may_wait_until_the_first_has_ended(store,
             other.kill()
             other.wait()
 
-    with record(store).kept(system="recus", wish="a court", day="2026-03-09", wait=wait):
+    with record(store).kept(system="recus", request="a court", day="2026-03-09", wait=wait):
         assert waited == [1, 1, 1]
 
 
@@ -171,7 +171,7 @@ def test_two_processes_write_at_the_same_time_and_nothing_is_lost(tmp_path, data
     ]
 
     assert [writer.wait() for writer in writers] == [0, 0]
-    assert [len(run.deeds) for run in store.history()] == [50, 50]
+    assert [len(run.actions) for run in store.history()] == [50, 50]
 
 
 def test_everything_is_readable_by_the_player_only(tmp_path):
@@ -232,14 +232,14 @@ def test_a_database_that_cannot_be_had_is_refused_in_one_sentence_without_its_pa
 
 def test_a_database_that_cannot_be_written_any_more_costs_no_court(store):
     with kept(record(store)):
-        DEEDS.drop(store.engine)
+        ACTIONS.drop(store.engine)
 
         assert "cannot write down" in record(store).note("asking", [COURT])
         record(store).end(0, "Reserved.")
 
 
 def test_a_run_begins_although_it_cannot_be_written_down(store):
-    DEEDS.drop(store.engine)
+    ACTIONS.drop(store.engine)
     RUNS.drop(store.engine)
 
     with kept(record(store)):
@@ -249,7 +249,7 @@ def test_a_run_begins_although_it_cannot_be_written_down(store):
 def test_the_latest_run_is_shown_first(store):
     for number in range(3):
         late = START + timedelta(minutes=number)
-        store.begin(f"run-{number}", system="recus", player=PLAYER, wish="a court", started=late)
+        store.begin(f"run-{number}", system="recus", player=PLAYER, request="a court", started=late)
 
     assert [run.run_id for run in store.history(most=2)] == ["run-2", "run-1"]
     assert [run.run_id for run in store.history(run_id="run-1")] == ["run-1"]

@@ -16,9 +16,9 @@ from reserve.clock import Clock
 from reserve.commands import account
 from reserve.commands.options import booking_parser, read_booking
 from reserve.errors import UsageError
-from reserve.simulator import AtriumStory, AtriumTwin, serve
+from reserve.simulator import AtriumScenario, SimulatedAtrium, serve
 from reserve.storage.runs import Store
-from reserve.storage.secrets import Accounts, KeptTokens, Safe
+from reserve.storage.secrets import Accounts, KeptTokens, SecretStore
 
 HERE = Path(__file__).parents[2]
 MINE = {"RESERVE_SYSTEM": "atrium", "RESERVE_EMAIL": "player@example.com", "RESERVE_PASSWORD": "c4nary"}
@@ -57,24 +57,24 @@ def call(*words, **environ):
 
 
 def test_what_is_kept_can_be_read_again_and_lies_nowhere_in_plain_text(store, tmp_path):
-    Accounts(Safe(store, tmp_path)).add("mine", MINE)
+    Accounts(SecretStore(store, tmp_path)).add("mine", MINE)
 
-    assert Accounts(Safe(store, tmp_path)).read("mine") == MINE
+    assert Accounts(SecretStore(store, tmp_path)).read("mine") == MINE
     assert not any(b"c4nary" in path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
 
 
 def test_the_key_file_is_the_players_alone(store, tmp_path):
-    Accounts(Safe(store, tmp_path)).add("mine", MINE)
+    Accounts(SecretStore(store, tmp_path)).add("mine", MINE)
 
     assert (tmp_path / "fernet.key").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_given_key_needs_no_file(store, tmp_path):
     key = Fernet.generate_key().decode()
-    Accounts(Safe(store, tmp_path, key)).add("mine", MINE)
+    Accounts(SecretStore(store, tmp_path, key)).add("mine", MINE)
 
     assert not (tmp_path / "fernet.key").exists()
-    assert Accounts(Safe(store, tmp_path, key)).read("mine") == MINE
+    assert Accounts(SecretStore(store, tmp_path, key)).read("mine") == MINE
 
 
 def lose(path):
@@ -92,24 +92,24 @@ def lose(path):
     ],
 )
 def test_a_lost_or_wrong_key_is_told_and_nothing_overwritten(store, tmp_path, spoil, told):
-    Accounts(Safe(store, tmp_path)).add("mine", MINE)
-    right, before = (tmp_path / "fernet.key").read_text(), store.sealed()
+    Accounts(SecretStore(store, tmp_path)).add("mine", MINE)
+    right, before = (tmp_path / "fernet.key").read_text(), store.encrypted()
 
-    spoilt = Accounts(Safe(store, tmp_path, spoil(tmp_path / "fernet.key")))
+    spoilt = Accounts(SecretStore(store, tmp_path, spoil(tmp_path / "fernet.key")))
 
     with pytest.raises(UsageError, match=told):
         spoilt.read("mine")
     for name in ("mine", "new"):
         with pytest.raises(UsageError, match=told):
             spoilt.add(name, MINE)
-    assert store.sealed() == before
-    assert Accounts(Safe(store, tmp_path, right.strip())).read("mine") == MINE
+    assert store.encrypted() == before
+    assert Accounts(SecretStore(store, tmp_path, right.strip())).read("mine") == MINE
 
 
 def test_names_and_removing_need_no_key(store, tmp_path):
-    Accounts(Safe(store, tmp_path)).add("mine", MINE)
+    Accounts(SecretStore(store, tmp_path)).add("mine", MINE)
     lose(tmp_path / "fernet.key")
-    accounts = Accounts(Safe(store, tmp_path))
+    accounts = Accounts(SecretStore(store, tmp_path))
 
     assert accounts.names == ["mine"]
     assert accounts.remove("mine")
@@ -120,56 +120,56 @@ def test_names_and_removing_need_no_key(store, tmp_path):
 
 
 def test_a_new_token_takes_the_place_of_the_old_one(store, tmp_path):
-    tokens = KeptTokens(Safe(store, tmp_path), "player", given="first")
+    tokens = KeptTokens(SecretStore(store, tmp_path), "player", given="first")
     assert tokens.kept() == ("first",)
 
     tokens.replace("second")
 
-    assert KeptTokens(Safe(store, tmp_path), "player", given="first").kept() == ("second",)
-    assert KeptTokens(Safe(store, tmp_path), "player").kept() == ("second",)
+    assert KeptTokens(SecretStore(store, tmp_path), "player", given="first").kept() == ("second",)
+    assert KeptTokens(SecretStore(store, tmp_path), "player").kept() == ("second",)
 
 
 def test_a_token_given_anew_by_hand_comes_first(store, tmp_path):
-    KeptTokens(Safe(store, tmp_path), "player", given="first").replace("second")
+    KeptTokens(SecretStore(store, tmp_path), "player", given="first").replace("second")
 
-    assert KeptTokens(Safe(store, tmp_path), "player", given="pasted").kept() == ("pasted", "second")
+    assert KeptTokens(SecretStore(store, tmp_path), "player", given="pasted").kept() == ("pasted", "second")
 
 
 def test_players_do_not_share_tokens(store, tmp_path):
-    KeptTokens(Safe(store, tmp_path), "player").replace("mine")
+    KeptTokens(SecretStore(store, tmp_path), "player").replace("mine")
 
-    assert KeptTokens(Safe(store, tmp_path), "other").kept() == ()
+    assert KeptTokens(SecretStore(store, tmp_path), "other").kept() == ()
 
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from reserve.storage.secrets import KeptTokens, Safe
+from reserve.storage.secrets import KeptTokens, SecretStore
 from reserve.storage.runs import Store
 
 class Mortal(Store):
     writes = 0
-    def seal(self, name, sealed):
+    def write_secret(self, name, encrypted):
         if self.writes == int(sys.argv[2]):
             os.kill(os.getpid(), signal.SIGKILL)
-        super().seal(name, sealed)
+        super().write_secret(name, encrypted)
         Mortal.writes += 1
 
 store = Mortal(Path(sys.argv[1]), sys.argv[3] or None)
-KeptTokens(Safe(store, Path(sys.argv[1])), "player").replace("new")
+KeptTokens(SecretStore(store, Path(sys.argv[1])), "player").replace("new")
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
 @pytest.mark.parametrize(("writes", "kept"), [(0, ("old",)), (1, ("new", "old")), (2, ("new",))])
 def test_a_process_killed_while_a_token_rotates_loses_neither(store, tmp_path, database, writes, kept):
-    KeptTokens(Safe(store, tmp_path), "player").replace("old")
+    KeptTokens(SecretStore(store, tmp_path), "player").replace("old")
 
     command = [sys.executable, "-c", KILLED, str(tmp_path), str(writes), database or ""]
     killed = subprocess.run(command, cwd=HERE, timeout=60)
 
     assert killed.returncode == -signal.SIGKILL
-    assert KeptTokens(Safe(store, tmp_path), "player").kept() == kept
+    assert KeptTokens(SecretStore(store, tmp_path), "player").kept() == kept
 
 
 # The command.
@@ -318,27 +318,27 @@ def test_what_earlier_tools_left_is_taken_over_and_named_as_deletable(environ, t
 
 
 def test_cron_can_keep_a_token_alive_between_bookings(environ):
-    twin = AtriumTwin(
-        AtriumStory(opens_at=Clock().now(), day=Clock().now().date(), has_password=False), Clock()
+    simulated = SimulatedAtrium(
+        AtriumScenario(opens_at=Clock().now(), day=Clock().now().date(), has_password=False), Clock()
     )
-    with serve(twin.app) as server:
-        given = {**environ, **twin.environ(server.url), "RESERVE_EMAIL": "player@example.com"}
+    with serve(simulated.app) as server:
+        given = {**environ, **simulated.environ(server.url), "RESERVE_EMAIL": "player@example.com"}
         assert call("add", "mine", "--system", "atrium", **given).returncode == 0
 
         renewed = [call("refresh", **{**given, "ATRIUM_REFRESH_TOKEN": ""}) for _ in range(2)]
 
     assert [each.returncode for each in renewed] == [0, 0], renewed[0].stdout + renewed[0].stderr
     assert renewed[0].stdout == "Renewed the refresh token of mine.\n"
-    assert len(twin.ledger.all("token-rotated")) == 2
-    assert twin.ledger.all("token-used-again") == []
+    assert len(simulated.ledger.all("token-rotated")) == 2
+    assert simulated.ledger.all("token-used-again") == []
 
 
 def test_a_dead_token_gives_exit_code_3_and_the_steps_to_renew_it(environ):
-    twin = AtriumTwin(
-        AtriumStory(opens_at=Clock().now(), day=Clock().now().date(), session_ended=True), Clock()
+    simulated = SimulatedAtrium(
+        AtriumScenario(opens_at=Clock().now(), day=Clock().now().date(), session_ended=True), Clock()
     )
-    with serve(twin.app) as server:
-        given = {**environ, **twin.environ(server.url), "RESERVE_EMAIL": "player@example.com"}
+    with serve(simulated.app) as server:
+        given = {**environ, **simulated.environ(server.url), "RESERVE_EMAIL": "player@example.com"}
         told = call("refresh", RESERVE_SYSTEM="atrium", **given)
 
     assert told.returncode == 3

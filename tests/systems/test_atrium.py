@@ -22,14 +22,14 @@ from reserve.errors import (
 )
 from reserve.http import Answer, Http
 from reserve.model import Account, BookingRequest
-from reserve.simulator import AtriumStory, AtriumTwin, serve
+from reserve.simulator import AtriumScenario, SimulatedAtrium, serve
 from reserve.simulator.atrium.club import FAULTS
 from reserve.storage.runs import Store
-from reserve.storage.schema import DEEDS, RUNS
+from reserve.storage.schema import ACTIONS, RUNS
 from reserve.systems.atrium.adapter import Atrium
 from reserve.systems.atrium.places import places
 from reserve.systems.atrium.sign_in import by_code, by_refresh_token, log_in
-from reserve.systems.base import Surroundings
+from reserve.systems.base import Context
 from reserve.tokens import Tokens
 from tests.fakes import FakeClock, InProcess
 from tests.stage import Stage
@@ -74,8 +74,8 @@ def sample(name):
     return json.loads((SAMPLES / f"{name}.json").read_text())
 
 
-def booked(tmp_path, *words, **story):
-    with Stage(tmp_path, story, "atrium", JUNE) as stage:
+def booked(tmp_path, *words, **scenario):
+    with Stage(tmp_path, scenario, "atrium", JUNE) as stage:
         return stage, stage.book(*words)
 
 
@@ -87,7 +87,7 @@ def adapter(*words, apps=None, tokens=(), **environ):
     booking = read_booking(booking_parser("book").parse_args([*usual, *words]), environ)
     addresses = {**Atrium.addresses, "ATRIUM_OCCUPANT_ID": "100001", **environ}
     said = []
-    around = Surroundings(
+    context = Context(
         clock=clock,
         connect=lambda url, headers: Http(url, headers=headers, adapter=InProcess(apps or {}, clock)),
         browser=lambda: pytest.fail("no browser was meant to start"),
@@ -98,7 +98,7 @@ def adapter(*words, apps=None, tokens=(), **environ):
         user_agent="test",
         tokens=Tokens(*tokens),
     )
-    return Atrium(booking.account, booking.request, around)
+    return Atrium(booking.account, booking.request, context)
 
 
 def answered(body, status=200):
@@ -140,7 +140,7 @@ def test_without_a_list_nobody_knows_what_became_of_a_run_that_was_cut_off(tmp_p
         stage.book()
         store = Store(tmp_path / "data")
         with store.engine.begin() as connection:  # as if it had been killed before it knew
-            connection.execute(delete(DEEDS).where(DEEDS.c.what != "asking"))
+            connection.execute(delete(ACTIONS).where(ACTIONS.c.kind != "asking"))
             connection.execute(update(RUNS).values(ended=None, exit_code=None))
         store.close()
 
@@ -226,8 +226,8 @@ def test_while_a_run_waits_the_token_is_renewed_every_twenty_minutes(tmp_path):
 
 
 def test_a_token_that_lives_shorter_is_renewed_more_often(tmp_path):
-    story = {"refresh_lives": timedelta(minutes=10)}
-    with Stage(tmp_path, story, "atrium", JUNE, ahead=timedelta(hours=2)) as stage:
+    scenario = {"refresh_lives": timedelta(minutes=10)}
+    with Stage(tmp_path, scenario, "atrium", JUNE, ahead=timedelta(hours=2)) as stage:
         assert stage.book().exit_code == 0
         assert stage.ledger.all("token-dead") == []
 
@@ -244,7 +244,7 @@ def test_the_next_run_goes_on_with_the_token_that_the_last_one_was_given(tmp_pat
 def test_tokens_are_nowhere_in_plain_text(tmp_path):
     with Stage(tmp_path, {}, "atrium", JUNE) as stage:
         stage.book()
-        secrets = [stage.twin.rules.first_refresh, stage.twin.rules.refresh]
+        secrets = [stage.simulated.rules.first_refresh, stage.simulated.rules.refresh]
 
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert written
@@ -441,26 +441,26 @@ def _saying(body, status):
 
 
 def test_the_log_in_page_gives_a_code_that_is_good_for_tokens(browser):
-    twin = AtriumTwin(AtriumStory(opens_at=Clock().now(), day=Clock().now().date()), Clock())
-    with serve(twin.app) as server:
-        code = log_in(browser, server.url, twin.scenario.account, web=server.url, clock=Clock())
+    simulated = SimulatedAtrium(AtriumScenario(opens_at=Clock().now(), day=Clock().now().date()), Clock())
+    with serve(simulated.app) as server:
+        code = log_in(browser, server.url, simulated.scenario.account, web=server.url, clock=Clock())
         http = Http(server.url, headers={})
         granted = by_code(http, code, web=server.url)
         http.close()
 
-    assert granted.refresh == twin.rules.refresh
-    assert len(twin.ledger.all("signed-in")) == 1
+    assert granted.refresh == simulated.rules.refresh
+    assert len(simulated.ledger.all("signed-in")) == 1
 
 
 def test_a_refused_password_is_told_and_not_sent_again(browser):
-    twin = AtriumTwin(AtriumStory(opens_at=Clock().now(), day=Clock().now().date()), Clock())
+    simulated = SimulatedAtrium(AtriumScenario(opens_at=Clock().now(), day=Clock().now().date()), Clock())
     wrong = Account("player@example.com", "wrong canary")
     told = "refused the e-mail address or the password"
-    with serve(twin.app) as server, pytest.raises(SignInError, match=told) as failure:
+    with serve(simulated.app) as server, pytest.raises(SignInError, match=told) as failure:
         log_in(browser, server.url, wrong, web=server.url, clock=Clock())
 
     assert "canary" not in str(failure.value)
-    assert len(twin.ledger.all("sign-in-refused")) == 1
+    assert len(simulated.ledger.all("sign-in-refused")) == 1
 
 
 def test_all_three_shapes_of_a_failed_log_in_are_seen(browser, tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reserve.simulator import TWINS
+from reserve.simulator import SIMULATED_SYSTEMS
 from reserve.systems import SYSTEMS
 from tests.stage import Stage
 
@@ -30,7 +30,7 @@ def plain(tmp_path: Path, system: str) -> Iterator[Stage]:
 
 
 def test_it_has_a_twin_and_recorded_answers(system: str) -> None:
-    assert system in TWINS
+    assert system in SIMULATED_SYSTEMS
     assert list((SAMPLES / system).iterdir()) != []
 
 

@@ -17,7 +17,7 @@ from reserve.commands.options import booking_parser, read_booking
 from reserve.commands.outcome import Outcome, failed
 from reserve.commands.plan import Plans, opened
 from reserve.commands.plan_options import parser as plan_parser
-from reserve.commands.wiring import equip
+from reserve.commands.wiring import build_run
 from reserve.errors import (
     LostAnswer,
     NotOpenYet,
@@ -28,8 +28,8 @@ from reserve.errors import (
 )
 from reserve.http import Http
 from reserve.simulator import Fault
-from reserve.simulator.ntnui.club import FAULTS, SIGN_UPS, NtnuiLedger, NtnuiStory, NtnuiTwin
-from reserve.storage.plans import Roster
+from reserve.simulator.ntnui.club import FAULTS, SIGN_UPS, NtnuiLedger, NtnuiScenario, SimulatedNtnui
+from reserve.storage.plans import PlanStore
 from reserve.systems.ntnui.adapter import Ntnui
 from reserve.systems.ntnui.link import ZONE, SessionLink, read_link
 from reserve.systems.ntnui.pages import meaning, read_page, redacted
@@ -48,44 +48,46 @@ def sample(name: str) -> str:
 class Stage:
     """A simulated site, and one member's run at it."""
 
-    def __init__(self, folder: Path, *, ahead: timedelta = timedelta(minutes=5), **story: Any) -> None:
+    def __init__(self, folder: Path, *, ahead: timedelta = timedelta(minutes=5), **scenario: Any) -> None:
         self.folder = folder
-        opens_at = story.pop("opens_at", OPENS_AT)
-        self.clock = FakeClock(opens_at - ahead, seed=story.get("seed", 0))
+        opens_at = scenario.pop("opens_at", OPENS_AT)
+        self.clock = FakeClock(opens_at - ahead, seed=scenario.get("seed", 0))
         day = (opens_at + timedelta(hours=72)).astimezone(ZONE).date()
-        self.twin = NtnuiTwin(NtnuiStory(opens_at=opens_at, day=day, **story), self.clock)
+        self.simulated = SimulatedNtnui(NtnuiScenario(opens_at=opens_at, day=day, **scenario), self.clock)
         self.stop = Stop()
         self.environ: dict[str, str] = {}
 
     def connect(self, base_url: str, headers: Mapping[str, str]) -> Http:
-        adapter = InProcess({"site.example": self.twin.app}, self.clock, latency=timedelta(milliseconds=20))
+        adapter = InProcess(
+            {"site.example": self.simulated.app}, self.clock, latency=timedelta(milliseconds=20)
+        )
         return Http(base_url, headers=headers, adapter=adapter)
 
     def book(self, *words: str) -> Outcome:
-        """The outcome of `main.py --system ntnui` with the link of this story, and *words*."""
+        """The outcome of `main.py --system ntnui` with the link of this scenario, and *words*."""
         environ = {
-            **self.twin.environ_of_player("http://site.example", None, None),
+            **self.simulated.environ_of_player("http://site.example", None, None),
             "RESERVE_DATA": str(self.folder),
             **self.environ,
         }
-        booking = read_booking(booking_parser("book").parse_args([*self.twin.words(), *words]), environ)
-        self.outfit = equip(booking, environ, self.stop, Leads(), clock=self.clock, connect=self.connect)
-        return conclude(self.outfit)
+        booking = read_booking(booking_parser("book").parse_args([*self.simulated.words(), *words]), environ)
+        self.wired = build_run(booking, environ, self.stop, Leads(), clock=self.clock, connect=self.connect)
+        return conclude(self.wired)
 
     @property
     def ledger(self) -> NtnuiLedger:
-        ledger = self.twin.ledger
+        ledger = self.simulated.ledger
         assert isinstance(ledger, NtnuiLedger)
         return ledger
 
     @property
     def after(self) -> timedelta:
         """How long after the published opening it is now."""
-        return self.clock.now() - self.twin.scenario.opens_at
+        return self.clock.now() - self.simulated.scenario.opens_at
 
     @property
     def steps(self) -> str:
-        return "\n".join(text for _, text in self.outfit.run.timeline.steps)
+        return "\n".join(text for _, text in self.wired.run.timeline.steps)
 
     @property
     def kept(self) -> list[str]:
@@ -179,11 +181,11 @@ def test_a_session_opens_72_real_hours_before_its_start(
     spilletid: str, opens_at: str, tmp_path: Path
 ) -> None:
     stage = Stage(tmp_path, opens_at=datetime.fromisoformat(opens_at))
-    assert stage.twin.scenario.wanted.spilletid == spilletid
+    assert stage.simulated.scenario.wanted.spilletid == spilletid
 
     assert stage.book().exit_code == 0
 
-    assert stage.outfit.run.timeline.opens_at == datetime.fromisoformat(opens_at)
+    assert stage.wired.run.timeline.opens_at == datetime.fromisoformat(opens_at)
 
 
 # The pages.
@@ -362,7 +364,7 @@ def test_a_morning_session_is_asked_for_with_the_hour_as_the_site_writes_it(tmp_
 
 def test_the_players_number_can_be_given(tmp_path: Path) -> None:
     stage = Stage(tmp_path, others=False)
-    stage.environ["NTNUI_MEMBER_ID"] = str(stage.twin.scenario.member)
+    stage.environ["NTNUI_MEMBER_ID"] = str(stage.simulated.scenario.member)
 
     assert stage.book().exit_code == 0
     assert len(stage.ledger.attempts) == 1
@@ -382,19 +384,19 @@ def test_a_plan_leads_the_link_of_one_session_to_that_of_each_week(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stage = Stage(tmp_path)
-    _, link = stage.twin.words()
+    _, link = stage.simulated.words()
     environ = {"NTNUI_URL": "https://site.example", "RESERVE_DATA": str(tmp_path)}
     words = ["add", "--system", "ntnui", "--link", link, "--every", "tue 15:00-16:00", "--json"]
     store = opened(environ)
     options = plan_parser().parse_args(words)
 
-    Plans(Roster(store), environ, stage.clock, stage.connect).add(options)
+    Plans(PlanStore(store), environ, stage.clock, stage.connect).add(options)
     store.close()
 
-    wanted = stage.twin.scenario.wanted.start
+    wanted = stage.simulated.scenario.wanted.start
     (first, *others) = json.loads(capsys.readouterr().out)["next"]
     assert datetime.fromisoformat(first["start"]) == wanted
-    assert datetime.fromisoformat(first["opens_at"]) == stage.twin.scenario.opens_at
+    assert datetime.fromisoformat(first["opens_at"]) == stage.simulated.scenario.opens_at
     # The simulated site knows one week only; the others are asked for all the same.
     assert all("the site knows no session" in each["troubles"][0] for each in others)
 
@@ -445,7 +447,7 @@ def test_a_link_is_all_that_has_to_be_given(tmp_path: Path) -> None:
 
 def test_the_site_may_forget_us_long_before_the_opening_too(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
-    stage.clock.call_at(OPENS_AT - timedelta(seconds=60), stage.twin.rules.logged_in.clear)
+    stage.clock.call_at(OPENS_AT - timedelta(seconds=60), stage.simulated.rules.logged_in.clear)
 
     assert stage.book().exit_code == 0
     assert len(stage.ledger.all("signed-in")) == 2
@@ -454,7 +456,7 @@ def test_the_site_may_forget_us_long_before_the_opening_too(tmp_path: Path) -> N
 
 def test_a_site_that_forgets_us_again_and_again_is_given_up(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
-    stage.twin.rules.knows = lambda token: stage.after < timedelta(0)  # type: ignore[method-assign]
+    stage.simulated.rules.knows = lambda token: stage.after < timedelta(0)  # type: ignore[method-assign]
 
     assert stage.book().exit_code == 3
     assert stage.ledger.paid == []
@@ -474,22 +476,22 @@ def test_an_unknown_page_is_kept_without_names_and_never_read_as_yes(tmp_path: P
 
 def test_nothing_secret_is_left_behind(tmp_path: Path) -> None:
     stage = Stage(tmp_path, faults=("logged-out",))
-    password = stage.twin.scenario.account.password
+    password = stage.simulated.scenario.account.password
 
     ended = stage.book()
 
     left = [
-        json.dumps(ended.as_json(self_booking(stage), stage.outfit.run_id, stage.outfit.run)),
+        json.dumps(ended.as_json(self_booking(stage), stage.wired.run_id, stage.wired.run)),
         stage.steps,
     ]
     left += [path.read_bytes().decode("utf-8", "replace") for path in tmp_path.rglob("*") if path.is_file()]
-    for secret in (password, "4711", str(stage.twin.scenario.member)):
+    for secret in (password, "4711", str(stage.simulated.scenario.member)):
         assert not any(secret in text for text in left), secret
 
 
 def self_booking(stage: Stage) -> Any:
     environ = {"RESERVE_SYSTEM": "ntnui", "RESERVE_EMAIL": "a@example.com", "RESERVE_PASSWORD": "x" * 9}
-    return read_booking(booking_parser("book").parse_args(stage.twin.words()), environ)
+    return read_booking(booking_parser("book").parse_args(stage.simulated.words()), environ)
 
 
 # The waiting list.
@@ -531,7 +533,7 @@ def test_a_wish_to_stop_ends_the_waiting_within_a_second_or_so(tmp_path: Path) -
 
 def test_whoever_waits_is_logged_in_again_when_the_site_forgets(tmp_path: Path) -> None:
     stage = Stage(tmp_path, all_taken=True, frees_after=timedelta(minutes=10))
-    stage.clock.call_at(OPENS_AT + timedelta(minutes=5), stage.twin.rules.logged_in.clear)
+    stage.clock.call_at(OPENS_AT + timedelta(minutes=5), stage.simulated.rules.logged_in.clear)
 
     assert stage.book("--wait-list").exit_code == 0
     assert stage.ledger.violations == []

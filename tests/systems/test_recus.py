@@ -29,7 +29,7 @@ from reserve.errors import (
 )
 from reserve.http import Answer, Http
 from reserve.model import Account, BookingRequest, Court, Offer, Slot
-from reserve.systems.base import Surroundings
+from reserve.systems.base import Context
 from reserve.systems.recus.adapter import RecUs
 from reserve.systems.recus.answers import court_and_slot, order_in, utc
 from reserve.systems.recus.facility import facility_id, facility_in, looks_free, offers_of
@@ -77,7 +77,7 @@ class Api:
 
     def __init__(self, clock, *answers, request=None):
         self.answers, self.asked, self.kept = list(answers), [], []
-        around = Surroundings(
+        context = Context(
             clock=clock,
             connect=lambda base, headers: Http(base, headers=headers, adapter=InProcess(self.answer, clock)),
             browser=None,
@@ -87,7 +87,7 @@ class Api:
             conceal=lambda secret: None,
             user_agent=USER_AGENT,
         )
-        self.system = RecUs(Account("player@example.com", "secret"), request or wanted(), around)
+        self.system = RecUs(Account("player@example.com", "secret"), request or wanted(), context)
 
     def answer(self, environ, start_response):
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -127,7 +127,7 @@ def test_the_last_court_has_days_hours_and_slots_of_its_own():
 def test_the_recorded_hold_is_read(clock):
     api = Api(clock, (201, sample("reservation_created")))
 
-    hold = api.system.line(OFFER).hold()
+    hold = api.system.connection_for(OFFER).hold()
 
     assert hold.order_id == "00000000-0000-4000-8000-000000000001"
     assert hold.price_cents == 750
@@ -137,7 +137,7 @@ def test_the_recorded_hold_is_read(clock):
 
 def test_the_recorded_payment_of_a_free_court_is_read(clock):
     api = Api(clock, (201, free(sample("reservation_created"))), (200, sample("order_paid")))
-    hold = api.system.line(OFFER).hold()
+    hold = api.system.connection_for(OFFER).hold()
 
     api.system.confirm(hold)
 
@@ -151,7 +151,7 @@ def test_an_order_made_as_in_2025_is_paid_with_an_empty_body(clock):
     order = free(sample("reservation_created"))["data"]
     api = Api(clock, (200, {"order": order}), (200, sample("order_paid")))
 
-    api.system.confirm(api.system.line(OFFER).hold())
+    api.system.confirm(api.system.connection_for(OFFER).hold())
 
     assert json.loads(api.asked[-1][1]) == {"data": {}}
 
@@ -165,7 +165,7 @@ def test_the_recorded_card_payment_is_confirmed_at_stripe(clock):
         request=wanted(pay="card", max_price_cents=750),
     )
 
-    api.system.confirm(api.system.line(OFFER).hold())
+    api.system.confirm(api.system.connection_for(OFFER).hold())
 
     pay, stripe = api.asked[1:]
     assert json.loads(pay[1]) == {
@@ -304,7 +304,7 @@ def test_an_unknown_refusal_is_kept(clock):
     api = Api(clock, (400, said("Computer says no", "E_NO")))
 
     with pytest.raises(UnknownRefusal, match="Computer says no E_NO"):
-        api.system.line(OFFER).hold()
+        api.system.connection_for(OFFER).hold()
 
     ((asked, text),) = api.kept
     assert asked == "POST /v1/reservations"
@@ -318,7 +318,7 @@ def test_a_yes_that_cannot_be_read_may_be_a_hold_and_is_never_taken_for_one(cloc
     api = Api(clock, (200, body))
 
     with pytest.raises(UnknownAnswer):
-        api.system.line(OFFER).hold()
+        api.system.connection_for(OFFER).hold()
 
 
 ORDER = {"id": "o-1", "total": 0, "items": []}
@@ -343,7 +343,7 @@ def test_a_request_for_a_court_says_what_the_web_app_says_and_who_we_are(clock):
     api = Api(clock, (200, {"id": "me-1"}), (201, sample("reservation_created")))
     api.system.use_token("token-1")
 
-    api.system.line(OFFER).hold()
+    api.system.connection_for(OFFER).hold()
 
     asked, body, environ = api.asked[-1]
     assert asked == "POST /v1/reservations"
@@ -376,7 +376,7 @@ def test_a_court_whose_price_is_not_known_is_never_paid(clock, pay):
     api = Api(clock, (201, answer), request=wanted(pay=pay, max_price_cents=9999))
 
     with pytest.raises(ServiceError, match="nothing says what it costs"):
-        api.system.confirm(api.system.line(OFFER).hold())
+        api.system.confirm(api.system.connection_for(OFFER).hold())
 
     assert len(api.asked) == 1
 
@@ -384,7 +384,7 @@ def test_a_court_whose_price_is_not_known_is_never_paid(clock, pay):
 @pytest.mark.parametrize("answer", [{}, {"data": {}}, {"data": {"status": "weird"}}, []])
 def test_a_payment_in_words_we_do_not_know_may_have_been_made(clock, answer):
     api = Api(clock, (201, free(sample("reservation_created"))), (200, answer))
-    hold = api.system.line(OFFER).hold()
+    hold = api.system.connection_for(OFFER).hold()
 
     with pytest.raises(LostAnswer):
         api.system.confirm(hold)
@@ -537,9 +537,9 @@ def test_a_price_that_is_not_plainly_published_is_not_known(pricing):
 def test_the_schedule_tells_which_court_is_worth_asking_for(name, start, end, is_free):
     midnight = datetime.fromisoformat("2026-03-09T00:00:00-07:00")
     slot = Slot(midnight + timedelta(hours=start), midnight + timedelta(hours=end))
-    wish = Offer(replace(COURT, name=name), slot, midnight)
+    request = Offer(replace(COURT, name=name), slot, midnight)
 
-    assert looks_free(sample("schedule"), wish) is is_free
+    assert looks_free(sample("schedule"), request) is is_free
 
 
 @pytest.mark.parametrize("schedule", [None, [], {"dates": None}, {"dates": {"20260309": [None]}}])

@@ -1,4 +1,4 @@
-"""A simulated Atrium: the log-in page and tokens of its Keycloak, and reservations (Atrium dossier)."""
+"""A simulated Atrium: the log-in page and tokens of its Keycloak, and reservations (Atrium facts)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from flask import Flask, Response, jsonify, redirect, request
 
 from reserve.clock import Clock
 from reserve.simulator.agenda import Agenda, rivals
-from reserve.simulator.club import Deliver, Story, Twin
-from reserve.simulator.faults import COMMON, HTML_403, JSON, Fault, Switch, told
+from reserve.simulator.club import Deliver, Scenario, SimulatedSystem
+from reserve.simulator.faults import COMMON, HTML_403, JSON, Fault, Switch, apply_faults
 from reserve.simulator.ledger import Ledger
 from reserve.window import DaysAhead, HoursAhead, at, zone
 
@@ -24,7 +24,7 @@ TOKEN = f"POST {REALM}/protocol/openid-connect/token"
 RESERVE = "POST /api/v1/my/occupants/*/amenity-reservations/"
 LIST = RESERVE.replace("POST", "GET")
 OCCUPANT = "100001"
-COURTS = {8: "Tennis Court 1", 10: "Tennis Court 2"}  # dossier 4
+COURTS = {8: "Tennis Court 1", 10: "Tennis Court 2"}  # facts 4
 STEP, LONGEST = timedelta(minutes=30), timedelta(minutes=60)
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -67,21 +67,21 @@ TROUBLE: Mapping[str, tuple[Fault, ...]] = {
 }
 SWITCHES: Mapping[str, Switch] = {
     **COMMON,
-    "taken-first": lambda story: {"first_taken": True},
-    "refresh-rotated-and-killed": lambda story: {"rotated_before": True},
-    "token-dead": lambda story: {"session_ended": True, "has_password": False},
-    "wrong-password": lambda story: {"session_ended": True, "refuses_password": True},
-    "token-forgotten": lambda story: {"forgets": True, "unauthorized": 401},
-    "token-forgotten-403": lambda story: {"forgets": True, "unauthorized": 403},
-    "token-refused": lambda story: {"believes": False},
-    "list-unknown": lambda story: {"lists": False},
-    "unknown-refusal": lambda story: {"computer_says_no": True},
-    "already-reserved": lambda story: {"has_the_slot": True},
+    "taken-first": lambda scenario: {"first_taken": True},
+    "refresh-rotated-and-killed": lambda scenario: {"rotated_before": True},
+    "token-dead": lambda scenario: {"session_ended": True, "has_password": False},
+    "wrong-password": lambda scenario: {"session_ended": True, "refuses_password": True},
+    "token-forgotten": lambda scenario: {"forgets": True, "unauthorized": 401},
+    "token-forgotten-403": lambda scenario: {"forgets": True, "unauthorized": 403},
+    "token-refused": lambda scenario: {"believes": False},
+    "list-unknown": lambda scenario: {"lists": False},
+    "unknown-refusal": lambda scenario: {"computer_says_no": True},
+    "already-reserved": lambda scenario: {"has_the_slot": True},
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class AtriumStory(Story):
+class AtriumScenario(Scenario):
     """What one simulated Atrium is like: the switches are what the dossier leaves open (7, 8)."""
 
     FAULTS: ClassVar[Mapping[str, str]] = FAULTS
@@ -129,27 +129,27 @@ class Booked:
 class AtriumRules(Agenda):
     """The rules that the simulated Atrium keeps; knows nothing of HTTP."""
 
-    def __init__(self, story: AtriumStory, clock: Clock, ledger: Ledger) -> None:
+    def __init__(self, scenario: AtriumScenario, clock: Clock, ledger: Ledger) -> None:
         """Set the scene: the player's session, and rivals waiting for the opening."""
-        super().__init__(clock, story.clock_offset)
-        self.story, self.ledger = story, ledger
+        super().__init__(clock, scenario.clock_offset)
+        self.scenario, self.ledger = scenario, ledger
         self.booked: list[Booked] = []
         self.taken: dict[tuple[int, datetime], str] = {}  # by half hours
         self.given: list[str] = []  # every token and code
-        self._draws = Random(f"{story.seed}/tokens")
+        self._draws = Random(f"{scenario.seed}/tokens")
         self._access: dict[str, datetime] = {}
         self._codes: set[str] = set()
         self._session_ends: datetime | None = None
         self.refresh = self.first_refresh = ""
         self._begin_session()
         self.first_refresh = self.refresh
-        if story.rotated_before:
+        if scenario.rotated_before:
             self.refresh = self._new("refresh")
-        if story.session_ended:
+        if scenario.session_ended:
             self._session_ends = None
         self._set_scene()
 
-    # Tokens (dossier 2).
+    # Tokens (facts 2).
 
     def _new(self, what: str) -> str:
         self.given.append(f"sim.{what}.{self._draws.getrandbits(96):024x}")
@@ -157,13 +157,13 @@ class AtriumRules(Agenda):
 
     def _begin_session(self) -> None:
         self.refresh = self._new("refresh")
-        self._session_ends = self.now + self.story.refresh_lives
+        self._session_ends = self.now + self.scenario.refresh_lives
 
     def log_in(self, name: str, password: str) -> str | None:
         """An authorization code for the right e-mail and password."""
-        account = self.story.account
+        account = self.scenario.account
         right = name.strip().lower() == account.email.lower() and password == account.password
-        if not right or self.story.refuses_password:
+        if not right or self.scenario.refuses_password:
             self.ledger.record(self.now, "sign-in-refused")
             return None
         code = self._new("code")
@@ -186,23 +186,23 @@ class AtriumRules(Agenda):
             raise Refusal(
                 "session", 400, {"error": "invalid_grant", "error_description": "Session not active"}
             )
-        if token != self.refresh and not self.story.reuse:
+        if token != self.refresh and not self.scenario.reuse:
             self.ledger.record(self.now, "token-used-again")
             raise Refusal(
                 "token", 400, {"error": "invalid_grant", "error_description": "Token is not active"}
             )
         self.refresh = self._new("refresh")
-        self._session_ends = self.now + self.story.refresh_lives
+        self._session_ends = self.now + self.scenario.refresh_lives
         self.ledger.record(self.now, "token-rotated")
         return self._tokens()
 
     def _tokens(self) -> dict[str, Any]:
         access = self._new("access")
-        self._access[access] = self.now + self.story.access_lives
+        self._access[access] = self.now + self.scenario.access_lives
         return {
             "access_token": access,
-            "expires_in": int(self.story.access_lives.total_seconds()),
-            "refresh_expires_in": int(self.story.refresh_lives.total_seconds()),
+            "expires_in": int(self.scenario.access_lives.total_seconds()),
+            "refresh_expires_in": int(self.scenario.refresh_lives.total_seconds()),
             "refresh_token": self.refresh,
             "token_type": "Bearer",
             "not-before-policy": 0,
@@ -216,25 +216,25 @@ class AtriumRules(Agenda):
         ends = self._access.get(token or "")
         if ends is None:
             self.ledger.record(self.now, "stranger-refused")
-        if ends is None or ends <= self.now or not self.story.believes:
+        if ends is None or ends <= self.now or not self.scenario.believes:
             if ends is not None:
                 self.ledger.record(self.now, "token-refused")
-            raise Refusal("stranger", self.story.unauthorized, said)
+            raise Refusal("stranger", self.scenario.unauthorized, said)
         if occupant != OCCUPANT:
             raise Refusal("not-found", 404, {"detail": "Not found."})
 
-    # Reservations (dossier 3 to 5).
+    # Reservations (facts 3 to 5).
 
     def opens_at(self, start: datetime) -> datetime:
         """The true moment at which a slot that starts then can be reserved; the wanted one at its own."""
-        published = _ahead(start, self.story.window)
-        shift = self.story.opens_at - _ahead(self.wanted, self.story.window)
-        return published + shift - self.story.clock_offset + self.story.opens_late
+        published = _ahead(start, self.scenario.window)
+        shift = self.scenario.opens_at - _ahead(self.wanted, self.scenario.window)
+        return published + shift - self.scenario.clock_offset + self.scenario.opens_late
 
     @property
     def wanted(self) -> datetime:
-        """The start of the slot that the story is about."""
-        return at(self.story.day, self.story.start, ZONE)
+        """The start of the slot that the scenario is about."""
+        return at(self.scenario.day, self.scenario.start, ZONE)
 
     def reserve(self, body: Any) -> Booked:
         """A reservation for what *body* asks for, or Refusal; every request is an attempt in the ledger."""
@@ -257,16 +257,20 @@ class AtriumRules(Agenda):
     def _permit(self, court: int, start: datetime, end: datetime) -> None:
         if start <= self.server_now:
             raise Refusal("past", 400, {"start_time": ["This time is in the past."]})
-        judged = start if self.story.judged == "start" else end - STEP
+        judged = start if self.scenario.judged == "start" else end - STEP
         if self.now < self.opens_at(judged):
             raise Refusal("early", 400, {"start_time": ["Reservations open 168 hours in advance."]})
-        if self.story.computer_says_no and court == min(COURTS):
+        if self.scenario.computer_says_no and court == min(COURTS):
             raise Refusal("unknown-refusal", 400, {"non_field_errors": ["Please see the front desk."]})
         if any((court, each) in self.taken for each in _halves(start, end)):
-            made = [each for each in self.booked if str(each.id) in self.ledger.paid]  # since the story began
+            made = [
+                each for each in self.booked if str(each.id) in self.ledger.paid
+            ]  # since the scenario began
             mine = any(each.court == court and each.start == start for each in made)
             said = ["This amenity is already reserved for the selected time."]
-            raise Refusal("held-already" if mine else "taken", self.story.taken, {"non_field_errors": said})
+            raise Refusal(
+                "held-already" if mine else "taken", self.scenario.taken, {"non_field_errors": said}
+            )
 
     def _keep(self, booked: Booked) -> None:
         self.booked.append(booked)
@@ -276,7 +280,7 @@ class AtriumRules(Agenda):
     def _attempt(self, court: str, start: datetime | None, meaning: str) -> None:
         early = timedelta()
         if start is not None:
-            published = self.opens_at(start) - self.story.opens_late  # all that one can know
+            published = self.opens_at(start) - self.scenario.opens_late  # all that one can know
             early = max(early, published - self.now)
         self.ledger.record(
             self.now, "attempt", court=court, start=str(start), meaning=meaning, early_ms=early / MILLISECOND
@@ -294,18 +298,18 @@ class AtriumRules(Agenda):
     # The scene.
 
     def _set_scene(self) -> None:
-        story, opening = self.story, self.opens_at(self.wanted)
-        if story.has_the_slot:
+        scenario, opening = self.scenario, self.opens_at(self.wanted)
+        if scenario.has_the_slot:
             self._keep(Booked(500001, min(COURTS), self.wanted, self.wanted + STEP))
             self.ledger.record(self.now, "reserved-before", order="500001", court=COURTS[min(COURTS)])
-        grabbed = [*COURTS] if story.all_taken else [min(COURTS)] if story.first_taken else []
+        grabbed = [*COURTS] if scenario.all_taken else [min(COURTS)] if scenario.first_taken else []
         for court in grabbed:
             self.at(opening, self._come([court], f"rival at {COURTS[court]}"))
-        if story.frees_after is not None:
-            self.at(opening + story.frees_after, self._leave)
-        for name, moment, choice in rivals(story.seed, story.rivals, opening, [*COURTS]):
+        if scenario.frees_after is not None:
+            self.at(opening + scenario.frees_after, self._leave)
+        for name, moment, choice in rivals(scenario.seed, scenario.rivals, opening, [*COURTS]):
             self.at(moment, self._come(choice, name))
-        if story.forgets:
+        if scenario.forgets:
             self.at(opening, self._forget)
 
     def _forget(self, moment: datetime) -> None:
@@ -319,7 +323,7 @@ class AtriumRules(Agenda):
             self.ledger.record(moment, "given-up-by-rival", rival=name, court=COURTS[court])
 
     def _come(self, choice: list[int], name: str) -> Callable[[datetime], None]:
-        def deed(moment: datetime) -> None:
+        def event(moment: datetime) -> None:
             halves = _halves(self.wanted, self.wanted + STEP)
             for court in choice:
                 if not any((court, each) in self.taken for each in halves):
@@ -328,38 +332,40 @@ class AtriumRules(Agenda):
                     return
             self.ledger.record(moment, "rival-left", rival=name)
 
-        return deed
+        return event
 
 
-class AtriumTwin(Twin):
+class SimulatedAtrium(SimulatedSystem):
     """One simulated Atrium: portal, Keycloak and API in one `app`."""
 
     name = "atrium"
     title = "Atrium"
     look = LIST
     reserves = RESERVE
-    story = AtriumStory
-    scenario: AtriumStory
+    scenario_type = AtriumScenario
+    scenario: AtriumScenario
 
-    def __init__(self, scenario: AtriumStory, clock: Clock, *, deliver: Deliver | None = None) -> None:
-        """Set up the story; nothing is ever texted."""
-        scenario, wire = told(scenario, SWITCHES, TROUBLE)
+    def __init__(self, scenario: AtriumScenario, clock: Clock, *, deliver: Deliver | None = None) -> None:
+        """Set up the scenario; nothing is ever texted."""
+        scenario, request_faults = apply_faults(scenario, SWITCHES, TROUBLE)
         ledger = Ledger()
         self.rules = AtriumRules(scenario, clock, ledger)
         app = Flask("simulated-atrium")
         self._add_to(app)
-        super().__init__(scenario, wire, self.rules, ledger, app)
+        super().__init__(scenario, request_faults, self.rules, ledger, app)
 
     @classmethod
-    def opening(cls, opens_at: datetime, clock: Clock, deliver: Deliver | None, **told: Any) -> AtriumTwin:
-        """The story of the next half hour that opens; this one opens sooner, since nobody waits so long."""
+    def opening(
+        cls, opens_at: datetime, clock: Clock, deliver: Deliver | None, **settings: Any
+    ) -> SimulatedAtrium:
+        """The next half hour that opens; it opens sooner here, since nobody waits so long."""
         start = opens_at + timedelta(days=7)
         start += -(start - datetime.min.replace(tzinfo=UTC)) % STEP
         if start.astimezone(ZONE).time() == time(23, 30):
             start += STEP  # nothing is reserved over midnight
         start = start.astimezone(ZONE)
-        story = AtriumStory(opens_at=opens_at, day=start.date(), start=start.time(), **told)
-        return cls(story, clock, deliver=deliver)
+        scenario = AtriumScenario(opens_at=opens_at, day=start.date(), start=start.time(), **settings)
+        return cls(scenario, clock, deliver=deliver)
 
     def environ(self, url: str) -> Mapping[str, str]:
         """The addresses of portal, Keycloak and API, and what the player has stored."""
@@ -408,7 +414,7 @@ class AtriumTwin(Twin):
         return "<!DOCTYPE html><title>Portal</title><script>history.replaceState(null, '', '/')</script>"
 
     def _log_in_page(self, wrong: str = "") -> str:
-        """The log-in page of Keycloak (dossier 2.3)."""
+        """The log-in page of Keycloak (facts 2.3)."""
         back = request.args.get("redirect_uri", "/")
         action = f"{REALM}/login-actions/authenticate?session_code=SC1&amp;redirect_uri={back}"
         return LOG_IN.replace("{action}", action).replace("{wrong}", wrong)
@@ -460,7 +466,7 @@ LOG_IN = """<!DOCTYPE html>
 
 
 def _ahead(start: datetime, window: str) -> datetime:
-    """When a slot opens by the published rule (dossier 5)."""
+    """When a slot opens by the published rule (facts 5)."""
     if window == "hours":
         return HoursAhead(168).opens_at(start)
     return DaysAhead(7, start.time()).opens_at(start)
@@ -480,7 +486,7 @@ def _asked(body: Any) -> tuple[int, datetime, datetime]:
 
 
 def _wall(text: str) -> datetime:
-    """A moment with New York's own offset, written with a colon (dossier 3)."""
+    """A moment with New York's own offset, written with a colon (facts 3)."""
     moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z").astimezone(ZONE)
     if moment.isoformat(timespec="seconds") != text:
         raise ValueError(f"{text} is not how New York writes it")

@@ -1,4 +1,4 @@
-"""A simulated NTNUI site: log-in, pages of sessions, places that rivals take and give up (NTNUI dossier)."""
+"""A simulated NTNUI site: log-in, pages of sessions, places that rivals take and give up (NTNUI facts)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from flask import Flask, Response, request
 
 from reserve.clock import Clock
 from reserve.simulator.agenda import Agenda, rivals
-from reserve.simulator.club import Deliver, Story, Twin
-from reserve.simulator.faults import COMMON, HTML_403, Fault, Switch, told
+from reserve.simulator.club import Deliver, Scenario, SimulatedSystem
+from reserve.simulator.faults import COMMON, HTML_403, Fault, Switch, apply_faults
 from reserve.simulator.ledger import Ledger
 from reserve.simulator.ntnui.pages import (
     DOOR_CODE,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 ZONE = zone("Europe/Oslo")
-AHEAD = timedelta(hours=72)  # real hours before the start (dossier 5)
+AHEAD = timedelta(hours=72)  # real hours before the start (facts 5)
 SIGN_UP, GIVE_UP = "leggtilvikarid", "fjernvikarid"
 ACTIONS = (SIGN_UP, GIVE_UP, "bekrefteid", "kommerikkeid")
 SIGN_UPS = f"GET /timeinfo.php/{SIGN_UP}"  # behind `_by_action`
@@ -74,15 +74,15 @@ TROUBLE: Mapping[str, tuple[Fault, ...]] = {
 }
 SWITCHES: Mapping[str, Switch] = {
     **COMMON,
-    "not-open": lambda story: {"opens_late": timedelta(seconds=40)},
-    "wrong-password": lambda story: {"refuses_password": True},
-    "logged-out": lambda story: {"forgets": True},
-    "already-reserved": lambda story: {"has_the_place": True},
+    "not-open": lambda scenario: {"opens_late": timedelta(seconds=40)},
+    "wrong-password": lambda scenario: {"refuses_password": True},
+    "logged-out": lambda scenario: {"forgets": True},
+    "already-reserved": lambda scenario: {"has_the_place": True},
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class NtnuiStory(Story):
+class NtnuiScenario(Scenario):
     """What one simulated NTNUI site is like; the wanted session starts 72 real hours after `opens_at`."""
 
     FAULTS: ClassVar[Mapping[str, str]] = FAULTS
@@ -97,7 +97,7 @@ class NtnuiStory(Story):
     has_the_place: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a story that cannot be told."""
+        """Refuse a scenario that cannot be told."""
         super().__post_init__()
         if not 1 <= self.places <= MOST_PLACES:
             raise ValueError(f"there can be 1 to {MOST_PLACES} places, not {self.places}")
@@ -166,27 +166,27 @@ def most_in(span: timedelta, moments: Sequence[datetime]) -> int:
 class Rules:
     """Who is logged in, and who has which place."""
 
-    def __init__(self, story: NtnuiStory, agenda: Agenda, ledger: NtnuiLedger) -> None:
+    def __init__(self, scenario: NtnuiScenario, agenda: Agenda, ledger: NtnuiLedger) -> None:
         """Set the scene: rivals waiting for the opening, and what they will do."""
-        self.story, self.agenda, self.ledger = story, agenda, ledger
+        self.scenario, self.agenda, self.ledger = scenario, agenda, ledger
         self.drop_ins: list[str] = []
         self.is_signed_up = False
         self.logged_in: dict[str, datetime] = {}
-        self.opens_at = story.opens_at - story.clock_offset + story.opens_late
-        if story.has_the_place:
+        self.opens_at = scenario.opens_at - scenario.clock_offset + scenario.opens_late
+        if scenario.has_the_place:
             self.is_signed_up = True
-            ledger.record(agenda.now, "reserved-before", order=self.order, court=story.wanted.court)
+            ledger.record(agenda.now, "reserved-before", order=self.order, court=scenario.wanted.court)
         self._set_scene()
 
     @property
     def order(self) -> str:
         """What the player's sign-up for the wanted session is called."""
-        return f"{self.story.wanted.timeid}/{self.story.wanted.spilletid}"
+        return f"{self.scenario.wanted.timeid}/{self.scenario.wanted.spilletid}"
 
     @property
     def free(self) -> int:
         """How many places are left."""
-        return self.story.places - len(self.drop_ins) - self.is_signed_up
+        return self.scenario.places - len(self.drop_ins) - self.is_signed_up
 
     @property
     def is_open(self) -> bool:
@@ -195,9 +195,9 @@ class Rules:
 
     def log_in(self, email: str, password: str) -> str | None:
         """A token for the right e-mail and password."""
-        account, now = self.story.account, self.agenda.now
+        account, now = self.scenario.account, self.agenda.now
         right = email.strip().lower() == account.email.lower() and password == account.password
-        if not right or self.story.refuses_password:
+        if not right or self.scenario.refuses_password:
             self.ledger.record(now, "sign-in-refused")
             return None
         token = f"sim{len(self.logged_in):029}"
@@ -208,7 +208,7 @@ class Rules:
     def knows(self, token: str | None) -> bool:
         """Whether *token* is that of somebody who is logged in."""
         since = self.logged_in.get(token or "")
-        return since is not None and not (self.story.forgets and since < self.opens_at <= self.agenda.now)
+        return since is not None and not (self.scenario.forgets and since < self.opens_at <= self.agenda.now)
 
     def sign_up(self, member: str, token: str | None) -> None:
         """Take a place for the player, if there is any to take."""
@@ -219,13 +219,13 @@ class Rules:
         self.note_attempt(meaning)
         if meaning == "held":
             self.is_signed_up = True
-            court = self.story.wanted.court
+            court = self.scenario.wanted.court
             self.ledger.record(self.agenda.now, "paid", order=self.order, court=court, cents=0)
 
     def _sign_up(self, member: str, token: str | None) -> str:
         if not self.knows(token):
             return "stranger"
-        if member != str(self.story.member):
+        if member != str(self.scenario.member):
             return "wrong-member"
         if self.is_signed_up:
             return "held-already"
@@ -235,12 +235,12 @@ class Rules:
 
     def note_attempt(self, meaning: str) -> None:
         """Write down a sign-up; whether it is early depends on the published moment alone."""
-        published = self.story.opens_at - self.story.clock_offset
+        published = self.scenario.opens_at - self.scenario.clock_offset
         self.ledger.record(
             self.agenda.now,
             "attempt",
-            court=self.story.wanted.court,
-            start=str(self.story.wanted.start),
+            court=self.scenario.wanted.court,
+            start=str(self.scenario.wanted.start),
             meaning=meaning,
             early_ms=max(timedelta(), published - self.agenda.now) / MILLISECOND,
         )
@@ -249,60 +249,60 @@ class Rules:
         """Give the player's place up."""
         if self.knows(token) and self.is_signed_up:
             self.is_signed_up = False
-            self.ledger.record(self.agenda.now, "released", order=self.story.wanted.spilletid)
+            self.ledger.record(self.agenda.now, "released", order=self.scenario.wanted.spilletid)
 
     # Rivals.
 
     def _set_scene(self) -> None:
-        story, chance = self.story, Random(f"{self.story.seed}/leaving")
-        if story.all_taken:
-            for place in range(1, story.places + 1):
-                self.agenda.at(self.opens_at, self._come(f"rival {place} of {story.places}"))
-        if story.frees_after is not None:
-            self.agenda.at(self.opens_at + story.frees_after, self._leave(f"rival 1 of {story.places}"))
-        for name, moment, _ in rivals(story.seed, story.rivals, self.opens_at, [story.wanted]):
+        scenario, chance = self.scenario, Random(f"{self.scenario.seed}/leaving")
+        if scenario.all_taken:
+            for place in range(1, scenario.places + 1):
+                self.agenda.at(self.opens_at, self._come(f"rival {place} of {scenario.places}"))
+        if scenario.frees_after is not None:
+            self.agenda.at(self.opens_at + scenario.frees_after, self._leave(f"rival 1 of {scenario.places}"))
+        for name, moment, _ in rivals(scenario.seed, scenario.rivals, self.opens_at, [scenario.wanted]):
             self.agenda.at(moment, self._come(name))
             if chance.random() < 0.25:
                 self.agenda.at(moment + MINUTE * chance.uniform(1, 60), self._leave(name))
 
     def _come(self, name: str) -> Callable[[datetime], None]:
-        def deed(moment: datetime) -> None:
+        def event(moment: datetime) -> None:
             if self.free:
                 self.drop_ins.append(name)
-                self.ledger.record(moment, "taken-by-rival", rival=name, court=self.story.wanted.court)
+                self.ledger.record(moment, "taken-by-rival", rival=name, court=self.scenario.wanted.court)
             else:
                 self.ledger.record(moment, "rival-left", rival=name)
 
-        return deed
+        return event
 
     def _leave(self, name: str) -> Callable[[datetime], None]:
-        def deed(moment: datetime) -> None:
+        def event(moment: datetime) -> None:
             if name in self.drop_ins:
                 self.drop_ins.remove(name)
-                self.ledger.record(moment, "given-up-by-rival", rival=name, court=self.story.wanted.court)
+                self.ledger.record(moment, "given-up-by-rival", rival=name, court=self.scenario.wanted.court)
 
-        return deed
+        return event
 
 
-class NtnuiTwin(Twin):
+class SimulatedNtnui(SimulatedSystem):
     """One simulated NTNUI site."""
 
     name = "ntnui"
     title = "NTNUI"
     look = "GET /timeinfo.php"
     reserves = SIGN_UPS
-    story = NtnuiStory
+    scenario_type = NtnuiScenario
     ahead = timedelta(seconds=16)  # no browser, but time to learn the site's clock
-    scenario: NtnuiStory
+    scenario: NtnuiScenario
 
-    def __init__(self, scenario: NtnuiStory, clock: Clock, *, deliver: Deliver | None = None) -> None:
-        """Set up the story; nobody is ever texted."""
+    def __init__(self, scenario: NtnuiScenario, clock: Clock, *, deliver: Deliver | None = None) -> None:
+        """Set up the scenario; nobody is ever texted."""
         done = Fault(self._is_done, 1, "cut-after", only_done=True)
-        story, wire = told(scenario, SWITCHES, {**TROUBLE, "lost-answer": (done,)})
-        agenda, ledger = Agenda(clock, story.clock_offset), NtnuiLedger()
-        self.rules = Rules(story, agenda, ledger)
+        scenario, request_faults = apply_faults(scenario, SWITCHES, {**TROUBLE, "lost-answer": (done,)})
+        agenda, ledger = Agenda(clock, scenario.clock_offset), NtnuiLedger()
+        self.rules = Rules(scenario, agenda, ledger)
         app = Flask("simulated-ntnui")
-        super().__init__(story, wire, agenda, ledger, app)
+        super().__init__(scenario, request_faults, agenda, ledger, app)
         app.add_url_rule("/", "home", self.home)
         app.add_url_rule("/index.php", "index", self.home, methods=["GET", "POST"])
         app.add_url_rule("/timeinfo.php", "session", self.session, defaults={"action": ""})
@@ -310,11 +310,13 @@ class NtnuiTwin(Twin):
         app.wsgi_app = _by_action(app.wsgi_app)  # type: ignore[assignment, method-assign]
 
     @classmethod
-    def opening(cls, opens_at: datetime, clock: Clock, deliver: Deliver | None, **told: Any) -> NtnuiTwin:
+    def opening(
+        cls, opens_at: datetime, clock: Clock, deliver: Deliver | None, **settings: Any
+    ) -> SimulatedNtnui:
         """What opens then is a session 72 hours later."""
         opens_at = opens_at.replace(microsecond=0)
         day = (opens_at + AHEAD).astimezone(ZONE).date()
-        return cls(NtnuiStory(opens_at=opens_at, day=day, **told), clock, deliver=deliver)
+        return cls(NtnuiScenario(opens_at=opens_at, day=day, **settings), clock, deliver=deliver)
 
     def environ(self, url: str) -> Mapping[str, str]:
         """The address of its pages; the player's number is to be found there."""
@@ -341,7 +343,7 @@ class NtnuiTwin(Twin):
     # Pages.
 
     def home(self) -> Response:
-        """The week plan; a log-in is answered with it too, whether accepted or not (dossier 1)."""
+        """The week plan; a log-in is answered with it too, whether accepted or not (facts 1)."""
         new = None
         if request.method == "POST":
             new = self.rules.log_in(request.form.get("email", ""), request.form.get("password", ""))

@@ -1,4 +1,4 @@
-"""The pages of the simulated NTNUI site: the markup of 2017, door-code lines of 2023 (NTNUI dossier 1 to 4).
+"""The pages of the simulated NTNUI site: the markup of 2017, door-code lines of 2023 (NTNUI facts 1 to 4).
 
 Written as the site writes: ISO-8859-1, some letters as entities and some plain, and not well-formed.
 """
@@ -39,7 +39,7 @@ class Session:
 
     @property
     def spilletid(self) -> str:
-        """The start in links; the hour is not padded (dossier 2)."""
+        """The start in links; the hour is not padded (facts 2)."""
         return f"{self.start:%Y%m%d}T{self.start.hour}:{self.start:%M:%S}"
 
     def link(self, **action: int) -> str:
@@ -49,7 +49,7 @@ class Session:
 
 
 def page(title: str, content: str, *, signed_in: bool, free: Sequence[Session] = ()) -> bytes:
-    """A whole page; `div#available_slots` is on every one of them (dossier 3)."""
+    """A whole page; `div#available_slots` is on every one of them (facts 3)."""
     icons = "".join(
         f'<span class="available_tip" title="&lt;strong&gt;{day(each.start.date())}&lt;/strong&gt;">'
         f'<a href="{each.link()}"><img src="graphics/PNG/ikon_ledig_time.png" alt="" /></a></span>'
@@ -131,7 +131,7 @@ def countdown(left: timedelta) -> str:
 
 
 def door_code(give_up: str, *, padel: bool) -> str:
-    """What only those who are signed up may read (dossier 4)."""
+    """What only those who are signed up may read (facts 4)."""
     tennis = f"<p><strong>Kode for tilgang til bygget:</strong> {DOOR_CODE}</p>"
     line = f"<p>Bruk hovedinngangen, eller kode {DOOR_CODE}.</p>" if padel else tennis
     return f'{line}\n<p>Meld av: <a href="{give_up}">her</a>.</p>'

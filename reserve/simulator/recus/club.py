@@ -1,4 +1,4 @@
-"""The simulated rec.us over HTTP: the API's routes and the shapes of its answers (rec.us dossier 2 to 4)."""
+"""The simulated rec.us over HTTP: the API's routes and the shapes of its answers (rec.us facts 2 to 4)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from reserve.clock import Clock
-from reserve.simulator.club import Deliver, Twin
-from reserve.simulator.faults import told
+from reserve.simulator.club import Deliver, SimulatedSystem
+from reserve.simulator.faults import apply_faults
 from reserve.simulator.ledger import Ledger
 from reserve.simulator.phone import Phone
 from reserve.simulator.recus.facilities import (
@@ -36,7 +36,7 @@ from reserve.simulator.recus.rules import (
     SignInRefused,
     UnknownIntent,
 )
-from reserve.simulator.recus.scenario import DIALOGS, SHAPES, VERIFY, RecUsStory
+from reserve.simulator.recus.scenario import DIALOGS, SHAPES, VERIFY, RecUsScenario
 from reserve.window import zone
 
 MOST_DAYS = 31  # of one schedule
@@ -44,13 +44,13 @@ MOST_DAYS = 31  # of one schedule
 Answered = Response | tuple[Response, int]
 
 
-class RecUsTwin(Twin):
+class SimulatedRecUs(SimulatedSystem):
     """One simulated rec.us: its web app and API in `app`, and what really happened in `ledger`."""
 
     name = "recus"
     title = "rec.us"
     look = "GET /v1/users/*/bookings"
-    story = RecUsStory
+    scenario_type = RecUsScenario
     options: ClassVar[Mapping[str, tuple[str, str]]] = {
         "courts": ("courts", "sub-courts that open then"),
         "price": ("price_cents", "cents an hour"),
@@ -58,24 +58,26 @@ class RecUsTwin(Twin):
         "verify": ("verify", f"when a code is wanted: {', '.join(VERIFY)}"),
         "dialog": ("dialog", f"how the log-in looks: {', '.join(DIALOGS)}"),
     }
-    scenario: RecUsStory
+    scenario: RecUsScenario
 
-    def __init__(self, scenario: RecUsStory, clock: Clock, *, deliver: Deliver | None = None) -> None:
-        """Set up the story; *deliver* is handed every text the player's phone receives."""
-        scenario, wire = told(scenario, SWITCHES, TROUBLE)
+    def __init__(self, scenario: RecUsScenario, clock: Clock, *, deliver: Deliver | None = None) -> None:
+        """Set up the scenario; *deliver* is handed every text the player's phone receives."""
+        scenario, request_faults = apply_faults(scenario, SWITCHES, TROUBLE)
         ledger = Ledger()
         self.rules = Rules(scenario, clock, ledger, Phone(scenario, clock, ledger, deliver))
         app = Flask("simulated-rec-us")
         app.json.sort_keys = False  # type: ignore[attr-defined]  # of the default provider
         _Routes(self.rules, ledger).add_to(app)
         add_pages(app, self.rules, ledger)
-        super().__init__(scenario, wire, self.rules, ledger, app)
+        super().__init__(scenario, request_faults, self.rules, ledger, app)
 
     @classmethod
-    def opening(cls, opens_at: datetime, clock: Clock, deliver: Deliver | None, **told: Any) -> RecUsTwin:
+    def opening(
+        cls, opens_at: datetime, clock: Clock, deliver: Deliver | None, **settings: Any
+    ) -> SimulatedRecUs:
         """What opens then is a slot seven days later."""
-        day = opens_at.astimezone(zone(RecUsStory.timezone)).date() + timedelta(days=7)
-        return cls(RecUsStory(opens_at=opens_at, day=day, **told), clock, deliver=deliver)
+        day = opens_at.astimezone(zone(RecUsScenario.timezone)).date() + timedelta(days=7)
+        return cls(RecUsScenario(opens_at=opens_at, day=day, **settings), clock, deliver=deliver)
 
     def environ(self, url: str) -> Mapping[str, str]:
         """The addresses of its pages, of its API, and of its card service."""
@@ -153,13 +155,13 @@ class _Routes:
     # Around every request.
 
     def admit(self) -> None:
-        """Ask for a token where the API does (rec.us dossier 1.5)."""
+        """Ask for a token where the API does (rec.us facts 1.5)."""
         if for_signed_in(request.method, request.path):
             scheme, _, token = request.headers.get("Authorization", "").partition(" ")
             self.rules.admit(token if scheme == "Bearer" else None)
 
     def refuse(self, refusal: Refusal) -> Answered:
-        """The common error body (rec.us dossier 4)."""
+        """The common error body (rec.us facts 4)."""
         answer = self.scenario.answer(refusal.name)
         message = answer.message.replace(
             "{day}", f"{self.scenario.day:%B} {self.scenario.day.day}, {self.scenario.day.year}"
@@ -177,7 +179,7 @@ class _Routes:
         body = {"correlationId": self.rules.new_id(), "message": message, "obstructions": [], "type": type_}
         return jsonify(body), status
 
-    # What everybody may read (rec.us dossier 2).
+    # What everybody may read (rec.us facts 2).
 
     def sports(self) -> Response:
         return jsonify([{"id": id_, "name": name, "description": None} for id_, name in SPORTS.items()])
@@ -232,7 +234,7 @@ class _Routes:
     def _day(
         self, facility: Facility, court: Court, day: date, reservations: dict[str, Any], users: dict[str, Any]
     ) -> dict[str, Any]:
-        """One court's day: taken slots one by one, what is free in one piece (rec.us dossier 2.5)."""
+        """One court's day: taken slots one by one, what is free in one piece (rec.us facts 2.5)."""
         closed = {"referenceType": "OPEN", "referenceLabel": "Not Reservable"}
         pieces: list[tuple[time, time, dict[str, Any]]] = []
         blocks = court.policy.blocks()
@@ -279,7 +281,7 @@ class _Routes:
     def _published(self, facility: Facility) -> dict[str, Any]:
         return published(facility, self.scenario, lambda court: self.rules.free(facility, court))
 
-    # The player (rec.us dossier 3.1, 3.2).
+    # The player (rec.us facts 3.1, 3.2).
 
     def me(self) -> Response:
         return jsonify(
@@ -301,7 +303,7 @@ class _Routes:
         }
 
     def sign_in(self) -> Answered:
-        """Firebase's sign-in (rec.us dossier 1.4)."""
+        """Firebase's sign-in (rec.us facts 1.4)."""
         body = _object(request.get_json())
         email, password = str(body.get("email", "")), str(body.get("password", ""))
         try:
@@ -345,7 +347,7 @@ class _Routes:
         if id_ != self.rules.player.id:
             raise Refusal("forbidden")
 
-    # Holds and orders (rec.us dossier 3.3 to 3.5).
+    # Holds and orders (rec.us facts 3.3 to 3.5).
 
     def hold(self) -> Answered:
         """Read the body of (a), one court per call."""
@@ -396,7 +398,7 @@ class _Routes:
         return jsonify(answer)
 
     def _parts(self, order: Order, data: dict[str, Any]) -> tuple[int, int]:
-        """What of the total is paid by credit and what by card (rec.us dossier 3.4)."""
+        """What of the total is paid by credit and what by card (rec.us facts 3.4)."""
         payments = data.get("payments")
         if payments is None:
             if self.scenario.shape == "2025" and order.total == 0:
@@ -508,7 +510,7 @@ class _Routes:
         body = {"id": intent, "object": "payment_intent", "amount": payment.card_cents, "currency": "usd"}
         return jsonify({**body, "status": status})
 
-    # Bookings (rec.us dossier 3.5).
+    # Bookings (rec.us facts 3.5).
 
     def bookings(self, id_: str) -> Response:
         self._only_me(id_)
@@ -589,7 +591,7 @@ class _Routes:
 
 
 def _whole_number(name: str, other_name: str, default: int) -> int:
-    """A parameter of the query under one of two names (rec.us dossier 2.2)."""
+    """A parameter of the query under one of two names (rec.us facts 2.2)."""
     value = request.args.get(name) or request.args.get(other_name) or str(default)
     return max(1, int(value)) if value.isdigit() else default
 

@@ -10,10 +10,10 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from reserve.model import Slot
-from reserve.simulator.recus.scenario import RecUsStory
+from reserve.simulator.recus.scenario import RecUsScenario
 from reserve.window import at, zone
 
-# Ids as published (rec.us dossier 2.1).
+# Ids as published (rec.us facts 2.1).
 ORGANIZATION = {
     "id": "17380e28-7e02-4b52-82c5-fab18557fd7a",
     "name": "San Francisco Rec & Park",
@@ -47,12 +47,12 @@ TENNIS_IDS = {
     (MOSCONE, 4): "6eeb43f8-3c37-4397-a270-0e19bf97961e",
 }
 
-DAY_STARTS, DAY_ENDS = time(7, 0), time(21, 0)  # what the schedule shows (rec.us dossier 2.5)
+DAY_STARTS, DAY_ENDS = time(7, 0), time(21, 0)  # what the schedule shows (rec.us facts 2.5)
 
 
 @dataclass(frozen=True)
 class Policy:
-    """Which fixed slots a court has on every day, and how far ahead they open (rec.us dossier 2.7, 2.8)."""
+    """Which fixed slots a court has on every day, and how far ahead they open (rec.us facts 2.7, 2.8)."""
 
     days_ahead: int
     release: time
@@ -73,7 +73,7 @@ LAST_COURT = Policy(days_ahead=2, release=time(12, 0), minutes=60, first=time(7,
 
 @dataclass(frozen=True)
 class Court:
-    """One court with its three kinds of ids (rec.us dossier 2.1)."""
+    """One court with its three kinds of ids (rec.us facts 2.1)."""
 
     site_id: str
     name: str
@@ -104,7 +104,7 @@ class Facility:
         return moment.astimezone(self.zone)
 
     def opening(self, court: Court, day: date) -> datetime:
-        """The published moment at which *day* opens for *court*, by calendar days (rec.us dossier 2.7)."""
+        """The published moment at which *day* opens for *court*, by calendar days (rec.us facts 2.7)."""
         return self.moment(day - timedelta(days=court.policy.days_ahead), court.policy.release)
 
     def slots(self, court: Court, day: date) -> list[Slot]:
@@ -112,7 +112,7 @@ class Facility:
         return [Slot(self.moment(day, start), self.moment(day, end)) for start, end in court.policy.blocks()]
 
 
-def facilities(scenario: RecUsStory) -> list[Facility]:
+def facilities(scenario: RecUsScenario) -> list[Facility]:
     """The wanted facility, and some others whose names a player might mean."""
     here = zone(scenario.timezone)
     opening = scenario.opens_at.astimezone(here)
@@ -124,7 +124,7 @@ def facilities(scenario: RecUsStory) -> list[Facility]:
     def facility(id_: str, name: str, address: str, courts: int) -> Facility:
         policies = [usual] * courts + [LAST_COURT]
         built = [_court(id_, number, policy, courts) for number, policy in enumerate(policies, 1)]
-        unsorted = built[1::2] + built[::2]  # 2, 4, 1, 3: as published (rec.us dossier 2.1)
+        unsorted = built[1::2] + built[::2]  # 2, 4, 1, 3: as published (rec.us facts 2.1)
         return Facility(id_, name, address, here, tuple(unsorted))
 
     return [
@@ -158,7 +158,7 @@ def days(first: date, last: date) -> Iterator[date]:
         yield first + timedelta(days=number)
 
 
-def published(facility: Facility, scenario: RecUsStory, free: Any) -> dict[str, Any]:
+def published(facility: Facility, scenario: RecUsScenario, free: Any) -> dict[str, Any]:
     """A facility as `GET /v1/locations/<id>` tells it; *free* gives a court's bookable slots."""
     usual = next(court.policy for court in facility.courts if court.policy is not LAST_COURT)
     verification = scenario.publishes_verification
@@ -193,7 +193,7 @@ def published(facility: Facility, scenario: RecUsStory, free: Any) -> dict[str, 
 
 
 def _published_court(
-    facility: Facility, court: Court, scenario: RecUsStory, free: list[Slot]
+    facility: Facility, court: Court, scenario: RecUsScenario, free: list[Slot]
 ) -> dict[str, Any]:
     blocks = court.policy.blocks()
     return {
@@ -210,7 +210,7 @@ def _published_court(
         "isInstantBookable": True,
         "maxReservationTime": f"{court.policy.minutes // 60:02}:{court.policy.minutes % 60:02}:00",
         "bufferMinutesBetweenReservations": 0,
-        # A stale superset, as published (rec.us dossier 2.3).
+        # A stale superset, as published (rec.us facts 2.3).
         "allowedReservationDurations": {"minutes": list(range(30, court.policy.minutes + 1, 30))},
         "defaultReservationWindowDays": court.policy.days_ahead,
         "reservationReleaseTimeLocal": court.policy.release.isoformat("seconds"),
@@ -244,7 +244,7 @@ def _published_court(
                 "openTo": blocks[-1][1].isoformat("seconds"),
                 "dayOfWeek": weekday,
             }
-            for weekday in range(7)  # 0 = Sunday here (rec.us dossier 2.3)
+            for weekday in range(7)  # 0 = Sunday here (rec.us facts 2.3)
         ],
         "images": {"map": [], "mainGallery": []},
         "amenities": {"amenityTagIds": []},
@@ -252,7 +252,7 @@ def _published_court(
 
 
 def _ticks(facility: Facility, slot: Slot) -> list[str]:
-    """The half hours of a slot, local, as `availableSlots` lists them (rec.us dossier 2.4)."""
+    """The half hours of a slot, local, as `availableSlots` lists them (rec.us facts 2.4)."""
     count = int((slot.end - slot.start) / timedelta(minutes=30))
     start = facility.local(slot.start).replace(tzinfo=None)
     return [str(start + number * timedelta(minutes=30)) for number in range(count)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reserve.simulator.faults import COMMON, HTML_403, JSON, Fault, Switch
 
 if TYPE_CHECKING:
-    from reserve.simulator.recus.scenario import RecUsStory
+    from reserve.simulator.recus.scenario import RecUsScenario
 
 HOLD = "POST /v1/reservations"
 PAY = "POST /v1/orders/*/pay"
@@ -105,11 +105,11 @@ TROUBLE: Mapping[str, tuple[Fault, ...]] = {
 }
 
 
-def _another_time(scenario: RecUsStory) -> time:
+def _another_time(scenario: RecUsScenario) -> time:
     return time(7, 30) if scenario.start != time(7, 30) else time(18, 0)
 
 
-def _three_other_days(scenario: RecUsStory) -> tuple[tuple[date, time], ...]:
+def _three_other_days(scenario: RecUsScenario) -> tuple[tuple[date, time], ...]:
     monday = scenario.day - timedelta(days=scenario.day.weekday())
     week = [monday + timedelta(days=number) for number in range(7)]
     return tuple((day, time(18, 0)) for day in week if day != scenario.day)[-3:]

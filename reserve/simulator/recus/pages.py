@@ -1,4 +1,4 @@
-"""The web pages of the simulated rec.us, whose JavaScript draws the login dialogs (rec.us dossier 1)."""
+"""The web pages of the simulated rec.us, whose JavaScript draws the login dialogs (rec.us facts 1)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PAGE = """<!doctype html>
 <div id="cookies">We use cookies.
   <button type="button" onclick="this.parentNode.remove()">Accept</button></div>
 <script>
-const STORY = {{ story | tojson }};
+const SCENARIO = {{ scenario | tojson }};
 {% raw %}
 const make = (tag, attributes, ...children) => {
   const element = document.createElement(tag);
@@ -43,9 +43,9 @@ const make = (tag, attributes, ...children) => {
   element.append(...children);
   return element;
 };
-const later = (deed, ms = 150) => setTimeout(deed, ms);
+const later = (call, ms = 150) => setTimeout(call, ms);
 const account = document.getElementById("account");
-const signedIn = () => STORY.signedIn || document.cookie.includes("access_token=");
+const signedIn = () => SCENARIO.signedIn || document.cookie.includes("access_token=");
 
 const input = (name, label, attributes) =>
   make("input", { type: name === "password" ? "password" : "email", placeholder: label, ...attributes });
@@ -73,11 +73,11 @@ async function submit(event) {
     return;
   }
   later(() => {
-    if (!STORY.httpOnly) document.cookie = `access_token=${body.idToken}; path=/`;
-    STORY.signedIn = true;
+    if (!SCENARIO.httpOnly) document.cookie = `access_token=${body.idToken}; path=/`;
+    SCENARIO.signedIn = true;
     document.querySelector("[role=dialog]").remove();
     draw();
-  }, STORY.cookieDelay);
+  }, SCENARIO.cookieDelay);
 }
 
 const form = (attributes, button) => {
@@ -117,17 +117,17 @@ const DIALOGS = {
 
 function draw() {
   const greeting = () => make("a", { href: "/account" }, "My account");
-  account.replaceChildren(signedIn() ? greeting() : DIALOGS[STORY.dialog].control());
+  account.replaceChildren(signedIn() ? greeting() : DIALOGS[SCENARIO.dialog].control());
 }
 
 async function drawMain() {
   const main = document.getElementById("main");
-  if (STORY.location) {
-    const { location } = await (await fetch(`/v1/locations/${STORY.location}?publishedSites=true`)).json();
+  if (SCENARIO.location) {
+    const { location } = await (await fetch(`/v1/locations/${SCENARIO.location}?publishedSites=true`)).json();
     const courts = location.courts.map((court) => make("li", {}, court.courtNumber));
     main.append(make("ul", {}, ...courts), make("button", { type: "button" }, "Book"));
   } else {
-    main.append(...STORY.locations.map(([id, name]) =>
+    main.append(...SCENARIO.locations.map(([id, name]) =>
       make("a", { href: `/locations/${id}` }, make("p", {}, name))));
   }
 }
@@ -146,7 +146,7 @@ def add_pages(app: Flask, rules: Rules, ledger: Ledger) -> None:
     facilities = rules.facilities
     slugs = {facility.name.lower().replace(" ", ""): facility.id for facility in facilities.values()}
 
-    def page(title: str, **story: Any) -> str:
+    def page(title: str, **more: Any) -> str:
         ledger.record(rules.now, "page-visited", path=request.path)
         whole = {
             "dialog": scenario.dialog,
@@ -155,9 +155,9 @@ def add_pages(app: Flask, rules: Rules, ledger: Ledger) -> None:
             "signedIn": False,
             "location": None,
             "locations": [(facility.id, facility.name) for facility in facilities.values()],
-            **story,
+            **more,
         }
-        return render_template_string(PAGE, title=title, story=whole)
+        return render_template_string(PAGE, title=title, scenario=whole)
 
     @app.get("/")
     @app.get("/organizations/<slug>")

@@ -21,11 +21,11 @@ from reserve.simulator.agenda import Agenda, rivals
 from reserve.simulator.ledger import Ledger
 from reserve.simulator.phone import Phone
 from reserve.simulator.recus.facilities import MOSCONE, Court, Facility, facilities
-from reserve.simulator.recus.scenario import RecUsStory
+from reserve.simulator.recus.scenario import RecUsScenario
 
-DAILY_LIMIT, WEEKLY_LIMIT = 1, 3  # rec.us dossier 5.1
-TOKEN_VALID_FOR = timedelta(seconds=3600)  # rec.us dossier 1.3
-INTENT_VALID_FOR = timedelta(seconds=5)  # rec.us dossier 3.4
+DAILY_LIMIT, WEEKLY_LIMIT = 1, 3  # rec.us facts 5.1
+TOKEN_VALID_FOR = timedelta(seconds=3600)  # rec.us facts 1.3
+INTENT_VALID_FOR = timedelta(seconds=5)  # rec.us facts 3.4
 SETTLED_AFTER = timedelta(seconds=0.2)
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -114,7 +114,7 @@ class Player:
 class Rules(Agenda):
     """One simulated rec.us, from its opening to its last booking."""
 
-    def __init__(self, scenario: RecUsStory, clock: Clock, ledger: Ledger, phone: Phone) -> None:
+    def __init__(self, scenario: RecUsScenario, clock: Clock, ledger: Ledger, phone: Phone) -> None:
         """Set the scene: the player's earlier reservations, and rivals waiting for the opening."""
         super().__init__(clock, scenario.clock_offset)
         self.scenario, self.ledger, self.phone = scenario, ledger, phone
@@ -349,7 +349,7 @@ class Rules(Agenda):
         return self.orders[id_]
 
     def release(self, id_: str) -> None:
-        """Give a pending order back, so that the court is free again (rec.us dossier 3.5)."""
+        """Give a pending order back, so that the court is free again (rec.us facts 3.5)."""
         order = self.order(id_)
         if not order.is_open or any(payment.status == "confirmed" for payment in order.payments):
             raise Refusal("not-pending")
@@ -359,7 +359,7 @@ class Rules(Agenda):
         self.ledger.record(self.now, "released", order=order.id, court=order.court.name)
 
     def pay(self, id_: str, *, credit: int, card: int) -> Payment:
-        """Pay a pending order; without a card's part it is settled at once (rec.us dossier 3.4)."""
+        """Pay a pending order; without a card's part it is settled at once (rec.us facts 3.4)."""
         order = self.order(id_)
         self.ledger.record(self.now, "pay-asked", order=order.id)
         try:
@@ -424,7 +424,7 @@ class Rules(Agenda):
             self._lapse(order, moment)
 
     def cancel(self, booking_id: str, destination: str | None) -> Order:
-        """Cancel a booking; a paid one needs to know where the money goes (rec.us dossier 3.5)."""
+        """Cancel a booking; a paid one needs to know where the money goes (rec.us facts 3.5)."""
         order = self.booking(booking_id)
         if not order.is_reservation:
             raise Refusal("not-pending")
@@ -462,14 +462,14 @@ class Rules(Agenda):
             self.at(moment, self._come(wanted, choice, name))
 
     def _grab(self, facility: Facility, court: Court, name: str) -> Callable[[datetime], None]:
-        def deed(moment: datetime) -> None:
+        def event(moment: datetime) -> None:
             for slot in facility.slots(court, self.scenario.day):
                 self._take(court, slot, name, moment)
 
-        return deed
+        return event
 
     def _come(self, facility: Facility, choice: list[Court], name: str) -> Callable[[datetime], None]:
-        def deed(moment: datetime) -> None:
+        def event(moment: datetime) -> None:
             start = facility.moment(self.scenario.day, self.scenario.start)
             for court in choice:
                 slot = next(
@@ -479,7 +479,7 @@ class Rules(Agenda):
                     return
             self.ledger.record(moment, "rival-left", rival=name)
 
-        return deed
+        return event
 
     def _take(self, court: Court, slot: Slot, name: str, moment: datetime) -> bool:
         if self.holder(court, slot) is not None:
@@ -489,12 +489,12 @@ class Rules(Agenda):
         return True
 
     def _leave(self, facility: Facility, court: Court) -> Callable[[datetime], None]:
-        def deed(moment: datetime) -> None:
+        def event(moment: datetime) -> None:
             start = facility.moment(self.scenario.day, self.scenario.start)
             if rival := self.rivals.pop((court.site_id, start), None):
                 self.ledger.record(moment, "given-up-by-rival", rival=rival, court=court.name)
 
-        return deed
+        return event
 
     def _reserved_before(self, facility: Facility, name: str, day: date, start: time) -> None:
         court = next(court for court in facility.courts if court.name == name)
@@ -505,12 +505,12 @@ class Rules(Agenda):
             self.ledger.record(self.now, "reserved-before", order=order.id, court=name)
 
     def new_id(self) -> str:
-        """A new id, the same in every telling of the same story."""
+        """A new id, the same in every telling of the same scenario."""
         return str(UUID(int=self._ids.getrandbits(128), version=4))
 
 
 def _token(player: str, email: str, expires: datetime) -> str:
-    """Something that looks like a Firebase ID token (rec.us dossier 1.3)."""
+    """Something that looks like a Firebase ID token (rec.us facts 1.3)."""
     claims = {
         "iss": "https://securetoken.google.com/rec-prod",
         "aud": "rec-prod",

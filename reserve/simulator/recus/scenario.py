@@ -1,4 +1,4 @@
-"""One story of the simulated rec.us: every switch that the dossier leaves open, and what may go wrong."""
+"""One scenario of the simulated rec.us: every switch that the dossier leaves open, and what may go wrong."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from typing import ClassVar
 
-from reserve.simulator.club import Story
+from reserve.simulator.club import Scenario
 from reserve.simulator.recus.faults import FAULTS
 
-SHAPES = ("2025", "2026", "data-order", "bare")  # rec.us dossier 3.3
-DIALOGS = ("B", "C", "D")  # rec.us dossier 1.2
-VERIFY = ("before", "after", "never")  # rec.us dossier 3.2
+SHAPES = ("2025", "2026", "data-order", "bare")  # rec.us facts 3.3
+DIALOGS = ("B", "C", "D")  # rec.us facts 1.2
+VERIFY = ("before", "after", "never")  # rec.us facts 3.2
 MOST_COURTS = 32
 
 
@@ -25,8 +25,8 @@ class Answer:
     message: str
 
 
-# Refusals by name. Only those marked "recorded" were ever seen; the rest is guessed (rec.us dossier 4, 8) and
-# any of them can be replaced by `RecUsStory.answers`. {day} stands for the wanted day.
+# Refusals by name. Only those marked "recorded" were ever seen; the rest is guessed (rec.us facts 4, 8) and
+# any of them can be replaced by `RecUsScenario.answers`. {day} stands for the wanted day.
 ANSWERS: Mapping[str, Answer] = {
     "stranger": Answer(401, "E_UNAUTHORIZED", "Authentication required"),  # recorded
     "invalid-body": Answer(422, "E_INVALID_BODY", "The request body is invalid"),  # recorded
@@ -52,7 +52,7 @@ ANSWERS: Mapping[str, Answer] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecUsStory(Story):
+class RecUsScenario(Scenario):
     """What one simulated rec.us is like."""
 
     FAULTS: ClassVar[Mapping[str, str]] = FAULTS
@@ -77,14 +77,14 @@ class RecUsStory(Story):
     verified_for: timedelta = timedelta(minutes=5)
     publishes_verification: bool | None = None  # `reservationRequiresVerification`; None: the truth
     texts: str = "prompt"  # how the phone delivers: one of phone.HABITS
-    text_payload: str = "rental"  # or "one-time" (SMS dossier 1)
+    text_payload: str = "rental"  # or "one-time" (SMS facts 1)
     card: str = "visa"  # or "requires-action", "declined", "none"
     refuses_password: bool = False
     cookie_http_only: bool = False
     cookie_delay: timedelta = timedelta(milliseconds=200)  # between the sign-in and the cookie
 
     def __post_init__(self) -> None:
-        """Refuse a story that cannot be told."""
+        """Refuse a scenario that cannot be told."""
         super().__post_init__()
         if not 1 <= self.courts <= MOST_COURTS:
             raise ValueError(f"there can be 1 to {MOST_COURTS} courts, not {self.courts}")
@@ -95,5 +95,5 @@ class RecUsStory(Story):
                 raise ValueError(f"{word!r} is none of {', '.join(allowed)}")
 
     def answer(self, name: str) -> Answer:
-        """The refusal of this name, as this story words it."""
+        """The refusal of this name, as this scenario words it."""
         return self.answers.get(name) or ANSWERS[name]

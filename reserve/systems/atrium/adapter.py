@@ -1,6 +1,6 @@
 """Atrium, the API behind a landlord's portal: one POST reserves a court, finally, exactly 168 hours ahead.
 
-Sign-in is an OAuth refresh token that rotates, or the log-in page. Facts and their sources: Atrium dossier.
+Sign-in is an OAuth refresh token that rotates, or the log-in page. Facts and their sources: Atrium facts.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from reserve.systems.refusals import Words, by_words
 from reserve.window import at, parse_time
 from reserve.window import slot as slot_at
 
-LENGTH = timedelta(minutes=30)  # without --end-time (dossier 4)
-EVERY = timedelta(minutes=20)  # an access token lives about 30 minutes (dossier 2.2)
-BEFORE_IT_ENDS = timedelta(seconds=30)  # the refresh token (dossier 2.2)
+LENGTH = timedelta(minutes=30)  # without --end-time (facts 4)
+EVERY = timedelta(minutes=20)  # an access token lives about 30 minutes (facts 2.2)
+BEFORE_IT_ENDS = timedelta(seconds=30)  # the refresh token (facts 2.2)
 LEAST_PAUSE = timedelta(minutes=1)
 
-# What the texts of refusals mean. None was ever recorded (dossier 3): whatever matches nothing stays unknown,
+# What the texts of refusals mean. None was ever recorded (facts 3): whatever matches nothing stays unknown,
 # and so does a court that is merely "not available": it may be taken, or not open yet.
 REFUSALS: Words = (
     (r"already (reserved|booked|taken)|no longer available|overlap", SlotTaken),
@@ -82,7 +82,7 @@ class Atrium(ApiSystem):
 
     @property
     def _places(self) -> list[Place]:
-        return places(self.around.addresses["ATRIUM_PLACES"] or None)
+        return places(self.context.addresses["ATRIUM_PLACES"] or None)
 
     def _chosen(self) -> tuple[Place, list[Court]]:
         return chosen(self._places, self.request.facility)
@@ -104,8 +104,8 @@ class Atrium(ApiSystem):
         ]
 
     def offers(self) -> Offers:
-        """The building's courts, as its data says: where Atrium publishes them is not known (dossier 4)."""
-        if not self.around.addresses["ATRIUM_OCCUPANT_ID"].isdigit():
+        """The building's courts, as its data says: where Atrium publishes them is not known (facts 4)."""
+        if not self.context.addresses["ATRIUM_OCCUPANT_ID"].isdigit():
             raise UsageError(
                 "ATRIUM_OCCUPANT_ID is missing: your number in the portal's address of a reservation"
             )
@@ -127,7 +127,7 @@ class Atrium(ApiSystem):
             found += [Offer(court, wanted, place.opens_at(wanted.start)) for court in courts]
         return Offers(place.name, place.zone, tuple(found))
 
-    # Sign-in (dossier 2).
+    # Sign-in (facts 2).
 
     def sign_in(self) -> None:
         """Renew the refresh token; when none is accepted, log in through the browser."""
@@ -136,15 +136,15 @@ class Atrium(ApiSystem):
         except TokenRefused:
             if not self.account.password:
                 raise
-            self.around.say("no refresh token is accepted; logging in with the browser")
+            self.context.say("no refresh token is accepted; logging in with the browser")
             self.log_in()
 
     def log_in(self) -> None:
         """Log in through the page that the player would use."""
-        web = self.around.addresses["ATRIUM_WEB_URL"]
+        web = self.context.addresses["ATRIUM_WEB_URL"]
         with closing(self.auth()) as auth:
-            with self.around.browser() as browser:
-                code = log_in(browser, auth.base_url, self.account, web=web, clock=self.around.clock)
+            with self.context.browser() as browser:
+                code = log_in(browser, auth.base_url, self.account, web=web, clock=self.context.clock)
             self.use(by_code(auth, code, web=web))
 
     def keep_alive(self) -> None:
@@ -157,10 +157,10 @@ class Atrium(ApiSystem):
 
     def _renew(self) -> None:
         """Have new tokens for the best of those kept; raises `TokenRefused` when none is accepted."""
-        with self.around.tokens.alone(), closing(self.auth()) as auth:
-            kept = self.around.tokens.kept()
+        with self.context.tokens.alone(), closing(self.auth()) as auth:
+            kept = self.context.tokens.kept()
             for token in kept:
-                self.around.conceal(token)
+                self.context.conceal(token)
                 try:
                     granted = by_refresh_token(auth, token)
                 except TokenRefused:
@@ -175,28 +175,28 @@ class Atrium(ApiSystem):
         self.speak_as(granted.access)
         if granted.refresh is None:
             return
-        self.around.conceal(granted.refresh)
+        self.context.conceal(granted.refresh)
         if granted.refresh_lives is not None:
             soonest = granted.refresh_lives - BEFORE_IT_ENDS
             self.renew_every = max(LEAST_PAUSE, min(EVERY, soonest))
         try:
-            self.around.tokens.replace(granted.refresh)
+            self.context.tokens.replace(granted.refresh)
         except ReserveError as failure:  # this run can go on; the next one will have to log in
-            self.around.say(f"warning: the new refresh token is not kept: {failure}")
+            self.context.say(f"warning: the new refresh token is not kept: {failure}")
 
     def auth(self) -> Http:
         """A connection to Keycloak."""
-        headers = {"User-Agent": self.around.user_agent, "Accept": "application/json"}
-        return self.around.connect(self.around.addresses["ATRIUM_AUTH_URL"], headers)
+        headers = {"User-Agent": self.context.user_agent, "Accept": "application/json"}
+        return self.context.connect(self.context.addresses["ATRIUM_AUTH_URL"], headers)
 
     def believed(self, ask: Callable[[], Answer]) -> Answer:
         """The answer to *ask*; when it doubts who we are, we sign in once, and ask once more.
 
-        401 and 403 were both seen for a stale token (dossier 1, 3); nothing was done then.
+        401 and 403 were both seen for a stale token (facts 1, 3); nothing was done then.
         """
         answer = ask()
         if answer.status == 401 or (answer.status == 403 and answer.is_json):
-            self.around.say(f"{answer.asked}: {answer.status}; renewing the token")
+            self.context.say(f"{answer.asked}: {answer.status}; renewing the token")
             try:
                 self.sign_in()
             except ReserveError as failure:
@@ -204,12 +204,12 @@ class Atrium(ApiSystem):
             answer = ask()
         return answer
 
-    # Reservations (dossier 3).
+    # Reservations (facts 3).
 
     @property
     def path(self) -> str:
         """Where the player's reservations are made, and probably listed."""
-        return f"/api/v1/my/occupants/{self.around.addresses['ATRIUM_OCCUPANT_ID']}/amenity-reservations/"
+        return f"/api/v1/my/occupants/{self.context.addresses['ATRIUM_OCCUPANT_ID']}/amenity-reservations/"
 
     @property
     def light_path(self) -> str:
@@ -220,8 +220,8 @@ class Atrium(ApiSystem):
         """Upcoming reservations, those of this run included; only the latter where Atrium lists none."""
         try:
             self.knows_reservations, listed = True, self._listed()
-        except (UnknownRefusal, UnknownAnswer) as refusal:  # path and form of it are guesses (dossier 4, 8)
-            self.around.say(f"the list of reservations cannot be read: {refusal}")
+        except (UnknownRefusal, UnknownAnswer) as refusal:  # path and form of it are guesses (facts 4, 8)
+            self.context.say(f"the list of reservations cannot be read: {refusal}")
             self.knows_reservations, listed = False, []
         made = [each for each in self._made if each[0] not in {id_ for id_, _, _ in listed}]
         return [Reservation(court, when, id_) for id_, court, when in [*listed, *made]]
@@ -257,7 +257,7 @@ class Atrium(ApiSystem):
             if (court.name, when) != (offer.court.name, offer.slot):
                 raise UnknownAnswer(f"the answer is about {court.name} {when}")
         except UnknownAnswer as unknown:
-            self.around.keep(answer.asked, answer.text)
+            self.context.keep(answer.asked, answer.text)
             raise UnknownAnswer(f"{answer.asked}: {answer.status}, but {unknown}") from unknown
         self._made += ((id_, offer.court, offer.slot),)
         return Hold(offer, id_)

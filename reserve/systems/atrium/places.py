@@ -16,7 +16,7 @@ from reserve.errors import UsageError
 from reserve.model import Court
 from reserve.window import DaysAhead, HoursAhead, zone
 
-# Ids, zone, grid and longest reservation: Atrium dossier 4 and 5. `window` is "168 hours" (real ones) because
+# Ids, zone, grid and longest reservation: Atrium facts 4 and 5. `window` is "168 hours" (real ones) because
 # the clients that fire on time count so; "7 days" counts on the wall clock instead, as one other client does.
 # They differ by an hour in the two weeks when clocks change, and nobody has recorded who is right.
 PLACES: Mapping[str, Mapping[str, Any]] = {

@@ -14,15 +14,15 @@ from reserve.http import Answer, Http, read
 from reserve.model import Account
 from reserve.systems.refusals import Words, by_words, trouble_with
 
-REALM = "/realms/my-tfc/protocol/openid-connect"  # dossier 2; a public client: there is no secret
+REALM = "/realms/my-tfc/protocol/openid-connect"  # facts 2; a public client: there is no secret
 CLIENT = "my-tfc"
 LIMIT = timedelta(seconds=60)  # for all of the log-in page; it begins two minutes before the opening
 NAP = timedelta(milliseconds=100)
 USERNAME, PASSWORD = "input[name=username]", "input[name=password], input[type=password]"
 SUBMIT = "#kc-login, input[type=submit], button[type=submit]"
-REFUSED = "#input-error, .kc-feedback-text, #kc-error-message"  # three shapes over the years (dossier 2.3)
+REFUSED = "#input-error, .kc-feedback-text, #kc-error-message"  # three shapes over the years (facts 2.3)
 
-REFUSALS: Words = ((r"invalid_grant|not active|expired", TokenRefused),)  # Keycloak's own words (dossier 2.2)
+REFUSALS: Words = ((r"invalid_grant|not active|expired", TokenRefused),)  # Keycloak's own words (facts 2.2)
 
 TO_RENEW = (
     "To renew it: "

@@ -1,7 +1,7 @@
 """NTNUI Tennis and padel: a form log-in, then one GET that takes a free place in a session, final at once.
 
 The site answers 200 to everything, so its words decide; it signs up from 72 hours before the start.
-Facts and their sources: NTNUI dossier.
+Facts and their sources: NTNUI facts.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from reserve.errors import (
 )
 from reserve.http import Answer, Http
 from reserve.model import Court, Hold, Offer, Offers, Reservation
-from reserve.systems.base import BookingSystem, Line
+from reserve.systems.base import BookingSystem, CourtConnection
 from reserve.systems.ntnui.link import HOST, ZONE, SessionLink, read_link
 from reserve.systems.ntnui.pages import Page, meaning, read_page, redacted, trouble
 from reserve.window import HoursAhead, parse_day, parse_time
 
-WEEKS = ("0", "1")  # of the week plan: this one and the next (dossier 2)
-WINDOW = HoursAhead(72)  # real hours before the start (dossier 5)
+WEEKS = ("0", "1")  # of the week plan: this one and the next (facts 2)
+WINDOW = HoursAhead(72)  # real hours before the start (facts 5)
 PAGES_KEPT = 5  # of one run; who waits for days may see the same strange page thousands of times
 OTHER_SESSIONS = 3  # looked at for the player's number; each shows it that has a free place for the player
 
@@ -80,13 +80,13 @@ class Ntnui(BookingSystem):
             raise UsageError(
                 "--link is missing; open the session on the site and copy the address of its page"
             )
-        mine = urlsplit(self.around.addresses["NTNUI_URL"]).netloc
+        mine = urlsplit(self.context.addresses["NTNUI_URL"]).netloc
         return read_link(self.request.link, hosts=(HOST, mine))
 
     @property
     def member(self) -> str | None:
         """The player's number in links, as far as it is known."""
-        return self.around.addresses["NTNUI_MEMBER_ID"] or self._found_member
+        return self.context.addresses["NTNUI_MEMBER_ID"] or self._found_member
 
     def offers(self) -> Offers:
         """The one session that is wanted, as its page shows it to everybody."""
@@ -96,7 +96,7 @@ class Ntnui(BookingSystem):
             raise UsageError(f"--link: the site knows no session {session.timeid}; they change every term")
         if not page.is_session:
             self.keep(answer)
-            self.around.say("the page of the session looks new to us; going on with what the link says")
+            self.context.say("the page of the session looks new to us; going on with what the link says")
         bane = page.says("Bane:") or f"session {session.timeid}"
         court = Court(str(session.timeid), bane if len(bane) > 2 else f"Bane {bane}")
         slot = session.slot(page.end)
@@ -104,14 +104,14 @@ class Ntnui(BookingSystem):
         return Offers(page.says("Sted:") or "NTNUI", ZONE, (self._offer,))
 
     def facilities(self) -> list[str]:
-        """The links of the sessions ahead to which the week plan leads (dossier 2), by their start."""
+        """The links of the sessions ahead to which the week plan leads (facts 2), by their start."""
         found = set[SessionLink]()
         for week in WEEKS:
             page = self._read(self.question("/index.php", {"lang": "no", "uke": week}))
             for link in page.sessions:
                 with suppress(UsageError):  # one that we could not book either
                     found.add(read_link(f"{HOST}/{link.lstrip('./')}"))
-        ahead = [session for session in found if session.start > self.around.clock.now()]
+        ahead = [session for session in found if session.start > self.context.clock.now()]
         if not ahead:
             raise UsageError(
                 "the site shows no session to strangers; open one on the site, and give its address as --link"
@@ -131,10 +131,12 @@ class Ntnui(BookingSystem):
                 self._note_member(self._look(place)[1])
             if self.member is not None:
                 return
-        self.around.say("no page shows the player's number yet; it will be read from the page of the session")
+        self.context.say(
+            "no page shows the player's number yet; it will be read from the page of the session"
+        )
 
     def log_in(self) -> Page:
-        """Send the log-in form (dossier 1); returns the page that greets the player."""
+        """Send the log-in form (facts 1); returns the page that greets the player."""
         form = {
             "email": self.account.email,
             "password": self.account.password,
@@ -187,7 +189,7 @@ class Ntnui(BookingSystem):
 
     def log_in_again(self) -> None:
         """Log in once more during a run; raises `TokenRefused` when the site refuses now."""
-        self.around.say("the site has forgotten us; logging in once more")
+        self.context.say("the site has forgotten us; logging in once more")
         try:
             self.log_in()
         except SignInError as refusal:
@@ -211,9 +213,9 @@ class Ntnui(BookingSystem):
             self.keep(answer)
         raise refusal
 
-    def line(self, offer: Offer) -> Line:
+    def connection_for(self, offer: Offer) -> CourtConnection:
         """The one connection there is: one session, one log-in."""
-        return NtnuiLine(offer, self)
+        return NtnuiConnection(offer, self)
 
     def confirm(self, hold: Hold) -> None:
         """A place is final as soon as it is taken."""
@@ -223,21 +225,21 @@ class Ntnui(BookingSystem):
 
     def connect(self) -> Http:
         """A connection that will remember the player's cookies."""
-        headers = {"User-Agent": self.around.user_agent, "Accept": "text/html"}
-        return self.around.connect(self.around.addresses["NTNUI_URL"], headers)
+        headers = {"User-Agent": self.context.user_agent, "Accept": "text/html"}
+        return self.context.connect(self.context.addresses["NTNUI_URL"], headers)
 
     def keep(self, answer: Answer) -> None:
         """Keep a page that nobody understood, without what it says about people."""
         self._kept += 1
         if self._kept <= PAGES_KEPT:
-            self.around.keep(answer.asked, redacted(answer.text))
+            self.context.keep(answer.asked, redacted(answer.text))
 
     def _look(self, place: str | None = None) -> tuple[Answer, Page]:
         answer = self.question(place or self.session.path())
         return answer, self._read(answer)
 
     def _read(self, answer: Answer) -> Page:
-        if wrong := trouble(answer, self.around.clock.now()):
+        if wrong := trouble(answer, self.context.clock.now()):
             raise wrong
         return read_page(answer.text)
 
@@ -245,7 +247,7 @@ class Ntnui(BookingSystem):
         self._found_member = page.member or self._found_member
 
 
-class NtnuiLine(Line):
+class NtnuiConnection(CourtConnection):
     """The wanted session, asked for over the connection that knows the player."""
 
     def __init__(self, offer: Offer, system: Ntnui) -> None:

@@ -1,7 +1,7 @@
 """The link of one NTNUI session, as the site shows it: `timeinfo.php?timeid=65&spilletid=20260609T15:00:00`.
 
 `timeid` is the weekly session (weekday, hour, court and level), `spilletid` its start on the wall clock in
-Trondheim, whose hour the site itself does not pad: `20260609T9:00:00` (NTNUI dossier 2).
+Trondheim, whose hour the site itself does not pad: `20260609T9:00:00` (NTNUI facts 2).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class SessionLink:
         return Slot(start, window.at(self.day, end, ZONE, "--link"))
 
     def on(self, day: date) -> SessionLink:
-        """The same session in another week, at the same time on the wall, under the same number (dossier 2).
+        """The same session in another week, at the same time on the wall, under the same number (facts 2).
 
         Raises `UsageError` when it is not on that day of the week.
         """

@@ -1,6 +1,6 @@
 """Reading the pages of the NTNUI site: hand-written HTML, not well-formed, its letters mostly entities.
 
-All guessing about the site's words is in here; what we know of them stands in the NTNUI dossier, 1, 3 and 4.
+All guessing about the site's words is in here; what we know of them stands in the NTNUI facts, 1, 3 and 4.
 """
 
 from __future__ import annotations
@@ -81,12 +81,12 @@ class Page:
 
     @property
     def offers_place(self) -> bool:
-        """Whether this player may sign up: the link decides, not the number of places (dossier 3)."""
+        """Whether this player may sign up: the link decides, not the number of places (facts 3)."""
         return any(_field(link, "leggtilvikarid") for link in self.links)
 
     @property
     def sessions(self) -> tuple[str, ...]:
-        """The links to sessions; on every page those with free places come first (dossier 3)."""
+        """The links to sessions; on every page those with free places come first (facts 3)."""
         plain = {"timeid", "spilletid", "lang"}
         return tuple(
             link

@@ -1,6 +1,6 @@
 """rec.us: an order per sub-court (`POST /v1/reservations`), confirmed by paying it, even when it is free.
 
-Sign-in needs a real browser; everything else is JSON over HTTP. Facts and their sources: rec.us dossier.
+Sign-in needs a real browser; everything else is JSON over HTTP. Facts and their sources: rec.us facts.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from reserve.systems.recus.facility import (
 )
 from reserve.systems.recus.sign_in import sign_in
 
-ORGANIZATION = "san-francisco-rec-park"  # dossier 2.1
+ORGANIZATION = "san-francisco-rec-park"  # facts 2.1
 PAGE = 100  # bookings read at a time
 PAGES = 5  # nobody has more than five hundred bookings to look through
 UNPAID = ("requires_action", "requires_payment_method", "requires_confirmation", "canceled")
-EVERY = timedelta(minutes=50)  # a token lives an hour (dossier 1.3)
+EVERY = timedelta(minutes=50)  # a token lives an hour (facts 1.3)
 FRESH = timedelta(seconds=10)  # so long one look at the schedule serves all courts
 LOOKED_UP = 10  # bookings without their reservation in the list that are read one by one
 
@@ -61,12 +61,12 @@ class RecUs(ApiSystem):
     path = "/v1/reservations"
     light_path = "/v1/users/me"
     renew_every = EVERY
-    usual_lengths = tuple(timedelta(minutes=minutes) for minutes in (90, 60, 30))  # dossier 2.7
+    usual_lengths = tuple(timedelta(minutes=minutes) for minutes in (90, 60, 30))  # facts 2.7
     asks = ("RESERVE_EMAIL", "RESERVE_PASSWORD", "RESERVE_PHONE")
 
     _me: str | None = None
     _schedule: tuple[datetime, Json] | None = None
-    _made_as_in_2025 = frozenset[str]()  # such orders are paid with an empty body (dossier 3.4)
+    _made_as_in_2025 = frozenset[str]()  # such orders are paid with an empty body (facts 3.4)
 
     def offers(self) -> Offers:
         """What the facility has for the booking request, in order of preference."""
@@ -74,11 +74,11 @@ class RecUs(ApiSystem):
         return offers_of(facility, self.request)
 
     def facilities(self) -> list[str]:
-        """Every facility of the city (dossier 2.4)."""
+        """Every facility of the city (facts 2.4)."""
         return sorted(facility_ids(self._all()))
 
     def published(self) -> list[Published]:
-        """The courts of the facility (dossier 2.3)."""
+        """The courts of the facility (facts 2.3)."""
         return published_in(self._facility(), self.request.day)
 
     def _all(self) -> Json:
@@ -90,17 +90,17 @@ class RecUs(ApiSystem):
         return facility_in(self.get(f"/v1/locations/{found}", {"publishedSites": "true"}))
 
     def sign_in(self) -> None:
-        """Sign in with a real browser and take the bearer token from its cookie (dossier 1.2, 1.3)."""
-        with self.around.browser() as browser:
+        """Sign in with a real browser and take the bearer token from its cookie (facts 1.2, 1.3)."""
+        with self.context.browser() as browser:
             token = sign_in(
-                browser, self.around.addresses["RECUS_WEB_URL"] + "/", self.account, clock=self.around.clock
+                browser, self.context.addresses["RECUS_WEB_URL"] + "/", self.account, clock=self.context.clock
             )
         self.use_token(token)
 
     def keep_alive(self) -> None:
         """Sign in again, if we are signed in: nothing else is known to renew a token."""
         if self.token is not None:
-            self.around.say("signing in again: a sign-in lives an hour")
+            self.context.say("signing in again: a sign-in lives an hour")
             self.sign_in()
 
     def use_token(self, token: str) -> None:
@@ -113,7 +113,7 @@ class RecUs(ApiSystem):
         self._me = text(read(me, "id"))
 
     def reservations(self) -> list[Reservation]:
-        """Confirmed bookings, past ones included (dossier 3.5)."""
+        """Confirmed bookings, past ones included (facts 3.5)."""
         return [
             Reservation(court, slot, order_id=None)
             for booking, court, slot in self._bookings()
@@ -121,7 +121,7 @@ class RecUs(ApiSystem):
         ]
 
     def holds(self) -> list[Hold]:
-        """Bookings that wait for their order to be paid (dossier 3.5)."""
+        """Bookings that wait for their order to be paid (facts 3.5)."""
         found = []
         for booking, court, slot in self._bookings():
             if booking.get("status") == "confirmed" or booking.get("timeStatus") == "past":
@@ -149,7 +149,7 @@ class RecUs(ApiSystem):
                     looked_up += 1
                     where = self._look_up(booking)
                 if where is None:
-                    self.around.say("a booking in the player's list cannot be read; going on without it")
+                    self.context.say("a booking in the player's list cannot be read; going on without it")
                 else:
                     found.append((booking, *where))
             if len(bookings) < PAGE:
@@ -162,7 +162,7 @@ class RecUs(ApiSystem):
         return court_and_slot(booking, answer.get("included") if isinstance(answer, dict) else None)
 
     def send_code(self) -> None:
-        """Have a code texted to the number of the account (dossier 3.2)."""
+        """Have a code texted to the number of the account (facts 3.2)."""
         self._ask("POST", "/v1/users/mobile-totp/send")
 
     def enter_code(self, digits: str) -> None:
@@ -174,14 +174,14 @@ class RecUs(ApiSystem):
 
     def looks_free(self, offer: Offer) -> bool:
         """Whether the public schedule shows *offer* as free."""
-        now = self.around.clock.now()
+        now = self.context.clock.now()
         if self._schedule is None or now - self._schedule[0] > FRESH:
             path, day = f"/v1/locations/{offer.court.facility}/schedule", f"{offer.slot.start:%Y-%m-%d}"
             self._schedule = now, self.get(path, {"startDate": day})
         return looks_free(self._schedule[1], offer)
 
     def order_for(self, offer: Offer) -> dict[str, object]:
-        """The body that asks for *offer* (dossier 3.3 a); `flow` has been sent by every client since 2026."""
+        """The body that asks for *offer* (facts 3.3 a); `flow` has been sent by every client since 2026."""
         return {
             "courtSportIds": [offer.court.id],
             "participantUserId": self._me,
@@ -197,7 +197,7 @@ class RecUs(ApiSystem):
         body = answer.json()
         order = order_in(body)
         if order is None:
-            self.around.keep(answer.asked, answer.text)
+            self.context.keep(answer.asked, answer.text)
             raise UnknownAnswer(f"{answer.asked}: the answer ({answer.status}) has no order we can read")
         hold = self._hold(offer, order)
         if isinstance(body, dict) and set(body) == {"order"}:
@@ -212,11 +212,11 @@ class RecUs(ApiSystem):
             order_id,
             price_cents=total if isinstance(total, int) else None,
             expires_at=utc(order.get("expiresAt")),
-            link=f"{self.around.addresses['RECUS_WEB_URL']}/app/orders/{order_id}/checkout",
+            link=f"{self.context.addresses['RECUS_WEB_URL']}/app/orders/{order_id}/checkout",
         )
 
     def look(self, hold: Hold) -> Hold:
-        """The hold as its order says (dossier 3.5)."""
+        """The hold as its order says (facts 3.5)."""
         order = order_in(self.get(f"/v1/orders/{hold.order_id}"))
         if order is None:
             raise UnknownAnswer(f"{hold}: the answer has no order we can read")
@@ -237,7 +237,7 @@ class RecUs(ApiSystem):
         return self.request.pay == "by-hand"
 
     def confirm(self, hold: Hold) -> None:
-        """Pay the order, in the way `--pay` allows (dossier 3.4)."""
+        """Pay the order, in the way `--pay` allows (facts 3.4)."""
         if hold.price_cents is None:
             raise ServiceError(f"{hold}: nothing says what it costs")
         answer = self._ask("POST", f"/v1/orders/{hold.order_id}/pay", self._payment(hold))
@@ -246,7 +246,7 @@ class RecUs(ApiSystem):
         if status == "pending" and self.request.pay == "card":
             self._confirm_card(hold, body)
         elif status not in ("succeeded", "pending"):
-            self.around.keep(answer.asked, answer.text)
+            self.context.keep(answer.asked, answer.text)
             raise UnknownAnswer(f"{hold}: paying was answered with a status we do not know")
 
     def _payment(self, hold: Hold) -> dict[str, object]:
@@ -263,10 +263,10 @@ class RecUs(ApiSystem):
         if not cards:
             raise NotPaid(f"{hold}: the account has no card")
         intent, secret = text(read(gateway, "paymentIntentId")), text(read(gateway, "clientSecret"))
-        self.around.conceal(secret)
-        stripe = self.around.connect(
-            self.around.addresses["STRIPE_API_URL"],
-            {"Authorization": f"Bearer {self.around.addresses['RECUS_STRIPE_KEY']}"},
+        self.context.conceal(secret)
+        stripe = self.context.connect(
+            self.context.addresses["STRIPE_API_URL"],
+            {"Authorization": f"Bearer {self.context.addresses['RECUS_STRIPE_KEY']}"},
         )
         try:
             answer = stripe.ask(
@@ -275,7 +275,7 @@ class RecUs(ApiSystem):
                 form={
                     "client_secret": secret,
                     "payment_method": text(read(cards, 0, "id")),
-                    "return_url": self.around.addresses["RECUS_WEB_URL"],
+                    "return_url": self.context.addresses["RECUS_WEB_URL"],
                 },
             )
         except Unreachable as failure:  # but the pay has arrived, and must not be repeated
@@ -291,7 +291,7 @@ class RecUs(ApiSystem):
             raise UnknownAnswer(f"{hold}: the card payment is not settled; it says {status!r}")
 
     def release(self, hold: Hold) -> None:
-        """Delete the order (dossier 3.5); one that is gone already is as good as deleted."""
+        """Delete the order (facts 3.5); one that is gone already is as good as deleted."""
         path = f"/v1/orders/{hold.order_id}"
         answer = self.http.ask("DELETE", path)
         if answer.status in (204, 404, 410):
@@ -308,8 +308,8 @@ class RecUs(ApiSystem):
             )
 
     def headers(self) -> dict[str, str]:
-        """Those of the web app (dossier 1.5)."""
-        web = self.around.addresses["RECUS_WEB_URL"].rstrip("/")
+        """Those of the web app (facts 1.5)."""
+        web = self.context.addresses["RECUS_WEB_URL"].rstrip("/")
         return {**super().headers(), "Origin": web, "Referer": web + "/"}
 
     def refusal(self, answer: Answer) -> ReserveError:

@@ -19,7 +19,7 @@ from reserve.http import Answer
 from reserve.model import Court, Slot
 from reserve.systems.refusals import Words, by_words
 
-# What the texts of refusals mean. Only the daily limit is recorded (dossier 4); the rest are the words of the
+# What the texts of refusals mean. Only the daily limit is recorded (facts 4); the rest are the words of the
 # web page and of documents about it. Whatever matches none of them stays unknown, and so does a court that is
 # merely "not available": it may be taken, or not open yet.
 REFUSALS: Words = (
@@ -48,7 +48,7 @@ def text(value: object) -> str:
 
 
 def order_in(body: object) -> dict[str, object] | None:
-    """The order in *body*: under `data.order`, `order` or `data`, or bare (dossier 3.3)."""
+    """The order in *body*: under `data.order`, `order` or `data`, or bare (facts 3.3)."""
     if not isinstance(body, dict):
         return None
     data = body.get("data")

@@ -15,18 +15,18 @@ from reserve.http import read
 from reserve.model import BookingRequest, Court, Limits, Offer, Offers, Published, Slot
 from reserve.systems.recus.answers import text
 
-SPORTS = {  # dossier 2.1; the ids are the same for every facility
+SPORTS = {  # facts 2.1; the ids are the same for every facility
     "tennis": "bd745b6e-1dd6-43e2-a69f-06f094808a96",
     "pickleball": "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa",
 }
-CITY_RULES = Limits(per_day=1, per_week=3)  # dossier 5.1
+CITY_RULES = Limits(per_day=1, per_week=3)  # facts 5.1
 
 Raw = Mapping[str, object]  # as it came
 NOON = time(12)
 
 
 def facility_ids(entries: object) -> dict[str, str]:
-    """The id of every facility by its name, from the list of all (dossier 2.4)."""
+    """The id of every facility by its name, from the list of all (facts 2.4)."""
     if not isinstance(entries, list):
         raise UnknownAnswer("the list of facilities is not a list")
     ids: dict[str, str] = {}
@@ -51,7 +51,7 @@ def facility_id(entries: object, name: str) -> str:
 
 
 def facility_in(answer: object) -> Raw:
-    """The facility in the answer about one (dossier 2.3)."""
+    """The facility in the answer about one (facts 2.3)."""
     facility = answer.get("location", answer) if isinstance(answer, dict) else None
     if not isinstance(facility, dict) or not isinstance(facility.get("courts"), list):
         raise UnknownAnswer("the facility has no 'location.courts'")
@@ -59,7 +59,7 @@ def facility_in(answer: object) -> Raw:
 
 
 def offers_of(facility: Raw, request: BookingRequest) -> Offers:
-    """What *facility* has for *request*, in order of preference (dossier 2.3, 2.7, 2.8)."""
+    """What *facility* has for *request*, in order of preference (facts 2.3, 2.7, 2.8)."""
     name = text(facility.get("name"))
     zone = window.zone(text(facility.get("timezone")))
     sport = _sport_id(request.sport)
@@ -90,7 +90,7 @@ def offers_of(facility: Raw, request: BookingRequest) -> Offers:
 
 
 def published_in(facility: Mapping[str, object], day: date) -> list[Published]:
-    """Every court of *facility* as it is published, and when *day* opens there (dossier 2.3, 2.8)."""
+    """Every court of *facility* as it is published, and when *day* opens there (facts 2.3, 2.8)."""
     zone = window.zone(text(facility.get("timezone")))
     everything = [court for court in cast("list[object]", facility["courts"]) if isinstance(court, dict)]
     courts = [court for court in everything if not court.get("archivedAt")]
@@ -101,7 +101,7 @@ def published_in(facility: Mapping[str, object], day: date) -> list[Published]:
 
 
 def looks_free(schedule: object, offer: Offer) -> bool:
-    """Whether *schedule* shows nobody at the court then (dossier 2.5); what it does not tell is free."""
+    """Whether *schedule* shows nobody at the court then (facts 2.5); what it does not tell is free."""
     slot = offer.slot
     courts = _under(schedule, "dates", f"{slot.start:%Y%m%d}")
     for entry in courts if isinstance(courts, list) else []:
@@ -169,7 +169,7 @@ def _wanted_courts(facility: Raw, request: BookingRequest, sport: str) -> list[R
 
 
 def _unfit(court: Raw, slot: Slot) -> str | None:
-    """Why *court* cannot be booked for *slot*, None when it can (dossier 2.8)."""
+    """Why *court* cannot be booked for *slot*, None when it can (facts 2.8)."""
     if court.get("noReservationText"):
         return "it takes no reservations"
     fixed = _fixed_slots(court, slot.start.isoweekday())
@@ -213,7 +213,7 @@ def _offer(court: Raw, slot: Slot, facility: Raw, sport: str) -> Offer:
 
 
 def _window(court: Raw, facility: Raw) -> window.DaysAhead:
-    """How far ahead *court* can be reserved; its own window wins over the facility's (dossier 2.3)."""
+    """How far ahead *court* can be reserved; its own window wins over the facility's (facts 2.3)."""
     days = court.get("defaultReservationWindowDays")
     if not isinstance(days, int):
         days = facility.get("defaultReservationWindow")
@@ -233,7 +233,7 @@ def _court(court: Raw, facility: Raw, sport: str) -> Court:
 
 
 def _sport_entry(court: Raw, sport: str) -> dict[str, object] | None:
-    """The entry whose id, the courtSportId, is what a reservation asks for (dossier 2.1)."""
+    """The entry whose id, the courtSportId, is what a reservation asks for (facts 2.1)."""
     entries = court.get("sports")
     for entry in entries if isinstance(entries, list) else []:
         if isinstance(entry, dict) and entry.get("sportId") == sport:

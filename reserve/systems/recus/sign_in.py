@@ -1,6 +1,6 @@
 """Signing in to rec.us through the log-in dialog of its web pages, as the player would.
 
-The dialog has changed several times (rec.us dossier 1.2), so its recipes are data: the first step of which a
+The dialog has changed several times (rec.us facts 1.2), so its recipes are data: the first step of which a
 page shows what it needs decides how to go on.
 """
 
@@ -93,7 +93,7 @@ def sign_in(
 
 
 def bearer(cookie: str | None) -> str | None:
-    """The token in the cookie `access_token` (rec.us dossier 1.3), without what may be wrapped around it."""
+    """The token in the cookie `access_token` (rec.us facts 1.3), without what may be wrapped around it."""
     return re.sub(r'^[\s"]*(bearer\b)?\s*|[\s"]+$', "", unquote(cookie or ""), flags=re.IGNORECASE) or None
 
 
