@@ -1,7 +1,7 @@
 """Which bookings are due: what cron looks for every minute.
 
 A tick claims every occurrence whose opening is near, schedules the next one of its plan, and starts a
-process for it. That process says every few seconds that it is alive. When it stops saying so, the claim ends, and the
+process for it, which extends the claim every few seconds. When it stops doing so, the claim ends, and the
 next tick of any machine takes over.
 """
 

@@ -1,6 +1,6 @@
-"""Plans and their occurrences, in the store; an occurrence (one slot of one plan) is served by one machine only.
+"""Plans and their occurrences; an occurrence (one slot of one plan) is served by one machine only.
 
-All that has to be done stands in one column: `wake_at`. Until an occurrence is claimed it is the moment to start
+All that has to be done stands in one column: `wake_at`. Until an occurrence is claimed it is when to start
 its run; afterwards it is when the claim ends, unless the process that serves it extends it.
 """
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from reserve.plans import due
 from reserve.storage.plans import PlanStore
 from reserve.storage.runs import Store
-from tests.test_due import OPENING, keep, tick
+from tests.plans.test_due import OPENING, keep, tick
 
 
 def test_machines_that_tick_at_the_same_moment_start_every_booking_once(

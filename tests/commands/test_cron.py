@@ -34,7 +34,7 @@ from reserve.plans.due import name_of
 from reserve.storage.plans import PlanStore
 from reserve.storage.runs import Store
 from reserve.systems import SYSTEMS
-from tests.test_due import ADDED, RULE, WEEKLY, keep, tick
+from tests.plans.test_due import ADDED, RULE, WEEKLY, keep, tick
 
 HERE = Path(__file__).parents[2]
 MACHINE = Machine(

@@ -21,8 +21,8 @@ from reserve.plans import due
 from reserve.storage.plans import Occurrence, PlanStore
 from reserve.storage.runs import Store
 from reserve.storage.secrets import Accounts
+from tests.plans.test_plan import EARLIER_TOOL
 from tests.stage import Stage
-from tests.test_plans import EARLIER_TOOL
 
 
 class Player:

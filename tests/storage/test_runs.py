@@ -29,7 +29,7 @@ UNDER_WAY = """
 import sys
 from pathlib import Path
 from reserve.storage.runs import Record, Store
-from tests.test_store import COURT, PLAYER, START
+from tests.storage.test_runs import COURT, PLAYER, START
 store = Store(Path(sys.argv[1]), sys.argv[2] or None)
 record = Record(store, "other", PLAYER, lambda: START)
 with record.kept(system="recus", request="a court", day="2026-03-09"):
