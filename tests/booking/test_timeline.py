@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reserve.booking.timeline import SHORTEST, Timeline
-from reserve.redaction import MASK, Secrets
+from reserve.booking.timeline import Timeline
+from reserve.redaction import MASK, SHORTEST, Secrets
 from tests.fakes import START
 
 PASSWORD = "correct horse $% \"battery' ü\\n/+?&"  # has what quoting, JSON and shells care about
