@@ -1,6 +1,11 @@
 """Waiting for the one-time code, with the real webhook service in virtual time."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +16,7 @@ from reserve.booking.timeline import Timeline
 from reserve.errors import (
     LimitReached,
     LostAnswer,
+    ReserveError,
     ServiceError,
     Throttled,
     TokenRefused,
@@ -20,7 +26,10 @@ from reserve.errors import (
     WrongCode,
 )
 from reserve.http import Http
-from tests.fakes import START, InProcess
+from tests.fakes import START, FakeClock, InProcess
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 TOKEN = "webhook-token"
 PHONE = "+14155550100"
@@ -29,9 +38,13 @@ PHONE = "+14155550100"
 class Phone:
     """A player's phone, its webhook service, and a booking system that knows which codes are right."""
 
-    def __init__(self, folder, clock, *, right=("482913",), token=TOKEN):
+    def __init__(
+        self, folder: Path, clock: FakeClock, *, right: Iterable[str] = ("482913",), token: str = TOKEN
+    ) -> None:
         self.clock, self.right = clock, set(right)
-        self.asked, self.entered, self.refusals = [], [], []
+        self.asked: list[float] = []
+        self.entered: list[str] = []
+        self.refusals: list[ReserveError | None] = []
         self.is_up, self.loses_answers = True, False
         self.app = webhook_server.create_app(data=folder, token=TOKEN, loopback=True, now=clock.now)
         http = Http(
@@ -43,13 +56,13 @@ class Phone:
         self.timeline, self.stop = Timeline(clock.now), Stop()
         self.code = OneTimeCode(self, self.inbox, clock, self.timeline, self.stop)
 
-    def answer(self, environ, start_response):
+    def answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not self.is_up:
             start_response("503 Service Unavailable", [("Content-Type", "text/html")])
             return [b"<html>starting</html>"]
         return self.app(environ, start_response)
 
-    def text(self, seconds, digits, phone=PHONE):
+    def text(self, seconds: float, digits: str, phone: str = PHONE) -> None:
         """Have a text with *digits* arrive at START + *seconds*."""
         payload = {
             "rental_code": f"R{seconds}",
@@ -58,45 +71,45 @@ class Phone:
             "timestamp": "now",
         }
 
-        def arrive():
+        def arrive() -> None:
             assert self.app.test_client().post(f"/webhook/{TOKEN}", json=payload).status_code == 200
 
         self.clock.call_at(START + timedelta(seconds=seconds), arrive)
 
-    def down(self, start, end):
+    def down(self, start: float, end: float) -> None:
         """The service answers nothing useful between these seconds."""
         self.clock.call_at(START + timedelta(seconds=start), lambda: setattr(self, "is_up", False))
         self.clock.call_at(START + timedelta(seconds=end), lambda: setattr(self, "is_up", True))
 
-    def send_code(self):
+    def send_code(self) -> None:
         self.asked.append((self.clock.now() - START).total_seconds())
         if self.refusals and (refusal := self.refusals.pop(0)):
             raise refusal
 
-    def enter_code(self, digits):
+    def enter_code(self, digits: str) -> None:
         self.entered.append(digits)
         if self.loses_answers:
             raise LostAnswer("cut")
         if digits not in self.right:
             raise WrongCode("wrong")
 
-    def enter(self, seconds=60, again_at=None):
+    def enter(self, seconds: float = 60, again_at: float | None = None) -> bool:
         again = START + timedelta(seconds=again_at) if again_at else None
         return self.code.enter(until=START + timedelta(seconds=seconds), again_at=again)
 
     @property
-    def told(self):
+    def told(self) -> str:
         return " | ".join(text for _, text in self.timeline.steps)
 
 
 @pytest.fixture
-def phone(tmp_path, clock):
+def phone(tmp_path: Path, clock: FakeClock) -> Iterator[Phone]:
     phone = Phone(tmp_path, clock)
     yield phone
     phone.app.extensions["inbox"].close()
 
 
-def test_a_code_is_entered_soon_after_it_came(phone, clock):
+def test_a_code_is_entered_soon_after_it_came(phone: Phone, clock: FakeClock) -> None:
     phone.text(5, "482913")
 
     assert phone.code.ask()
@@ -107,7 +120,7 @@ def test_a_code_is_entered_soon_after_it_came(phone, clock):
     assert not phone.code.is_awaited
 
 
-def test_a_text_from_before_the_asking_is_never_used(phone, clock):
+def test_a_text_from_before_the_asking_is_never_used(phone: Phone, clock: FakeClock) -> None:
     phone.text(1, "111111")
     phone.text(12, "482913")
     clock.sleep(timedelta(seconds=10))
@@ -118,7 +131,7 @@ def test_a_text_from_before_the_asking_is_never_used(phone, clock):
     assert phone.entered == ["482913"]
 
 
-def test_a_text_for_another_phone_is_never_used(phone):
+def test_a_text_for_another_phone_is_never_used(phone: Phone) -> None:
     phone.text(2, "111111", phone="+14155550199")
 
     phone.code.ask()
@@ -127,7 +140,7 @@ def test_a_text_for_another_phone_is_never_used(phone):
     assert phone.entered == []
 
 
-def test_a_text_that_was_overtaken_by_an_older_one_is_tried_too(phone, clock):
+def test_a_text_that_was_overtaken_by_an_older_one_is_tried_too(phone: Phone, clock: FakeClock) -> None:
     phone.down(1, 12)  # for readers
     phone.text(8, "482913")
     phone.text(9, "111111")  # an old code, delivered last
@@ -139,7 +152,9 @@ def test_a_text_that_was_overtaken_by_an_older_one_is_tried_too(phone, clock):
     assert phone.entered == ["111111", "482913"]
 
 
-def test_what_came_before_the_asking_is_not_tried_when_a_code_is_refused(phone, clock):
+def test_what_came_before_the_asking_is_not_tried_when_a_code_is_refused(
+    phone: Phone, clock: FakeClock
+) -> None:
     phone.text(1, "482913")
     phone.text(12, "111111")
     clock.sleep(timedelta(seconds=10))
@@ -150,7 +165,7 @@ def test_what_came_before_the_asking_is_not_tried_when_a_code_is_refused(phone, 
     assert phone.entered == ["111111"]
 
 
-def test_after_a_wrong_code_the_next_is_waited_for_and_none_is_used_twice(phone):
+def test_after_a_wrong_code_the_next_is_waited_for_and_none_is_used_twice(phone: Phone) -> None:
     phone.text(2, "111111")
     phone.text(9, "482913")
 
@@ -161,7 +176,7 @@ def test_after_a_wrong_code_the_next_is_waited_for_and_none_is_used_twice(phone)
     assert phone.asked == [0.0]
 
 
-def test_when_nothing_comes_nothing_is_entered(phone, clock):
+def test_when_nothing_comes_nothing_is_entered(phone: Phone, clock: FakeClock) -> None:
     phone.code.ask()
 
     assert not phone.enter(60)
@@ -171,7 +186,7 @@ def test_when_nothing_comes_nothing_is_entered(phone, clock):
     assert phone.code.is_awaited
 
 
-def test_a_text_without_a_code_is_not_entered(phone):
+def test_a_text_without_a_code_is_not_entered(phone: Phone) -> None:
     phone.text(2, "none")
 
     phone.code.ask()
@@ -180,7 +195,7 @@ def test_a_text_without_a_code_is_not_entered(phone):
     assert phone.entered == []
 
 
-def test_another_text_is_asked_for_once_when_none_comes(phone):
+def test_another_text_is_asked_for_once_when_none_comes(phone: Phone) -> None:
     phone.text(33, "482913")
 
     phone.code.ask()
@@ -190,7 +205,7 @@ def test_another_text_is_asked_for_once_when_none_comes(phone):
     assert not phone.code.can_ask
 
 
-def test_no_third_text_is_asked_for(phone):
+def test_no_third_text_is_asked_for(phone: Phone) -> None:
     phone.code.ask()
 
     assert not phone.enter(60, again_at=30)
@@ -200,7 +215,9 @@ def test_no_third_text_is_asked_for(phone):
 @pytest.mark.parametrize(
     "refusal", [UnknownRefusal("no"), Throttled("slow"), Unreachable("down"), LimitReached("enough")]
 )
-def test_when_another_text_is_refused_the_first_is_still_waited_for(phone, refusal):
+def test_when_another_text_is_refused_the_first_is_still_waited_for(
+    phone: Phone, refusal: ReserveError
+) -> None:
     phone.refusals = [None, refusal]
     phone.text(40, "482913")
 
@@ -211,7 +228,7 @@ def test_when_another_text_is_refused_the_first_is_still_waited_for(phone, refus
 
 
 @pytest.mark.parametrize("refusal", [UnknownRefusal("no"), Throttled("slow"), Unreachable("down")])
-def test_when_no_text_is_to_be_had_nothing_is_awaited(phone, refusal):
+def test_when_no_text_is_to_be_had_nothing_is_awaited(phone: Phone, refusal: ReserveError) -> None:
     phone.refusals = [refusal]
 
     assert not phone.code.ask()
@@ -219,7 +236,7 @@ def test_when_no_text_is_to_be_had_nothing_is_awaited(phone, refusal):
     assert "no one-time code is to be had now" in phone.told
 
 
-def test_a_lost_answer_to_the_asking_may_still_bring_a_text(phone):
+def test_a_lost_answer_to_the_asking_may_still_bring_a_text(phone: Phone) -> None:
     phone.refusals = [LostAnswer("cut")]
     phone.text(3, "482913")
 
@@ -227,14 +244,14 @@ def test_a_lost_answer_to_the_asking_may_still_bring_a_text(phone):
     assert phone.enter()
 
 
-def test_who_is_no_longer_signed_in_hears_of_it(phone):
+def test_who_is_no_longer_signed_in_hears_of_it(phone: Phone) -> None:
     phone.refusals = [TokenRefused("401")]
 
     with pytest.raises(TokenRefused):
         phone.code.ask()
 
 
-def test_a_lost_answer_to_the_code_counts_as_accepted_and_is_not_repeated(phone):
+def test_a_lost_answer_to_the_code_counts_as_accepted_and_is_not_repeated(phone: Phone) -> None:
     phone.text(2, "482913")
     phone.loses_answers = True
 
@@ -245,7 +262,7 @@ def test_a_lost_answer_to_the_code_counts_as_accepted_and_is_not_repeated(phone)
     assert "going on as if it was accepted" in phone.told
 
 
-def test_a_webhook_service_that_starts_again_meanwhile_costs_nothing(phone):
+def test_a_webhook_service_that_starts_again_meanwhile_costs_nothing(phone: Phone) -> None:
     phone.down(1, 20)
     phone.text(10, "482913")
 
@@ -255,7 +272,9 @@ def test_a_webhook_service_that_starts_again_meanwhile_costs_nothing(phone):
     assert phone.entered == ["482913"]
 
 
-def test_a_webhook_service_that_is_down_at_the_asking_does_not_end_the_run(phone, clock):
+def test_a_webhook_service_that_is_down_at_the_asking_does_not_end_the_run(
+    phone: Phone, clock: FakeClock
+) -> None:
     phone.text(1, "111111")
     clock.sleep(timedelta(seconds=2))
     phone.inbox.check()
@@ -270,7 +289,7 @@ def test_a_webhook_service_that_is_down_at_the_asking_does_not_end_the_run(phone
     assert "the webhook service does not answer now" in phone.told
 
 
-def test_a_wish_to_stop_ends_the_waiting(phone, clock):
+def test_a_wish_to_stop_ends_the_waiting(phone: Phone, clock: FakeClock) -> None:
     phone.stop.shield()
     clock.call_at(START + timedelta(seconds=5), lambda: phone.stop.ask(15))
 
@@ -280,14 +299,16 @@ def test_a_wish_to_stop_ends_the_waiting(phone, clock):
     assert clock.now() < START + timedelta(seconds=10)
 
 
-def test_a_service_that_is_not_there_is_found_at_the_start(phone):
+def test_a_service_that_is_not_there_is_found_at_the_start(phone: Phone) -> None:
     phone.is_up = False
 
     with pytest.raises(UsageError, match=r"^--webhook-url: .*python3 -m webhook_server"):
         phone.inbox.check()
 
 
-def test_a_token_that_the_service_refuses_is_found_at_the_start_and_not_shown(tmp_path, clock):
+def test_a_token_that_the_service_refuses_is_found_at_the_start_and_not_shown(
+    tmp_path: Path, clock: FakeClock
+) -> None:
     phone = Phone(tmp_path, clock, token="wrong-token")
 
     with pytest.raises(UsageError, match=r"^--webhook-token: ") as refused:
@@ -298,8 +319,8 @@ def test_a_token_that_the_service_refuses_is_found_at_the_start_and_not_shown(tm
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b'{"id": "x"}', b"null", b"<html>"])
-def test_another_service_at_that_address_is_found_at_the_start(clock, body):
-    def stranger(environ, start_response):
+def test_another_service_at_that_address_is_found_at_the_start(clock: FakeClock, body: bytes) -> None:
+    def stranger(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         start_response("200 OK", [("Content-Type", "application/json")])
         return [body]
 
@@ -321,8 +342,8 @@ def test_another_service_at_that_address_is_found_at_the_start(clock, body):
         b"oops",
     ],
 )
-def test_what_is_no_fresh_code_is_never_entered(clock, body):
-    def strange(environ, start_response):
+def test_what_is_no_fresh_code_is_never_entered(clock: FakeClock, body: bytes) -> None:
+    def strange(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         start_response("200 OK", [("Content-Type", "application/json")])
         return [body]
 
@@ -331,14 +352,19 @@ def test_what_is_no_fresh_code_is_never_entered(clock, body):
     assert inbox.next_code(after=0, until=START + timedelta(seconds=3), stop=Stop()) is None
 
 
-def test_the_service_is_asked_no_more_than_once_a_second(phone):
+def test_the_service_is_asked_no_more_than_once_a_second(phone: Phone) -> None:
     asked = []
     real = phone.answer
+
+    def note(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        asked.append(phone.clock.now())
+        return real(environ, start_response)
+
     phone.inbox = Inbox(
         Http(
             "http://127.0.0.1",
             headers={"Authorization": f"Bearer {TOKEN}"},
-            adapter=InProcess(lambda e, s: (asked.append(phone.clock.now()), real(e, s))[1], phone.clock),
+            adapter=InProcess(note, phone.clock),
         ),
         PHONE,
         phone.clock,
@@ -350,7 +376,7 @@ def test_the_service_is_asked_no_more_than_once_a_second(phone):
     assert len(asked) == 11
 
 
-def test_a_code_never_shows_itself(phone):
+def test_a_code_never_shows_itself(phone: Phone) -> None:
     phone.text(1, "482913")
     phone.code.ask()
     phone.enter()
@@ -359,7 +385,7 @@ def test_a_code_never_shows_itself(phone):
     assert phone.timeline.secrets.mask("code 482913") == "code •••"
 
 
-def test_an_answer_of_the_service_that_is_no_answer_is_a_service_error(phone):
+def test_an_answer_of_the_service_that_is_no_answer_is_a_service_error(phone: Phone) -> None:
     phone.is_up = False
 
     with pytest.raises(ServiceError, match="503"):

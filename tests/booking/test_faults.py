@@ -1,11 +1,14 @@
 """Whole runs in virtual time, with everything that may go wrong: the ledger says what really happened."""
 
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
-from reserve.commands.outcome import BEGINNINGS
+from reserve.commands.outcome import BEGINNINGS, Outcome
 from reserve.simulator.faults import Fault
 from reserve.simulator.recus.faults import FAULTS, HOLD, PAY, RELEASE
 from reserve.simulator.recus.scenario import SHAPES, VERIFY
@@ -48,12 +51,17 @@ PRICED = {"price_cents": 500}  # an hour; the slot of 90 minutes costs 750
 WAYS = pytest.mark.parametrize("together", [True, False], ids=["together", "one by one"])
 
 
-@pytest.fixture
-def book(tmp_path):
-    """Book on a stage of its own; what a fair player never does fails the test, whatever the end."""
-    stages = []
+Booker = Callable[..., tuple[Stage, Outcome]]
 
-    def book(scenario=(), *words, **setting):
+
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[Booker]:
+    """Book on a stage of its own; what a fair player never does fails the test, whatever the end."""
+    stages: list[Stage] = []
+
+    def book(
+        scenario: Mapping[str, Any] | tuple[()] = (), *words: str, **setting: Any
+    ) -> tuple[Stage, Outcome]:
         stage = Stage(tmp_path / str(len(stages)), dict(scenario), **setting)
         stages.append(stage)
         return stage, fair(stage, stage.book(*words))
@@ -63,7 +71,7 @@ def book(tmp_path):
         stage.__exit__(None, None, None)
 
 
-def fair(stage, outcome):
+def fair(stage: Stage, outcome: Outcome) -> Outcome:
     """*outcome*, when it is what the ledger says, and nothing was done that a fair player never does."""
     told = f"{outcome.exit_code} {outcome.sentence}\n" + "\n".join(stage.steps)
     assert outcome.word == OUTCOMES[outcome.exit_code], told
@@ -82,13 +90,13 @@ def fair(stage, outcome):
     return outcome
 
 
-def test_every_fault_has_an_exit_code_here():
+def test_every_fault_has_an_exit_code_here() -> None:
     assert EXIT_CODES.keys() == FAULTS.keys()
 
 
 @WAYS
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_fault_ends_as_documented(book, fault, together):
+def test_each_fault_ends_as_documented(book: Booker, fault: str, together: bool) -> None:
     _, outcome = book({"faults": (fault,)}, together=together)
 
     assert outcome.exit_code == EXIT_CODES[fault]
@@ -97,7 +105,9 @@ def test_each_fault_ends_as_documented(book, fault, together):
 @WAYS
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("faults", [(), ("lost-answer",), ("lost-pay-answer",), ("priced",)], ids=str)
-def test_every_shape_of_answer_is_understood(book, faults, shape, together):
+def test_every_shape_of_answer_is_understood(
+    book: Booker, faults: tuple[str, ...], shape: str, together: bool
+) -> None:
     stage, outcome = book({"faults": faults, "shape": shape}, together=together)
 
     assert outcome.exit_code == (8 if "priced" in faults else 0)
@@ -106,14 +116,14 @@ def test_every_shape_of_answer_is_understood(book, faults, shape, together):
 
 @pytest.mark.parametrize("texts", ["prompt", "late", "stale", "twice", "wrong-first", "none"])
 @pytest.mark.parametrize("verify", VERIFY)
-def test_a_code_is_entered_when_the_site_wants_it(book, verify, texts):
+def test_a_code_is_entered_when_the_site_wants_it(book: Booker, verify: str, texts: str) -> None:
     stage, outcome = book({"verify": verify, "texts": texts})
 
     assert outcome.exit_code == (4 if texts == "none" and verify != "never" else 0)
     assert stage.ledger.asked_for_codes == 0 if verify == "never" else stage.ledger.asked_for_codes >= 1
 
 
-def test_a_code_is_asked_for_when_the_site_wants_one_and_had_not_said_so(book):
+def test_a_code_is_asked_for_when_the_site_wants_one_and_had_not_said_so(book: Booker) -> None:
     stage, outcome = book({"publishes_verification": False})
 
     assert outcome.exit_code == 0
@@ -122,7 +132,7 @@ def test_a_code_is_asked_for_when_the_site_wants_one_and_had_not_said_so(book):
 
 @pytest.mark.parametrize("length", [4, 6, 8])
 @pytest.mark.parametrize("payload", ["one-time", "rental"])
-def test_codes_of_every_length_and_payload_are_understood(book, length, payload):
+def test_codes_of_every_length_and_payload_are_understood(book: Booker, length: int, payload: str) -> None:
     _, outcome = book({"code_length": length, "text_payload": payload})
 
     assert outcome.exit_code == 0
@@ -131,18 +141,18 @@ def test_codes_of_every_length_and_payload_are_understood(book, length, payload)
 # What a court costs.
 
 
-def test_a_priced_court_is_held_for_the_player_with_price_time_and_link(book):
+def test_a_priced_court_is_held_for_the_player_with_price_time_and_link(book: Booker) -> None:
     stage, outcome = book(PRICED)
 
     assert outcome.exit_code == 8
     assert "pay 7.50 by 08:10:00 at https://simulated.example/app/orders/" in outcome.sentence
-    assert outcome.order_id in outcome.sentence
+    assert str(outcome.order_id) in outcome.sentence
     assert outcome.price_cents == 750
     assert len(stage.ledger.released) == 2
 
 
 @pytest.mark.parametrize(("credit", "code"), [(750, 0), (1000, 0), (749, 8), (0, 8)])
-def test_credit_pays_when_there_is_enough_and_not_in_part(book, credit, code):
+def test_credit_pays_when_there_is_enough_and_not_in_part(book: Booker, credit: int, code: int) -> None:
     stage, outcome = book(PRICED | {"credit_cents": credit}, "--pay", "credit", "--max-price", "7.50")
 
     assert outcome.exit_code == code
@@ -153,14 +163,16 @@ def test_credit_pays_when_there_is_enough_and_not_in_part(book, credit, code):
 @pytest.mark.parametrize(
     ("card", "code"), [("visa", 0), ("declined", 8), ("requires-action", 8), ("none", 8)]
 )
-def test_a_card_is_asked_for_once_and_believed_only_when_the_bookings_say_so(book, card, code):
+def test_a_card_is_asked_for_once_and_believed_only_when_the_bookings_say_so(
+    book: Booker, card: str, code: int
+) -> None:
     stage, outcome = book(PRICED | {"card": card}, "--pay", "card", "--max-price", "7.50", environ=CARD)
 
     assert outcome.exit_code == code
     assert len(stage.ledger.all("pay-asked")) == 1
 
 
-def test_when_the_card_service_cannot_be_reached_nothing_is_paid_twice(book):
+def test_when_the_card_service_cannot_be_reached_nothing_is_paid_twice(book: Booker) -> None:
     environ = CARD | {"STRIPE_API_URL": "nowhere"}
     stage, outcome = book(PRICED, "--pay", "card", "--max-price", "7.50", environ=environ)
 
@@ -170,7 +182,9 @@ def test_when_the_card_service_cannot_be_reached_nothing_is_paid_twice(book):
 
 @WAYS
 @pytest.mark.parametrize("pay", ["by-hand", "credit", "card"])
-def test_a_court_published_as_dearer_than_the_ceiling_is_not_asked_for(book, pay, together):
+def test_a_court_published_as_dearer_than_the_ceiling_is_not_asked_for(
+    book: Booker, pay: str, together: bool
+) -> None:
     words = ("--pay", pay, "--max-price", "7.49")
     stage, outcome = book(PRICED | {"credit_cents": 9999}, *words, environ=CARD, together=together)
 
@@ -179,7 +193,7 @@ def test_a_court_published_as_dearer_than_the_ceiling_is_not_asked_for(book, pay
     assert stage.ledger.attempts == []
 
 
-def test_a_free_court_is_within_every_ceiling_and_way_to_pay(book):
+def test_a_free_court_is_within_every_ceiling_and_way_to_pay(book: Booker) -> None:
     for words in (
         ["--max-price", "0"],
         ["--pay", "credit", "--max-price", "0"],
@@ -192,7 +206,7 @@ def test_a_free_court_is_within_every_ceiling_and_way_to_pay(book):
 # Several things at once.
 
 
-def faulty(*faults, **scenario):
+def faulty(*faults: str | Fault, **scenario: Any) -> dict[str, Any]:
     return {"faults": faults, **scenario}
 
 
@@ -233,15 +247,15 @@ def faulty(*faults, **scenario):
     ],
 )  # fmt: skip
 def test_what_goes_wrong_together_or_elsewhere_leaves_one_reservation_at_most(
-    book, scenario, codes, together
-):
+    book: Booker, scenario: dict[str, Any], codes: set[int], together: bool
+) -> None:
     _, outcome = book(scenario, together=together)
 
     assert outcome.exit_code in codes
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_whatever_happens_together_the_player_is_told_the_truth(book, seed):
+def test_whatever_happens_together_the_player_is_told_the_truth(book: Booker, seed: int) -> None:
     draws = Random(seed)
     scenario = {
         "faults": tuple(draws.sample(sorted(FAULTS), draws.randint(2, 4))),

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.stage import OPENS_AT, Stage
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
 def arrivals(stage: Stage) -> list[float]:
@@ -30,10 +35,10 @@ def test_the_first_request_comes_at_the_opening_however_wrong_the_servers_clock_
 
 def test_a_server_without_a_clock_is_asked_by_our_own(tmp_path: Path) -> None:
     with Stage(tmp_path) as stage:
-        bare = stage.simulated.app.wsgi_app
+        bare: WSGIApplication = stage.simulated.app.wsgi_app
 
-        def without_date(environ, start_response):  # type: ignore[no-untyped-def]
-            def start(status, headers, *rest):  # type: ignore[no-untyped-def]
+        def without_date(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Callable[[bytes], object]:
                 return start_response(status, [each for each in headers if each[0] != "Date"], *rest)
 
             return bare(environ, start)

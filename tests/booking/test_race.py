@@ -16,6 +16,7 @@ from reserve.errors import (
     NotOpenYet,
     NotVerified,
     Overdue,
+    ReserveError,
     SlotTaken,
     Throttled,
     TokenRefused,
@@ -24,15 +25,21 @@ from reserve.errors import (
     UnknownRefusal,
     Unreachable,
 )
-from reserve.model import Slot
-from tests.fakes import EVENING, START, FakeSystem, offer
+from reserve.model import Offer, Slot
+from tests.fakes import EVENING, START, FakeClock, FakeSystem, offer
 
 ONE, TWO, THREE = offer("Court 1"), offer("Court 2"), offer("Court 3")
 LATER = Slot(EVENING.end, EVENING.end + (EVENING.end - EVENING.start))
 PATIENCE = timedelta(seconds=10)
 
 
-def race(system, *offers, at_once=True, patience=PATIENCE, stop=None):
+def race(
+    system: FakeSystem,
+    *offers: Offer,
+    at_once: bool = True,
+    patience: timedelta = PATIENCE,
+    stop: Stop | None = None,
+) -> Race:
     timeline = Timeline(system.clock.now, opens_at=START)
     shots = [START + timedelta(milliseconds=50 * number) for number in range(3)]
     contest = Race(system, system.clock, timeline, stop or Stop(), shots, START + patience)
@@ -40,15 +47,15 @@ def race(system, *offers, at_once=True, patience=PATIENCE, stop=None):
     return contest
 
 
-def orders(contest):
+def orders(contest: Race) -> list[str]:
     return [hold.order_id for hold in contest.held]
 
 
-def meanings(contest):
+def meanings(contest: Race) -> list[str]:
     return [attempt.meaning for attempt in contest.timeline.attempts]
 
 
-def test_all_courts_are_asked_at_the_same_moment(clock):
+def test_all_courts_are_asked_at_the_same_moment(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": ["a"], "hold Court 2": ["b"], "hold Court 3": ["c"]})
 
     contest = race(system, ONE, TWO, THREE)
@@ -57,14 +64,14 @@ def test_all_courts_are_asked_at_the_same_moment(clock):
     assert {moment for moment, _ in system.diary} == {START}
 
 
-def test_holds_come_in_the_order_of_preference_however_late_they_were_known(clock):
+def test_holds_come_in_the_order_of_preference_however_late_they_were_known(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": [LostAnswer("cut")], "hold Court 2": ["b"]})
     system.answers["holds"] = [[system.held(ONE, "a")]]
 
     assert orders(race(system, ONE, TWO)) == ["a", "b"]
 
 
-def test_one_after_the_other_means_never_two_requests_at_once(clock):
+def test_one_after_the_other_means_never_two_requests_at_once(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": [SlotTaken("gone")], "hold Court 2": ["b"]})
 
     contest = race(system, ONE, TWO, THREE, at_once=False)
@@ -74,7 +81,7 @@ def test_one_after_the_other_means_never_two_requests_at_once(clock):
     assert system.said == ["hold Court 1", "hold Court 2"]
 
 
-def test_a_system_whose_holds_cost_something_is_asked_for_one_court_at_a_time(clock):
+def test_a_system_whose_holds_cost_something_is_asked_for_one_court_at_a_time(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": ["a"]})
     system.fan_out = 1
 
@@ -82,7 +89,7 @@ def test_a_system_whose_holds_cost_something_is_asked_for_one_court_at_a_time(cl
     assert system.said == ["hold Court 1"]
 
 
-def test_a_second_choice_of_time_is_asked_for_only_when_the_first_is_gone(clock):
+def test_a_second_choice_of_time_is_asked_for_only_when_the_first_is_gone(clock: FakeClock) -> None:
     late = [replace(each, slot=LATER) for each in (ONE, TWO)]
     gone = [SlotTaken("gone")]
     system = FakeSystem(clock, {"hold Court 1": [*gone, "a"], "hold Court 2": [*gone, *gone]})
@@ -93,7 +100,7 @@ def test_a_second_choice_of_time_is_asked_for_only_when_the_first_is_gone(clock)
     assert system.times("hold Court 1")[1] > system.times("hold Court 2")[0]
 
 
-def test_a_taken_court_is_asked_for_once(clock):
+def test_a_taken_court_is_asked_for_once(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": [SlotTaken("gone")]})
 
     contest = race(system, ONE)
@@ -102,7 +109,7 @@ def test_a_taken_court_is_asked_for_once(clock):
     assert isinstance(contest.verdict(), SlotTaken)
 
 
-def test_a_window_that_opens_late_is_asked_again_five_times_at_most(clock):
+def test_a_window_that_opens_late_is_asked_again_five_times_at_most(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": [NotOpenYet("early")] * 5})
 
     contest = race(system, ONE)
@@ -115,7 +122,7 @@ def test_a_window_that_opens_late_is_asked_again_five_times_at_most(clock):
     assert isinstance(contest.verdict(), NotOpenYet)
 
 
-def test_the_second_race_after_a_code_has_only_the_attempts_that_are_left(clock):
+def test_the_second_race_after_a_code_has_only_the_attempts_that_are_left(clock: FakeClock) -> None:
     system = FakeSystem(
         clock, {"hold Court 1": [NotOpenYet("early"), NotVerified("code")] + [NotOpenYet("x")] * 3}
     )
@@ -127,7 +134,9 @@ def test_the_second_race_after_a_code_has_only_the_attempts_that_are_left(clock)
     assert system.said.count("hold Court 1") == 5
 
 
-def test_a_refusal_in_unknown_words_is_asked_again_three_times_at_most_and_stays_unknown(clock):
+def test_a_refusal_in_unknown_words_is_asked_again_three_times_at_most_and_stays_unknown(
+    clock: FakeClock,
+) -> None:
     system = FakeSystem(clock, {"hold Court 1": [UnknownRefusal("computer says no")] * 3})
 
     contest = race(system, ONE)
@@ -136,14 +145,14 @@ def test_a_refusal_in_unknown_words_is_asked_again_three_times_at_most_and_stays
     assert isinstance(contest.verdict(), UnknownRefusal)
 
 
-def test_who_is_told_to_wait_waits_as_long_as_that(clock):
+def test_who_is_told_to_wait_waits_as_long_as_that(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": [Throttled("slow down", timedelta(seconds=3)), "a"]})
 
     assert orders(race(system, ONE)) == ["a"]
     assert system.times("hold Court 1")[1] == pytest.approx(3.02)
 
 
-def test_who_is_told_to_wait_without_being_told_how_long_waits_a_second(clock):
+def test_who_is_told_to_wait_without_being_told_how_long_waits_a_second(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": [Throttled("slow down"), "a"]})
 
     race(system, ONE)
@@ -151,7 +160,7 @@ def test_who_is_told_to_wait_without_being_told_how_long_waits_a_second(clock):
     assert system.times("hold Court 1")[1] == pytest.approx(1.02)
 
 
-def test_nobody_waits_beyond_the_players_patience(clock):
+def test_nobody_waits_beyond_the_players_patience(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": [Throttled("slow down", timedelta(hours=1))]})
 
     contest = race(system, ONE)
@@ -165,7 +174,7 @@ def test_nobody_waits_beyond_the_players_patience(clock):
     [LimitReached("1 a day"), Blocked("firewall"), TokenRefused("401")],
     ids=lambda e: type(e).__name__,
 )
-def test_an_answer_that_holds_for_all_courts_stops_the_asking(clock, final):
+def test_an_answer_that_holds_for_all_courts_stops_the_asking(clock: FakeClock, final: ReserveError) -> None:
     system = FakeSystem(clock, {"hold Court 1": [final], "hold Court 2": [NotOpenYet("early")]})
 
     contest = race(system, ONE, TWO)
@@ -179,7 +188,9 @@ def test_an_answer_that_holds_for_all_courts_stops_the_asking(clock, final):
     [LimitReached("1 a day"), Blocked("firewall"), TokenRefused("401")],
     ids=lambda e: type(e).__name__,
 )
-def test_an_answer_that_holds_for_all_courts_stops_who_asks_one_by_one(clock, final):
+def test_an_answer_that_holds_for_all_courts_stops_who_asks_one_by_one(
+    clock: FakeClock, final: ReserveError
+) -> None:
     system = FakeSystem(clock, {"hold Court 1": [final]})
 
     race(system, ONE, TWO, at_once=False)
@@ -187,14 +198,14 @@ def test_an_answer_that_holds_for_all_courts_stops_who_asks_one_by_one(clock, fi
     assert "hold Court 2" not in system.said
 
 
-def test_once_a_court_is_held_nobody_asks_again_for_another(clock):
+def test_once_a_court_is_held_nobody_asks_again_for_another(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": ["a"], "hold Court 2": [NotOpenYet("early")]})
 
     assert orders(race(system, ONE, TWO)) == ["a"]
     assert system.said.count("hold Court 2") == 1
 
 
-def test_a_hold_whose_answer_was_lost_is_found_and_adopted_once(clock):
+def test_a_hold_whose_answer_was_lost_is_found_and_adopted_once(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": [LostAnswer("cut")], "hold Court 2": [LostAnswer("cut")]})
     both = [system.held(ONE, "a"), system.held(TWO, "b")]
     system.answers["holds"] = [both * 2, both, both]  # a list that shifts while it is read has some twice
@@ -206,21 +217,21 @@ def test_a_hold_whose_answer_was_lost_is_found_and_adopted_once(clock):
     assert not contest.refused
 
 
-def test_a_lost_answer_that_was_a_no_is_asked_again(clock):
+def test_a_lost_answer_that_was_a_no_is_asked_again(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": [LostAnswer("500"), LostAnswer("500"), "a"]})
 
     assert orders(race(system, ONE)) == ["a"]
     assert system.said[:4] == ["hold Court 1", "holds", "hold Court 1", "holds"]
 
 
-def test_taken_after_a_lost_answer_may_mean_taken_by_us(clock):
+def test_taken_after_a_lost_answer_may_mean_taken_by_us(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": [LostAnswer("cut"), SlotTaken("gone")]})
     system.answers["holds"] = [Unreachable("down"), [system.held(ONE, "a")]]
 
     assert orders(race(system, ONE)) == ["a"]
 
 
-def test_a_limit_may_have_been_reached_by_our_own_hold(clock):
+def test_a_limit_may_have_been_reached_by_our_own_hold(clock: FakeClock) -> None:
     system = FakeSystem(
         clock, {"hold Court 1": [LostAnswer("cut"), LimitReached("1 a day")], "holds": [Unreachable("down")]}
     )
@@ -229,7 +240,7 @@ def test_a_limit_may_have_been_reached_by_our_own_hold(clock):
     assert orders(race(system, ONE)) == ["a"]
 
 
-def test_an_acceptance_nobody_can_read_is_looked_up_and_not_repeated(clock):
+def test_an_acceptance_nobody_can_read_is_looked_up_and_not_repeated(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": [UnknownAnswer("200, but what")], "holds": [[], []]})
 
     contest = race(system, ONE)
@@ -240,7 +251,9 @@ def test_an_acceptance_nobody_can_read_is_looked_up_and_not_repeated(clock):
 
 
 @pytest.mark.parametrize("lost", [Overdue("time-out"), UnknownAnswer("200, but what")], ids=repr)
-def test_where_a_hold_is_final_nobody_else_is_asked_while_a_request_may_still_be_done(clock, lost):
+def test_where_a_hold_is_final_nobody_else_is_asked_while_a_request_may_still_be_done(
+    clock: FakeClock, lost: ReserveError
+) -> None:
     system = FakeSystem(clock, {"hold Court 1": [lost]})
     system.hold_is_final, system.fan_out = True, 1
 
@@ -250,14 +263,14 @@ def test_where_a_hold_is_final_nobody_else_is_asked_while_a_request_may_still_be
     assert isinstance(contest.verdict(), Unconfirmed)
 
 
-def test_where_a_hold_is_final_a_broken_connection_that_left_nothing_is_asked_again(clock):
+def test_where_a_hold_is_final_a_broken_connection_that_left_nothing_is_asked_again(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": [LostAnswer("cut"), "a"]})
     system.hold_is_final, system.fan_out = True, 1
 
     assert orders(race(system, ONE, TWO)) == ["a"]
 
 
-def test_a_hold_at_a_court_of_the_same_name_in_another_facility_is_not_adopted(clock):
+def test_a_hold_at_a_court_of_the_same_name_in_another_facility_is_not_adopted(clock: FakeClock) -> None:
     mine, away = (replace(ONE, court=replace(ONE.court, facility=where)) for where in ("here", "there"))
     system = FakeSystem(clock, {"hold Court 1": [LostAnswer("cut"), SlotTaken("gone")]})
     system.answers["holds"] = [[system.held(away, "x")]] * 2
@@ -265,7 +278,7 @@ def test_a_hold_at_a_court_of_the_same_name_in_another_facility_is_not_adopted(c
     assert orders(race(system, mine)) == []
 
 
-def test_somebody_elses_hold_is_not_adopted(clock):
+def test_somebody_elses_hold_is_not_adopted(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": [LostAnswer("cut"), SlotTaken("gone")]})
     other_time = system.held(replace(ONE, slot=LATER), "x")
     system.answers["holds"] = [[other_time, system.held(THREE, "y")]] * 2
@@ -273,7 +286,7 @@ def test_somebody_elses_hold_is_not_adopted(clock):
     assert orders(race(system, ONE)) == []
 
 
-def test_every_request_gets_its_answer_before_the_race_is_over(clock):
+def test_every_request_gets_its_answer_before_the_race_is_over(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": ["a"], "hold Court 2": [LostAnswer("time-out")]})
     system.answers["holds"] = [[], [system.held(TWO, "b")]]
 
@@ -284,7 +297,7 @@ def test_every_request_gets_its_answer_before_the_race_is_over(clock):
     assert len(contest.timeline.attempts) == 2
 
 
-def test_a_wish_to_stop_lets_the_answers_come_and_asks_for_nothing_more(clock):
+def test_a_wish_to_stop_lets_the_answers_come_and_asks_for_nothing_more(clock: FakeClock) -> None:
     stop = Stop()
     stop.shield()
     clock.call_at(START + timedelta(milliseconds=10), lambda: stop.ask(15))
@@ -296,7 +309,7 @@ def test_a_wish_to_stop_lets_the_answers_come_and_asks_for_nothing_more(clock):
     assert sorted(system.said) == ["hold Court 1", "hold Court 2"]
 
 
-def test_a_bug_in_one_request_waits_for_the_others_before_it_comes_out(clock):
+def test_a_bug_in_one_request_waits_for_the_others_before_it_comes_out(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": [ValueError("bug")], "hold Court 2": ["b"]})
 
     with pytest.raises(ValueError, match="bug"):
@@ -316,13 +329,17 @@ def test_a_bug_in_one_request_waits_for_the_others_before_it_comes_out(clock):
         ([NotVerified("x"), TokenRefused("x")], TokenRefused),
     ],
 )
-def test_the_verdict_is_the_answer_that_says_most(clock, answers, says_most):
+def test_the_verdict_is_the_answer_that_says_most(
+    clock: FakeClock, answers: list[ReserveError], says_most: type[ReserveError]
+) -> None:
     system = FakeSystem(clock, {"hold Court 1": answers[:1] * 5, "hold Court 2": answers[1:] * 5})
 
     assert isinstance(race(system, ONE, TWO, patience=timedelta(0)).verdict(), says_most)
 
 
-def test_a_hold_that_is_found_only_when_other_courts_are_asked_again_keeps_its_place(clock):
+def test_a_hold_that_is_found_only_when_other_courts_are_asked_again_keeps_its_place(
+    clock: FakeClock,
+) -> None:
     system = FakeSystem(clock, {"hold Court 1": [LostAnswer("cut")], "hold Court 2": [NotVerified(), "b"]})
     system.answers["holds"] = [[], [], [system.held(ONE, "a")]]  # while Court 1 is asked for, after, at last
     contest = race(system, ONE, TWO, patience=timedelta(0))
@@ -332,7 +349,7 @@ def test_a_hold_that_is_found_only_when_other_courts_are_asked_again_keeps_its_p
     assert orders(contest) == ["a", "b"]
 
 
-def test_asking_again_after_a_code_stays_within_the_five_attempts(clock):
+def test_asking_again_after_a_code_stays_within_the_five_attempts(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": [NotOpenYet()] * 4 + [NotVerified()]})
     contest = race(system, ONE)
 
@@ -341,8 +358,8 @@ def test_asking_again_after_a_code_stays_within_the_five_attempts(clock):
     assert len(system.times("hold Court 1")) == 5
 
 
-def test_a_request_that_left_late_says_nothing_about_the_opening(clock):
+def test_a_request_that_left_late_says_nothing_about_the_opening(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": ["a"]})
     clock.sleep_until(START + timedelta(seconds=1))
 
-    assert race(system, ONE).delay is None
+    assert race(system, ONE).opening_delay is None

@@ -1,6 +1,9 @@
 """A run that was cut off is put in order by the next one: nothing stays held, and a payment is told."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -8,52 +11,52 @@ from sqlalchemy import update
 from reserve.booking.recover import recover, respect_record
 from reserve.booking.timeline import Timeline
 from reserve.errors import AlreadyReserved, LostAnswer, Unconfirmed
-from reserve.model import Reservation
+from reserve.model import Hold, Offer, Reservation
 from reserve.storage.runs import Record, Store, player_key
 from reserve.storage.schema import ACTIONS, RUNS
-from tests.fakes import EVENING, START, FakeSystem, offer
+from tests.fakes import EVENING, START, FakeClock, FakeSystem, offer
 
 PLAYER = player_key("recus", "api.rec.us", "player@example.com")
 COURTS = [offer(f"Court {number}") for number in (1, 2, 3)]
 
 
 @pytest.fixture
-def store(tmp_path, database):
+def store(tmp_path: Path, database: str | None) -> Iterator[Store]:
     store = Store(tmp_path / "data", database)
     yield store
     store.close()
 
 
 @pytest.fixture
-def timeline(clock):
+def timeline(clock: FakeClock) -> Timeline:
     return Timeline(clock.now)
 
 
-def cut_off(store, **actions):
+def cut_off(store: Store, **actions: Any) -> None:
     """A run of the player that did *actions* and was never heard of again."""
     store.begin("cut-off", system="recus", player=PLAYER, request="a court", started=START)
     for what, about in actions.items():
         store.note("cut-off", what, about, START)
 
 
-def put_in_order(store, system, clock, timeline):
+def put_in_order(store: Store, system: FakeSystem, clock: FakeClock, timeline: Timeline) -> str:
     recover(system, Record(store, "mine", PLAYER, clock.now), clock, timeline)
     return "\n".join(text for _, text in timeline.steps)
 
 
-def sentence(store):
+def sentence(store: Store) -> str | None:
     return store.history(run_id="cut-off")[0].sentence
 
 
-def held(system, number, order_id):
+def held(system: FakeSystem, number: int, order_id: str) -> Hold:
     return system.held(COURTS[number - 1], order_id)
 
 
-def reserved(number):
+def reserved(number: int) -> Reservation:
     return Reservation(COURTS[number - 1].court, EVENING)
 
 
-def test_nobody_is_asked_when_every_run_ended(store, clock, timeline):
+def test_nobody_is_asked_when_every_run_ended(store: Store, clock: FakeClock, timeline: Timeline) -> None:
     system = FakeSystem(clock)
 
     put_in_order(store, system, clock, timeline)
@@ -61,7 +64,7 @@ def test_nobody_is_asked_when_every_run_ended(store, clock, timeline):
     assert system.said == []
 
 
-def test_what_a_cut_off_run_held_is_given_back(store, clock, timeline):
+def test_what_a_cut_off_run_held_is_given_back(store: Store, clock: FakeClock, timeline: Timeline) -> None:
     system = FakeSystem(clock)
     holds = [held(system, number, f"order-{number}") for number in (1, 2)]
     system.answers["holds"] = [holds]
@@ -74,7 +77,9 @@ def test_what_a_cut_off_run_held_is_given_back(store, clock, timeline):
     assert sentence(store) == "Not reserved: cut off; holds given back later: 2."
 
 
-def test_a_hold_whose_order_was_never_written_down_is_given_back_too(store, clock, timeline):
+def test_a_hold_whose_order_was_never_written_down_is_given_back_too(
+    store: Store, clock: FakeClock, timeline: Timeline
+) -> None:
     system = FakeSystem(clock)
     system.answers["holds"] = [[held(system, 3, "order-nobody-knows")]]
     cut_off(store, asking=COURTS)
@@ -84,7 +89,9 @@ def test_a_hold_whose_order_was_never_written_down_is_given_back_too(store, cloc
     assert "release order-nobody-knows" in system.said
 
 
-def test_a_hold_that_the_player_made_by_hand_is_left_alone(store, clock, timeline):
+def test_a_hold_that_the_player_made_by_hand_is_left_alone(
+    store: Store, clock: FakeClock, timeline: Timeline
+) -> None:
     system = FakeSystem(clock)
     by_hand = [held(system, 3, "by-hand"), system.held(offer("Another Court"), "elsewhere")]
     system.answers["holds"] = [by_hand]
@@ -95,7 +102,7 @@ def test_a_hold_that_the_player_made_by_hand_is_left_alone(store, clock, timelin
     assert not any(line.startswith("release") for line in system.said)
 
 
-def test_a_court_at_another_time_is_left_alone(store, clock, timeline):
+def test_a_court_at_another_time_is_left_alone(store: Store, clock: FakeClock, timeline: Timeline) -> None:
     system = FakeSystem(clock)
     later = replace(COURTS[0], slot=replace(EVENING, start=EVENING.start.replace(hour=0), end=EVENING.start))
     system.answers["holds"] = [[system.held(later, "by-hand")]]
@@ -106,12 +113,14 @@ def test_a_court_at_another_time_is_left_alone(store, clock, timeline):
     assert not any(line.startswith("release") for line in system.said)
 
 
-def at(facility):
+def at(facility: str) -> Offer:
     """Court 1 of this facility."""
     return replace(COURTS[0], court=replace(COURTS[0].court, facility=facility))
 
 
-def test_a_court_of_the_same_name_at_another_facility_is_none_of_ours(store, clock, timeline):
+def test_a_court_of_the_same_name_at_another_facility_is_none_of_ours(
+    store: Store, clock: FakeClock, timeline: Timeline
+) -> None:
     system = FakeSystem(clock)
     booked = Reservation(at("moscone").court, EVENING)
     system.answers |= {"holds": [[system.held(at("moscone"), "by-hand")]], "reservations": [[booked]]}
@@ -120,10 +129,12 @@ def test_a_court_of_the_same_name_at_another_facility_is_none_of_ours(store, clo
     put_in_order(store, system, clock, timeline)
 
     assert "release by-hand" not in system.said
-    assert sentence(store).startswith("Not reserved")
+    assert str(sentence(store)).startswith("Not reserved")
 
 
-def test_a_court_that_was_written_down_without_its_facility_is_known_by_its_name(store, clock, timeline):
+def test_a_court_that_was_written_down_without_its_facility_is_known_by_its_name(
+    store: Store, clock: FakeClock, timeline: Timeline
+) -> None:
     system = FakeSystem(clock)
     booked = Reservation(at("marble").court, EVENING)
     system.answers |= {"holds": [[system.held(at("marble"), "order-1")]], "reservations": [[booked]]}
@@ -134,10 +145,12 @@ def test_a_court_that_was_written_down_without_its_facility_is_known_by_its_name
     put_in_order(store, system, clock, timeline)
 
     assert "release order-1" in system.said
-    assert sentence(store).startswith("Reserved Court 1")
+    assert str(sentence(store)).startswith("Reserved Court 1")
 
 
-def test_a_hold_kept_for_the_player_to_pay_is_left_alone(store, clock, timeline):
+def test_a_hold_kept_for_the_player_to_pay_is_left_alone(
+    store: Store, clock: FakeClock, timeline: Timeline
+) -> None:
     system = FakeSystem(clock)
     hold = held(system, 1, "order-1")
     system.answers["holds"] = [[hold]]
@@ -150,8 +163,8 @@ def test_a_hold_kept_for_the_player_to_pay_is_left_alone(store, clock, timeline)
 
 @pytest.mark.parametrize(("taken_over", "released"), [(None, False), ("a court", True), ("another", False)])
 def test_what_another_machine_held_is_given_back_by_who_takes_over_its_wish(
-    store, clock, timeline, taken_over, released
-):
+    store: Store, clock: FakeClock, timeline: Timeline, taken_over: str | None, released: bool
+) -> None:
     system = FakeSystem(clock)
     hold = held(system, 1, "order-1")
     system.answers["holds"] = [[hold]]
@@ -164,7 +177,7 @@ def test_what_another_machine_held_is_given_back_by_who_takes_over_its_wish(
     assert ("release order-1" in system.said) is released
 
 
-def test_a_payment_that_went_through_is_told(store, clock, timeline):
+def test_a_payment_that_went_through_is_told(store: Store, clock: FakeClock, timeline: Timeline) -> None:
     system = FakeSystem(clock, {"reservations": [[reserved(2)]]})
     hold = held(system, 2, "order-2")
     cut_off(store, asking=COURTS, held=[hold], confirming=[hold])
@@ -172,10 +185,12 @@ def test_a_payment_that_went_through_is_told(store, clock, timeline):
     said = put_in_order(store, system, clock, timeline)
 
     assert "Reserved Court 2" in said
-    assert sentence(store).startswith("Reserved Court 2, but cut off before it could say so")
+    assert str(sentence(store)).startswith("Reserved Court 2, but cut off before it could say so")
 
 
-def test_what_cannot_be_looked_at_is_left_for_the_next_run(store, clock, timeline):
+def test_what_cannot_be_looked_at_is_left_for_the_next_run(
+    store: Store, clock: FakeClock, timeline: Timeline
+) -> None:
     system = FakeSystem(clock, {"holds": [LostAnswer("GET /bookings: no answer in time"), []]})
     cut_off(store, asking=COURTS)
 
@@ -185,7 +200,9 @@ def test_what_cannot_be_looked_at_is_left_for_the_next_run(store, clock, timelin
     assert sentence(store) is not None
 
 
-def test_what_cannot_be_given_back_is_named_and_left_for_the_next_run(store, clock, timeline):
+def test_what_cannot_be_given_back_is_named_and_left_for_the_next_run(
+    store: Store, clock: FakeClock, timeline: Timeline
+) -> None:
     system = FakeSystem(clock)
     hold = held(system, 1, "order-1")
     system.answers |= {"holds": [[hold]], "release order-1": [LostAnswer("DELETE: no answer")] * 4}
@@ -197,7 +214,9 @@ def test_what_cannot_be_given_back_is_named_and_left_for_the_next_run(store, clo
     assert sentence(store) is None
 
 
-def test_where_a_hold_is_final_it_is_told_as_the_reservation_it_is(store, clock, timeline):
+def test_where_a_hold_is_final_it_is_told_as_the_reservation_it_is(
+    store: Store, clock: FakeClock, timeline: Timeline
+) -> None:
     system = FakeSystem(clock)
     system.hold_is_final = True
     system.answers |= {"holds": [[held(system, 1, "order-1")]], "reservations": [[reserved(1)]]}
@@ -206,10 +225,12 @@ def test_where_a_hold_is_final_it_is_told_as_the_reservation_it_is(store, clock,
     put_in_order(store, system, clock, timeline)
 
     assert sorted(system.said) == ["holds", "reservations"]
-    assert sentence(store).startswith("Reserved Court 1, but cut off")
+    assert str(sentence(store)).startswith("Reserved Court 1, but cut off")
 
 
-def test_our_own_record_tells_of_a_court_in_the_slot_that_it_was_held_in_and_in_no_other(store, clock):
+def test_our_own_record_tells_of_a_court_in_the_slot_that_it_was_held_in_and_in_no_other(
+    store: Store, clock: FakeClock
+) -> None:
     later = replace(EVENING, start=EVENING.end, end=EVENING.end + (EVENING.end - EVENING.start))
     hold = FakeSystem(clock).held(replace(COURTS[0], slot=later), "order-1")
     cut_off(store, asking=[COURTS[0], hold.offer], held=[hold])

@@ -1,28 +1,32 @@
 """The steps of a run in their order, against the simulator in virtual time."""
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, timedelta
-from signal import SIGINT, SIGTERM
+from pathlib import Path
+from signal import SIGINT, SIGTERM, Signals
+from typing import Any
 
 import pytest
 
 from reserve.booking.run import Run
 from reserve.booking.stop import Stop
 from reserve.booking.timeline import Timeline
+from reserve.commands.outcome import Outcome
 from reserve.errors import AlreadyReserved, Interrupted
 from reserve.model import Offers, Opening, Reservation
 from reserve.simulator.faults import Fault
 from reserve.simulator.recus.faults import HOLD, PAY
-from tests.fakes import EVENING, START, FakeSystem, offer
+from tests.fakes import EVENING, START, FakeClock, FakeSystem, offer
 from tests.stage import OPENS_AT, Stage
 
 
 @pytest.fixture
-def stage(tmp_path):
+def stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
     """A stage for one run, set as the test likes."""
-    stages = []
+    stages: list[Stage] = []
 
-    def stage(scenario=(), **setting):
+    def stage(scenario: Mapping[str, Any] | tuple[()] = (), **setting: Any) -> Stage:
         stages.append(Stage(tmp_path / str(len(stages)), dict(scenario), **setting))
         return stages[-1]
 
@@ -31,23 +35,23 @@ def stage(tmp_path):
         each.__exit__(None, None, None)
 
 
-def seconds(stage, *what):
+def seconds(stage: Stage, *what: str) -> list[float]:
     """When these things happened by the ledger, in seconds from the opening."""
     return [(event.moment - OPENS_AT).total_seconds() for event in stage.ledger.all(*what)]
 
 
-def told(stage):
+def told(stage: Stage) -> str:
     return "\n".join(stage.steps)
 
 
-def asked_for(stage):
+def asked_for(stage: Stage) -> list[str]:
     return [event.details["court"] for event in stage.ledger.attempts]
 
 
 # In the order of the steps.
 
 
-def test_each_step_has_its_time(stage):
+def test_each_step_has_its_time(stage: Callable[..., Stage]) -> None:
     a_stage = stage()
 
     assert a_stage.book().exit_code == 0
@@ -61,7 +65,7 @@ def test_each_step_has_its_time(stage):
     assert seconds(a_stage, "paid") == pytest.approx([0], abs=0.2)
 
 
-def test_the_story_is_told_with_its_moments(stage):
+def test_the_story_is_told_with_its_moments(stage: Callable[..., Stage]) -> None:
     a_stage = stage()
 
     a_stage.book()
@@ -71,7 +75,7 @@ def test_the_story_is_told_with_its_moments(stage):
     assert all(stamp.startswith(("T-", "T+")) for stamp in stamps)
 
 
-def test_connections_are_used_before_they_matter(stage):
+def test_connections_are_used_before_they_matter(stage: Callable[..., Stage]) -> None:
     a_stage = stage()
 
     a_stage.book()
@@ -81,14 +85,14 @@ def test_connections_are_used_before_they_matter(stage):
     assert "3 connections" in warm
 
 
-def test_a_run_that_starts_late_says_so_and_goes_on(stage):
+def test_a_run_that_starts_late_says_so_and_goes_on(stage: Callable[..., Stage]) -> None:
     a_stage = stage(ahead=timedelta(seconds=40))
 
     assert a_stage.book().exit_code == 0
     assert "started 80 s later than planned; going on" in told(a_stage)
 
 
-def test_a_run_that_starts_in_time_does_not_say_it_is_late(stage):
+def test_a_run_that_starts_in_time_does_not_say_it_is_late(stage: Callable[..., Stage]) -> None:
     a_stage = stage()
 
     a_stage.book()
@@ -97,21 +101,23 @@ def test_a_run_that_starts_in_time_does_not_say_it_is_late(stage):
 
 
 @pytest.mark.parametrize("ahead", [3, 1, 0.2])
-def test_a_run_that_starts_in_the_last_moment_still_has_its_chance(stage, ahead):
+def test_a_run_that_starts_in_the_last_moment_still_has_its_chance(
+    stage: Callable[..., Stage], ahead: float
+) -> None:
     a_stage = stage({"verify": "never"}, ahead=timedelta(seconds=ahead))
 
     assert a_stage.book().exit_code == 0
     assert min(seconds(a_stage, "attempt")) >= 0
 
 
-def test_what_is_open_already_is_booked_at_once(stage):
+def test_what_is_open_already_is_booked_at_once(stage: Callable[..., Stage]) -> None:
     a_stage = stage(ahead=-timedelta(hours=3))
 
     assert a_stage.book().exit_code == 0
     assert seconds(a_stage, "paid")[0] < 3 * 3600 + 60
 
 
-def test_a_code_that_comes_after_the_opening_is_used_at_once(stage):
+def test_a_code_that_comes_after_the_opening_is_used_at_once(stage: Callable[..., Stage]) -> None:
     a_stage = stage({"texts": "late"})
 
     assert a_stage.book().exit_code == 0
@@ -122,7 +128,7 @@ def test_a_code_that_comes_after_the_opening_is_used_at_once(stage):
 # What can be had.
 
 
-def test_a_court_with_other_slots_is_left_out_and_the_timeline_says_why(stage):
+def test_a_court_with_other_slots_is_left_out_and_the_timeline_says_why(stage: Callable[..., Stage]) -> None:
     a_stage = stage()
 
     a_stage.book()
@@ -131,7 +137,7 @@ def test_a_court_with_other_slots_is_left_out_and_the_timeline_says_why(stage):
     assert "Court 4" not in asked_for(a_stage)
 
 
-def test_the_players_opening_wins_with_a_warning(stage):
+def test_the_players_opening_wins_with_a_warning(stage: Callable[..., Stage]) -> None:
     a_stage = stage()
 
     assert a_stage.book("-r", "2026-03-02 08:00:04").exit_code == 0
@@ -143,44 +149,47 @@ def test_the_players_opening_wins_with_a_warning(stage):
     )
 
 
-def test_the_players_opening_needs_no_warning_when_it_is_the_published_one(stage):
+def test_the_players_opening_needs_no_warning_when_it_is_the_published_one(
+    stage: Callable[..., Stage],
+) -> None:
     a_stage = stage()
 
     assert a_stage.book("-r", "2026-03-02 08:00:00").exit_code == 0
     assert "warning" not in told(a_stage)
 
 
-def test_the_order_of_preference_decides_which_hold_is_kept(stage):
+def test_the_order_of_preference_decides_which_hold_is_kept(stage: Callable[..., Stage]) -> None:
     a_stage = stage()
 
     assert a_stage.book("--only", "court 3, Court 1").court == "Court 3"
     assert sorted(asked_for(a_stage)) == ["Court 1", "Court 3"]
 
 
-def test_courts_are_asked_for_one_after_the_other_in_order_of_preference(stage):
+def test_courts_are_asked_for_one_after_the_other_in_order_of_preference(stage: Callable[..., Stage]) -> None:
     a_stage = stage(together=False)
 
     assert a_stage.book("--only", "Court 2,Court 3,Court 1").court == "Court 2"
     assert asked_for(a_stage) == ["Court 2"]
 
 
-def test_a_further_time_is_asked_for_when_the_first_is_taken(stage):
+def test_a_further_time_is_asked_for_when_the_first_is_taken(stage: Callable[..., Stage]) -> None:
     gone = Fault(HOLD, 1, "status", times=3, **taken())
     a_stage = stage({"faults": (gone,)})
 
     outcome = a_stage.book("--or", "16:30,18:00")
 
     assert outcome.exit_code == 0
+    assert outcome.slot
     assert f"{outcome.slot.start:%H:%M}" == "16:30"
     assert len(asked_for(a_stage)) == 6
 
 
-def taken():
+def taken() -> dict[str, Any]:
     body = '{"message": "Court already reserved at this time", "type": "E_INELIGIBLE_SITE_BOOKING"}'
     return {"status": 400, "body": body, "content_type": "application/json"}
 
 
-def test_without_multithreaded_one_request_is_under_way_at_a_time(stage):
+def test_without_multithreaded_one_request_is_under_way_at_a_time(stage: Callable[..., Stage]) -> None:
     a_stage = stage({"faults": (Fault(HOLD, 1, "status", times=2, **taken()),)}, together=False)
 
     assert a_stage.book().court == "Court 3"
@@ -189,7 +198,7 @@ def test_without_multithreaded_one_request_is_under_way_at_a_time(stage):
     assert moments == sorted(set(moments))
 
 
-def test_another_player_was_faster(stage):
+def test_another_player_was_faster(stage: Callable[..., Stage]) -> None:
     a_stage = stage({"faults": ("all-taken",)})
 
     outcome = a_stage.book()
@@ -203,7 +212,7 @@ def test_another_player_was_faster(stage):
 
 
 @pytest.mark.parametrize("fault", ["daily-limit", "weekly-limit", "already-reserved"])
-def test_limits_are_looked_at_before_anything_is_asked_for(stage, fault):
+def test_limits_are_looked_at_before_anything_is_asked_for(stage: Callable[..., Stage], fault: str) -> None:
     a_stage = stage({"faults": (fault,)})
 
     assert a_stage.book().exit_code == 5
@@ -213,14 +222,14 @@ def test_limits_are_looked_at_before_anything_is_asked_for(stage, fault):
     assert seconds(a_stage, "signed-in") == pytest.approx([-120], abs=1)
 
 
-def test_reservations_of_the_next_week_do_not_count(stage):
+def test_reservations_of_the_next_week_do_not_count(stage: Callable[..., Stage]) -> None:
     days = [OPENS_AT.date() + timedelta(days=number) for number in (14, 15, 16)]
     a_stage = stage({"bookings": tuple((day, OPENS_AT.replace(hour=18).time()) for day in days)})
 
     assert a_stage.book().exit_code == 0
 
 
-def test_who_has_no_phone_is_refused_where_a_code_is_wanted(stage):
+def test_who_has_no_phone_is_refused_where_a_code_is_wanted(stage: Callable[..., Stage]) -> None:
     a_stage = stage(environ={"RESERVE_PHONE": ""})
 
     outcome = a_stage.book()
@@ -230,13 +239,13 @@ def test_who_has_no_phone_is_refused_where_a_code_is_wanted(stage):
     assert seconds(a_stage, "signed-in") == []
 
 
-def test_who_has_no_phone_needs_none_where_no_code_is_wanted(stage):
+def test_who_has_no_phone_needs_none_where_no_code_is_wanted(stage: Callable[..., Stage]) -> None:
     a_stage = stage({"verify": "never"}, environ={"RESERVE_PHONE": ""})
 
     assert a_stage.book().exit_code == 0
 
 
-def test_a_webhook_token_that_is_refused_is_found_at_the_start(stage):
+def test_a_webhook_token_that_is_refused_is_found_at_the_start(stage: Callable[..., Stage]) -> None:
     a_stage = stage()
 
     outcome = a_stage.book("--webhook-token", "another-token")
@@ -248,7 +257,7 @@ def test_a_webhook_token_that_is_refused_is_found_at_the_start(stage):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_two_runs_for_one_slot_make_one_reservation(stage, seed):
+def test_two_runs_for_one_slot_make_one_reservation(stage: Callable[..., Stage], seed: int) -> None:
     a_stage = stage(seed=seed)
     assert a_stage.book().exit_code == 0
 
@@ -259,7 +268,7 @@ def test_two_runs_for_one_slot_make_one_reservation(stage, seed):
     assert len(a_stage.ledger.paid) == 1
 
 
-def test_a_court_of_the_same_name_in_another_facility_is_told_apart(clock, tmp_path):
+def test_a_court_of_the_same_name_in_another_facility_is_told_apart(clock: FakeClock, tmp_path: Path) -> None:
     mine, away = (replace(offer("Court 1").court, facility=where) for where in ("here", "there"))
     wanted = replace(offer("Court 1"), court=mine)
     system = FakeSystem(clock, {"reservations": [[Reservation(away, EVENING)]]})
@@ -272,10 +281,10 @@ def test_a_court_of_the_same_name_in_another_facility_is_told_apart(clock, tmp_p
 # Ctrl-C and SIGTERM.
 
 
-def stopped(a_stage, moment, number=SIGTERM):
+def stopped(a_stage: Stage, moment: float, number: int = SIGTERM) -> Outcome:
     """The outcome of a run that is asked to stop this many seconds after the opening."""
 
-    def ask():
+    def ask() -> None:
         try:
             a_stage.stop.ask(number)
         except Interrupted:  # a real signal raises it in the main thread, which only looks here
@@ -287,7 +296,9 @@ def stopped(a_stage, moment, number=SIGTERM):
 
 @pytest.mark.parametrize(("number", "code"), [(SIGINT, 130), (SIGTERM, 143)])
 @pytest.mark.parametrize("moment", [-200, -90, -30, -4, -0.3])
-def test_a_run_that_is_stopped_before_the_opening_asks_for_nothing(stage, number, code, moment):
+def test_a_run_that_is_stopped_before_the_opening_asks_for_nothing(
+    stage: Callable[..., Stage], number: Signals, code: int, moment: float
+) -> None:
     a_stage = stage()
 
     outcome = stopped(a_stage, moment, number)
@@ -297,7 +308,7 @@ def test_a_run_that_is_stopped_before_the_opening_asks_for_nothing(stage, number
     assert a_stage.ledger.attempts == []
 
 
-def test_a_wish_to_stop_is_obeyed_at_once_until_courts_are_asked_for():
+def test_a_wish_to_stop_is_obeyed_at_once_until_courts_are_asked_for() -> None:
     stop = Stop()
     with pytest.raises(Interrupted):
         stop.ask(SIGTERM)
@@ -311,7 +322,9 @@ def test_a_wish_to_stop_is_obeyed_at_once_until_courts_are_asked_for():
 
 
 @pytest.mark.parametrize("moment", [0.001, 0.005, 0.012, 0.02])
-def test_a_run_that_is_stopped_during_the_race_gives_back_what_it_holds(stage, moment):
+def test_a_run_that_is_stopped_during_the_race_gives_back_what_it_holds(
+    stage: Callable[..., Stage], moment: float
+) -> None:
     a_stage = stage(latency=timedelta(milliseconds=40))
 
     outcome = stopped(a_stage, moment)
@@ -323,21 +336,21 @@ def test_a_run_that_is_stopped_during_the_race_gives_back_what_it_holds(stage, m
     assert len(a_stage.ledger.released) == len(a_stage.ledger.all("held")) == 3
 
 
-def test_a_run_that_is_stopped_while_it_asks_again_asks_no_more(stage):
+def test_a_run_that_is_stopped_while_it_asks_again_asks_no_more(stage: Callable[..., Stage]) -> None:
     a_stage = stage({"opens_late": timedelta(seconds=5)})
 
     assert stopped(a_stage, 0.5).exit_code == 143
     assert max(seconds(a_stage, "attempt")) <= 0.5
 
 
-def test_a_run_that_is_stopped_while_it_waits_for_a_late_code_stops(stage):
+def test_a_run_that_is_stopped_while_it_waits_for_a_late_code_stops(stage: Callable[..., Stage]) -> None:
     a_stage = stage({"texts": "none"})
 
     assert stopped(a_stage, 2).exit_code == 143
     assert a_stage.clock.now() < OPENS_AT + timedelta(seconds=5)
 
 
-def test_a_run_that_is_stopped_after_the_payment_still_says_reserved(stage):
+def test_a_run_that_is_stopped_after_the_payment_still_says_reserved(stage: Callable[..., Stage]) -> None:
     a_stage = stage({"faults": (Fault(PAY, 1, "delay", delay=timedelta(seconds=3)),)})
 
     outcome = stopped(a_stage, 2)
@@ -348,7 +361,9 @@ def test_a_run_that_is_stopped_after_the_payment_still_says_reserved(stage):
 
 
 @pytest.mark.parametrize("step", range(0, 1300, 100))
-def test_whenever_a_run_is_stopped_nothing_stays_held_and_the_outcome_is_true(stage, step):
+def test_whenever_a_run_is_stopped_nothing_stays_held_and_the_outcome_is_true(
+    stage: Callable[..., Stage], step: int
+) -> None:
     a_stage = stage({"latency": timedelta(milliseconds=150)})
 
     outcome = stopped(a_stage, step / 1000)
@@ -361,11 +376,11 @@ def test_whenever_a_run_is_stopped_nothing_stays_held_and_the_outcome_is_true(st
 # A run and its papers.
 
 
-def test_the_outcome_as_json_has_all_that_the_contract_says(stage):
+def test_the_outcome_as_json_has_all_that_the_contract_says(stage: Callable[..., Stage]) -> None:
     a_stage = stage()
 
     outcome = a_stage.book("--json")
-    found = outcome.as_json(a_stage.booking, a_stage.wired.run_id, a_stage.run)
+    found: dict[str, Any] = outcome.as_json(a_stage.booking, a_stage.wired.run_id, a_stage.run)
 
     assert found["outcome"] == "reserved"
     assert (found["system"], found["facility"], found["court"]) == ("recus", "Alice Marble", "Court 1")
@@ -380,7 +395,9 @@ def test_the_outcome_as_json_has_all_that_the_contract_says(stage):
         assert -100 < attempt["sent_ms"] < attempt["answered_ms"] < 100
 
 
-def test_a_run_that_is_stopped_while_it_gives_the_others_back_does_not_pay(stage):
+def test_a_run_that_is_stopped_while_it_gives_the_others_back_does_not_pay(
+    stage: Callable[..., Stage],
+) -> None:
     a_stage = stage({"faults": ("slow-release",)})
 
     assert stopped(a_stage, 1).exit_code == 143
@@ -388,7 +405,7 @@ def test_a_run_that_is_stopped_while_it_gives_the_others_back_does_not_pay(stage
     assert a_stage.open_holds == []
 
 
-def test_a_second_wish_to_stop_does_not_break_the_tidying_up():
+def test_a_second_wish_to_stop_does_not_break_the_tidying_up() -> None:
     stop = Stop()
     with pytest.raises(Interrupted):
         stop.ask(SIGINT)

@@ -1,7 +1,9 @@
 """One hold confirmed, once; the rest given back; the outcome read from the bookings."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from reserve.errors import (
     LimitReached,
     LostAnswer,
     NotVerified,
+    ReserveError,
     ServiceError,
     Throttled,
     TooDear,
@@ -21,8 +24,8 @@ from reserve.errors import (
     UnknownRefusal,
     Unreachable,
 )
-from reserve.model import Reservation
-from tests.fakes import EVENING, START, FakeSystem, offer
+from reserve.model import Hold, Reservation
+from tests.fakes import EVENING, START, FakeClock, FakeSystem, offer
 
 ONE, TWO, THREE = offer("Court 1"), offer("Court 2"), offer("Court 3")
 BOOKED = [Reservation(ONE.court, EVENING)]
@@ -31,7 +34,16 @@ BOOKED = [Reservation(ONE.court, EVENING)]
 class Settling:
     """A settlement among holds that the player has, and what it left behind."""
 
-    def __init__(self, clock, answers=None, *, prices=(0,), verify=None, stop=None, **system):
+    def __init__(
+        self,
+        clock: FakeClock,
+        answers: Mapping[str, Sequence[Any]] | None = None,
+        *,
+        prices: Sequence[int | None] = (0,),
+        verify: Callable[[Hold], None] | None = None,
+        stop: Stop | None = None,
+        **system: Any,
+    ) -> None:
         self.clock = clock
         self.system = FakeSystem(clock, {"reservations": [BOOKED], **(answers or {})}, **system)
         offers = (ONE, TWO, THREE)[: len(prices)]
@@ -43,18 +55,18 @@ class Settling:
         self.verify = verify or self.fail
         self.stop = stop or Stop()
 
-    def fail(self, hold):
+    def fail(self, hold: Hold) -> None:
         raise AssertionError("nobody wanted a code")
 
-    def end(self):
+    def end(self) -> Reservation | Hold:
         return settle(self.system, self.holds, self.clock, self.timeline, self.stop, self.verify)
 
     @property
-    def told(self):
+    def told(self) -> str:
         return " | ".join(text for _, text in self.timeline.steps)
 
 
-def test_the_first_hold_is_confirmed_and_the_others_are_given_back(clock):
+def test_the_first_hold_is_confirmed_and_the_others_are_given_back(clock: FakeClock) -> None:
     settling = Settling(clock, prices=(0, 0, 0))
 
     assert settling.end() == Reservation(ONE.court, EVENING, "order-1", 0)
@@ -63,7 +75,7 @@ def test_the_first_hold_is_confirmed_and_the_others_are_given_back(clock):
     assert "release order-1" not in settling.system.said
 
 
-def test_spare_courts_are_given_back_at_the_same_time_and_first(clock):
+def test_spare_courts_are_given_back_at_the_same_time_and_first(clock: FakeClock) -> None:
     settling = Settling(clock, prices=(0, 0, 0))
 
     settling.end()
@@ -71,7 +83,7 @@ def test_spare_courts_are_given_back_at_the_same_time_and_first(clock):
     assert settling.system.times("release order-2") == settling.system.times("release order-3") == [0.0]
 
 
-def test_a_release_that_fails_is_tried_again_after_the_confirmation(clock):
+def test_a_release_that_fails_is_tried_again_after_the_confirmation(clock: FakeClock) -> None:
     settling = Settling(
         clock, {"release order-2": [Unreachable("down"), LostAnswer("500"), None]}, prices=(0, 0)
     )
@@ -83,14 +95,16 @@ def test_a_release_that_fails_is_tried_again_after_the_confirmation(clock):
     assert said.index("release order-2") < said.index("confirm order-1") < len(said) - 2
 
 
-def test_a_hold_that_cannot_be_given_back_is_named_and_does_not_spoil_the_reservation(clock):
+def test_a_hold_that_cannot_be_given_back_is_named_and_does_not_spoil_the_reservation(
+    clock: FakeClock,
+) -> None:
     settling = Settling(clock, {"release order-2": [Unreachable("down")] * 5}, prices=(0, 0))
 
     assert isinstance(settling.end(), Reservation)
     assert "could not give back order order-2 for Court 2; it stays held until 15:10:00 UTC" in settling.told
 
 
-def test_the_best_court_within_the_ceiling_is_confirmed(clock):
+def test_the_best_court_within_the_ceiling_is_confirmed(clock: FakeClock) -> None:
     two = [Reservation(TWO.court, EVENING)]
     settling = Settling(clock, {"reservations": [two]}, prices=(900, 750, 600), max_price_cents=800)
 
@@ -98,11 +112,11 @@ def test_the_best_court_within_the_ceiling_is_confirmed(clock):
     assert sorted(settling.timeline.released) == ["order-1", "order-3"]
 
 
-def test_a_price_at_the_ceiling_is_not_above_it(clock):
+def test_a_price_at_the_ceiling_is_not_above_it(clock: FakeClock) -> None:
     assert isinstance(Settling(clock, prices=(750,), max_price_cents=750).end(), Reservation)
 
 
-def test_when_all_cost_too_much_everything_is_given_back(clock):
+def test_when_all_cost_too_much_everything_is_given_back(clock: FakeClock) -> None:
     settling = Settling(clock, prices=(900, 850), max_price_cents=800)
 
     with pytest.raises(TooDear, match=r"the cheapest costs 8\.50"):
@@ -112,14 +126,14 @@ def test_when_all_cost_too_much_everything_is_given_back(clock):
     assert not any(line.startswith("confirm") for line in settling.system.said)
 
 
-def test_a_price_that_the_hold_does_not_say_is_looked_up(clock):
+def test_a_price_that_the_hold_does_not_say_is_looked_up(clock: FakeClock) -> None:
     settling = Settling(clock, {"look order-1": [750]}, prices=(None,))
 
     assert settling.end().price_cents == 750
 
 
 @pytest.mark.parametrize("answer", [None, Unreachable("down")], ids=["silent", "down"])
-def test_a_court_whose_price_nobody_says_is_never_paid(clock, answer):
+def test_a_court_whose_price_nobody_says_is_never_paid(clock: FakeClock, answer: ReserveError | None) -> None:
     settling = Settling(clock, {"look order-1": [answer]}, prices=(None,))
 
     with pytest.raises(ServiceError, match="nothing says what it costs"):
@@ -128,7 +142,7 @@ def test_a_court_whose_price_nobody_says_is_never_paid(clock, answer):
     assert settling.system.said == ["look order-1", "release order-1"]
 
 
-def test_what_only_the_player_can_pay_stays_held(clock):
+def test_what_only_the_player_can_pay_stays_held(clock: FakeClock) -> None:
     settling = Settling(clock, {"by hand order-1": [True]}, prices=(750, 750))
 
     assert settling.end() == settling.holds[0]
@@ -136,14 +150,14 @@ def test_what_only_the_player_can_pay_stays_held(clock):
     assert "confirm order-1" not in settling.system.said
 
 
-def test_a_confirmation_whose_answer_was_lost_is_looked_up_and_never_repeated(clock):
+def test_a_confirmation_whose_answer_was_lost_is_looked_up_and_never_repeated(clock: FakeClock) -> None:
     settling = Settling(clock, {"confirm order-1": [LostAnswer("cut")], "reservations": [[], BOOKED]})
 
     assert isinstance(settling.end(), Reservation)
     assert settling.system.said.count("confirm order-1") == 1
 
 
-def test_a_reservation_that_shows_late_or_not_at_once_is_waited_for(clock):
+def test_a_reservation_that_shows_late_or_not_at_once_is_waited_for(clock: FakeClock) -> None:
     settling = Settling(clock, {"reservations": [[], Unreachable("down"), [], [], BOOKED]})
 
     assert isinstance(settling.end(), Reservation)
@@ -151,7 +165,9 @@ def test_a_reservation_that_shows_late_or_not_at_once_is_waited_for(clock):
 
 @pytest.mark.parametrize("confirmed", [None, LostAnswer("cut")], ids=["accepted", "lost"])
 @pytest.mark.parametrize("read", [[], Unreachable("down")], ids=["not there", "down"])
-def test_what_cannot_be_found_out_is_unconfirmed_and_not_given_back(clock, confirmed, read):
+def test_what_cannot_be_found_out_is_unconfirmed_and_not_given_back(
+    clock: FakeClock, confirmed: ReserveError | None, read: Any
+) -> None:
     settling = Settling(clock, {"confirm order-1": [confirmed], "reservations": [read] * 5}, prices=(0, 0))
 
     with pytest.raises(Unconfirmed, match=r"order-1 for Court 1 may be booked.*https://pay/order-1"):
@@ -167,7 +183,7 @@ def test_what_cannot_be_found_out_is_unconfirmed_and_not_given_back(clock, confi
     [UnknownRefusal("no"), LimitReached("1 a day"), ServiceError("no")],
     ids=lambda e: type(e).__name__,
 )
-def test_a_certain_refusal_gives_the_hold_back(clock, refusal):
+def test_a_certain_refusal_gives_the_hold_back(clock: FakeClock, refusal: ReserveError) -> None:
     settling = Settling(clock, {"confirm order-1": [refusal]})
 
     with pytest.raises(type(refusal)):
@@ -176,7 +192,7 @@ def test_a_certain_refusal_gives_the_hold_back(clock, refusal):
     assert settling.timeline.released == ["order-1"]
 
 
-def test_a_bug_while_confirming_gives_the_hold_back(clock):
+def test_a_bug_while_confirming_gives_the_hold_back(clock: FakeClock) -> None:
     settling = Settling(clock, {"confirm order-1": [ValueError("bug")]})
 
     with pytest.raises(ValueError, match="bug"):
@@ -188,7 +204,9 @@ def test_a_bug_while_confirming_gives_the_hold_back(clock):
 @pytest.mark.parametrize(
     "refusal", [Unreachable("down"), Throttled("slow", timedelta(seconds=2))], ids=lambda e: type(e).__name__
 )
-def test_what_surely_did_not_arrive_may_be_sent_again_but_not_for_ever(clock, refusal):
+def test_what_surely_did_not_arrive_may_be_sent_again_but_not_for_ever(
+    clock: FakeClock, refusal: ReserveError
+) -> None:
     once = Settling(clock, {"confirm order-1": [refusal, None]})
     for_ever = Settling(clock, {"confirm order-1": [refusal] * 3})
 
@@ -199,7 +217,7 @@ def test_what_surely_did_not_arrive_may_be_sent_again_but_not_for_ever(clock, re
     assert for_ever.timeline.released == ["order-1"]
 
 
-def test_nobody_keeps_a_court_while_told_to_wait_for_an_hour(clock):
+def test_nobody_keeps_a_court_while_told_to_wait_for_an_hour(clock: FakeClock) -> None:
     settling = Settling(clock, {"confirm order-1": [Throttled("slow", timedelta(hours=1))]})
 
     with pytest.raises(Throttled):
@@ -209,16 +227,16 @@ def test_nobody_keeps_a_court_while_told_to_wait_for_an_hour(clock):
     assert settling.timeline.released == ["order-1"]
 
 
-def test_a_hold_that_wants_a_code_is_proved_and_confirmed_once_more(clock):
-    proved = []
+def test_a_hold_that_wants_a_code_is_proved_and_confirmed_once_more(clock: FakeClock) -> None:
+    proved: list[Hold] = []
     settling = Settling(clock, {"confirm order-1": [NotVerified("code"), None]}, verify=proved.append)
 
     assert isinstance(settling.end(), Reservation)
     assert proved == settling.holds
 
 
-def test_a_hold_that_cannot_be_proved_is_given_back(clock):
-    def no_code(hold):
+def test_a_hold_that_cannot_be_proved_is_given_back(clock: FakeClock) -> None:
+    def no_code(hold: Hold) -> None:
         raise CodeError("no code came")
 
     settling = Settling(clock, {"confirm order-1": [NotVerified("code")]}, verify=no_code)
@@ -229,7 +247,7 @@ def test_a_hold_that_cannot_be_proved_is_given_back(clock):
     assert settling.timeline.released == ["order-1"]
 
 
-def test_who_was_asked_to_stop_gives_everything_back_and_pays_nothing(clock):
+def test_who_was_asked_to_stop_gives_everything_back_and_pays_nothing(clock: FakeClock) -> None:
     stop = Stop()
     stop.shield()
     stop.ask(15)
@@ -241,7 +259,7 @@ def test_who_was_asked_to_stop_gives_everything_back_and_pays_nothing(clock):
     assert sorted(settling.system.said) == ["release order-1", "release order-2"]
 
 
-def test_a_reservation_of_another_court_or_time_is_not_taken_for_ours(clock):
+def test_a_reservation_of_another_court_or_time_is_not_taken_for_ours(clock: FakeClock) -> None:
     here, there = (replace(ONE.court, facility=where) for where in ("here", "there"))
     later = replace(EVENING, start=EVENING.end, end=EVENING.end + timedelta(hours=1))
     others = [Reservation(TWO.court, EVENING), Reservation(here, later), Reservation(there, EVENING)]

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from urllib.parse import quote, quote_plus, urlencode
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from reserve.booking.timeline import Timeline
 from reserve.redaction import MASK, SHORTEST, Secrets
-from tests.fakes import START
+from tests.fakes import START, FakeClock
 
 PASSWORD = "correct horse $% \"battery' ü\\n/+?&"  # has what quoting, JSON and shells care about
 
@@ -30,7 +31,7 @@ PASSWORD = "correct horse $% \"battery' ü\\n/+?&"  # has what quoting, JSON and
         repr({"password": PASSWORD}),
     ],
 )
-def test_a_secret_is_masked_however_it_is_spelled(spelled):
+def test_a_secret_is_masked_however_it_is_spelled(spelled: str) -> None:
     masked = Secrets([PASSWORD]).mask(f"before {spelled} after")
 
     assert "horse" not in masked
@@ -41,7 +42,7 @@ def test_a_secret_is_masked_however_it_is_spelled(spelled):
 
 @pytest.mark.parametrize("before", ["", "x", "xx", "xxx", "player@example.com:"])
 @pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
-def test_a_secret_is_masked_within_base64(before, encode):
+def test_a_secret_is_masked_within_base64(before: str, encode: Callable[[bytes], bytes]) -> None:
     encoded = encode(f"{before}hunter2-hunter2:and more".encode()).decode()
 
     masked = Secrets(["hunter2-hunter2"]).mask(f"Basic {encoded}")
@@ -53,16 +54,16 @@ def test_a_secret_is_masked_within_base64(before, encode):
     )
 
 
-def test_the_longer_of_two_secrets_is_masked_whole():
+def test_the_longer_of_two_secrets_is_masked_whole() -> None:
     assert Secrets(["4155550100", "+14155550100"]).mask("to +14155550100") == f"to {MASK}"
 
 
 @pytest.mark.parametrize("value", [None, "", "abc"])
-def test_what_is_too_short_to_be_told_from_words_is_no_secret(value):
+def test_what_is_too_short_to_be_told_from_words_is_no_secret(value: str | None) -> None:
     assert Secrets([value]).mask("abc abcd") == "abc abcd"
 
 
-def test_a_secret_that_comes_up_on_the_way_is_masked_from_then_on():
+def test_a_secret_that_comes_up_on_the_way_is_masked_from_then_on() -> None:
     secrets = Secrets()
     secrets.add("482913")
 
@@ -70,12 +71,12 @@ def test_a_secret_that_comes_up_on_the_way_is_masked_from_then_on():
 
 
 @given(st.text(min_size=SHORTEST), st.text(), st.text())
-def test_no_secret_survives(secret, before, after):
+def test_no_secret_survives(secret: str, before: str, after: str) -> None:
     assert secret not in Secrets([secret]).mask(before + secret + after).replace(MASK, "")
 
 
 @given(st.text())
-def test_without_secrets_every_text_stays_as_it_is(text):
+def test_without_secrets_every_text_stays_as_it_is(text: str) -> None:
     assert Secrets().mask(text) == text
 
 
@@ -92,28 +93,28 @@ def test_without_secrets_every_text_stays_as_it_is(text):
         (75, "T+75.000"),
     ],
 )
-def test_a_moment_is_told_relative_to_the_opening(clock, seconds, stamp):
+def test_a_moment_is_told_relative_to_the_opening(clock: FakeClock, seconds: float, stamp: str) -> None:
     timeline = Timeline(clock.now, opens_at=START)
 
     assert timeline.stamp(START + timedelta(seconds=seconds)) == stamp
     assert timeline.milliseconds(START + timedelta(seconds=seconds)) == pytest.approx(seconds * 1000, abs=0.1)
 
 
-def test_while_the_opening_is_not_known_a_moment_is_told_by_the_clock(clock):
+def test_while_the_opening_is_not_known_a_moment_is_told_by_the_clock(clock: FakeClock) -> None:
     timeline = Timeline(clock.now)
 
     assert timeline.stamp(START) == "15:00:00"
     assert timeline.milliseconds(START) is None
 
 
-def test_moments_count_by_the_clock_of_the_server(clock):
+def test_moments_count_by_the_clock_of_the_server(clock: FakeClock) -> None:
     timeline = Timeline(clock.now, opens_at=START, ahead=timedelta(milliseconds=250))
 
     assert timeline.stamp(START) == "T+0.250"
 
 
-def test_what_is_said_is_kept_and_told_at_once_without_secrets(clock):
-    lines = []
+def test_what_is_said_is_kept_and_told_at_once_without_secrets(clock: FakeClock) -> None:
+    lines: list[str] = []
     timeline = Timeline(clock.now, Secrets(["hunter2!"]), lines.append, START)
 
     timeline.say("signed in with hunter2!")
@@ -122,8 +123,8 @@ def test_what_is_said_is_kept_and_told_at_once_without_secrets(clock):
     assert timeline.steps == [(START, f"signed in with {MASK}")]
 
 
-def test_a_listener_that_went_away_costs_nothing(clock):
-    def gone(line):
+def test_a_listener_that_went_away_costs_nothing(clock: FakeClock) -> None:
+    def gone(line: str) -> None:
         raise BrokenPipeError
 
     timeline = Timeline(clock.now, tell=gone)

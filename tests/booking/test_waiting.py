@@ -51,7 +51,8 @@ class Waiting:
         self.timeline = Timeline(clock.now)
         self.stop = Stop()
         self.stop.shield()
-        self.verified, self.renewed = 0, []
+        self.verified = 0
+        self.renewed: list[float] = []
         self.lines = [kind(each, self.system) for each in (ONE, TWO)]
 
     def wait(self) -> list[Hold]:
