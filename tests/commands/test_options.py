@@ -3,15 +3,18 @@
 import io
 import json
 import re
+from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import date, time, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reserve.commands import main, read_environment
-from reserve.commands.options import booking_parser, read_booking, refuse_garbled
+from reserve.commands.options import Booking, booking_parser, read_booking, refuse_garbled
 from reserve.errors import UsageError
 from tests.stage import Stage
 
@@ -29,19 +32,20 @@ ACCOUNT = {
 }
 
 
-def words(*more, **changed):
+def words(*more: str, **changed: str | None) -> list[str]:
     """The usual options, with those of *changed* (`t="25:00"`, None to leave out) and *more* words."""
     options = USUAL | {f"-{name}": value for name, value in changed.items()}
-    return [word for pair in options.items() if pair[1] is not None for word in pair] + list(more)
+    given = {name: value for name, value in options.items() if value is not None}
+    return [word for pair in given.items() for word in pair] + list(more)
 
 
-def read(*more, environ=(), **changed):
+def read(*more: str, environ: Mapping[str, str] | tuple[()] = (), **changed: str | None) -> Booking:
     return read_booking(
         booking_parser("book").parse_args(words(*more, **changed)), {**ACCOUNT, **dict(environ)}
     )
 
 
-def refusal(*more, environ=(), **changed):
+def refusal(*more: str, environ: Mapping[str, str] | tuple[()] = (), **changed: str | None) -> str:
     with pytest.raises(UsageError) as refused:
         read(*more, environ=environ, **changed)
     return str(refused.value)
@@ -88,12 +92,14 @@ def refusal(*more, environ=(), **changed):
         (["--webhook-token", "two\nlines"], {}, "--webhook-token"),
     ],
 )
-def test_bad_input_is_refused_by_the_name_of_its_option(more, changed, names):
+def test_bad_input_is_refused_by_the_name_of_its_option(
+    more: list[str], changed: dict[str, Any], names: str
+) -> None:
     assert names in refusal(*more, **changed)
 
 
 @pytest.mark.parametrize("name", ["RESERVE_EMAIL", "RESERVE_PASSWORD"])
-def test_who_does_not_say_who_plays_is_told_how(name):
+def test_who_does_not_say_who_plays_is_told_how(name: str) -> None:
     said = refusal(environ={name: ""})
 
     assert f"--{name.removeprefix('RESERVE_').lower()}" in said
@@ -103,7 +109,7 @@ def test_who_does_not_say_who_plays_is_told_how(name):
 @pytest.mark.parametrize(
     "word", [["--cuort", "x"], ["--court"], ["surplus"], ["--mult"], ["-m=1"], ["--json", "--verbose"]]
 )
-def test_an_option_nobody_knows_is_refused_in_one_sentence(word):
+def test_an_option_nobody_knows_is_refused_in_one_sentence(word: list[str]) -> None:
     with pytest.raises(UsageError, match="see --help"):
         read(*word)
 
@@ -114,7 +120,7 @@ def test_an_option_nobody_knows_is_refused_in_one_sentence(word):
     ),
     st.text(),
 )
-def test_whatever_is_typed_is_read_or_refused(option, text):
+def test_whatever_is_typed_is_read_or_refused(option: str, text: str) -> None:
     options = [f"--{option[1:]}={text}"] if option.startswith("-") else [f"-{option}{text}"]
     try:
         read(*options)
@@ -122,7 +128,7 @@ def test_whatever_is_typed_is_read_or_refused(option, text):
         assert "\n" not in str(refused).replace(repr(text), "")  # noqa: PT017
 
 
-def test_the_usual_options_make_a_booking_request():
+def test_the_usual_options_make_a_booking_request() -> None:
     booking = read(
         "-m", "--only", " Court 3 ,Court 1,Court 3", "--or", "16:30, 18:00", r="2026-03-02 08:00:00"
     )
@@ -133,6 +139,7 @@ def test_the_usual_options_make_a_booking_request():
     assert request.length == timedelta(minutes=90)
     assert request.only == ("Court 3", "Court 1")
     assert request.at_once
+    assert request.opens_at
     assert request.opens_at.time == time(8)
     assert (request.pay, request.max_price_cents) == ("by-hand", None)
     assert request.patience == timedelta(seconds=10)
@@ -140,7 +147,7 @@ def test_the_usual_options_make_a_booking_request():
 
 
 @pytest.mark.parametrize(("text", "cents"), [("7.50", 750), ("$8", 800), ("0", 0), (" 10 ", 1000)])
-def test_a_price_is_read_in_cents(text, cents):
+def test_a_price_is_read_in_cents(text: str, cents: int) -> None:
     assert read("--max-price", text).request.max_price_cents == cents
 
 
@@ -156,15 +163,15 @@ def test_a_price_is_read_in_cents(text, cents):
         "+1 415 555 0100",
     ],
 )
-def test_a_phone_number_is_read_in_any_usual_notation(text):
+def test_a_phone_number_is_read_in_any_usual_notation(text: str) -> None:
     assert read(n=text).account.phone == "+14155550100"
 
 
-def test_a_phone_number_of_another_country_stays_one():
+def test_a_phone_number_of_another_country_stays_one() -> None:
     assert read(n="+47 40 61 23 45").account.phone == "+4740612345"
 
 
-def test_a_password_on_the_command_line_is_taken_with_a_warning():
+def test_a_password_on_the_command_line_is_taken_with_a_warning() -> None:
     booking = read(p="hunter2!")
 
     assert booking.account.password == "hunter2!"
@@ -173,7 +180,7 @@ def test_a_password_on_the_command_line_is_taken_with_a_warning():
     assert not read().warnings
 
 
-def test_an_option_wins_over_the_environment():
+def test_an_option_wins_over_the_environment() -> None:
     environ = {"RESERVE_MAX_PRICE": "5", "RESERVE_WEBHOOK_URL": "http://a:1", "RESERVE_WEBHOOK_TOKEN": "t"}
     more = ("--max-price", "6", "--webhook-url", "http://b:2/", "--webhook-token", "u")
 
@@ -192,7 +199,7 @@ def test_an_option_wins_over_the_environment():
     assert other.account.phone == "+14155550199"
 
 
-def test_secrets_do_not_show_in_what_is_printed_for_debugging():
+def test_secrets_do_not_show_in_what_is_printed_for_debugging() -> None:
     booking = read(p="hunter2!")
 
     assert "hunter2!" not in repr(booking)
@@ -215,7 +222,7 @@ def test_secrets_do_not_show_in_what_is_printed_for_debugging():
         ("RESERVE_PASSWORD=a=b", "a=b"),
     ],
 )
-def test_a_password_is_read_from_the_file_as_it_stands(tmp_path, line, password):
+def test_a_password_is_read_from_the_file_as_it_stands(tmp_path: Path, line: str, password: str) -> None:
     file = tmp_path / ".env"
     file.write_text(f"# ours\n{line}\nRESERVE_SYSTEM\n", encoding="utf-8")
 
@@ -225,7 +232,7 @@ def test_a_password_is_read_from_the_file_as_it_stands(tmp_path, line, password)
     assert read(environ=environ).account.password == password
 
 
-def test_the_real_environment_wins_over_the_file(tmp_path):
+def test_the_real_environment_wins_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("RESERVE_PASSWORD=old\nRESERVE_EMAIL=old@example.com\n")
 
@@ -234,11 +241,11 @@ def test_the_real_environment_wins_over_the_file(tmp_path):
     assert environ == {"RESERVE_PASSWORD": "new", "RESERVE_EMAIL": "old@example.com"}
 
 
-def test_without_a_file_the_environment_is_all_there_is(tmp_path):
+def test_without_a_file_the_environment_is_all_there_is(tmp_path: Path) -> None:
     assert read_environment(tmp_path / ".env", {"A": "b"}) == {"A": "b"}
 
 
-def test_a_file_that_cannot_be_read_is_refused(tmp_path):
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_bytes(b"RESERVE_PASSWORD=\xff\xfe\n")
 
@@ -249,7 +256,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path):
 # One sentence on standard output.
 
 
-def called(*arguments):
+def called(*arguments: str) -> tuple[int, str, str]:
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         code = main(arguments)
@@ -260,7 +267,7 @@ def called(*arguments):
     "arguments",
     [["-c"], ["nonsense"], ["book", "-t", "25:00"], ["-c", "Alice Marble"], ["check"]],
 )
-def test_what_makes_no_sense_is_one_sentence_and_exit_code_2(arguments):
+def test_what_makes_no_sense_is_one_sentence_and_exit_code_2(arguments: list[str]) -> None:
     code, out, err = called(*arguments)
 
     assert code == 2
@@ -269,7 +276,7 @@ def test_what_makes_no_sense_is_one_sentence_and_exit_code_2(arguments):
     assert err == ""
 
 
-def test_with_json_a_refusal_is_an_object_and_the_sentence_is_beside_it():
+def test_with_json_a_refusal_is_an_object_and_the_sentence_is_beside_it() -> None:
     code, out, err = called("--json")
 
     answer = json.loads(out)
@@ -295,7 +302,9 @@ def test_with_json_a_refusal_is_an_object_and_the_sentence_is_beside_it():
         (["--webhook-token", "wrong"], ["--webhook-token"]),
     ],
 )
-def test_what_the_booking_system_does_not_have_is_refused_with_the_way_out(tmp_path, changed, says):
+def test_what_the_booking_system_does_not_have_is_refused_with_the_way_out(
+    tmp_path: Path, changed: list[str], says: list[str]
+) -> None:
     with Stage(tmp_path) as stage:
         outcome = stage.book(*changed)
 
@@ -305,12 +314,12 @@ def test_what_the_booking_system_does_not_have_is_refused_with_the_way_out(tmp_p
     assert stage.ledger.events == []  # not even a sign-in
 
 
-def test_case_accents_and_blanks_do_not_matter_in_the_name_of_a_facility(tmp_path):
+def test_case_accents_and_blanks_do_not_matter_in_the_name_of_a_facility(tmp_path: Path) -> None:
     with Stage(tmp_path) as stage:
         assert stage.book("-c", " ALICE  márble ").exit_code == 0
 
 
-def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path):
+def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
         Stage(tmp_path, environ={"RESERVE_DATA": str(tmp_path / "file" / "data")}) as stage,
@@ -319,7 +328,7 @@ def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path):
         stage.book()
 
 
-def test_a_folder_that_was_there_keeps_its_mode(tmp_path):
+def test_a_folder_that_was_there_keeps_its_mode(tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o755)
