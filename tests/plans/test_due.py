@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -507,7 +507,7 @@ def test_a_booking_whose_window_was_changed_waits_for_the_new_opening(
 WALL = datetime.fromisoformat("2026-03-11T18:00")
 
 
-def outcomes(*codes: int):  # type: ignore[no-untyped-def]
+def outcomes(*codes: int) -> tuple[Callable[[Sequence[str]], tuple[Outcome, str | None]], list[str]]:
     """Runs that end so, one after the other, and the command lines they were given."""
     left, asked = list(codes), list[str]()
 
