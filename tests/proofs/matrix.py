@@ -257,7 +257,7 @@ def parser(about: str | None) -> argparse.ArgumentParser:
 def main() -> int:
     """Print the table, write build/matrix.json, and return 1 when anything is wrong."""
     options = parser(__doc__).parse_args()
-    everything = [*cases(systems_in(options)), *mishaps(systems_in(options))]
+    everything: list[Case | Mishap] = [*cases(systems_in(options)), *mishaps(systems_in(options))]
     started = perf_counter()
     found = dict(zip(everything, verdicts(everything, verdict), strict=True))
     for system in systems_in(options):

@@ -11,7 +11,8 @@ from datetime import timedelta
 from fnmatch import fnmatchcase
 from itertools import pairwise
 
-from reserve.commands.outcome import BEGINNINGS, BUG, Outcome
+from reserve.commands import BUG
+from reserve.commands.outcome import BEGINNINGS, Outcome
 from tests.proofs.trouble import TroubledStage
 from tests.stage import TOKEN
 

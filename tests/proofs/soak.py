@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import Any
 from tests.proofs.matrix import report
 
 TOKEN = "soak-token"
-READER = {"Authorization": f"Bearer {TOKEN}"}
+READER: Mapping[str, Any] = {"Authorization": f"Bearer {TOKEN}"}
 WRITERS = 8
 READERS = 4  # of numbers under load
 PROBES = 20  # a second: texts to a quiet number, for which a reader waits
@@ -66,7 +66,8 @@ class Client:
         while True:
             answer = self.ask("POST", f"/webhook/{TOKEN}", body, **{"Content-Type": "application/json"})
             if answer and answer[0] == 200:
-                return answer[1]["id"]
+                kept: int | None = answer[1]["id"]
+                return kept
             time.sleep(0.02)  # it is starting again
 
     def code(self, to: str, *, after: int, wait: float) -> tuple[int, str] | None:

@@ -1,27 +1,36 @@
 """Whatever comes from outside, answers and options alike, is a sensible value or an error of ours."""
 
+from __future__ import annotations
+
 import json
 import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reserve.commands.options import Booking, booking_parser, read_booking
 from reserve.errors import ReserveError, UsageError
 from reserve.http import Http
-from reserve.model import Hold
+from reserve.model import Hold, Offers
 from tests.fakes import InProcess
 from tests.proofs.referee import judged
 from tests.proofs.trouble import TroubledStage
 from tests.stage import Stage
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
 careful = settings(derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
-STRANGE = st.sampled_from(
+STRANGE: st.SearchStrategy[Any] = st.sampled_from(
     [
         *(
             None,
@@ -56,12 +65,13 @@ STRANGE = st.sampled_from(
     ]
 )
 WHERE = st.lists(st.integers(0, 30), max_size=6)  # a way down into the answer
+Changes = list[tuple[list[int], Any, str]]  # where, what instead, and how
 SPOILT = st.lists(st.tuples(WHERE, STRANGE, st.sampled_from(["replace", "remove", "insert"])), max_size=3)
 RAW = st.one_of(
     st.none(), st.none(), st.binary(max_size=40), st.just(b"[" * 100_000), st.just(b'{"data": NaN}')
 )
 STATUS = st.sampled_from([None, None, None, 200, 201, 204, 301, 400, 401, 403, 404, 409, 422, 429, 500, 503])
-HEADERS = st.sampled_from(
+HEADERS: st.SearchStrategy[dict[str, str]] = st.sampled_from(
     [
         {},
         {},
@@ -74,14 +84,14 @@ HEADERS = st.sampled_from(
 )
 
 
-def spoilt(value, changes):
+def spoilt(value: Any, changes: Changes) -> Any:
     """*value* with every change made somewhere in it."""
     for way, strange, how in changes:
         value = _changed(value, way, strange, how)
     return value
 
 
-def _changed(value, way, strange, how):
+def _changed(value: Any, way: list[int], strange: Any, how: str) -> Any:
     if not way or not isinstance(value, dict | list) or not value:
         return strange
     keys = sorted(value) if isinstance(value, dict) else range(len(value))
@@ -101,11 +111,13 @@ def _changed(value, way, strange, how):
 class Replay(InProcess):
     """Notes every answer; afterwards gives it again, spoilt, without asking anybody."""
 
-    def __init__(self, stage):
+    def __init__(self, stage: ReplayStage) -> None:
         super().__init__(stage.apps, stage.clock)
         self.stage = stage
 
-    def _exchange(self, app, request):
+    def _exchange(
+        self, app: WSGIApplication, request: requests.PreparedRequest
+    ) -> tuple[str, list[tuple[str, str]], bytes]:
         path = re.sub(r"[0-9a-f-]{36}|pi_[0-9a-f-]+", "*", request.path_url)
         if self.stage.changes is None:
             found = super()._exchange(app, request)
@@ -125,14 +137,18 @@ class Replay(InProcess):
 class ReplayStage(Stage):
     """A stage whose answers can be given again."""
 
-    changes = None
+    changes: tuple[Changes, bytes | None, int | None, dict[str, str]] | None = None
+    answers: dict[tuple[str | None, str], tuple[str, list[tuple[str, str]], bytes]]
+    offers: Offers
+    hold: Hold
+    me: Any
 
-    def connect(self, base_url, headers):
+    def connect(self, base_url: str, headers: Mapping[str, str]) -> Http:
         return Http(base_url, headers=headers, adapter=Replay(self))
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory):
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplayStage]:
     """A stage after a run in which a card was asked for and not confirmed, so that every request was made."""
     scenario = {"price_cents": 500, "card": "requires-action"}
     folder = tmp_path_factory.mktemp("fuzz")
@@ -143,11 +159,12 @@ def stage(tmp_path_factory):
         order = next(iter(stage.simulated.rules.orders))
         stage.hold = Hold(stage.offers.offers[0], order, 750)
         stage.run.system.look(stage.hold)
-        stage.me = stage.run.system._me
+        system: Any = stage.run.system
+        stage.me = system._me
         yield stage
 
 
-CALLS = {
+CALLS: Mapping[str, Callable[[Any, Hold], object]] = {
     "offers": lambda system, hold: system.offers(),
     "sign in": lambda system, hold: system.sign_in(),
     "reservations": lambda system, hold: system.reservations(),
@@ -163,15 +180,22 @@ CALLS = {
 }
 
 
-def test_every_answer_that_is_spoilt_was_given(stage):
+def test_every_answer_that_is_spoilt_was_given(stage: ReplayStage) -> None:
     assert len({path for _, path in stage.answers}) >= 10
 
 
 @pytest.mark.parametrize("name", CALLS)
 @settings(careful, max_examples=120)
 @given(changes=SPOILT, raw=RAW, status=STATUS, headers=HEADERS)
-def test_an_answer_that_makes_no_sense_is_an_error_of_ours(stage, name, changes, raw, status, headers):
-    system = stage.run.system
+def test_an_answer_that_makes_no_sense_is_an_error_of_ours(
+    stage: ReplayStage,
+    name: str,
+    changes: Changes,
+    raw: bytes | None,
+    status: int | None,
+    headers: dict[str, str],
+) -> None:
+    system: Any = stage.run.system
     system._me = stage.me
     stage.changes = (changes, raw, status, headers)
     with suppress(ReserveError):
@@ -182,7 +206,9 @@ def test_an_answer_that_makes_no_sense_is_an_error_of_ours(stage, name, changes,
 
 @settings(careful, max_examples=60)
 @given(changes=SPOILT, raw=RAW, status=STATUS, headers=HEADERS)
-def test_a_stamp_that_makes_no_sense_is_no_probe(stage, changes, raw, status, headers):
+def test_a_stamp_that_makes_no_sense_is_no_probe(
+    stage: ReplayStage, changes: Changes, raw: bytes | None, status: int | None, headers: dict[str, str]
+) -> None:
     stage.changes = (changes, raw, status, headers)
     line = stage.run.system.connection_for(stage.hold.offer)
     with suppress(ValueError):
@@ -193,8 +219,11 @@ def test_a_stamp_that_makes_no_sense_is_no_probe(stage, changes, raw, status, he
 
 @settings(careful, max_examples=60)
 @given(changes=SPOILT, raw=RAW, status=STATUS, headers=HEADERS)
-def test_a_webhook_service_that_makes_no_sense_is_an_error_of_ours(stage, changes, raw, status, headers):
+def test_a_webhook_service_that_makes_no_sense_is_an_error_of_ours(
+    stage: ReplayStage, changes: Changes, raw: bytes | None, status: int | None, headers: dict[str, str]
+) -> None:
     inbox = stage.run.inbox
+    assert inbox
     stage.changes = (changes, raw, status, headers)
     with suppress(ReserveError):
         inbox.newest()
@@ -206,29 +235,33 @@ def test_a_webhook_service_that_makes_no_sense_is_an_error_of_ours(stage, change
 class SpoilingStage(TroubledStage):
     """A stage on which one answer in ten is spoilt."""
 
-    def connect(self, base_url, headers):
+    draw: Random
+
+    def connect(self, base_url: str, headers: Mapping[str, str]) -> Http:
         return Http(base_url, headers=headers, adapter=Spoiling(self))
 
 
 class Spoiling(InProcess):
     """Spoils answers as the seed of its stage says."""
 
-    def __init__(self, stage):
+    def __init__(self, stage: SpoilingStage) -> None:
         super().__init__(stage.apps, stage.clock, latency=stage.latency)
         self.draw = stage.draw
 
-    def _exchange(self, app, request):
+    def _exchange(
+        self, app: WSGIApplication, request: requests.PreparedRequest
+    ) -> tuple[str, list[tuple[str, str]], bytes]:
         status, headers, body = super()._exchange(app, request)
         if body[:1] in (b"{", b"[") and self.draw.random() < 0.1:
             way = [self.draw.randrange(30) for _ in range(self.draw.randrange(1, 6))]
-            strange = self.draw.choice([None, 0, -1, "", "x", [], {}, True])
+            strange: Any = self.draw.choice([None, 0, -1, "", "x", [], {}, True])
             body = json.dumps(_changed(json.loads(body), way, strange, "replace")).encode()
             headers = [(name, text) for name, text in headers if name != "Content-Length"]
         return status, headers, body
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_a_run_among_spoilt_answers_ends_with_a_sentence(tmp_path, seed):
+def test_a_run_among_spoilt_answers_ends_with_a_sentence(tmp_path: Path, seed: int) -> None:
     SpoilingStage.draw = Random(f"spoilt {seed}")
     with SpoilingStage(tmp_path, seed=seed) as stage:
         problems = judged(stage, f"spoilt {seed}").problems
@@ -309,7 +342,12 @@ ENVIRON = st.dictionaries(
 
 @settings(careful, max_examples=500)
 @given(st.booleans(), OPTIONS, ENVIRON)
-def test_options_are_a_booking_or_refused(tmp_path_factory, usual, given_words, environ):
+def test_options_are_a_booking_or_refused(
+    tmp_path_factory: pytest.TempPathFactory,
+    usual: bool,
+    given_words: list[tuple[str, str]],
+    environ: dict[str, str],
+) -> None:
     environ = {**environ, "RESERVE_DATA": str(tmp_path_factory.getbasetemp() / "fuzzed-options")}
     words = [*(USUAL if usual else []), *(word for pair in given_words for word in pair)]
     with suppress(UsageError):

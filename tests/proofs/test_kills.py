@@ -17,12 +17,12 @@ POINTS = (
 
 
 @pytest.fixture(scope="module")
-def found():
+def found() -> dict[str, list[str]]:
     """What is wrong after each point; two at a time, because a process mostly starts up."""
     with ThreadPoolExecutor(2) as pool:
         return dict(zip(POINTS, pool.map(lambda point: problems(point, verify="never"), POINTS), strict=True))
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_killed_run_is_put_in_order_by_the_next(found, point):
+def test_a_killed_run_is_put_in_order_by_the_next(found: dict[str, list[str]], point: str) -> None:
     assert found[point] == []

@@ -1,11 +1,14 @@
 """Some cells of the matrix that `python -m tests.proofs.matrix` fills, and what the referee can see."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from reserve.booking.race import Race
 from reserve.booking.run import Run
+from reserve.commands.outcome import Outcome
 from reserve.simulator import SIMULATED_SYSTEMS
 from reserve.simulator.faults import loses_the_answer
 from tests.proofs.matrix import (
@@ -19,14 +22,14 @@ from tests.proofs.matrix import (
     verdict,
     verdicts,
 )
-from tests.proofs.referee import KINDS, judged
+from tests.proofs.referee import KINDS, Verdict, judged
 from tests.proofs.trouble import OF_WEBHOOK, TROUBLES, Strike, TroubledStage
 
 EVERY = 19  # cells one is tried; it shares no factor with the number of troubles, so each has its turn
 
 
 @pytest.fixture(scope="module")
-def found():
+def found() -> dict[str, list[Verdict]]:
     """The verdicts about some cells, by system."""
     cells = {system: [*cases([system]), *mishaps([system])][::EVERY] for system in SIMULATED_SYSTEMS}
     told = verdicts([cell for some in cells.values() for cell in some], verdict)
@@ -34,7 +37,9 @@ def found():
 
 
 @pytest.mark.parametrize("system", SIMULATED_SYSTEMS)
-def test_whatever_breaks_there_is_at_most_one_reservation_and_no_lie(found, system):
+def test_whatever_breaks_there_is_at_most_one_reservation_and_no_lie(
+    found: dict[str, list[Verdict]], system: str
+) -> None:
     numbers = summary(found[system])
 
     assert numbers["failures"] == []
@@ -43,7 +48,7 @@ def test_whatever_breaks_there_is_at_most_one_reservation_and_no_lie(found, syst
 
 
 @pytest.mark.parametrize("system", SIMULATED_SYSTEMS)
-def test_every_request_of_the_matrix_is_there_to_be_struck(system):
+def test_every_request_of_the_matrix_is_there_to_be_struck(system: str) -> None:
     name, scenario = next(iter(scenarios(system).items()))
     for request, place in positions(system, name):
         with staged(system, scenario, Strike(request, place, "firewall")) as stage:
@@ -54,11 +59,11 @@ def test_every_request_of_the_matrix_is_there_to_be_struck(system):
             assert (sum(of_webhook) >= place) if request.startswith(OF_WEBHOOK) else swallowed == 1
 
 
-def test_a_system_that_nobody_has_told_stories_of_is_judged_by_a_plain_run():
+def test_a_system_that_nobody_has_told_stories_of_is_judged_by_a_plain_run() -> None:
     assert scenarios("a new one") == PLAIN
 
 
-def test_the_troubles_are_those_that_a_network_and_a_server_can_make():
+def test_the_troubles_are_those_that_a_network_and_a_server_can_make() -> None:
     assert len(TROUBLES) == 18
     assert {fault.kind for fault in TROUBLES.values()} == {
         *("refused", "held-up", "cut-before", "cut-after", "delay", "status", "answer", "truncated")
@@ -66,20 +71,20 @@ def test_the_troubles_are_those_that_a_network_and_a_server_can_make():
 
 
 @pytest.fixture
-def stage(tmp_path):
+def stage(tmp_path: Path) -> Iterator[TroubledStage]:
     with TroubledStage(tmp_path, strikes=(Strike("POST /v1/reservations", 1, "late"),)) as stage:
         yield stage
 
 
-def problems(stage, spoil):
+def problems(stage: TroubledStage, spoil: Callable[[Outcome], Outcome]) -> set[str]:
     """What the referee says about a run after which *spoil* changes what was said or done."""
     book = stage.book
-    stage.book = lambda *words: spoil(book(*words)) or book
+    stage.book = lambda *words: spoil(book(*words))  # type: ignore[method-assign]
     return {kind for kind, _ in judged(stage, "spoilt").problems}
 
 
 @pytest.mark.parametrize("system", SIMULATED_SYSTEMS)
-def test_the_referee_has_nothing_to_say_about_a_good_run(tmp_path, system):
+def test_the_referee_has_nothing_to_say_about_a_good_run(tmp_path: Path, system: str) -> None:
     with TroubledStage(tmp_path, {}, system) as stage:
         assert problems(stage, lambda outcome: outcome) == set()
 
@@ -93,8 +98,8 @@ def test_the_referee_has_nothing_to_say_about_a_good_run(tmp_path, system):
     ],
 )
 def test_the_referee_sees_who_asks_on_without_a_look_where_asking_reserves(
-    tmp_path, monkeypatch, system, hold, seen
-):
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str, hold: str, seen: set[str]
+) -> None:
     strike = Strike(hold, 1, "500")
     with TroubledStage(tmp_path / "careful", {}, system, strikes=(strike,)) as stage:
         assert problems(stage, lambda outcome: outcome) == set()
@@ -104,14 +109,14 @@ def test_the_referee_sees_who_asks_on_without_a_look_where_asking_reserves(
         assert problems(stage, lambda outcome: outcome) == seen
 
 
-def test_the_wire_knows_which_answers_do_not_tell_what_became_of_a_request():
+def test_the_wire_knows_which_answers_do_not_tell_what_became_of_a_request() -> None:
     told = {name for name, fault in TROUBLES.items() if not loses_the_answer([fault])}
 
     assert told == {"refused", "late", "429", "429 with Retry-After", "firewall", "401"}
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_a_lost_answer_stands_in_the_ledger_beside_its_request(tmp_path, trouble):
+def test_a_lost_answer_stands_in_the_ledger_beside_its_request(tmp_path: Path, trouble: str) -> None:
     name = "POST /v1/reservations"
     with TroubledStage(tmp_path, strikes=(Strike(name, 2, trouble),)) as stage:
         stage.book()
@@ -122,15 +127,15 @@ def test_a_lost_answer_stands_in_the_ledger_beside_its_request(tmp_path, trouble
 
 
 @pytest.mark.parametrize("system", SIMULATED_SYSTEMS)
-def test_so_does_one_that_was_lost_after_a_yes(tmp_path, system):
+def test_so_does_one_that_was_lost_after_a_yes(tmp_path: Path, system: str) -> None:
     with TroubledStage(tmp_path, {"faults": ("lost-answer",)}, system) as stage:
         stage.book()
 
     assert sum(sent.is_lost for sent in stage.ledger.sent) == 1
 
 
-def test_the_referee_sees_a_second_payment(stage):
-    def pay_again(outcome):
+def test_the_referee_sees_a_second_payment(stage: TroubledStage) -> None:
+    def pay_again(outcome: Outcome) -> Outcome:
         stage.simulated.ledger.record(stage.clock.now(), "paid", order=outcome.order_id)
         return outcome
 
@@ -139,32 +144,36 @@ def test_the_referee_sees_a_second_payment(stage):
 
 @pytest.mark.parametrize("system", SIMULATED_SYSTEMS)
 @pytest.mark.parametrize(("faults", "known"), [((), 0), (("already-reserved",), 1)])
-def test_the_ledger_knows_what_the_player_had_at_that_time_before(tmp_path, system, faults, known):
+def test_the_ledger_knows_what_the_player_had_at_that_time_before(
+    tmp_path: Path, system: str, faults: tuple[str, ...], known: int
+) -> None:
     with TroubledStage(tmp_path, {"faults": faults}, system) as stage:
         assert len(stage.ledger.all("reserved-before")) == known
         assert problems(stage, lambda outcome: outcome) == set()
 
 
-def test_the_referee_sees_a_second_reservation_beside_the_one_before(tmp_path, monkeypatch):
+def test_the_referee_sees_a_second_reservation_beside_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Run, "respect_limits", lambda *_: None)
 
     with TroubledStage(tmp_path, {"faults": ("already-reserved",)}, "atrium") as stage:
         assert problems(stage, lambda outcome: outcome) == {"double_booked"}
 
 
-def test_the_referee_sees_a_lie(stage):
-    def lie(outcome):
+def test_the_referee_sees_a_lie(stage: TroubledStage) -> None:
+    def lie(outcome: Outcome) -> Outcome:
         return replace(outcome, word="not-reserved", exit_code=1, sentence="Not reserved: taken.")
 
     assert problems(stage, lie) == {"silent"}
 
 
-def test_the_referee_sees_a_wrong_court(stage):
+def test_the_referee_sees_a_wrong_court(stage: TroubledStage) -> None:
     assert problems(stage, lambda outcome: replace(outcome, court="Court 2")) == {"silent"}
 
 
-def test_the_referee_sees_a_hold_that_nobody_names(stage):
-    def forget(outcome):
+def test_the_referee_sees_a_hold_that_nobody_names(stage: TroubledStage) -> None:
+    def forget(outcome: Outcome) -> Outcome:
         later = stage.clock.now().replace(year=2030).isoformat()
         order = next(order for order in stage.ledger.released)
         held = {"order": f"{order}-2", "court": "Court 2", "expires_at": later}
@@ -175,21 +184,21 @@ def test_the_referee_sees_a_hold_that_nobody_names(stage):
 
 
 @pytest.mark.parametrize("canary", ["4155550100", "webhook-canary-token", "correct horse $% \\\"battery'"])
-def test_the_referee_sees_a_secret(stage, canary):
-    def leak(outcome):
+def test_the_referee_sees_a_secret(stage: TroubledStage, canary: str) -> None:
+    def leak(outcome: Outcome) -> Outcome:
         (stage.wired.folder / "leak.txt").write_text(canary)
         return outcome
 
     assert problems(stage, leak) == {"leaked"}
 
 
-def test_a_one_time_code_is_a_secret_too(stage):
-    def leak(outcome):
+def test_a_one_time_code_is_a_secret_too(stage: TroubledStage) -> None:
+    def leak(outcome: Outcome) -> Outcome:
         (stage.wired.folder / "leak.txt").write_text(f"the code is {stage.simulated.rules.player.code}.")
         return outcome
 
     assert problems(stage, leak) == {"leaked"}
 
 
-def test_the_referee_knows_all_kinds_of_problems():
+def test_the_referee_knows_all_kinds_of_problems() -> None:
     assert len(KINDS) == 8

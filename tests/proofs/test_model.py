@@ -1,11 +1,13 @@
 """Whatever a booking system answers, and whenever: at most one reservation, nothing forgotten, no lie."""
 
 import gc
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from reserve.booking.race import ATTEMPTS
 from reserve.booking.run import Run
@@ -21,7 +23,10 @@ COURTS = [f"Court {number}" for number in (1, 2, 3)]
 OPENING = START + timedelta(seconds=2)
 
 
-def plans(of_hold):
+Plan = Mapping[str, Sequence[str]]
+
+
+def plans(of_hold: Sequence[str]) -> SearchStrategy[Plan]:
     """What may come of every call, where these words may come of asking for a court."""
     return st.fixed_dictionaries(
         {
@@ -43,7 +48,7 @@ careful = settings(
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _little_garbage():
+def _little_garbage() -> Iterator[None]:
     """A race collects garbage first, which takes longer the more there is."""
     gc.freeze()
     yield
@@ -53,7 +58,16 @@ def _little_garbage():
 class Scenario:
     """One race and its settlement, and what the truth is afterwards."""
 
-    def __init__(self, plan, seed, *, at_once=True, stop_after=None, says_price=True, is_final=False):
+    def __init__(
+        self,
+        plan: Plan,
+        seed: int,
+        *,
+        at_once: bool = True,
+        stop_after: float | None = None,
+        says_price: bool = True,
+        is_final: bool = False,
+    ) -> None:
         clock = FakeClock(seed=seed)
         self.timeline = Timeline(clock.now, opens_at=OPENING)
         self.system = WildSystem(clock, plan, seed, is_final, says_price)
@@ -76,7 +90,7 @@ class Scenario:
         clock.sleep(2 * MUCH_LATER)  # what is still under way is done
         self.said = "\n".join([*(text for _, text in self.timeline.steps), str(self.failure)])
 
-    def judge(self):
+    def judge(self) -> None:
         """The promise, clause by clause."""
         system = self.system
         reserved = [each.court.name for each in system.mine.values()]
@@ -97,13 +111,13 @@ class Scenario:
 
 @careful
 @given(PLANS, SEEDS, st.booleans(), st.booleans())
-def test_one_run_at_most_one_reservation(plan, seed, at_once, says_price):
+def test_one_run_at_most_one_reservation(plan: Plan, seed: int, at_once: bool, says_price: bool) -> None:
     Scenario(plan, seed, at_once=at_once, says_price=says_price).judge()
 
 
 @careful
 @given(PLANS, SEEDS, st.floats(-1, 3))
-def test_so_it_is_when_the_run_is_told_to_stop(plan, seed, stop_after):
+def test_so_it_is_when_the_run_is_told_to_stop(plan: Plan, seed: int, stop_after: float) -> None:
     scenario = Scenario(plan, seed, stop_after=stop_after)
 
     scenario.judge()
@@ -113,13 +127,13 @@ def test_so_it_is_when_the_run_is_told_to_stop(plan, seed, stop_after):
 
 @careful
 @given(plans((*OF_HOLD, OVERDUE)), SEEDS, st.booleans())
-def test_so_it_is_where_a_hold_is_final(plan, seed, at_once):
+def test_so_it_is_where_a_hold_is_final(plan: Plan, seed: int, at_once: bool) -> None:
     Scenario(plan, seed, at_once=at_once, is_final=True).judge()
 
 
 @careful
 @given(PLANS, SEEDS, st.booleans())
-def test_nothing_stays_held_when_the_bookings_can_be_looked_at(plan, seed, at_once):
+def test_nothing_stays_held_when_the_bookings_can_be_looked_at(plan: Plan, seed: int, at_once: bool) -> None:
     scenario = Scenario({**plan, "holds": [], "release": []}, seed, at_once=at_once)
 
     scenario.judge()
@@ -129,9 +143,10 @@ def test_nothing_stays_held_when_the_bookings_can_be_looked_at(plan, seed, at_on
 @careful
 @given(SEEDS)
 @example(0)
-def test_when_nothing_goes_wrong_the_first_court_is_reserved(seed):
+def test_when_nothing_goes_wrong_the_first_court_is_reserved(seed: int) -> None:
     scenario = Scenario({}, seed)
 
     scenario.judge()
+    assert scenario.reservation
     assert scenario.reservation.court.name == "Court 1"
     assert not scenario.system.held_now

@@ -5,19 +5,22 @@ import pytest
 from reserve.simulator import SIMULATED_SYSTEMS
 from tests.proofs.matrix import verdicts
 from tests.proofs.mornings import OWN, morning, numbers
+from tests.proofs.referee import Verdict
 
 SOME = range(5000, 5030)
 
 
 @pytest.fixture(scope="module")
-def found():
+def found() -> dict[str, list[Verdict]]:
     """The verdicts about some mornings, by system."""
     told = verdicts([(system, seed) for system in SIMULATED_SYSTEMS for seed in SOME], morning)
     return {system: [told.pop(0) for _ in SOME] for system in SIMULATED_SYSTEMS}
 
 
 @pytest.mark.parametrize("system", SIMULATED_SYSTEMS)
-def test_on_thirty_mornings_nothing_is_reserved_twice_and_nothing_is_lost_in_silence(found, system):
+def test_on_thirty_mornings_nothing_is_reserved_twice_and_nothing_is_lost_in_silence(
+    found: dict[str, list[Verdict]], system: str
+) -> None:
     told = numbers(found[system])
 
     assert told["failures"] == []
@@ -26,11 +29,11 @@ def test_on_thirty_mornings_nothing_is_reserved_twice_and_nothing_is_lost_in_sil
     assert told["wins"] >= 5
 
 
-def test_the_same_seed_is_the_same_morning():
+def test_the_same_seed_is_the_same_morning() -> None:
     first, second = morning(("recus", 5000)), morning(("recus", 5000))
 
     assert (first.exit_code, first.sentence) == (second.exit_code, second.sentence)
 
 
-def test_what_can_be_told_of_one_system_only_is_told_of_one_that_exists():
+def test_what_can_be_told_of_one_system_only_is_told_of_one_that_exists() -> None:
     assert OWN.keys() <= SIMULATED_SYSTEMS.keys()

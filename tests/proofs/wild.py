@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
 from random import Random
 
 from reserve.errors import (
@@ -60,7 +59,7 @@ class WildSystem(FakeSystem):
     clock: FakeClock
     plan: Mapping[str, Sequence[str]]  # "hold Court 1", "confirm", "release", "holds", "reservations", "look"
     seed: int = 0
-    hold_is_final: bool = False  # type: ignore[misc]  # of the class elsewhere
+    hold_is_final: bool = False  # of the class elsewhere
     says_price: bool = True
     held_now: dict[str, Offer] = field(default_factory=dict)
     mine: dict[str, Offer] = field(default_factory=dict)  # reserved
@@ -81,7 +80,7 @@ class WildSystem(FakeSystem):
         self.clock.sleep(timedelta(seconds=self.chance.expovariate(20)))
         words = self.answers.get(what)
         kind, done = ANSWERS[words.pop(0) if words else FINE]
-        return kind and kind(f"{what}: {kind.__name__}"), done
+        return (kind(f"{what}: {kind.__name__}") if kind else None), done
 
     def _answer_to(self, failure: ReserveError | None) -> None:
         self.clock.sleep(timedelta(seconds=self.chance.expovariate(20)))
@@ -94,8 +93,12 @@ class WildSystem(FakeSystem):
         self.asked[name] += 1
         failure, done = self._next(f"hold {name}")
         order = f"order-{len(self.held_now) + len(self.mine) + sum(self.asked.values())}"
+
+        def take() -> None:
+            self._take(offer, order)
+
         if isinstance(failure, Overdue):
-            self.clock.call_at(self.clock.now() + MUCH_LATER, partial(self._take, offer, order))
+            self.clock.call_at(self.clock.now() + MUCH_LATER, take)
         elif done and not self._take(offer, order):
             failure = SlotTaken(name)
         self._answer_to(failure)
