@@ -1,11 +1,13 @@
 """The simulated Atrium keeps its own rules, whoever asks."""
 
 from datetime import datetime, timedelta
+from typing import Any, cast
 
 import pytest
 
 from reserve.simulator import AtriumScenario, SimulatedAtrium
 from tests.fakes import FakeClock
+from tests.simulator.visitor import Told
 
 JUNE = datetime.fromisoformat("2026-06-03T18:00:00-04:00")
 TOKEN = "/realms/my-tfc/protocol/openid-connect/token"
@@ -24,7 +26,7 @@ HOUR = {**BODY, "end_time": "2026-06-10T19:00:00-04:00"}
 class Resident:
     """Somebody in front of a simulated Atrium, at its opening, who asks by hand what a client would ask."""
 
-    def __init__(self, ahead=timedelta(), **scenario):
+    def __init__(self, ahead: timedelta = timedelta(), **scenario: Any) -> None:
         self.clock = FakeClock(JUNE - ahead)
         day = (JUNE + timedelta(days=7)).date()
         self.simulated = SimulatedAtrium(
@@ -32,26 +34,27 @@ class Resident:
         )
         self.http = self.simulated.app.test_client()
         self.refresh_token = self.simulated.rules.first_refresh
-        self.headers = {}
+        self.headers: dict[str, str] = {}
 
-    def refresh(self, token=None):
+    def refresh(self, token: str | None = None) -> Told:
         form = {"grant_type": "refresh_token", "client_id": "my-tfc"}
-        answer = self.http.post(TOKEN, data={**form, "refresh_token": token or self.refresh_token})
+        form["refresh_token"] = token or self.refresh_token
+        answer = cast("Told", self.http.post(TOKEN, data=form))
         if answer.status_code == 200:
             self.refresh_token = answer.json["refresh_token"]
             self.headers = {"Authorization": f"Bearer {answer.json['access_token']}"}
         return answer
 
-    def reserve(self, **changes):
+    def reserve(self, **changes: Any) -> Told:
         if not self.headers:
             self.refresh()
-        return self.http.post(MINE, json={**BODY, **changes}, headers=self.headers)
+        return cast("Told", self.http.post(MINE, json={**BODY, **changes}, headers=self.headers))
 
-    def listed(self):
-        return self.http.get(MINE, headers=self.headers).json["results"]
+    def listed(self) -> Any:
+        return cast("Told", self.http.get(MINE, headers=self.headers)).json["results"]
 
 
-def test_a_court_is_reserved_and_listed():
+def test_a_court_is_reserved_and_listed() -> None:
     resident = Resident()
 
     assert resident.reserve().status_code == 201
@@ -59,19 +62,19 @@ def test_a_court_is_reserved_and_listed():
     assert resident.simulated.ledger.paid == ["500001"]
 
 
-def test_a_moment_before_the_opening_is_too_early():
+def test_a_moment_before_the_opening_is_too_early() -> None:
     resident = Resident(ahead=timedelta(milliseconds=1))
 
     assert "168 hours" in resident.reserve().json["start_time"][0]
 
 
 @pytest.mark.parametrize(("judged", "status"), [("start", 201), ("end", 400)])
-def test_whether_the_end_of_an_hour_has_to_be_open_is_a_switch(judged, status):
+def test_whether_the_end_of_an_hour_has_to_be_open_is_a_switch(judged: str, status: int) -> None:
     assert Resident(judged=judged).reserve(**HOUR).status_code == status
 
 
 @pytest.mark.parametrize("status", [400, 409])
-def test_a_taken_court_is_refused_also_when_only_half_of_it_is_taken(status):
+def test_a_taken_court_is_refused_also_when_only_half_of_it_is_taken(status: int) -> None:
     resident = Resident(taken=status)
     resident.reserve()
 
@@ -94,14 +97,14 @@ def test_a_taken_court_is_refused_also_when_only_half_of_it_is_taken(status):
         {"guests": None},
     ],
 )
-def test_a_body_that_is_not_as_recorded_is_refused(changes):
+def test_a_body_that_is_not_as_recorded_is_refused(changes: dict[str, Any]) -> None:
     resident = Resident()
 
     assert resident.reserve(**changes).status_code == 400
     assert resident.simulated.ledger.paid == []
 
 
-def test_a_refresh_token_is_worth_nothing_after_its_use():
+def test_a_refresh_token_is_worth_nothing_after_its_use() -> None:
     resident = Resident()
     first = resident.refresh_token
     assert resident.refresh().status_code == 200
@@ -112,7 +115,7 @@ def test_a_refresh_token_is_worth_nothing_after_its_use():
     assert resident.refresh().status_code == 200
 
 
-def test_whether_a_refresh_token_may_be_used_again_is_a_switch():
+def test_whether_a_refresh_token_may_be_used_again_is_a_switch() -> None:
     resident = Resident(reuse=True)
     first = resident.refresh_token
     resident.refresh()
@@ -120,7 +123,7 @@ def test_whether_a_refresh_token_may_be_used_again_is_a_switch():
     assert resident.refresh(first).status_code == 200
 
 
-def test_a_session_that_nobody_renews_ends():
+def test_a_session_that_nobody_renews_ends() -> None:
     resident = Resident()
     resident.clock.sleep(timedelta(minutes=31))
 
@@ -128,7 +131,7 @@ def test_a_session_that_nobody_renews_ends():
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_an_access_token_ends_after_half_an_hour(status):
+def test_an_access_token_ends_after_half_an_hour(status: int) -> None:
     resident = Resident(unauthorized=status)
     resident.refresh()
     resident.clock.sleep(timedelta(minutes=30))
@@ -137,14 +140,14 @@ def test_an_access_token_ends_after_half_an_hour(status):
     assert resident.simulated.ledger.violations == []
 
 
-def test_a_stranger_is_refused_and_remembered():
+def test_a_stranger_is_refused_and_remembered() -> None:
     resident = Resident()
 
     assert resident.http.get(MINE).status_code == 401
     assert resident.simulated.ledger.violations != []
 
 
-def test_nobody_reserves_for_somebody_else():
+def test_nobody_reserves_for_somebody_else() -> None:
     resident = Resident()
     resident.refresh()
     path = MINE.replace("100001", "100002")
@@ -152,7 +155,7 @@ def test_nobody_reserves_for_somebody_else():
     assert resident.http.post(path, json=BODY, headers=resident.headers).status_code == 404
 
 
-def test_a_log_in_leads_back_with_a_code_that_is_good_once():
+def test_a_log_in_leads_back_with_a_code_that_is_good_once() -> None:
     resident = Resident()
     account = resident.simulated.scenario.account
     path = "/realms/my-tfc/login-actions/authenticate?redirect_uri=https://my.tfc.com/"
@@ -165,7 +168,7 @@ def test_a_log_in_leads_back_with_a_code_that_is_good_once():
     assert [resident.http.post(TOKEN, data=code).status_code for _ in range(2)] == [200, 400]
 
 
-def test_rivals_take_what_is_left():
+def test_rivals_take_what_is_left() -> None:
     resident = Resident(rivals=3, seed=2)
     resident.clock.sleep(timedelta(seconds=9))
 

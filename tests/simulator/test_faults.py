@@ -1,6 +1,8 @@
 """What can go wrong: every fault by name does what it says, and only that."""
 
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,24 +13,25 @@ from reserve.simulator.recus.faults import FAULTS, SWITCHES, TROUBLE
 from tests.simulator.visitor import Visitor, meanings
 
 HOLD = "POST /v1/reservations"
-OUTCOMES = {}  # fault -> a visit that returns something true when the fault is seen
+Visit = Callable[[], object]
+OUTCOMES: dict[str, Visit] = {}  # fault -> a visit that returns something true when the fault is seen
 
 
-def shows(name):
+def shows(name: str) -> Callable[[Visit], Visit]:
     """Marks the visit that shows the fault of this name."""
 
-    def keep(visit):
+    def keep(visit: Visit) -> Visit:
         OUTCOMES[name] = visit
         return visit
 
     return keep
 
 
-def arrived(name, **scenario):
+def arrived(name: str, **scenario: Any) -> Visitor:
     return Visitor(faults=(name,), **scenario).arrive()
 
 
-def asked(name):
+def asked(name: str) -> Visitor:
     """A visitor who asked for a code one minute ahead, ten seconds ago."""
     visitor = Visitor(faults=(name,))
     visitor.sign_in()
@@ -37,12 +40,12 @@ def asked(name):
     return visitor
 
 
-def code_of(text):
-    return text["full_sms"].split("code is: ")[1].split(".")[0]
+def code_of(text: Mapping[str, Any]) -> str:
+    return str(text["full_sms"]).split("code is: ")[1].split(".")[0]
 
 
 @shows("late-sms")
-def late_sms():
+def late_sms() -> object:
     visitor = asked("late-sms")
     none_yet = not visitor.texts
     visitor.wait(2.01)
@@ -50,31 +53,31 @@ def late_sms():
 
 
 @shows("stale-sms")
-def stale_sms():
+def stale_sms() -> object:
     visitor = asked("stale-sms")
     return [visitor.verify(code_of(text)).status_code for text in visitor.texts] == [400, 200]
 
 
 @shows("wrong-code-first")
-def wrong_code_first():
+def wrong_code_first() -> object:
     visitor = asked("wrong-code-first")
     return [visitor.verify(code_of(text)).status_code for text in visitor.texts] == [400, 200]
 
 
 @shows("no-sms")
-def no_sms():
+def no_sms() -> object:
     visitor = asked("no-sms")
     return not visitor.texts and visitor.ledger.all("text-lost")
 
 
 @shows("duplicate-sms")
-def duplicate_sms():
+def duplicate_sms() -> object:
     first, second = asked("duplicate-sms").texts
     return first == second
 
 
 @shows("slow-server")
-def slow_server():
+def slow_server() -> object:
     visitor = arrived("slow-server")
     before = visitor.clock.now()
     visitor.hold()
@@ -84,7 +87,7 @@ def slow_server():
 
 
 @shows("lost-answer")
-def lost_answer():
+def lost_answer() -> object:
     visitor = arrived("lost-answer")
     with pytest.raises(CutConnection):
         visitor.hold()
@@ -92,7 +95,7 @@ def lost_answer():
 
 
 @shows("lost-pay-answer")
-def lost_pay_answer():
+def lost_pay_answer() -> object:
     visitor = arrived("lost-pay-answer")
     order = visitor.order()
     with pytest.raises(CutConnection):
@@ -101,7 +104,7 @@ def lost_pay_answer():
 
 
 @shows("server-errors")
-def server_errors():
+def server_errors() -> object:
     visitor = arrived("server-errors")
     return [visitor.hold().status_code for _ in range(3)] == [500, 500, 201] and meanings(visitor) == [
         "status",
@@ -111,7 +114,7 @@ def server_errors():
 
 
 @shows("throttled")
-def throttled():
+def throttled() -> object:
     visitor = arrived("throttled")
     answers = [visitor.hold() for _ in range(4)]
     return [answer.status_code for answer in answers] == [429, 429, 429, 201] and (
@@ -120,52 +123,52 @@ def throttled():
 
 
 @shows("firewall")
-def firewall():
+def firewall() -> object:
     answer = arrived("firewall").hold()
     return answer.status_code == 403 and "awselb/2.0" in answer.text and answer.mimetype == "text/html"
 
 
 @shows("token-refused")
-def token_refused():
+def token_refused() -> object:
     visitor = Visitor(faults=("token-refused",))
     visitor.http.post("/identitytoolkit/v1/accounts:signInWithPassword", json={})
     return visitor.get("/v1/users/me").json["type"] == "E_UNAUTHORIZED" and not visitor.ledger.violations
 
 
 @shows("unknown-body")
-def unknown_body():
+def unknown_body() -> object:
     visitor = arrived("unknown-body")
     answer = visitor.hold()
     return answer.status_code == 200 and "id" not in answer.json and not visitor.ledger.all("held")
 
 
 @shows("unknown-refusal")
-def unknown_refusal():
+def unknown_refusal() -> object:
     answer = arrived("unknown-refusal").hold()
     return answer.status_code == 400 and answer.json["type"] == "E_TRY_THE_OTHER_DESK"
 
 
 @shows("wrong-password")
-def wrong_password():
+def wrong_password() -> object:
     return Visitor(faults=("wrong-password",)).sign_in().status_code == 400
 
 
 @shows("clock-ahead")
-def clock_ahead():
+def clock_ahead() -> object:
     visitor = arrived("clock-ahead")
     lead = visitor.simulated.scenario.opens_at - visitor.clock.now()
     return timedelta() < lead <= timedelta(seconds=1) and visitor.hold().status_code == 201
 
 
 @shows("clock-behind")
-def clock_behind():
+def clock_behind() -> object:
     visitor = Visitor(faults=("clock-behind",)).arrive()
     visitor.clock.step(visitor.simulated.scenario.opens_at - visitor.clock.now())
     return visitor.hold().status_code == 400 and "15:59:59" in visitor.get("/v1/sports").headers["Date"]
 
 
 @shows("opens-late")
-def opens_late():
+def opens_late() -> object:
     visitor = arrived("opens-late")
     visitor.clock.step(timedelta(milliseconds=-1))
     early = visitor.hold()
@@ -174,23 +177,23 @@ def opens_late():
 
 
 @shows("daily-limit")
-def daily_limit():
+def daily_limit() -> object:
     return "Daily booking limit" in arrived("daily-limit").hold().json["message"]
 
 
 @shows("weekly-limit")
-def weekly_limit():
+def weekly_limit() -> object:
     return "Weekly booking limit" in arrived("weekly-limit").hold().json["message"]
 
 
 @shows("already-reserved")
-def already_reserved():
+def already_reserved() -> object:
     visitor = arrived("already-reserved")
     return visitor.bookings()[0]["status"] == "confirmed" and visitor.hold().status_code == 400
 
 
 @shows("all-taken")
-def all_taken():
+def all_taken() -> object:
     visitor = arrived("all-taken").wait(0.05)
     return {visitor.hold(court).json["message"] for court in ("Court 1", "Court 2", "Court 3")} == {
         "Court already reserved at this time"
@@ -198,7 +201,7 @@ def all_taken():
 
 
 @shows("full")
-def full():
+def full() -> object:
     visitor = arrived("full").wait(0.05)
     early = [visitor.hold(court).status_code for court in ("Court 1", "Court 2")]
     visitor.wait(30)
@@ -208,12 +211,12 @@ def full():
 
 
 @shows("priced")
-def priced():
+def priced() -> object:
     return arrived("priced").order()["total"] == 750
 
 
 @shows("hold-lapses")
-def hold_lapses():
+def hold_lapses() -> object:
     visitor = arrived("hold-lapses")
     order = visitor.order()
     visitor.wait(1)
@@ -221,21 +224,21 @@ def hold_lapses():
 
 
 @shows("send-refused")
-def send_refused():
+def send_refused() -> object:
     visitor = Visitor(faults=("send-refused",))
     visitor.sign_in()
     return visitor.post("/v1/users/mobile-totp/send").status_code == 400 and not visitor.texts
 
 
 @shows("release-fails-once")
-def release_fails_once():
+def release_fails_once() -> object:
     visitor = arrived("release-fails-once")
     path = f"/v1/orders/{visitor.order()['id']}"
     return [visitor.delete(path).status_code for _ in range(2)] == [503, 204]
 
 
 @shows("slow-release")
-def slow_release():
+def slow_release() -> object:
     visitor = arrived("slow-release")
     order, before = visitor.order(), visitor.clock.now()
     visitor.delete(f"/v1/orders/{order['id']}")
@@ -243,25 +246,25 @@ def slow_release():
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_every_fault_does_what_it_says(name):
+def test_every_fault_does_what_it_says(name: str) -> None:
     assert OUTCOMES[name]()
 
 
-def test_every_fault_is_either_of_the_story_or_of_the_wire():
+def test_every_fault_is_either_of_the_story_or_of_the_wire() -> None:
     assert sorted(FAULTS) == sorted([*SWITCHES, *TROUBLE])
 
 
-def test_the_phone_has_only_known_habits():
+def test_the_phone_has_only_known_habits() -> None:
     switched = {changes["texts"] for changes in (change(None) for change in text_switches()) if changes}
 
     assert switched | {"prompt"} == set(HABITS)
 
 
-def text_switches():
+def text_switches() -> list[Callable[[Any], Mapping[str, Any]]]:
     return [SWITCHES[name] for name in FAULTS if name.endswith("-sms") or name == "wrong-code-first"]
 
 
-def test_faults_can_be_combined():
+def test_faults_can_be_combined() -> None:
     visitor = Visitor(faults=("priced", "server-errors", "opens-late")).arrive()
 
     assert [visitor.hold().status_code for _ in range(3)] == [500, 500, 201]
@@ -272,7 +275,7 @@ def test_faults_can_be_combined():
     ("kind", "held"),
     [("refused", 0), ("cut-before", 0), ("cut-after", 1), ("status", 0), ("answer", 1), ("truncated", 1)],
 )
-def test_a_fault_strikes_before_or_after_the_deed(kind, held):
+def test_a_fault_strikes_before_or_after_the_deed(kind: str, held: int) -> None:
     visitor = Visitor(faults=(Fault(HOLD, 1, kind, status=502),)).arrive()
 
     if kind == "refused" or kind.startswith("cut"):
@@ -283,7 +286,7 @@ def test_a_fault_strikes_before_or_after_the_deed(kind, held):
     assert len(visitor.ledger.all("held")) == held
 
 
-def test_a_request_that_was_refused_a_connection_was_never_there():
+def test_a_request_that_was_refused_a_connection_was_never_there() -> None:
     visitor = Visitor(faults=(Fault(HOLD, 1, "refused"),)).arrive()
 
     with pytest.raises(NoConnection):
@@ -292,7 +295,7 @@ def test_a_request_that_was_refused_a_connection_was_never_there():
     assert visitor.ledger.requests["POST /v1/reservations"] == 0
 
 
-def test_a_request_may_be_held_up_on_its_way():
+def test_a_request_may_be_held_up_on_its_way() -> None:
     visitor = Visitor(faults=(Fault(HOLD, 1, "held-up", delay=timedelta(seconds=20)),)).arrive()
     sent = visitor.clock.now()
 
@@ -301,20 +304,20 @@ def test_a_request_may_be_held_up_on_its_way():
     assert visitor.ledger.attempts[0].moment == sent + timedelta(seconds=20)
 
 
-def test_an_answer_may_be_spoilt():
+def test_an_answer_may_be_spoilt() -> None:
     spoilt = Visitor(faults=(Fault("GET /v1/sports", 2, "body-not-json"),))
 
     assert [spoilt.get("/v1/sports").text.startswith("this is not") for _ in range(3)] == [False, True, False]
 
 
-def test_a_fault_may_choose_its_requests_by_a_function():
+def test_a_fault_may_choose_its_requests_by_a_function() -> None:
     visitor = Visitor(faults=(Fault(lambda method, path: path.endswith("/me"), 0, "status", status=418),))
 
     assert visitor.get("/v1/users/me").status_code == 418
     assert visitor.get("/v1/sports").status_code == 200
 
 
-def test_texts_may_come_as_of_a_one_time_order():
+def test_texts_may_come_as_of_a_one_time_order() -> None:
     visitor = Visitor(text_payload="one-time")
     visitor.sign_in()
     visitor.ask_for_code()
@@ -322,7 +325,7 @@ def test_texts_may_come_as_of_a_one_time_order():
     assert set(visitor.texts[0]) == {"orderid", "sms", "full_sms", "timestamp"}
 
 
-def test_texts_come_as_of_a_rented_number():
+def test_texts_come_as_of_a_rented_number() -> None:
     visitor = Visitor()
     visitor.sign_in()
     visitor.ask_for_code()

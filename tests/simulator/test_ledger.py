@@ -5,7 +5,7 @@ from datetime import timedelta
 from tests.simulator.visitor import OPENS_AT, Visitor
 
 
-def test_a_fair_visit_breaks_no_rule():
+def test_a_fair_visit_breaks_no_rule() -> None:
     visitor = Visitor().arrive()
     first, second = visitor.order("Court 1"), visitor.order("Court 2")
     visitor.pay(first)
@@ -15,7 +15,7 @@ def test_a_fair_visit_breaks_no_rule():
     assert visitor.ledger.open_holds(visitor.clock.now()) == []
 
 
-def test_asking_six_times_for_one_court_is_unfair():
+def test_asking_six_times_for_one_court_is_unfair() -> None:
     visitor = Visitor().arrive()
     visitor.clock.step(-timedelta(milliseconds=500))
     for _ in range(5):
@@ -26,7 +26,7 @@ def test_asking_six_times_for_one_court_is_unfair():
     assert visitor.ledger.violations == ["Court 1 was asked for 6 times"]
 
 
-def test_asking_on_now_and_then_is_what_a_waiting_list_does():
+def test_asking_on_now_and_then_is_what_a_waiting_list_does() -> None:
     visitor = Visitor(limit_counts_holds=True, all_taken=True).arrive()
     for _ in range(9):
         visitor.clock.sleep(timedelta(seconds=30))
@@ -35,7 +35,7 @@ def test_asking_on_now_and_then_is_what_a_waiting_list_does():
     assert visitor.ledger.violations == []
 
 
-def test_a_refused_log_in_is_not_to_be_tried_again():
+def test_a_refused_log_in_is_not_to_be_tried_again() -> None:
     visitor = Visitor(refuses_password=True)
     visitor.sign_in()
     assert visitor.ledger.violations == []
@@ -44,7 +44,7 @@ def test_a_refused_log_in_is_not_to_be_tried_again():
     assert visitor.ledger.violations == ["a refused log-in was tried again"]
 
 
-def test_asking_more_than_a_second_early_is_unfair():
+def test_asking_more_than_a_second_early_is_unfair() -> None:
     visitor = Visitor()
     visitor.sign_in()
     visitor.wait(-1)
@@ -56,7 +56,7 @@ def test_asking_more_than_a_second_early_is_unfair():
     assert visitor.ledger.violations == ["a hold was asked for more than a second before the opening"]
 
 
-def test_nobody_is_early_who_comes_when_it_should_have_opened():
+def test_nobody_is_early_who_comes_when_it_should_have_opened() -> None:
     visitor = Visitor(opens_late=timedelta(seconds=3))
     visitor.sign_in()
     visitor.wait(-3.5)
@@ -66,7 +66,7 @@ def test_nobody_is_early_who_comes_when_it_should_have_opened():
     assert visitor.ledger.violations == []
 
 
-def test_asking_for_a_court_one_holds_is_unfair():
+def test_asking_for_a_court_one_holds_is_unfair() -> None:
     visitor = Visitor().arrive()
     visitor.hold()
     visitor.hold()
@@ -74,7 +74,7 @@ def test_asking_for_a_court_one_holds_is_unfair():
     assert visitor.ledger.violations == ["a court was asked for that the player held already"]
 
 
-def test_asking_for_a_third_code_is_unfair():
+def test_asking_for_a_third_code_is_unfair() -> None:
     visitor = Visitor()
     visitor.sign_in()
     for _ in range(3):
@@ -84,7 +84,7 @@ def test_asking_for_a_third_code_is_unfair():
     assert visitor.ledger.violations == ["a code was asked for 3 times"]
 
 
-def test_the_ledger_is_told_as_json_without_secrets():
+def test_the_ledger_is_told_as_json_without_secrets() -> None:
     visitor = Visitor().arrive()
     visitor.get("/")
     order = visitor.order()
@@ -105,7 +105,7 @@ def test_the_ledger_is_told_as_json_without_secrets():
     assert visitor.newest_code() not in answer.text
 
 
-def test_a_lapse_is_told_at_its_true_time_even_if_nobody_asked_since():
+def test_a_lapse_is_told_at_its_true_time_even_if_nobody_asked_since() -> None:
     visitor = Visitor().arrive()
     visitor.order()
     visitor.wait(3600)

@@ -1,6 +1,8 @@
 """What everybody may read at the simulated rec.us, compared with the dossier's samples."""
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -9,16 +11,16 @@ from reserve.simulator.recus.facilities import PICKLEBALL, TENNIS
 from tests.simulator.visitor import ALICE_MARBLE, COURTS, DAY, OPENS_AT, Visitor
 
 
-def courts(visitor, facility=ALICE_MARBLE):
+def courts(visitor: Visitor, facility: str = ALICE_MARBLE) -> dict[str, Any]:
     location = visitor.get(f"/v1/locations/{facility}?publishedSites=true").json["location"]
     return {court["courtNumber"]: court for court in location["courts"]}
 
 
-def test_the_courts_are_published_out_of_order():
+def test_the_courts_are_published_out_of_order() -> None:
     assert list(courts(Visitor())) == ["Court 2", "Court 4", "Court 1", "Court 3"]
 
 
-def test_the_published_window_leads_to_the_opening():
+def test_the_published_window_leads_to_the_opening() -> None:
     late_opening = datetime.fromisoformat("2026-03-06T21:40:17-08:00")
 
     court = courts(Visitor(opens_at=late_opening, day=date(2026, 3, 16)))["Court 1"]
@@ -27,7 +29,7 @@ def test_the_published_window_leads_to_the_opening():
     assert court["reservationReleaseTimeLocal"] == "21:40:17"
 
 
-def test_the_window_counts_calendar_days_across_the_clock_change():
+def test_the_window_counts_calendar_days_across_the_clock_change() -> None:
     before, after = (
         datetime.fromisoformat("2026-03-02T08:00:00-08:00"),
         date(2026, 3, 9),
@@ -39,7 +41,7 @@ def test_the_window_counts_calendar_days_across_the_clock_change():
     assert visitor.hold().status_code == 201
 
 
-def test_the_last_court_opens_two_days_ahead_at_noon_for_an_hour():
+def test_the_last_court_opens_two_days_ahead_at_noon_for_an_hour() -> None:
     court = courts(Visitor(courts=1))["Court 2"]
     blocks = court["config"]["bookingPolicies"][0]["slots"]
 
@@ -49,7 +51,7 @@ def test_the_last_court_opens_two_days_ahead_at_noon_for_an_hour():
     assert blocks[-1] == {"dayOfWeek": 7, "startTimeLocal": "18:00:00", "endTimeLocal": "19:00:00"}
 
 
-def test_there_may_be_33_courts_and_every_id_differs():
+def test_there_may_be_33_courts_and_every_id_differs() -> None:
     published = courts(Visitor(courts=32))
     ids = [sport["id"] for court in published.values() for sport in court["sports"]]
 
@@ -57,7 +59,7 @@ def test_there_may_be_33_courts_and_every_id_differs():
     assert len(set(ids)) == len(ids) == 34  # one court serves two sports
 
 
-def test_one_court_serves_pickleball_too():
+def test_one_court_serves_pickleball_too() -> None:
     sports = {
         name: [sport["sportId"] for sport in court["sports"]] for name, court in courts(Visitor()).items()
     }
@@ -66,7 +68,7 @@ def test_one_court_serves_pickleball_too():
     assert sports["Court 2"] == [TENNIS, PICKLEBALL]
 
 
-def test_a_booking_for_one_sport_blocks_the_other():
+def test_a_booking_for_one_sport_blocks_the_other() -> None:
     visitor = Visitor().arrive()
     pickleball = courts(visitor)["Court 2"]["sports"][1]["id"]
     visitor.order("Court 2")
@@ -74,7 +76,7 @@ def test_a_booking_for_one_sport_blocks_the_other():
     assert visitor.hold(pickleball).json["message"] == "Court already reserved at this time"
 
 
-def test_a_day_is_not_listed_before_it_opens():
+def test_a_day_is_not_listed_before_it_opens() -> None:
     visitor = Visitor()
     before = courts(visitor)["Court 1"]["availableSlots"]
     visitor.wait(0)
@@ -84,7 +86,7 @@ def test_a_day_is_not_listed_before_it_opens():
     assert "2026-03-09 18:30:00" in after
 
 
-def test_every_known_facility_is_listed():
+def test_every_known_facility_is_listed() -> None:
     listed = Visitor().get("/v1/locations/availability?organizationSlug=san-francisco-rec-park").json
 
     names = [entry["location"]["name"] for entry in listed]
@@ -92,7 +94,7 @@ def test_every_known_facility_is_listed():
     assert Visitor().get("/v1/locations/availability").json == []
 
 
-def test_the_organization_and_the_sports_are_known():
+def test_the_organization_and_the_sports_are_known() -> None:
     visitor = Visitor()
 
     organization = visitor.get("/v1/organizations/san-francisco-rec-park").json
@@ -101,7 +103,7 @@ def test_the_organization_and_the_sports_are_known():
     assert visitor.get("/v1/organizations/nobody").status_code == 404
 
 
-def test_the_schedule_shows_what_is_taken_and_joins_what_is_free():
+def test_the_schedule_shows_what_is_taken_and_joins_what_is_free() -> None:
     visitor = Visitor().arrive()
     visitor.order(start="09:00")
 
@@ -121,18 +123,18 @@ def test_the_schedule_shows_what_is_taken_and_joins_what_is_free():
 
 
 @pytest.mark.parametrize("query", ["", "?startDate=yesterday", "?startDate=2026-03-09&endDate=2026-03-08"])
-def test_a_schedule_without_a_proper_day_is_refused(query):
+def test_a_schedule_without_a_proper_day_is_refused(query: str) -> None:
     assert Visitor().get(f"/v1/locations/{ALICE_MARBLE}/schedule{query}").status_code == 422
 
 
-def test_an_unknown_path_is_refused_in_the_manner_of_the_api():
+def test_an_unknown_path_is_refused_in_the_manner_of_the_api() -> None:
     answer = Visitor().get("/v1/nothing/here")
 
     assert answer.status_code == 404
     assert set(answer.json) == {"correlationId", "message", "obstructions", "type"}
 
 
-def same_keys(sample, answer, path=""):
+def same_keys(sample: Any, answer: Any, path: str = "") -> None:
     """Every key of the sample is in the answer, at every depth; of a list the first entry counts."""
     if isinstance(sample, dict):
         assert isinstance(answer, dict), path
@@ -143,13 +145,13 @@ def same_keys(sample, answer, path=""):
         same_keys(sample[0], answer[0], f"{path}[0]")
 
 
-def test_a_facility_has_every_field_of_the_sample(sample):
+def test_a_facility_has_every_field_of_the_sample(sample: Callable[[str], Any]) -> None:
     answer = Visitor().get(f"/v1/locations/{ALICE_MARBLE}").json
 
     same_keys(sample("location"), answer)
 
 
-def test_a_hold_and_its_payments_have_every_field_of_the_samples(sample):
+def test_a_hold_and_its_payments_have_every_field_of_the_samples(sample: Callable[[str], Any]) -> None:
     visitor = Visitor(price_cents=500).arrive()
 
     held = visitor.hold()
@@ -159,7 +161,7 @@ def test_a_hold_and_its_payments_have_every_field_of_the_samples(sample):
     same_keys(sample("order_pay_pending"), paid.json)
 
 
-def test_a_refusal_has_every_field_of_the_sample(sample):
+def test_a_refusal_has_every_field_of_the_sample(sample: Callable[[str], Any]) -> None:
     visitor = Visitor(bookings=((DAY, OPENS_AT.time().replace(hour=7, minute=30)),)).arrive()
 
     refused = visitor.hold()
@@ -180,17 +182,17 @@ def test_a_refusal_has_every_field_of_the_sample(sample):
         {"faults": ("no-such-fault",)},
     ],
 )
-def test_a_story_that_cannot_be_told_is_refused(wrong):
+def test_a_story_that_cannot_be_told_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         RecUsScenario(**{"opens_at": OPENS_AT, "day": DAY, **wrong})
 
 
-def test_a_day_before_its_opening_is_refused():
+def test_a_day_before_its_opening_is_refused() -> None:
     with pytest.raises(ValueError, match="before its opening"):
         Visitor(day=DAY - timedelta(days=8))
 
 
-def test_the_ids_are_the_published_ones():
+def test_the_ids_are_the_published_ones() -> None:
     published = courts(Visitor())
 
     for name in ("Court 1", "Court 2", "Court 3", "Court 4"):

@@ -3,21 +3,22 @@
 import json
 from base64 import urlsafe_b64decode
 from datetime import date, time, timedelta
+from typing import Any
 
 import pytest
 
-from reserve.simulator import Answer
+from reserve.simulator import Answer, Event
 from tests.simulator.visitor import COURTS, DAY, FREE, OPENS_AT, Visitor, card, meanings
 
 
-def test_a_wrong_password_is_refused_as_firebase_does():
+def test_a_wrong_password_is_refused_as_firebase_does() -> None:
     answer = Visitor().sign_in(password="wrong")
 
     assert answer.status_code == 400
     assert answer.json["error"]["message"] == "INVALID_LOGIN_CREDENTIALS"
 
 
-def test_the_token_says_when_it_expires():
+def test_the_token_says_when_it_expires() -> None:
     visitor = Visitor()
     token = visitor.sign_in().json["idToken"]
 
@@ -26,7 +27,7 @@ def test_the_token_says_when_it_expires():
     assert claims["exp"] == (visitor.clock.now() + timedelta(hours=1)).timestamp()
 
 
-def test_a_token_is_refused_after_an_hour():
+def test_a_token_is_refused_after_an_hour() -> None:
     visitor = Visitor()
     visitor.sign_in()
     visitor.clock.sleep(timedelta(minutes=59))
@@ -36,7 +37,7 @@ def test_a_token_is_refused_after_an_hour():
     assert visitor.ledger.violations == []
 
 
-def test_a_stranger_is_refused_and_remembered():
+def test_a_stranger_is_refused_and_remembered() -> None:
     visitor = Visitor()
 
     answer = visitor.hold()
@@ -45,14 +46,14 @@ def test_a_stranger_is_refused_and_remembered():
     assert visitor.ledger.violations == ["a request for the player's own data came before the sign-in"]
 
 
-def test_the_player_leads_the_household():
+def test_the_player_leads_the_household() -> None:
     visitor = Visitor()
     visitor.sign_in()
 
     assert visitor.get("/v1/users/household-members").json[0]["id"] == visitor.id
 
 
-def test_a_code_is_good_for_two_minutes():
+def test_a_code_is_good_for_two_minutes() -> None:
     visitor = Visitor()
     visitor.sign_in()
     code = visitor.ask_for_code(wait=119)
@@ -61,7 +62,7 @@ def test_a_code_is_good_for_two_minutes():
     assert visitor.verify(code).json["message"] == "Verification code expired"
 
 
-def test_only_the_newest_code_is_good():
+def test_only_the_newest_code_is_good() -> None:
     visitor = Visitor()
     visitor.sign_in()
     old, new = visitor.ask_for_code(), visitor.ask_for_code()
@@ -70,7 +71,7 @@ def test_only_the_newest_code_is_good():
     assert visitor.verify(new).status_code == 200
 
 
-def test_a_code_has_the_length_of_the_story():
+def test_a_code_has_the_length_of_the_story() -> None:
     visitor = Visitor(code_length=4)
     visitor.sign_in()
 
@@ -78,7 +79,7 @@ def test_a_code_has_the_length_of_the_story():
 
 
 @pytest.mark.parametrize("nonsense", ["None", "", None, 123456])
-def test_something_that_is_no_code_is_a_violation(nonsense):
+def test_something_that_is_no_code_is_a_violation(nonsense: int | str | None) -> None:
     visitor = Visitor()
     visitor.sign_in()
 
@@ -86,7 +87,7 @@ def test_something_that_is_no_code_is_a_violation(nonsense):
     assert visitor.ledger.violations == ["something that is no code was sent as a code"]
 
 
-def test_a_court_is_held_at_the_opening_and_not_before():
+def test_a_court_is_held_at_the_opening_and_not_before() -> None:
     visitor = Visitor().arrive()
     visitor.clock.step(timedelta(milliseconds=-1))
     early = visitor.hold()
@@ -97,7 +98,7 @@ def test_a_court_is_held_at_the_opening_and_not_before():
     assert [attempt.details["early_ms"] for attempt in visitor.ledger.attempts] == [1.0, 0.0]
 
 
-def test_the_last_court_opens_at_noon_two_days_ahead():
+def test_the_last_court_opens_at_noon_two_days_ahead() -> None:
     visitor = Visitor().arrive()
 
     assert visitor.hold("Court 4", day=date(2026, 3, 4), start="18:00", end="19:00").status_code == 400
@@ -105,7 +106,7 @@ def test_the_last_court_opens_at_noon_two_days_ahead():
 
 
 @pytest.mark.parametrize("changes", [{"start": "18:30", "end": "20:00"}, {"start": "18:00", "end": "19:00"}])
-def test_only_a_fixed_slot_can_be_held(changes):
+def test_only_a_fixed_slot_can_be_held(changes: dict[str, Any]) -> None:
     answer = Visitor().arrive().hold(**changes)
 
     assert (answer.status_code, answer.json["message"]) == (
@@ -114,7 +115,7 @@ def test_only_a_fixed_slot_can_be_held(changes):
     )
 
 
-def test_a_slot_that_has_begun_cannot_be_held():
+def test_a_slot_that_has_begun_cannot_be_held() -> None:
     assert Visitor().arrive().hold(day=DAY - timedelta(days=7), start="07:30").status_code == 400
 
 
@@ -129,13 +130,13 @@ def test_a_slot_that_has_begun_cannot_be_held():
         {"to": {"date": "2026-03-10", "time": "19:30:00"}},
     ],
 )
-def test_a_body_that_makes_no_sense_is_refused(changes):
+def test_a_body_that_makes_no_sense_is_refused(changes: dict[str, Any]) -> None:
     answer = Visitor().arrive().hold(**changes)
 
     assert (answer.status_code, answer.json["type"]) == (422, "E_INVALID_BODY")
 
 
-def test_an_unknown_court_and_another_player_are_refused():
+def test_an_unknown_court_and_another_player_are_refused() -> None:
     visitor = Visitor().arrive()
 
     assert visitor.hold("no-such-court").status_code == 404
@@ -146,7 +147,7 @@ def test_an_unknown_court_and_another_player_are_refused():
     ("shape", "way"),
     [("2025", ["order"]), ("2026", ["data"]), ("data-order", ["data", "order"]), ("bare", [])],
 )
-def test_a_hold_is_answered_in_the_shape_of_the_story(shape, way):
+def test_a_hold_is_answered_in_the_shape_of_the_story(shape: str, way: list[str]) -> None:
     answer = Visitor(shape=shape).arrive().hold(flow="cart").json
     for key in way:
         answer = answer[key]
@@ -155,7 +156,7 @@ def test_a_hold_is_answered_in_the_shape_of_the_story(shape, way):
     assert answer["timeRemainingMs"] == 600_000
 
 
-def test_a_hold_is_taken_for_everybody_even_for_its_player():
+def test_a_hold_is_taken_for_everybody_even_for_its_player() -> None:
     visitor = Visitor().arrive()
     visitor.order()
 
@@ -163,20 +164,20 @@ def test_a_hold_is_taken_for_everybody_even_for_its_player():
     assert meanings(visitor) == ["held", "held-already"]
 
 
-def test_several_courts_may_be_held_at_once():
+def test_several_courts_may_be_held_at_once() -> None:
     visitor = Visitor().arrive()
 
     assert [visitor.hold(court).status_code for court in ("Court 1", "Court 2", "Court 3")] == [201, 201, 201]
 
 
 @pytest.mark.parametrize("scenario", [{"limit_counts_holds": True}, {"parallel_holds": False}])
-def test_a_story_may_forbid_a_second_hold(scenario):
+def test_a_story_may_forbid_a_second_hold(scenario: dict[str, bool]) -> None:
     visitor = Visitor(**scenario).arrive()
 
     assert [visitor.hold(court).status_code for court in ("Court 1", "Court 2")] == [201, 400]
 
 
-def test_an_answer_can_be_worded_otherwise():
+def test_an_answer_can_be_worded_otherwise() -> None:
     visitor = Visitor(answers={"early": Answer(409, "E_TOO_EARLY", "Patience until {day}")})
     visitor.sign_in()
 
@@ -185,7 +186,7 @@ def test_an_answer_can_be_worded_otherwise():
     assert (answer.status_code, answer.json["message"]) == (409, "Patience until March 9, 2026")
 
 
-def test_a_hold_lapses_after_ten_minutes_and_frees_the_court():
+def test_a_hold_lapses_after_ten_minutes_and_frees_the_court() -> None:
     visitor = Visitor(verified_for=timedelta(hours=1)).arrive()
     order = visitor.order()
     visitor.wait(600)
@@ -194,7 +195,7 @@ def test_a_hold_lapses_after_ten_minutes_and_frees_the_court():
     assert visitor.hold().status_code == 201
 
 
-def test_a_released_hold_frees_the_court_and_cannot_be_paid():
+def test_a_released_hold_frees_the_court_and_cannot_be_paid() -> None:
     visitor = Visitor().arrive()
     order = visitor.order()
 
@@ -205,14 +206,14 @@ def test_a_released_hold_frees_the_court_and_cannot_be_paid():
     assert visitor.hold().status_code == 201
 
 
-def test_an_unverified_player_cannot_hold():
+def test_an_unverified_player_cannot_hold() -> None:
     visitor = Visitor()
     visitor.sign_in()
 
     assert visitor.wait(0).hold().json["type"] == "E_VERIFICATION_REQUIRED"
 
 
-def test_verification_may_be_wanted_only_before_paying():
+def test_verification_may_be_wanted_only_before_paying() -> None:
     visitor = Visitor(verify="after")
     visitor.sign_in()
     order = visitor.wait(0).order()
@@ -222,14 +223,14 @@ def test_verification_may_be_wanted_only_before_paying():
     assert visitor.pay(order).status_code == 200
 
 
-def test_verification_may_never_be_wanted():
+def test_verification_may_never_be_wanted() -> None:
     visitor = Visitor(verify="never")
     visitor.sign_in()
 
     assert visitor.pay(visitor.wait(0).order()).status_code == 200
 
 
-def test_a_free_order_is_paid_at_once_and_becomes_a_booking():
+def test_a_free_order_is_paid_at_once_and_becomes_a_booking() -> None:
     visitor = Visitor().arrive()
     order = visitor.order()
     assert [booking["status"] for booking in visitor.bookings()] == ["pending"]
@@ -243,7 +244,7 @@ def test_a_free_order_is_paid_at_once_and_becomes_a_booking():
     assert visitor.ledger.violations == []
 
 
-def test_only_the_story_of_2025_takes_a_payment_without_payments():
+def test_only_the_story_of_2025_takes_a_payment_without_payments() -> None:
     old, new = Visitor(shape="2025").arrive(), Visitor().arrive()
     first, second = old.hold().json["order"], new.order()
 
@@ -262,14 +263,14 @@ def test_only_the_story_of_2025_takes_a_payment_without_payments():
         ("everything", 422),
     ],
 )
-def test_a_payment_must_be_of_the_right_kind_and_amount(payments, status):
+def test_a_payment_must_be_of_the_right_kind_and_amount(payments: Any, status: int) -> None:
     visitor = Visitor(price_cents=500, credit_cents=200).arrive()
 
     assert visitor.pay(visitor.order(), payments).status_code == status
     assert visitor.ledger.paid == []
 
 
-def test_credit_pays_first_and_a_card_the_rest():
+def test_credit_pays_first_and_a_card_the_rest() -> None:
     visitor = Visitor(price_cents=500, credit_cents=200).arrive()
     order = visitor.order()
     assert (order["total"], order["maxCreditAdjustmentAllowed"]) == (750, 200)
@@ -284,7 +285,7 @@ def test_credit_pays_first_and_a_card_the_rest():
     assert visitor.ledger.paid == [order["id"]]
 
 
-def test_a_card_payment_nobody_confirms_is_given_up_after_five_seconds():
+def test_a_card_payment_nobody_confirms_is_given_up_after_five_seconds() -> None:
     visitor = Visitor(price_cents=500).arrive()
     order = visitor.order()
     paid = visitor.pay(order, card(750))
@@ -295,7 +296,7 @@ def test_a_card_payment_nobody_confirms_is_given_up_after_five_seconds():
     assert visitor.ledger.violations == []
 
 
-def test_a_hold_does_not_lapse_while_its_card_payment_is_pending():
+def test_a_hold_does_not_lapse_while_its_card_payment_is_pending() -> None:
     visitor = Visitor(price_cents=500, hold_length=timedelta(seconds=3)).arrive()
     order = visitor.order()
     paid = visitor.pay(order, card(750))
@@ -307,7 +308,7 @@ def test_a_hold_does_not_lapse_while_its_card_payment_is_pending():
     assert visitor.ledger.all("lapsed") == []
 
 
-def test_a_hold_lapses_when_its_card_payment_is_given_up_too_late():
+def test_a_hold_lapses_when_its_card_payment_is_given_up_too_late() -> None:
     visitor = Visitor(price_cents=500, hold_length=timedelta(seconds=3)).arrive()
     visitor.pay(visitor.order(), card(750))
 
@@ -316,7 +317,7 @@ def test_a_hold_lapses_when_its_card_payment_is_given_up_too_late():
     assert visitor.hold().status_code == 201
 
 
-def test_a_payment_for_another_item_is_refused():
+def test_a_payment_for_another_item_is_refused() -> None:
     visitor = Visitor(price_cents=500).arrive()
 
     answer = visitor.pay(visitor.order(), card(750), distributions={"another": 750})
@@ -328,14 +329,14 @@ def test_a_payment_for_another_item_is_refused():
     ("changes", "status"),
     [({"key": "sk_secret"}, 401), ({"client_secret": "guess"}, 400), ({"payment_method": "pm_other"}, 400)],
 )
-def test_a_card_payment_wants_the_right_key_secret_and_card(changes, status):
+def test_a_card_payment_wants_the_right_key_secret_and_card(changes: dict[str, str], status: int) -> None:
     visitor = Visitor(price_cents=500).arrive()
 
     assert visitor.confirm(visitor.pay(visitor.order(), card(750)), **changes).status_code == status
 
 
 @pytest.mark.parametrize(("kind", "status"), [("declined", 400), ("requires-action", 200)])
-def test_a_card_may_not_be_charged(kind, status):
+def test_a_card_may_not_be_charged(kind: str, status: int) -> None:
     visitor = Visitor(price_cents=500, card=kind).arrive()
 
     answer = visitor.confirm(visitor.pay(visitor.order(), card(750)))
@@ -346,7 +347,7 @@ def test_a_card_may_not_be_charged(kind, status):
     assert visitor.ledger.paid == []
 
 
-def test_a_second_payment_of_the_day_is_refused_and_remembered():
+def test_a_second_payment_of_the_day_is_refused_and_remembered() -> None:
     visitor = Visitor().arrive()
     first, second = visitor.order("Court 1"), visitor.order("Court 2")
     visitor.pay(first)
@@ -357,14 +358,14 @@ def test_a_second_payment_of_the_day_is_refused_and_remembered():
     assert visitor.ledger.violations == ["a pay was sent after another had been accepted"]
 
 
-def test_a_day_allows_one_reservation():
+def test_a_day_allows_one_reservation() -> None:
     answer = Visitor(bookings=((DAY, time(9, 0)),)).arrive().hold()
 
     assert answer.json["message"] == "Daily booking limit of 1 reached for March 9, 2026"
 
 
 @pytest.mark.parametrize(("first", "status"), [(9, 400), (6, 201)])
-def test_a_week_from_monday_to_sunday_allows_three(first, status):
+def test_a_week_from_monday_to_sunday_allows_three(first: int, status: int) -> None:
     days = [date(2026, 3, first), date(2026, 3, 10), date(2026, 3, 15)]
     visitor = Visitor(
         day=date(2026, 3, 12),
@@ -375,7 +376,7 @@ def test_a_week_from_monday_to_sunday_allows_three(first, status):
     assert visitor.hold(day=date(2026, 3, 12)).status_code == status
 
 
-def test_a_cancelled_booking_counts_no_more():
+def test_a_cancelled_booking_counts_no_more() -> None:
     visitor = Visitor(bookings=((DAY, time(9, 0)),)).arrive()
     booking = visitor.bookings()[0]
 
@@ -386,7 +387,7 @@ def test_a_cancelled_booking_counts_no_more():
     assert visitor.hold().status_code == 201
 
 
-def test_cancelling_a_paid_booking_needs_to_know_where_the_money_goes():
+def test_cancelling_a_paid_booking_needs_to_know_where_the_money_goes() -> None:
     visitor = Visitor(price_cents=500, bookings=((DAY, time(9, 0)),)).arrive()
     path = f"/v1/bookings/{visitor.bookings()[0]['id']}/cancel"
 
@@ -394,7 +395,7 @@ def test_cancelling_a_paid_booking_needs_to_know_where_the_money_goes():
     assert visitor.post(path, {"data": {"refundDestination": "account_credit"}}).status_code == 200
 
 
-def test_bookings_come_in_pages():
+def test_bookings_come_in_pages() -> None:
     visitor = Visitor(bookings=tuple((DAY + timedelta(days=number), time(9, 0)) for number in range(3)))
     visitor.sign_in()
 
@@ -408,7 +409,7 @@ def test_bookings_come_in_pages():
     assert visitor.get("/v1/users/somebody/bookings").status_code == 403
 
 
-def test_an_order_is_found_by_its_booking_and_as_the_current_one():
+def test_an_order_is_found_by_its_booking_and_as_the_current_one() -> None:
     visitor = Visitor().arrive()
     assert visitor.get("/v1/orders/current").json["order"] is None
     order = visitor.order()
@@ -420,7 +421,7 @@ def test_an_order_is_found_by_its_booking_and_as_the_current_one():
     assert visitor.get("/v1/orders/unknown").status_code == 404
 
 
-def test_rivals_take_what_is_free_and_the_player_then_hears_taken():
+def test_rivals_take_what_is_free_and_the_player_then_hears_taken() -> None:
     visitor = Visitor(rivals=9).arrive()
     order = visitor.order()
     visitor.wait(10)
@@ -431,8 +432,8 @@ def test_rivals_take_what_is_free_and_the_player_then_hears_taken():
     assert visitor.ledger.open_holds(visitor.clock.now()) == [order["id"]]
 
 
-def test_the_same_seed_tells_the_same_story():
-    def scenario(seed):
+def test_the_same_seed_tells_the_same_story() -> None:
+    def scenario(seed: int) -> list[Event]:
         visitor = Visitor(rivals=5, seed=seed).arrive()
         visitor.pay(visitor.order())
         return visitor.wait(20).ledger.events
@@ -441,7 +442,7 @@ def test_the_same_seed_tells_the_same_story():
     assert scenario(1) != scenario(2)
 
 
-def test_two_players_at_once_cannot_both_get_one_court():
+def test_two_players_at_once_cannot_both_get_one_court() -> None:
     visitor = Visitor().arrive()
 
     answers = visitor.clock.together([visitor.hold] * 4)

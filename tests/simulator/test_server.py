@@ -12,20 +12,21 @@ from dataclasses import fields
 import pytest
 
 from reserve.commands.options import booking_parser, read_booking
-from reserve.simulator import PLAYER, SIMULATED_SYSTEMS, Fault, serve
+from reserve.simulator import PLAYER, SIMULATED_SYSTEMS, Fault, SimulatedSystem, serve
+from reserve.simulator.server import Server
 from tests.simulator.visitor import Visitor
 
 
-def connect(server):
+def connect(server: Server) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=10)
 
 
-def ask(connection, path="/v1/sports"):
+def ask(connection: http.client.HTTPConnection, path: str = "/v1/sports") -> http.client.HTTPResponse:
     connection.request("GET", path)
     return connection.getresponse()
 
 
-def test_a_connection_stays_open_and_each_answer_is_dated_by_the_servers_clock():
+def test_a_connection_stays_open_and_each_answer_is_dated_by_the_servers_clock() -> None:
     with serve(Visitor().simulated.app) as server:
         connection = connect(server)
         first = ask(connection)
@@ -39,7 +40,7 @@ def test_a_connection_stays_open_and_each_answer_is_dated_by_the_servers_clock()
         connection.close()
 
 
-def test_a_refused_post_leaves_the_connection_usable():
+def test_a_refused_post_leaves_the_connection_usable() -> None:
     with serve(Visitor().simulated.app) as server:
         connection = connect(server)
         connection.request("POST", "/v1/reservations", json.dumps({"much": "x" * 5000}))
@@ -59,7 +60,7 @@ def test_a_refused_post_leaves_the_connection_usable():
         ("truncated", http.client.IncompleteRead),
     ],
 )
-def test_a_connection_is_cut_when_a_fault_says_so(kind, error):
+def test_a_connection_is_cut_when_a_fault_says_so(kind: str, error: type[Exception]) -> None:
     visitor = Visitor(faults=(Fault("GET /v1/sports", 1, kind),))
     with serve(visitor.simulated.app) as server:
         connection = connect(server)
@@ -70,7 +71,7 @@ def test_a_connection_is_cut_when_a_fault_says_so(kind, error):
         connection.close()
 
 
-def test_closing_leaves_no_thread_even_with_connections_open():
+def test_closing_leaves_no_thread_even_with_connections_open() -> None:
     before = threading.active_count()
     server = serve(Visitor().simulated.app)
     connection = connect(server)
@@ -82,7 +83,7 @@ def test_closing_leaves_no_thread_even_with_connections_open():
     connection.close()
 
 
-def test_a_page_draws_the_dialog_of_the_story_and_a_short_address_leads_to_it():
+def test_a_page_draws_the_dialog_of_the_story_and_a_short_address_leads_to_it() -> None:
     visitor = Visitor(dialog="C")
 
     moved = visitor.get("/alicemarble")
@@ -104,7 +105,7 @@ def test_a_page_draws_the_dialog_of_the_story_and_a_short_address_leads_to_it():
         ["--webhook", "x"],
     ],
 )
-def test_bad_input_is_refused_with_a_sentence(words):
+def test_bad_input_is_refused_with_a_sentence(words: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "reserve.simulator", *words], capture_output=True, text=True, timeout=20
     )
@@ -115,10 +116,11 @@ def test_bad_input_is_refused_with_a_sentence(words):
 
 
 @pytest.mark.parametrize("system", SIMULATED_SYSTEMS)
-def test_it_starts_alone_invites_the_real_command_and_shows_the_ledger_when_interrupted(system):
+def test_it_starts_alone_invites_the_real_command_and_shows_the_ledger_when_interrupted(system: str) -> None:
     command = [sys.executable, "-m", "reserve.simulator", "--port", "0", "--system", system]
     exports = {}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
         address = process.stdout.readline().partition(" answers at ")[2].partition(";")[0]
         while (line := process.stdout.readline()).startswith("export "):
             name, _, value = line.removeprefix("export ").partition("=")
@@ -139,7 +141,7 @@ def test_it_starts_alone_invites_the_real_command_and_shows_the_ledger_when_inte
 
 
 @pytest.mark.parametrize("simulated", SIMULATED_SYSTEMS.values())
-def test_an_option_of_a_twin_sets_a_field_of_its_story(simulated):
+def test_an_option_of_a_twin_sets_a_field_of_its_story(simulated: type[SimulatedSystem]) -> None:
     assert {field for field, _ in simulated.options.values()} <= {
         field.name for field in fields(simulated.scenario_type)
     }

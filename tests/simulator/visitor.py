@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from werkzeug.test import TestResponse
 
@@ -22,6 +22,12 @@ COURTS = {  # rec.us facts 2.1
 }
 ENDS = {"07:30": "09:00", "09:00": "10:30", "16:30": "18:00", "18:00": "19:30"}
 FREE = [{"paymentMethodType": "free", "amountCents": 0}]
+
+
+class Told(TestResponse):
+    """An answer whose JSON may be anything."""
+
+    json: Any
 
 
 class Visitor:
@@ -43,18 +49,20 @@ class Visitor:
     def ledger(self) -> Ledger:
         return self.simulated.ledger
 
-    def get(self, path: str) -> TestResponse:
-        return self.http.get(path, headers=self.headers)
+    def get(self, path: str) -> Told:
+        return cast("Told", self.http.get(path, headers=self.headers))
 
-    def post(self, path: str, body: Any = None) -> TestResponse:
-        return self.http.post(path, json=body, headers=self.headers)
+    def post(self, path: str, body: Any = None) -> Told:
+        return cast("Told", self.http.post(path, json=body, headers=self.headers))
 
-    def delete(self, path: str) -> TestResponse:
-        return self.http.delete(path, headers=self.headers)
+    def delete(self, path: str) -> Told:
+        return cast("Told", self.http.delete(path, headers=self.headers))
 
-    def sign_in(self, email: str = PLAYER.email, password: str = PLAYER.password) -> TestResponse:
+    def sign_in(self, email: str = PLAYER.email, password: str = PLAYER.password) -> Told:
         body = {"email": email, "password": password, "returnSecureToken": True}
-        answer = self.http.post("/identitytoolkit/v1/accounts:signInWithPassword?key=k", json=body)
+        answer = cast(
+            "Told", self.http.post("/identitytoolkit/v1/accounts:signInWithPassword?key=k", json=body)
+        )
         if answer.status_code == 200:
             self.headers = {"Authorization": f"Bearer {answer.json['idToken']}"}
             self.id = self.get("/v1/users/me").json["id"]
@@ -69,7 +77,7 @@ class Visitor:
     def newest_code(self) -> str:
         return str(self.texts[-1]["full_sms"]).split("code is: ")[1].split(".")[0]
 
-    def verify(self, code: Any) -> TestResponse:
+    def verify(self, code: Any) -> Told:
         return self.post("/v1/users/mobile-totp/verify", {"code": code})
 
     def arrive(self) -> Visitor:
@@ -84,9 +92,7 @@ class Visitor:
         self.clock.sleep_until(self.simulated.opens_at + timedelta(seconds=seconds))
         return self
 
-    def hold(
-        self, court: str = "Court 1", *, day: date = DAY, start: str = "18:00", **changes: Any
-    ) -> TestResponse:
+    def hold(self, court: str = "Court 1", *, day: date = DAY, start: str = "18:00", **changes: Any) -> Told:
         end = changes.pop("end", None) or ENDS[start]
         body = {
             "courtSportIds": [COURTS.get(court, court)],
@@ -101,12 +107,13 @@ class Visitor:
         """The order behind a hold that must succeed."""
         answer = self.hold(court, **changes)
         assert answer.status_code == 201, answer.json
-        return answer.json["data"]
+        data: dict[str, Any] = answer.json["data"]
+        return data
 
-    def pay(self, order: dict[str, Any], payments: Any = FREE, **more: Any) -> TestResponse:
+    def pay(self, order: dict[str, Any], payments: Any = FREE, **more: Any) -> Told:
         return self.post(f"/v1/orders/{order['id']}/pay", {"data": {"payments": payments, **more}})
 
-    def confirm(self, paid: TestResponse, **changes: Any) -> TestResponse:
+    def confirm(self, paid: Told, **changes: Any) -> Told:
         """What the web page asks of the payment service."""
         gateway = paid.json["included"]["payments"][0]["gatewayData"]
         form = {
@@ -115,10 +122,14 @@ class Visitor:
             "key": "pk_test_simulated",
             **changes,
         }
-        return self.http.post(f"/stripe/v1/payment_intents/{gateway['paymentIntentId']}/confirm", data=form)
+        path = f"/stripe/v1/payment_intents/{gateway['paymentIntentId']}/confirm"
+        return cast("Told", self.http.post(path, data=form))
 
     def bookings(self) -> list[dict[str, Any]]:
-        return self.get(f"/v1/users/{self.id}/bookings?pg[num]=1&pg[size]=100").json["data"]
+        data: list[dict[str, Any]] = self.get(f"/v1/users/{self.id}/bookings?pg[num]=1&pg[size]=100").json[
+            "data"
+        ]
+        return data
 
 
 def card(cents: int) -> list[dict[str, Any]]:
