@@ -8,6 +8,8 @@ import stat
 import subprocess
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 
@@ -40,32 +42,33 @@ with record.kept(system="recus", request="a court", day="2026-03-09"):
 
 
 @pytest.fixture
-def store(tmp_path, database):
+def store(tmp_path: Path, database: str | None) -> Iterator[Store]:
     store = Store(tmp_path / "data", database)
     yield store
     store.close()
 
 
 @pytest.fixture
-def other(tmp_path, database, store):
+def other(tmp_path: Path, database: str | None, store: Store) -> Iterator[subprocess.Popen[str]]:
     """A run of the same player in another process, under way."""
     command = [sys.executable, "-c", UNDER_WAY, str(tmp_path / "data"), database or ""]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=REPOSITORY, text=True, **pipes) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=REPOSITORY, text=True, stdin=pipe, stdout=pipe) as process:
+        assert process.stdout
         assert process.stdout.readline() == "under way\n"
         yield process
         process.kill()
 
 
-def record(store, run_id="mine", player=PLAYER):
+def record(store: Store, run_id: str = "mine", player: str = PLAYER) -> Record:
     return Record(store, run_id, player, lambda: START)
 
 
-def kept(record, day="2026-03-09"):
+def kept(record: Record, day: str = "2026-03-09") -> AbstractContextManager[None]:
     return record.kept(system="recus", request="a court", day=day)
 
 
-def test_a_deed_is_read_by_the_next_process(tmp_path, database, store):
+def test_a_deed_is_read_by_the_next_process(tmp_path: Path, database: str | None, store: Store) -> None:
     with kept(record(store)):
         record(store).note("asking", [COURT])
         record(store).note("held", [HOLD])
@@ -81,7 +84,7 @@ def test_a_deed_is_read_by_the_next_process(tmp_path, database, store):
     assert (run.started, run.ended, run.orders("held", "confirming")) == (START, None, {"order-1"})
 
 
-def test_a_deed_outlives_a_killed_process(store, other):
+def test_a_deed_outlives_a_killed_process(store: Store, other: subprocess.Popen[str]) -> None:
     other.kill()
     other.wait()
 
@@ -90,25 +93,25 @@ def test_a_deed_outlives_a_killed_process(store, other):
     assert [(action.kind, action.court) for action in run.actions] == [("asking", "Court 1")]
 
 
-def test_a_run_under_way_is_not_cut_off(store, other):
+def test_a_run_under_way_is_not_cut_off(store: Store, other: subprocess.Popen[str]) -> None:
     assert store.cut_off(PLAYER, but="mine") == []
     assert store.is_alive("other")
 
 
-def test_a_stopped_process_is_still_alive(store, other):
+def test_a_stopped_process_is_still_alive(store: Store, other: subprocess.Popen[str]) -> None:
     other.send_signal(signal.SIGSTOP)
 
     assert store.cut_off(PLAYER, but="mine") == []
 
 
-def test_a_run_that_ended_is_not_cut_off(store):
+def test_a_run_that_ended_is_not_cut_off(store: Store) -> None:
     with kept(record(store)):
         record(store).end(1, "Not reserved: taken.")
 
     assert store.cut_off(PLAYER, but="another") == []
 
 
-def test_what_became_of_a_cut_off_run_is_told_by_another(store, other):
+def test_what_became_of_a_cut_off_run_is_told_by_another(store: Store, other: subprocess.Popen[str]) -> None:
     other.kill()
     other.wait()
 
@@ -118,7 +121,9 @@ def test_what_became_of_a_cut_off_run_is_told_by_another(store, other):
     assert [(run.sentence, run.exit_code) for run in store.history()] == [("Not reserved: cut off.", None)]
 
 
-def test_other_players_and_other_machines_are_none_of_our_business(store, other):
+def test_other_players_and_other_machines_are_none_of_our_business(
+    store: Store, other: subprocess.Popen[str]
+) -> None:
     other.kill()
     other.wait()
 
@@ -126,15 +131,19 @@ def test_other_players_and_other_machines_are_none_of_our_business(store, other)
     assert socket.gethostname() not in repr(store.history())
 
 
-def test_a_second_run_for_the_same_day_is_refused_and_says_why(store, other):
+def test_a_second_run_for_the_same_day_is_refused_and_says_why(
+    store: Store, other: subprocess.Popen[str]
+) -> None:
     with pytest.raises(AlreadyReserved, match=r"another run .* 2026-03-09 is under way"), kept(record(store)):
         pass
 
 
-def test_a_second_run_for_the_same_day_may_wait_until_the_first_has_ended(store, other):
+def test_a_second_run_for_the_same_day_may_wait_until_the_first_has_ended(
+    store: Store, other: subprocess.Popen[str]
+) -> None:
     waited = []
 
-    def wait():
+    def wait() -> None:
         waited.append(1)
         if len(waited) == 3:
             other.kill()
@@ -144,12 +153,14 @@ def test_a_second_run_for_the_same_day_may_wait_until_the_first_has_ended(store,
         assert waited == [1, 1, 1]
 
 
-def test_another_day_and_another_player_may_run_at_the_same_time(store, other):
+def test_another_day_and_another_player_may_run_at_the_same_time(
+    store: Store, other: subprocess.Popen[str]
+) -> None:
     with kept(record(store), day="2026-03-10"), kept(record(store, "third", "somebody else")):
         assert len(store.history()) == 3
 
 
-def test_a_killed_run_excludes_nobody(store, other):
+def test_a_killed_run_excludes_nobody(store: Store, other: subprocess.Popen[str]) -> None:
     other.kill()
     other.wait()
 
@@ -157,7 +168,9 @@ def test_a_killed_run_excludes_nobody(store, other):
         assert [run.run_id for run in store.cut_off(PLAYER, but="mine")] == ["other"]
 
 
-def test_two_processes_write_at_the_same_time_and_nothing_is_lost(tmp_path, database, store):
+def test_two_processes_write_at_the_same_time_and_nothing_is_lost(
+    tmp_path: Path, database: str | None, store: Store
+) -> None:
     script = UNDER_WAY.replace('"other"', "sys.argv[3]").replace('"2026-03-09"', "sys.argv[3]")
     script = script.replace(
         'record.note("asking", [COURT])', 'for _ in range(50): record.note("asking", [COURT])'
@@ -174,7 +187,7 @@ def test_two_processes_write_at_the_same_time_and_nothing_is_lost(tmp_path, data
     assert [len(run.actions) for run in store.history()] == [50, 50]
 
 
-def test_everything_is_readable_by_the_player_only(tmp_path):
+def test_everything_is_readable_by_the_player_only(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         store = Store(tmp_path / "data")
@@ -190,7 +203,7 @@ def test_everything_is_readable_by_the_player_only(tmp_path):
     assert len(modes) >= 5  # the database and its side files, the locks, their folders
 
 
-def test_the_player_stands_nowhere_in_the_file(tmp_path):
+def test_the_player_stands_nowhere_in_the_file(tmp_path: Path) -> None:
     store = Store(tmp_path / "data")
     with kept(record(store)):
         record(store).note("asking", [COURT])
@@ -199,7 +212,7 @@ def test_the_player_stands_nowhere_in_the_file(tmp_path):
     assert all(b"player@example" not in path.read_bytes() for path in (tmp_path / "data").glob("reserve*"))
 
 
-def test_a_folder_that_cannot_be_written_is_refused_in_one_sentence():
+def test_a_folder_that_cannot_be_written_is_refused_in_one_sentence() -> None:
     with pytest.raises(UsageError, match="RESERVE_DATA"):
         Store(Path("/dev/null/data"))
 
@@ -222,7 +235,9 @@ def test_a_folder_that_cannot_be_written_is_refused_in_one_sentence():
         ),
     ],
 )
-def test_a_database_that_cannot_be_had_is_refused_in_one_sentence_without_its_password(tmp_path, url, why):
+def test_a_database_that_cannot_be_had_is_refused_in_one_sentence_without_its_password(
+    tmp_path: Path, url: str, why: str
+) -> None:
     with pytest.raises(UsageError) as refusal:
         Store(tmp_path, url)
 
@@ -230,15 +245,15 @@ def test_a_database_that_cannot_be_had_is_refused_in_one_sentence_without_its_pa
     assert "c4nary" not in "".join(traceback.format_exception(refusal.value))
 
 
-def test_a_database_that_cannot_be_written_any_more_costs_no_court(store):
+def test_a_database_that_cannot_be_written_any_more_costs_no_court(store: Store) -> None:
     with kept(record(store)):
         ACTIONS.drop(store.engine)
 
-        assert "cannot write down" in record(store).note("asking", [COURT])
+        assert "cannot write down" in str(record(store).note("asking", [COURT]))
         record(store).end(0, "Reserved.")
 
 
-def test_a_run_begins_although_it_cannot_be_written_down(store):
+def test_a_run_begins_although_it_cannot_be_written_down(store: Store) -> None:
     ACTIONS.drop(store.engine)
     RUNS.drop(store.engine)
 
@@ -246,7 +261,7 @@ def test_a_run_begins_although_it_cannot_be_written_down(store):
         assert record(store).cut_off() == []
 
 
-def test_the_latest_run_is_shown_first(store):
+def test_the_latest_run_is_shown_first(store: Store) -> None:
     for number in range(3):
         late = START + timedelta(minutes=number)
         store.begin(f"run-{number}", system="recus", player=PLAYER, request="a court", started=late)

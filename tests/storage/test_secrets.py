@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import chdir
 from pathlib import Path
 
@@ -25,20 +26,20 @@ MINE = {"RESERVE_SYSTEM": "atrium", "RESERVE_EMAIL": "player@example.com", "RESE
 
 
 @pytest.fixture
-def store(tmp_path, database):
+def store(tmp_path: Path, database: str | None) -> Iterator[Store]:
     store = Store(tmp_path, database)
     yield store
     store.close()
 
 
 @pytest.fixture
-def environ(tmp_path):
+def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
     """An environment of its own, in a folder of its own: `.env` is looked for in the working directory."""
     with chdir(tmp_path):
         yield {"RESERVE_DATA": str(tmp_path / "data")}
 
 
-def call(*words, **environ):
+def call(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """The real command, in a process of its own without a terminal."""
     command = [sys.executable, str(HERE / "main.py"), "account", *words]
     clean = {"PATH": os.environ["PATH"], "HOME": environ["RESERVE_DATA"]}
@@ -56,20 +57,20 @@ def call(*words, **environ):
 # The key.
 
 
-def test_what_is_kept_can_be_read_again_and_lies_nowhere_in_plain_text(store, tmp_path):
+def test_what_is_kept_can_be_read_again_and_lies_nowhere_in_plain_text(store: Store, tmp_path: Path) -> None:
     Accounts(SecretStore(store, tmp_path)).add("mine", MINE)
 
     assert Accounts(SecretStore(store, tmp_path)).read("mine") == MINE
     assert not any(b"c4nary" in path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
 
 
-def test_the_key_file_is_the_players_alone(store, tmp_path):
+def test_the_key_file_is_the_players_alone(store: Store, tmp_path: Path) -> None:
     Accounts(SecretStore(store, tmp_path)).add("mine", MINE)
 
     assert (tmp_path / "fernet.key").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_given_key_needs_no_file(store, tmp_path):
+def test_a_given_key_needs_no_file(store: Store, tmp_path: Path) -> None:
     key = Fernet.generate_key().decode()
     Accounts(SecretStore(store, tmp_path, key)).add("mine", MINE)
 
@@ -77,7 +78,7 @@ def test_a_given_key_needs_no_file(store, tmp_path):
     assert Accounts(SecretStore(store, tmp_path, key)).read("mine") == MINE
 
 
-def lose(path):
+def lose(path: Path) -> None:
     path.unlink()
     return
 
@@ -91,7 +92,9 @@ def lose(path):
         (lambda path: path.write_bytes(Fernet.generate_key()) and None, "fernet.key is not the key"),
     ],
 )
-def test_a_lost_or_wrong_key_is_told_and_nothing_overwritten(store, tmp_path, spoil, told):
+def test_a_lost_or_wrong_key_is_told_and_nothing_overwritten(
+    store: Store, tmp_path: Path, spoil: Callable[[Path], str | None], told: str
+) -> None:
     Accounts(SecretStore(store, tmp_path)).add("mine", MINE)
     right, before = (tmp_path / "fernet.key").read_text(), store.encrypted()
 
@@ -106,7 +109,7 @@ def test_a_lost_or_wrong_key_is_told_and_nothing_overwritten(store, tmp_path, sp
     assert Accounts(SecretStore(store, tmp_path, right.strip())).read("mine") == MINE
 
 
-def test_names_and_removing_need_no_key(store, tmp_path):
+def test_names_and_removing_need_no_key(store: Store, tmp_path: Path) -> None:
     Accounts(SecretStore(store, tmp_path)).add("mine", MINE)
     lose(tmp_path / "fernet.key")
     accounts = Accounts(SecretStore(store, tmp_path))
@@ -119,7 +122,7 @@ def test_names_and_removing_need_no_key(store, tmp_path):
 # Tokens that rotate.
 
 
-def test_a_new_token_takes_the_place_of_the_old_one(store, tmp_path):
+def test_a_new_token_takes_the_place_of_the_old_one(store: Store, tmp_path: Path) -> None:
     tokens = KeptTokens(SecretStore(store, tmp_path), "player", given="first")
     assert tokens.kept() == ("first",)
 
@@ -129,13 +132,13 @@ def test_a_new_token_takes_the_place_of_the_old_one(store, tmp_path):
     assert KeptTokens(SecretStore(store, tmp_path), "player").kept() == ("second",)
 
 
-def test_a_token_given_anew_by_hand_comes_first(store, tmp_path):
+def test_a_token_given_anew_by_hand_comes_first(store: Store, tmp_path: Path) -> None:
     KeptTokens(SecretStore(store, tmp_path), "player", given="first").replace("second")
 
     assert KeptTokens(SecretStore(store, tmp_path), "player", given="pasted").kept() == ("pasted", "second")
 
 
-def test_players_do_not_share_tokens(store, tmp_path):
+def test_players_do_not_share_tokens(store: Store, tmp_path: Path) -> None:
     KeptTokens(SecretStore(store, tmp_path), "player").replace("mine")
 
     assert KeptTokens(SecretStore(store, tmp_path), "other").kept() == ()
@@ -162,7 +165,9 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.parametrize(("writes", "kept"), [(0, ("old",)), (1, ("new", "old")), (2, ("new",))])
-def test_a_process_killed_while_a_token_rotates_loses_neither(store, tmp_path, database, writes, kept):
+def test_a_process_killed_while_a_token_rotates_loses_neither(
+    store: Store, tmp_path: Path, database: str | None, writes: int, kept: tuple[str, ...]
+) -> None:
     KeptTokens(SecretStore(store, tmp_path), "player").replace("old")
 
     command = [sys.executable, "-c", KILLED, str(tmp_path), str(writes), database or ""]
@@ -175,7 +180,9 @@ def test_a_process_killed_while_a_token_rotates_loses_neither(store, tmp_path, d
 # The command.
 
 
-def test_an_account_is_stored_from_the_environment_listed_used_and_removed(environ, capsys):
+def test_an_account_is_stored_from_the_environment_listed_used_and_removed(
+    environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
     given = {**environ, "RESERVE_EMAIL": "player@example.com", "RESERVE_PASSWORD": "c4nary"}
     assert account.main(["add", "mine", "--system", "recus"], given) == 0
     assert account.main(["list"], environ) == 0
@@ -192,7 +199,7 @@ def test_an_account_is_stored_from_the_environment_listed_used_and_removed(envir
         read_booking(booking_parser("book").parse_args([*words, "--account", "mine"]), environ)
 
 
-def test_an_account_of_one_system_is_not_used_for_another(environ):
+def test_an_account_of_one_system_is_not_used_for_another(environ: dict[str, str]) -> None:
     given = {**environ, "RESERVE_EMAIL": "player@example.com", "RESERVE_PASSWORD": "c4nary"}
     account.main(["add", "mine", "--system", "recus"], given)
 
@@ -200,7 +207,9 @@ def test_an_account_of_one_system_is_not_used_for_another(environ):
         read_booking(booking_parser("book").parse_args(["--account", "mine", "--system", "atrium"]), environ)
 
 
-def test_a_password_can_come_from_a_file_descriptor(environ, capsys):
+def test_a_password_can_come_from_a_file_descriptor(
+    environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
     ours, theirs = os.pipe()
     os.write(theirs, b"c4nary by pipe\n")
     os.close(theirs)
@@ -213,7 +222,9 @@ def test_a_password_can_come_from_a_file_descriptor(environ, capsys):
 
 
 @pytest.mark.parametrize("missing", ["RESERVE_EMAIL", "RESERVE_PASSWORD"])
-def test_without_a_terminal_nothing_is_asked_and_what_is_missing_told(environ, missing):
+def test_without_a_terminal_nothing_is_asked_and_what_is_missing_told(
+    environ: dict[str, str], missing: str
+) -> None:
     given = {**environ, "RESERVE_EMAIL": "player@example.com", "RESERVE_PASSWORD": "c4nary"}
     given.pop(missing)
 
@@ -223,7 +234,7 @@ def test_without_a_terminal_nothing_is_asked_and_what_is_missing_told(environ, m
     assert missing in told.stdout
 
 
-def test_at_a_terminal_secrets_are_asked_for_and_not_shown(environ):
+def test_at_a_terminal_secrets_are_asked_for_and_not_shown(environ: dict[str, str]) -> None:
     terminal, theirs = pty.openpty()
     words = [sys.executable, str(HERE / "main.py"), "account", "add", "mine", "--system", "ntnui"]
     child = subprocess.Popen(
@@ -243,7 +254,7 @@ def test_at_a_terminal_secrets_are_asked_for_and_not_shown(environ):
     assert b"c4nary" not in shown
 
 
-def _answer(terminal, *answers):
+def _answer(terminal: int, *answers: bytes) -> bytes:
     """Type each answer when the program has asked with a colon; returns what the terminal showed."""
     shown, left = b"", list(answers)
     while True:
@@ -258,7 +269,9 @@ def _answer(terminal, *answers):
             os.write(terminal, left.pop(0))
 
 
-def test_a_lost_key_is_no_dead_end(environ, tmp_path, capsys):
+def test_a_lost_key_is_no_dead_end(
+    environ: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     account.main(
         ["add", "home", "--system", "atrium"], environ | {"ATRIUM_REFRESH_TOKEN": "a", "RESERVE_EMAIL": "x@y"}
     )
@@ -289,14 +302,18 @@ def test_a_lost_key_is_no_dead_end(environ, tmp_path, capsys):
         ),
     ],
 )
-def test_an_account_that_makes_no_sense_is_refused(environ, words, more, told):
+def test_an_account_that_makes_no_sense_is_refused(
+    environ: dict[str, str], words: list[str], more: dict[str, str], told: str
+) -> None:
     with pytest.raises(UsageError) as refused:
         account.main(words, {"RESERVE_EMAIL": "x@y", "RESERVE_PASSWORD": "secret", **environ, **more})
 
     assert told in str(refused.value)
 
 
-def test_what_earlier_tools_left_is_taken_over_and_named_as_deletable(environ, tmp_path, capsys):
+def test_what_earlier_tools_left_is_taken_over_and_named_as_deletable(
+    environ: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "tokens.json").write_text(json.dumps({"refresh_token": "old-canary", "x": 1}))
     (tmp_path / ".env").write_text("TFC_USERNAME=player@example.com\nTFC_PASSWORD=c4nary\nOTHER=1\n")
@@ -317,7 +334,7 @@ def test_what_earlier_tools_left_is_taken_over_and_named_as_deletable(environ, t
 # Account refresh, as cron calls it.
 
 
-def test_cron_can_keep_a_token_alive_between_bookings(environ):
+def test_cron_can_keep_a_token_alive_between_bookings(environ: dict[str, str]) -> None:
     simulated = SimulatedAtrium(
         AtriumScenario(opens_at=Clock().now(), day=Clock().now().date(), has_password=False), Clock()
     )
@@ -333,7 +350,7 @@ def test_cron_can_keep_a_token_alive_between_bookings(environ):
     assert simulated.ledger.all("token-used-again") == []
 
 
-def test_a_dead_token_gives_exit_code_3_and_the_steps_to_renew_it(environ):
+def test_a_dead_token_gives_exit_code_3_and_the_steps_to_renew_it(environ: dict[str, str]) -> None:
     simulated = SimulatedAtrium(
         AtriumScenario(opens_at=Clock().now(), day=Clock().now().date(), session_ended=True), Clock()
     )
@@ -345,7 +362,9 @@ def test_a_dead_token_gives_exit_code_3_and_the_steps_to_renew_it(environ):
     assert "(3) run `python3 main.py account add NAME --system atrium`" in told.stdout
 
 
-def test_a_system_without_refresh_tokens_needs_no_renewing(environ, capsys):
+def test_a_system_without_refresh_tokens_needs_no_renewing(
+    environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
     given = {**environ, "RESERVE_EMAIL": "player@example.com", "RESERVE_PASSWORD": "c4nary"}
     account.main(["add", "mine", "--system", "recus"], given)
 
