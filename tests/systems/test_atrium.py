@@ -1,9 +1,13 @@
 """Atrium: whole runs against the simulated one, what each sample means, tokens, courts, and clock changes."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import delete, update
@@ -11,8 +15,10 @@ from sqlalchemy import delete, update
 from reserve.browser import Browser
 from reserve.clock import Clock
 from reserve.commands.options import booking_parser, read_booking
+from reserve.commands.outcome import Outcome
 from reserve.errors import (
     NotOpenYet,
+    ReserveError,
     SignInError,
     SlotTaken,
     TokenRefused,
@@ -33,6 +39,9 @@ from reserve.systems.base import Context
 from reserve.tokens import Tokens
 from tests.fakes import FakeClock, InProcess
 from tests.stage import Stage
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 SAMPLES = Path(__file__).parent / "samples" / "atrium"
 JUNE = datetime.fromisoformat("2026-06-03T18:00:00-04:00")
@@ -65,28 +74,30 @@ EXIT_CODES = {
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory):
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     with Browser(Clock(), binary=None, driver=None, evidence=tmp_path_factory.mktemp("evidence")) as browser:
         yield browser
 
 
-def sample(name):
+def sample(name: str) -> Any:
     return json.loads((SAMPLES / f"{name}.json").read_text())
 
 
-def booked(tmp_path, *words, **scenario):
+def booked(tmp_path: Path, *words: str, **scenario: Any) -> tuple[Stage, Outcome]:
     with Stage(tmp_path, scenario, "atrium", JUNE) as stage:
         return stage, stage.book(*words)
 
 
-def adapter(*words, apps=None, tokens=(), **environ):
+def adapter(
+    *words: str, apps: Mapping[str, WSGIApplication] | None = None, tokens: Sequence[Any] = (), **environ: str
+) -> Atrium:
     """The adapter for a booking with *words*, talking to *apps*."""
     clock = FakeClock(JUNE - timedelta(hours=1))
     environ = {"RESERVE_EMAIL": "player@example.com", "RESERVE_SYSTEM": "atrium", **environ}
     usual = ["-c", "Court 1", "-d", "2026-06-10", "-t", "18:00"]
     booking = read_booking(booking_parser("book").parse_args([*usual, *words]), environ)
     addresses = {**Atrium.addresses, "ATRIUM_OCCUPANT_ID": "100001", **environ}
-    said = []
+    said: list[str] = []
     context = Context(
         clock=clock,
         connect=lambda url, headers: Http(url, headers=headers, adapter=InProcess(apps or {}, clock)),
@@ -101,7 +112,7 @@ def adapter(*words, apps=None, tokens=(), **environ):
     return Atrium(booking.account, booking.request, context)
 
 
-def answered(body, status=200):
+def answered(body: Any, status: int = 200) -> Answer:
     text = body if isinstance(body, str) else json.dumps(body)
     return Answer("POST /x", status, {}, text)
 
@@ -109,7 +120,7 @@ def answered(body, status=200):
 # Whole runs.
 
 
-def test_the_wanted_court_is_reserved_at_the_opening(tmp_path):
+def test_the_wanted_court_is_reserved_at_the_opening(tmp_path: Path) -> None:
     stage, outcome = booked(tmp_path, rivals=2, seed=1)
 
     assert (outcome.exit_code, outcome.court) == (0, "Court 1")
@@ -117,14 +128,14 @@ def test_the_wanted_court_is_reserved_at_the_opening(tmp_path):
     assert stage.ledger.violations == []
 
 
-def test_a_court_that_is_given_up_is_reserved_from_the_waiting_list(tmp_path):
+def test_a_court_that_is_given_up_is_reserved_from_the_waiting_list(tmp_path: Path) -> None:
     stage, outcome = booked(tmp_path, "--wait-list", faults=("full",))
 
     assert (outcome.exit_code, outcome.court) == (0, "Court 1")
     assert stage.ledger.violations == []
 
 
-def test_without_a_list_our_own_record_keeps_two_runs_from_reserving_twice(tmp_path):
+def test_without_a_list_our_own_record_keeps_two_runs_from_reserving_twice(tmp_path: Path) -> None:
     with Stage(tmp_path, {"lists": False}, "atrium", JUNE) as stage:
         assert stage.book().exit_code == 0
 
@@ -135,7 +146,7 @@ def test_without_a_list_our_own_record_keeps_two_runs_from_reserving_twice(tmp_p
         assert len(stage.ledger.paid) == 1
 
 
-def test_without_a_list_nobody_knows_what_became_of_a_run_that_was_cut_off(tmp_path):
+def test_without_a_list_nobody_knows_what_became_of_a_run_that_was_cut_off(tmp_path: Path) -> None:
     with Stage(tmp_path, {"lists": False}, "atrium", JUNE) as stage:
         stage.book()
         store = Store(tmp_path / "data")
@@ -150,12 +161,12 @@ def test_without_a_list_nobody_knows_what_became_of_a_run_that_was_cut_off(tmp_p
         assert len(stage.ledger.paid) == 1
 
 
-def test_every_fault_has_an_exit_code_here():
+def test_every_fault_has_an_exit_code_here() -> None:
     assert EXIT_CODES.keys() == FAULTS.keys()
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_fault_ends_as_documented(tmp_path, fault):
+def test_each_fault_ends_as_documented(tmp_path: Path, fault: str) -> None:
     stage, outcome = booked(tmp_path, faults=(fault,))
 
     told = f"{outcome.sentence}\n" + "\n".join(stage.steps)
@@ -168,7 +179,7 @@ def test_each_fault_ends_as_documented(tmp_path, fault):
         assert stage.ledger.paid == [], told
 
 
-def test_the_other_court_is_asked_only_when_the_first_is_surely_refused(tmp_path):
+def test_the_other_court_is_asked_only_when_the_first_is_surely_refused(tmp_path: Path) -> None:
     stage, outcome = booked(tmp_path, faults=("taken-first",))
 
     assert outcome.court == "Court 2"
@@ -176,13 +187,13 @@ def test_the_other_court_is_asked_only_when_the_first_is_surely_refused(tmp_path
     assert asked == ["Tennis Court 1", "Tennis Court 2"]
 
 
-def test_a_lost_answer_is_looked_up_and_no_other_court_is_asked(tmp_path):
+def test_a_lost_answer_is_looked_up_and_no_other_court_is_asked(tmp_path: Path) -> None:
     stage, outcome = booked(tmp_path, faults=("lost-answer",))
 
     assert (outcome.court, len(stage.ledger.attempts)) == ("Court 1", 1)
 
 
-def test_when_nobody_can_tell_no_other_court_is_asked(tmp_path):
+def test_when_nobody_can_tell_no_other_court_is_asked(tmp_path: Path) -> None:
     stage, outcome = booked(tmp_path, faults=("lost-answer-and-list",))
 
     assert outcome.sentence.startswith("Not sure: Court 1: it may be reserved")
@@ -190,7 +201,9 @@ def test_when_nobody_can_tell_no_other_court_is_asked(tmp_path):
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_doubted_token_is_renewed_once_and_the_court_asked_for_once_more(tmp_path, status):
+def test_a_doubted_token_is_renewed_once_and_the_court_asked_for_once_more(
+    tmp_path: Path, status: int
+) -> None:
     fault = "token-forgotten" if status == 401 else "token-forgotten-403"
     stage, outcome = booked(tmp_path, faults=(fault,))
 
@@ -200,14 +213,14 @@ def test_a_doubted_token_is_renewed_once_and_the_court_asked_for_once_more(tmp_p
     assert stage.ledger.requests["POST /api/v1/my/occupants/100001/amenity-reservations/"] == 2
 
 
-def test_a_dead_token_without_a_password_tells_how_to_renew_it(tmp_path):
+def test_a_dead_token_without_a_password_tells_how_to_renew_it(tmp_path: Path) -> None:
     _, outcome = booked(tmp_path, faults=("token-dead",))
 
     assert "main.py account add NAME --system atrium" in outcome.sentence
     assert "developer tools" in outcome.sentence
 
 
-def test_a_dead_token_is_told_as_soon_as_a_long_wait_begins(tmp_path):
+def test_a_dead_token_is_told_as_soon_as_a_long_wait_begins(tmp_path: Path) -> None:
     with Stage(tmp_path, {"faults": ("token-dead",)}, "atrium", JUNE, ahead=timedelta(hours=20)) as stage:
         outcome = stage.book()
 
@@ -215,7 +228,7 @@ def test_a_dead_token_is_told_as_soon_as_a_long_wait_begins(tmp_path):
         assert stage.clock.now() < JUNE - timedelta(hours=19)
 
 
-def test_while_a_run_waits_the_token_is_renewed_every_twenty_minutes(tmp_path):
+def test_while_a_run_waits_the_token_is_renewed_every_twenty_minutes(tmp_path: Path) -> None:
     with Stage(tmp_path, {}, "atrium", JUNE, ahead=timedelta(hours=5)) as stage:
         assert stage.book().exit_code == 0
 
@@ -225,14 +238,14 @@ def test_while_a_run_waits_the_token_is_renewed_every_twenty_minutes(tmp_path):
     assert max(pauses) < timedelta(minutes=20, seconds=5)
 
 
-def test_a_token_that_lives_shorter_is_renewed_more_often(tmp_path):
+def test_a_token_that_lives_shorter_is_renewed_more_often(tmp_path: Path) -> None:
     scenario = {"refresh_lives": timedelta(minutes=10)}
     with Stage(tmp_path, scenario, "atrium", JUNE, ahead=timedelta(hours=2)) as stage:
         assert stage.book().exit_code == 0
         assert stage.ledger.all("token-dead") == []
 
 
-def test_the_next_run_goes_on_with_the_token_that_the_last_one_was_given(tmp_path):
+def test_the_next_run_goes_on_with_the_token_that_the_last_one_was_given(tmp_path: Path) -> None:
     with Stage(tmp_path, {}, "atrium", JUNE) as stage:
         stage.book()
         assert stage.book().exit_code == 5  # it has the slot by now, and could look
@@ -241,7 +254,7 @@ def test_the_next_run_goes_on_with_the_token_that_the_last_one_was_given(tmp_pat
         assert len(stage.ledger.all("token-rotated")) == 3  # two in the first run, which waited
 
 
-def test_tokens_are_nowhere_in_plain_text(tmp_path):
+def test_tokens_are_nowhere_in_plain_text(tmp_path: Path) -> None:
     with Stage(tmp_path, {}, "atrium", JUNE) as stage:
         stage.book()
         secrets = [stage.simulated.rules.first_refresh, stage.simulated.rules.refresh]
@@ -258,11 +271,14 @@ def test_tokens_are_nowhere_in_plain_text(tmp_path):
         ("2026-03-02T18:00:00-05:00", "2026-03-09T19:00:00-04:00"),  # and forward
     ],
 )
-def test_a_slot_opens_168_real_hours_ahead_also_when_clocks_change(tmp_path, opens_at, told):
+def test_a_slot_opens_168_real_hours_ahead_also_when_clocks_change(
+    tmp_path: Path, opens_at: str, told: str
+) -> None:
     with Stage(tmp_path, {}, "atrium", datetime.fromisoformat(opens_at)) as stage:
         outcome = stage.book()
 
     assert outcome.exit_code == 0
+    assert outcome.slot
     assert outcome.slot.start.isoformat() == told
     assert stage.run.timeline.opens_at == datetime.fromisoformat(opens_at)
 
@@ -271,7 +287,9 @@ def test_a_slot_opens_168_real_hours_ahead_also_when_clocks_change(tmp_path, ope
     ("window", "opens_at"),
     [("168 hours", "2026-10-26T18:00:00-04:00"), ("7 days", "2026-10-26T17:00:00-04:00")],
 )
-def test_hours_or_calendar_days_is_a_switch_of_the_building(tmp_path, window, opens_at):
+def test_hours_or_calendar_days_is_a_switch_of_the_building(
+    tmp_path: Path, window: str, opens_at: str
+) -> None:
     described = tmp_path / "places.json"
     about = {"zone": "America/New_York", "amenity_type": "10", "courts": {"Court 1": 8}, "window": window}
     described.write_text(json.dumps({"TFC": about}))
@@ -295,11 +313,11 @@ def test_hours_or_calendar_days_is_a_switch_of_the_building(tmp_path, window, op
         (("-c", "TFC", "--only", "Court 2,1"), ["10", "8"]),
     ],
 )
-def test_courts_are_known_by_name_or_number(words, courts):
+def test_courts_are_known_by_name_or_number(words: tuple[str, ...], courts: list[str]) -> None:
     assert [offer.court.id for offer in adapter(*words).offers().offers] == courts
 
 
-def test_without_an_end_it_is_half_an_hour_of_tennis():
+def test_without_an_end_it_is_half_an_hour_of_tennis() -> None:
     (offer, _) = adapter().offers().offers
 
     assert offer.slot.end - offer.slot.start == timedelta(minutes=30)
@@ -316,17 +334,17 @@ def test_without_an_end_it_is_half_an_hour_of_tennis():
         (("-s", "pickleball"), "only tennis"),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_a_sentence(words, told):
+def test_what_makes_no_sense_is_refused_in_a_sentence(words: tuple[str, ...], told: str) -> None:
     with pytest.raises(UsageError, match=told):
         adapter(*words).offers()
 
 
-def test_without_the_number_of_the_resident_nothing_is_attempted():
+def test_without_the_number_of_the_resident_nothing_is_attempted() -> None:
     with pytest.raises(UsageError, match="ATRIUM_OCCUPANT_ID is missing"):
         adapter(ATRIUM_OCCUPANT_ID="").offers()
 
 
-def test_another_building_is_described_in_a_file(tmp_path):
+def test_another_building_is_described_in_a_file(tmp_path: Path) -> None:
     described = tmp_path / "places.json"
     courts = {"North": "a-1", "South": "a-2"}
     about = {"zone": "America/Chicago", "amenity_type": "3", "courts": courts, "longest_minutes": 90}
@@ -341,7 +359,7 @@ def test_another_building_is_described_in_a_file(tmp_path):
 @pytest.mark.parametrize(
     "text", ["[]", "{", '{"A": {}}', '{"A": {"zone": "Mars", "amenity_type": 1, "courts": {}}}']
 )
-def test_a_file_that_describes_no_building_is_refused(tmp_path, text):
+def test_a_file_that_describes_no_building_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "places.json").write_text(text)
 
     with pytest.raises(UsageError):
@@ -351,7 +369,7 @@ def test_a_file_that_describes_no_building_is_refused(tmp_path, text):
 # What Atrium says: every sample is read.
 
 
-def test_the_body_of_a_request_is_that_of_the_sample():
+def test_the_body_of_a_request_is_that_of_the_sample() -> None:
     system = adapter("-y", "19:00")
 
     body = system.order_for(system.offers().offers[0])
@@ -361,7 +379,7 @@ def test_the_body_of_a_request_is_that_of_the_sample():
     assert body == wanted
 
 
-def test_what_was_created_is_a_hold_and_a_reservation():
+def test_what_was_created_is_a_hold_and_a_reservation() -> None:
     system = adapter("-y", "19:00")
     offer = system.offers().offers[0]
 
@@ -370,14 +388,14 @@ def test_what_was_created_is_a_hold_and_a_reservation():
     assert (hold.order_id, hold.offer) == ("500001", offer)
 
 
-def test_a_yes_about_another_slot_is_no_yes():
+def test_a_yes_about_another_slot_is_no_yes() -> None:
     system = adapter("-y", "18:30")
 
     with pytest.raises(UnknownAnswer, match="about Court 1 2026-06-10 18:00-19:00"):
         system.held(system.offers().offers[0], answered(sample("reservation_created")))
 
 
-def test_the_list_of_reservations_is_read():
+def test_the_list_of_reservations_is_read() -> None:
     from flask import Flask, jsonify
 
     app = Flask("list")
@@ -411,24 +429,24 @@ def test_the_list_of_reservations_is_read():
         (answered({"detail": "This amenity is unavailable."}, 409), SlotTaken),
     ],
 )
-def test_refusals_mean_what_they_say(answer, kind):
+def test_refusals_mean_what_they_say(answer: Answer, kind: type[ReserveError]) -> None:
     assert type(adapter().meaning(answer)) is kind
 
 
 @pytest.mark.parametrize("name", ["token_error_expired", "token_error_session"])
-def test_a_dead_refresh_token_is_told_from_trouble(name):
+def test_a_dead_refresh_token_is_told_from_trouble(name: str) -> None:
     with pytest.raises(TokenRefused):
         by_refresh_token(_saying(sample(name), 400), "old")
 
 
-def test_the_tokens_of_the_sample_are_read():
+def test_the_tokens_of_the_sample_are_read() -> None:
     granted = by_refresh_token(_saying(sample("token_response"), 200), "old")
 
     assert (granted.access, granted.refresh) == ("DUMMY.ACCESS.2", "DUMMY.REFRESH.2")
     assert granted.refresh_lives == timedelta(minutes=30)
 
 
-def _saying(body, status):
+def _saying(body: Any, status: int) -> Http:
     from flask import Flask, jsonify
 
     app = Flask("says")
@@ -440,7 +458,7 @@ def _saying(body, status):
 # The log-in page, in a real browser.
 
 
-def test_the_log_in_page_gives_a_code_that_is_good_for_tokens(browser):
+def test_the_log_in_page_gives_a_code_that_is_good_for_tokens(browser: Browser) -> None:
     simulated = SimulatedAtrium(AtriumScenario(opens_at=Clock().now(), day=Clock().now().date()), Clock())
     with serve(simulated.app) as server:
         code = log_in(browser, server.url, simulated.scenario.account, web=server.url, clock=Clock())
@@ -452,7 +470,7 @@ def test_the_log_in_page_gives_a_code_that_is_good_for_tokens(browser):
     assert len(simulated.ledger.all("signed-in")) == 1
 
 
-def test_a_refused_password_is_told_and_not_sent_again(browser):
+def test_a_refused_password_is_told_and_not_sent_again(browser: Browser) -> None:
     simulated = SimulatedAtrium(AtriumScenario(opens_at=Clock().now(), day=Clock().now().date()), Clock())
     wrong = Account("player@example.com", "wrong canary")
     told = "refused the e-mail address or the password"
@@ -463,7 +481,7 @@ def test_a_refused_password_is_told_and_not_sent_again(browser):
     assert len(simulated.ledger.all("sign-in-refused")) == 1
 
 
-def test_all_three_shapes_of_a_failed_log_in_are_seen(browser, tmp_path):
+def test_all_three_shapes_of_a_failed_log_in_are_seen(browser: Browser, tmp_path: Path) -> None:
     from reserve.systems.atrium.sign_in import REFUSED
 
     for shape in REFUSED.split(", "):
@@ -475,14 +493,14 @@ def test_all_three_shapes_of_a_failed_log_in_are_seen(browser, tmp_path):
         assert browser.shows(REFUSED), shape
 
 
-def test_a_booking_request_of_atrium_needs_no_phone_and_no_password():
+def test_a_booking_request_of_atrium_needs_no_phone_and_no_password() -> None:
     request = adapter().request
 
     assert isinstance(request, BookingRequest)
     assert request.sport == "tennis"
 
 
-def test_the_readme_tells_how_each_fault_ends():
+def test_the_readme_tells_how_each_fault_ends() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     table = readme.partition("| fault of Atrium |")[2].partition("\n\n")[0].splitlines()[2:]
 

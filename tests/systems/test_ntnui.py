@@ -304,7 +304,7 @@ ENDS = {
 
 
 def test_the_readme_tells_how_each_fault_ends() -> None:
-    told = {}
+    told: dict[str, tuple[int, int]] = {}
     for cell, _, code in rows("fault of NTNUI", "what happens", "exit code"):
         without, _, with_list = code.partition(", with `--wait-list` ")
         told |= dict.fromkeys(named(cell), (int(without), int(with_list or without)))

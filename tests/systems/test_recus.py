@@ -1,10 +1,14 @@
 """The adapter reads what rec.us answers: the recorded samples, and every refusal by its meaning."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -28,13 +32,16 @@ from reserve.errors import (
     UsageError,
 )
 from reserve.http import Answer, Http
-from reserve.model import Account, BookingRequest, Court, Offer, Slot
+from reserve.model import Account, BookingRequest, Court, Offer, Offers, Slot
 from reserve.systems.base import Context
 from reserve.systems.recus.adapter import RecUs
 from reserve.systems.recus.answers import court_and_slot, order_in, utc
 from reserve.systems.recus.facility import facility_id, facility_in, looks_free, offers_of
 from reserve.window import slot, zone
 from tests.fakes import FakeClock, InProcess
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 SAMPLES = Path(__file__).parent / "samples" / "recus"
 SF = zone("America/Los_Angeles")
@@ -44,43 +51,54 @@ COURT = Court("e53f7248-230b-4faa-843c-eebb31062228", "Court 1")
 OFFER = Offer(COURT, EVENING, datetime(2026, 3, 2, 16, tzinfo=UTC))
 
 
-def sample(name):
+def sample(name: str) -> Any:
     return json.loads((SAMPLES / f"{name}.json").read_text())
 
 
-def wanted(day=MONDAY, start=time(18), minutes=90, sport="tennis", facility="Alice Marble", **more):
+def wanted(
+    day: date = MONDAY,
+    start: time = time(18),
+    minutes: int = 90,
+    sport: str = "tennis",
+    facility: str = "Alice Marble",
+    **more: Any,
+) -> BookingRequest:
     starts = more.pop("starts", (start,))
     return BookingRequest(facility, sport, day, starts, timedelta(minutes=minutes), **more)
 
 
-def offers(request, change=None):
+def offers(request: BookingRequest, change: Callable[[Any], None] | None = None) -> Offers:
     answer = sample("location")
     if change:
         change(answer["location"])
     return offers_of(facility_in(answer), request)
 
 
-def court(facility, name):
+def court(facility: Any, name: str) -> Any:
     return next(each for each in facility["courts"] if each["courtNumber"] == name)
 
 
-def names(found):
+def names(found: Offers) -> list[str]:
     return [offer.court.name for offer in found.offers]
 
 
-def reasons(found):
+def reasons(found: Offers) -> dict[str, str]:
     return {where.name: why for where, why in found.left_out}
 
 
 class Api:
     """An API that gives these answers in turn, and remembers what it was asked."""
 
-    def __init__(self, clock, *answers, request=None):
-        self.answers, self.asked, self.kept = list(answers), [], []
+    def __init__(
+        self, clock: FakeClock, *answers: tuple[int, Any], request: BookingRequest | None = None
+    ) -> None:
+        self.answers = list(answers)
+        self.asked: list[tuple[str, bytes, WSGIEnvironment]] = []
+        self.kept: list[tuple[str, str]] = []
         context = Context(
             clock=clock,
             connect=lambda base, headers: Http(base, headers=headers, adapter=InProcess(self.answer, clock)),
-            browser=None,
+            browser=lambda: pytest.fail("no browser was meant to start"),
             addresses=RecUs.addresses,
             say=lambda text: None,
             keep=lambda asked, text: self.kept.append((asked, text)),
@@ -89,7 +107,7 @@ class Api:
         )
         self.system = RecUs(Account("player@example.com", "secret"), request or wanted(), context)
 
-    def answer(self, environ, start_response):
+    def answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         self.asked.append((f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}", body, environ))
         status, content = self.answers.pop(0)
@@ -101,7 +119,7 @@ class Api:
 # The samples.
 
 
-def test_the_recorded_facility_is_read():
+def test_the_recorded_facility_is_read() -> None:
     found = offers(wanted())
 
     assert (found.facility, str(found.zone)) == ("Alice Marble", "America/Los_Angeles")
@@ -114,7 +132,7 @@ def test_the_recorded_facility_is_read():
     assert (found.limits.per_day, found.limits.per_week) == (1, 3)
 
 
-def test_the_last_court_has_days_hours_and_slots_of_its_own():
+def test_the_last_court_has_days_hours_and_slots_of_its_own() -> None:
     noon = offers(wanted(day=date(2026, 3, 10), start=time(12), minutes=60))
 
     (offer,) = noon.offers
@@ -124,7 +142,7 @@ def test_the_last_court_has_days_hours_and_slots_of_its_own():
     assert "Court 2" in reasons(noon)
 
 
-def test_the_recorded_hold_is_read(clock):
+def test_the_recorded_hold_is_read(clock: FakeClock) -> None:
     api = Api(clock, (201, sample("reservation_created")))
 
     hold = api.system.connection_for(OFFER).hold()
@@ -135,7 +153,7 @@ def test_the_recorded_hold_is_read(clock):
     assert hold.link == f"https://www.rec.us/app/orders/{hold.order_id}/checkout"
 
 
-def test_the_recorded_payment_of_a_free_court_is_read(clock):
+def test_the_recorded_payment_of_a_free_court_is_read(clock: FakeClock) -> None:
     api = Api(clock, (201, free(sample("reservation_created"))), (200, sample("order_paid")))
     hold = api.system.connection_for(OFFER).hold()
 
@@ -147,7 +165,7 @@ def test_the_recorded_payment_of_a_free_court_is_read(clock):
     assert (api.answers, api.kept) == ([], [])
 
 
-def test_an_order_made_as_in_2025_is_paid_with_an_empty_body(clock):
+def test_an_order_made_as_in_2025_is_paid_with_an_empty_body(clock: FakeClock) -> None:
     order = free(sample("reservation_created"))["data"]
     api = Api(clock, (200, {"order": order}), (200, sample("order_paid")))
 
@@ -156,7 +174,7 @@ def test_an_order_made_as_in_2025_is_paid_with_an_empty_body(clock):
     assert json.loads(api.asked[-1][1]) == {"data": {}}
 
 
-def test_the_recorded_card_payment_is_confirmed_at_stripe(clock):
+def test_the_recorded_card_payment_is_confirmed_at_stripe(clock: FakeClock) -> None:
     api = Api(
         clock,
         (201, sample("reservation_created")),
@@ -176,20 +194,20 @@ def test_the_recorded_card_payment_is_confirmed_at_stripe(clock):
     assert b"payment_method=pm_test_000" in stripe[1]
 
 
-def test_the_recorded_refusal_means_that_the_limit_is_reached():
+def test_the_recorded_refusal_means_that_the_limit_is_reached() -> None:
     meaning = refusal(400, (SAMPLES / "error_daily_limit.json").read_text())
 
     assert isinstance(meaning, LimitReached)
     assert "Daily booking limit of 1 reached for March 9, 2026" in str(meaning)
 
 
-def free(answer):
+def free(answer: Any) -> Any:
     answer = deepcopy(answer)
     answer["data"]["total"] = 0
     return answer
 
 
-def keys_of(value):
+def keys_of(value: Any) -> set[str]:
     """Every key in *value*, however deep."""
     if isinstance(value, dict):
         return set(value).union(*map(keys_of, value.values()))
@@ -219,7 +237,7 @@ KNOWN_FROM_THE_DOSSIER = {
         *sorted(KNOWN_FROM_THE_DOSSIER),
     ],
 )  # fmt: skip
-def test_every_field_that_is_read_was_seen(name):
+def test_every_field_that_is_read_was_seen(name: str) -> None:
     seen = set().union(*(keys_of(json.loads(path.read_text())) for path in SAMPLES.glob("*.json")))
     source = "".join(
         path.read_text() for path in (Path(__file__).parents[2] / "reserve/systems/recus").glob("*.py")
@@ -232,11 +250,11 @@ def test_every_field_that_is_read_was_seen(name):
 # What a refusal means.
 
 
-def refusal(status, text, **headers):
+def refusal(status: int, text: str, **headers: str) -> ReserveError:
     return Api(FakeClock()).system.meaning(Answer("POST /v1/reservations", status, headers, text))
 
 
-def said(message, type_="E_INELIGIBLE_SITE_BOOKING"):
+def said(message: str, type_: str = "E_INELIGIBLE_SITE_BOOKING") -> str:
     return json.dumps({"correlationId": "x", "message": message, "obstructions": [], "type": type_})
 
 
@@ -284,23 +302,26 @@ def said(message, type_="E_INELIGIBLE_SITE_BOOKING"):
         (504, "", Overdue),
     ],
 )
-def test_each_refusal_has_its_meaning(status, text, kind):
+def test_each_refusal_has_its_meaning(status: int, text: str, kind: type[ReserveError]) -> None:
     assert type(refusal(status, text)) is kind
 
 
-def test_how_long_to_wait_is_kept():
-    assert refusal(429, "", **{"Retry-After": "3"}).retry_after == timedelta(seconds=3)
+def test_how_long_to_wait_is_kept() -> None:
+    throttled = refusal(429, "", **{"Retry-After": "3"})
+
+    assert isinstance(throttled, Throttled)
+    assert throttled.retry_after == timedelta(seconds=3)
 
 
 @given(
     st.integers(300, 599),
     st.text() | st.recursive(st.none() | st.text() | st.floats(), st.lists).map(json.dumps),
 )
-def test_no_refusal_can_hurt(status, text):
+def test_no_refusal_can_hurt(status: int, text: str) -> None:
     assert isinstance(refusal(status, text), ReserveError)
 
 
-def test_an_unknown_refusal_is_kept(clock):
+def test_an_unknown_refusal_is_kept(clock: FakeClock) -> None:
     api = Api(clock, (400, said("Computer says no", "E_NO")))
 
     with pytest.raises(UnknownRefusal, match="Computer says no E_NO"):
@@ -314,7 +335,9 @@ def test_an_unknown_refusal_is_kept(clock):
 @pytest.mark.parametrize(
     "body", [{"result": "queued"}, {"data": {}}, {"data": {"id": 7}}, [], {"id": "x"}, "oops"]
 )
-def test_a_yes_that_cannot_be_read_may_be_a_hold_and_is_never_taken_for_one(clock, body):
+def test_a_yes_that_cannot_be_read_may_be_a_hold_and_is_never_taken_for_one(
+    clock: FakeClock, body: Any
+) -> None:
     api = Api(clock, (200, body))
 
     with pytest.raises(UnknownAnswer):
@@ -325,21 +348,21 @@ ORDER = {"id": "o-1", "total": 0, "items": []}
 
 
 @pytest.mark.parametrize("body", [{"order": ORDER}, {"data": ORDER}, {"data": {"order": ORDER}}, ORDER])
-def test_an_order_is_found_in_every_shape(body):
+def test_an_order_is_found_in_every_shape(body: dict[str, Any]) -> None:
     assert order_in(body) == ORDER
 
 
 @pytest.mark.parametrize(
     "body", [None, [], "x", {}, {"data": None}, {"order": {}}, {"data": {"id": "p", "type": "payment"}}]
 )
-def test_what_is_no_order_is_not_taken_for_one(body):
+def test_what_is_no_order_is_not_taken_for_one(body: Any) -> None:
     assert order_in(body) is None
 
 
 # Asking.
 
 
-def test_a_request_for_a_court_says_what_the_web_app_says_and_who_we_are(clock):
+def test_a_request_for_a_court_says_what_the_web_app_says_and_who_we_are(clock: FakeClock) -> None:
     api = Api(clock, (200, {"id": "me-1"}), (201, sample("reservation_created")))
     api.system.use_token("token-1")
 
@@ -361,7 +384,7 @@ def test_a_request_for_a_court_says_what_the_web_app_says_and_who_we_are(clock):
 
 
 @pytest.mark.parametrize("answer", [{"id": "me-1"}, {"data": {"id": "me-1"}}, {"user": {"id": "me-1"}}])
-def test_the_player_is_known_in_every_shape(clock, answer):
+def test_the_player_is_known_in_every_shape(clock: FakeClock, answer: dict[str, Any]) -> None:
     api = Api(clock, (200, answer), (200, {"data": []}))
     api.system.use_token("token-1")
 
@@ -370,7 +393,7 @@ def test_the_player_is_known_in_every_shape(clock, answer):
 
 
 @pytest.mark.parametrize("pay", ["credit", "card"])
-def test_a_court_whose_price_is_not_known_is_never_paid(clock, pay):
+def test_a_court_whose_price_is_not_known_is_never_paid(clock: FakeClock, pay: str) -> None:
     answer = sample("reservation_created")
     del answer["data"]["total"]
     api = Api(clock, (201, answer), request=wanted(pay=pay, max_price_cents=9999))
@@ -382,7 +405,7 @@ def test_a_court_whose_price_is_not_known_is_never_paid(clock, pay):
 
 
 @pytest.mark.parametrize("answer", [{}, {"data": {}}, {"data": {"status": "weird"}}, []])
-def test_a_payment_in_words_we_do_not_know_may_have_been_made(clock, answer):
+def test_a_payment_in_words_we_do_not_know_may_have_been_made(clock: FakeClock, answer: Any) -> None:
     api = Api(clock, (201, free(sample("reservation_created"))), (200, answer))
     hold = api.system.connection_for(OFFER).hold()
 
@@ -411,54 +434,54 @@ ENTRIES = [
         ("Moscone", "3"),
     ],
 )
-def test_a_facility_is_found_whatever_its_letters(name, found):
+def test_a_facility_is_found_whatever_its_letters(name: str, found: str) -> None:
     assert facility_id(ENTRIES, name) == found
 
 
 @pytest.mark.parametrize("name", ["Alice", "Alice Marbl", "Marble Alice"])
-def test_a_near_miss_is_suggested_and_never_taken(name):
+def test_a_near_miss_is_suggested_and_never_taken(name: str) -> None:
     with pytest.raises(UsageError, match=r"--court.*Alice Marble"):
         facility_id(ENTRIES, name)
 
 
 @pytest.mark.parametrize("answer", [{}, [], None, {"location": {}}, {"location": {"courts": None}}])
-def test_an_answer_that_is_no_facility_is_unknown(answer):
+def test_an_answer_that_is_no_facility_is_unknown(answer: Any) -> None:
     with pytest.raises(UnknownAnswer):
         facility_in(answer)
 
 
-def test_courts_come_by_number_or_in_the_players_order():
-    def ten(facility):
+def test_courts_come_by_number_or_in_the_players_order() -> None:
+    def ten(facility: Any) -> None:
         facility["courts"].insert(0, deepcopy(court(facility, "Court 2")) | {"courtNumber": "Court 10"})
 
     assert names(offers(wanted(), ten)) == ["Court 1", "Court 2", "Court 3", "Court 10"]
     assert names(offers(wanted(only=("court 10", "Court 1")), ten)) == ["Court 10", "Court 1"]
 
 
-def test_further_times_come_after_the_first():
+def test_further_times_come_after_the_first() -> None:
     found = offers(wanted(starts=(time(18), time(16, 30)), only=("Court 2",)))
 
     assert [f"{offer.slot.start:%H:%M}" for offer in found.offers] == ["18:00", "16:30"]
 
 
-def test_a_sub_court_that_is_not_there_is_refused_with_those_that_are():
+def test_a_sub_court_that_is_not_there_is_refused_with_those_that_are() -> None:
     with pytest.raises(UsageError, match=r"--only.*'Court 9'.*Court 1, Court 2, Court 3, Court 4"):
         offers(wanted(only=("Court 9",)))
 
 
-def test_a_sport_that_is_not_played_there_is_refused():
+def test_a_sport_that_is_not_played_there_is_refused() -> None:
     with pytest.raises(UsageError, match=r"--sport: Alice Marble has no pickleball court"):
         offers(wanted(sport="pickleball"))
 
 
-def test_a_slot_that_no_court_has_is_refused_with_those_that_exist():
+def test_a_slot_that_no_court_has_is_refused_with_those_that_exist() -> None:
     with pytest.raises(UsageError, match=r"--start-time.*07:30-09:00, .*18:00-19:30"):
         offers(wanted(start=time(17)))
 
 
 @pytest.mark.parametrize("field", ["archivedAt", "noReservationText"])
-def test_a_court_that_takes_no_reservations_is_left_out(field):
-    def close(facility):
+def test_a_court_that_takes_no_reservations_is_left_out(field: str) -> None:
+    def close(facility: Any) -> None:
         facility["courts"].append(
             deepcopy(court(facility, "Court 2")) | {"courtNumber": "Court 7", field: "x"}
         )
@@ -466,8 +489,8 @@ def test_a_court_that_takes_no_reservations_is_left_out(field):
     assert names(offers(wanted(), close)) == ["Court 1", "Court 2", "Court 3"]
 
 
-def test_a_policy_that_is_not_active_counts_for_nothing():
-    def flexible(facility):
+def test_a_policy_that_is_not_active_counts_for_nothing() -> None:
+    def flexible(facility: Any) -> None:
         court(facility, "Court 2")["config"]["bookingPolicies"][0]["isActive"] = False
 
     assert names(offers(wanted(start=time(17)), flexible)) == ["Court 2"]
@@ -477,8 +500,8 @@ def test_a_policy_that_is_not_active_counts_for_nothing():
         offers(wanted(start=time(17), minutes=45), flexible)
 
 
-def test_a_courts_own_window_wins_over_the_facilitys():
-    def only_the_facilitys(facility):
+def test_a_courts_own_window_wins_over_the_facilitys() -> None:
+    def only_the_facilitys(facility: Any) -> None:
         court(facility, "Court 2").update(defaultReservationWindowDays=None, reservationReleaseTimeLocal=None)
         facility.update(defaultReservationWindow=3, reservationReleaseTimeLocal="09:30:00")
 
@@ -486,8 +509,8 @@ def test_a_courts_own_window_wins_over_the_facilitys():
     assert offer.opens_at.isoformat() == "2026-03-06T09:30:00-08:00"
 
 
-def test_a_court_whose_window_nobody_says_is_unknown():
-    def silent(facility):
+def test_a_court_whose_window_nobody_says_is_unknown() -> None:
+    def silent(facility: Any) -> None:
         court(facility, "Court 2").update(defaultReservationWindowDays=None, reservationReleaseTimeLocal=None)
         facility.update(defaultReservationWindow=None, reservationReleaseTimeLocal=None)
 
@@ -496,7 +519,9 @@ def test_a_court_whose_window_nobody_says_is_unknown():
 
 
 @pytest.mark.parametrize(("published", "wants"), [(True, True), (False, False), (None, True), ("?", True)])
-def test_a_code_is_expected_unless_the_facility_says_it_is_not(published, wants):
+def test_a_code_is_expected_unless_the_facility_says_it_is_not(
+    published: bool | str | None, wants: bool
+) -> None:
     found = offers(wanted(), lambda facility: facility.update(reservationRequiresVerification=published))
 
     assert found.wants_code is wants
@@ -513,8 +538,8 @@ def test_a_code_is_expected_unless_the_facility_says_it_is_not(published, wants)
         {"default": {"type": "perHour", "cents": 500}, "rules": [{}]},
     ],
 )
-def test_a_price_that_is_not_plainly_published_is_not_known(pricing):
-    def change(facility):
+def test_a_price_that_is_not_plainly_published_is_not_known(pricing: Any) -> None:
+    def change(facility: Any) -> None:
         court(facility, "Court 2")["config"]["pricing"] = pricing
 
     assert offers(wanted(only=("Court 2",)), change).offers[0].price_cents is None
@@ -534,7 +559,9 @@ def test_a_price_that_is_not_plainly_published_is_not_known(pricing):
         ("Court 9", 18, 19.5, True),  # not told
     ],
 )
-def test_the_schedule_tells_which_court_is_worth_asking_for(name, start, end, is_free):
+def test_the_schedule_tells_which_court_is_worth_asking_for(
+    name: str, start: float, end: float, is_free: bool
+) -> None:
     midnight = datetime.fromisoformat("2026-03-09T00:00:00-07:00")
     slot = Slot(midnight + timedelta(hours=start), midnight + timedelta(hours=end))
     request = Offer(replace(COURT, name=name), slot, midnight)
@@ -543,14 +570,14 @@ def test_the_schedule_tells_which_court_is_worth_asking_for(name, start, end, is
 
 
 @pytest.mark.parametrize("schedule", [None, [], {"dates": None}, {"dates": {"20260309": [None]}}])
-def test_a_schedule_that_cannot_be_read_keeps_nobody_from_asking(schedule):
+def test_a_schedule_that_cannot_be_read_keeps_nobody_from_asking(schedule: Any) -> None:
     assert looks_free(schedule, Offer(COURT, EVENING, EVENING.start))
 
 
 # Bookings.
 
 RESERVATION = {"id": "r-1", "startsAt": "2026-03-10T01:00:00.000Z", "endsAt": "2026-03-10T02:30:00.000Z"}
-INCLUDED = {
+INCLUDED: dict[str, Any] = {
     "reservations": [RESERVATION],
     "sites": [{"id": "s-1", "name": "Court 1"}],
     "reservationSiteIds": {"r-1": ["s-1"]},
@@ -560,21 +587,24 @@ INCLUDED = {
 @pytest.mark.parametrize(
     "booking", [{"id": "b", "linkedReservationId": "r-1"}, {"id": "b", "reservationId": "r-1"}]
 )
-def test_a_booking_says_where_and_when(booking):
-    where, when = court_and_slot(booking, INCLUDED)
+def test_a_booking_says_where_and_when(booking: dict[str, object]) -> None:
+    found = court_and_slot(booking, INCLUDED)
 
+    assert found
+    where, when = found
     assert (where.id, where.name) == ("s-1", "Court 1")
     assert when == Slot(EVENING.start, EVENING.end)
 
 
 @pytest.mark.parametrize("told_by", ["reservations", "sites"])
-def test_a_court_of_the_same_name_in_another_facility_is_another_court(told_by):
+def test_a_court_of_the_same_name_in_another_facility_is_another_court(told_by: str) -> None:
     ours = offers(wanted(only=("Court 1",))).offers[0].court
     for facility, is_ours in ((ours.facility, True), ("elsewhere", False), (None, True)):
         entry = INCLUDED[told_by][0] | {"locationId": facility}
-        where, _ = court_and_slot({"linkedReservationId": "r-1"}, INCLUDED | {told_by: [entry]})
+        found = court_and_slot({"linkedReservationId": "r-1"}, INCLUDED | {told_by: [entry]})
 
-        assert where.is_same(ours) is is_ours
+        assert found
+        assert found[0].is_same(ours) is is_ours
 
 
 @pytest.mark.parametrize(
@@ -586,11 +616,11 @@ def test_a_court_of_the_same_name_in_another_facility_is_another_court(told_by):
         {"reservations": [RESERVATION | {"endsAt": RESERVATION["startsAt"]}]},
     ],
 )  # fmt: skip
-def test_a_booking_that_cannot_be_read_is_left_alone(included):
+def test_a_booking_that_cannot_be_read_is_left_alone(included: Any) -> None:
     assert court_and_slot({"id": "b", "linkedReservationId": "r-1"}, included) is None
 
 
-def test_only_confirmed_bookings_are_reservations_and_canceled_ones_are_none(clock):
+def test_only_confirmed_bookings_are_reservations_and_canceled_ones_are_none(clock: FakeClock) -> None:
     kinds = [
         {"id": "1", "status": "confirmed", "canceledAt": None, "linkedReservationId": "r-1"},
         {
@@ -621,5 +651,5 @@ def test_only_confirmed_bookings_are_reservations_and_canceled_ones_are_none(clo
         (7, None),
     ],
 )
-def test_a_moment_is_read_in_utc(text, moment):
+def test_a_moment_is_read_in_utc(text: int | str | None, moment: datetime | None) -> None:
     assert utc(text) == moment
