@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import webhook_server
@@ -94,10 +94,10 @@ class Stage:
             self.opens_at, self.clock, self._deliver, **settings
         )
         where = [HERE, *SYSTEMS[self.system].addresses.values()]
-        hosts = {urlsplit(address).hostname for address in where} - {None}
-        self.apps = {**dict.fromkeys(hosts, self.simulated.app), "127.0.0.1": self.webhook}
+        hosts = {host for address in where if (host := urlsplit(address).hostname)}
+        self.apps: dict[str, Any] = {**dict.fromkeys(hosts, self.simulated.app), "127.0.0.1": self.webhook}
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -107,7 +107,8 @@ class Stage:
 
     @property
     def ledger(self) -> Ledger:
-        return self.simulated.ledger
+        ledger: Ledger = self.simulated.ledger
+        return ledger
 
     @property
     def open_holds(self) -> list[str]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psutil
@@ -99,7 +100,7 @@ def family() -> list[psutil.Process]:
 
 
 @contextmanager
-def rec_us(dialog: str, **scenario: object) -> Iterator[tuple[SimulatedRecUs, str]]:
+def rec_us(dialog: str, **scenario: Any) -> Iterator[tuple[SimulatedRecUs, str]]:
     """A simulated rec.us with this log-in dialog, and the address of its web pages."""
     opens_at = CLOCK.now() + timedelta(hours=1)
     simulated = SimulatedRecUs(
@@ -110,7 +111,9 @@ def rec_us(dialog: str, **scenario: object) -> Iterator[tuple[SimulatedRecUs, st
 
 
 @pytest.mark.parametrize("dialog", DIALOGS)
-def test_every_known_dialog_gives_a_token_that_the_booking_system_believes(browser, dialog):
+def test_every_known_dialog_gives_a_token_that_the_booking_system_believes(
+    browser: Browser, dialog: str
+) -> None:
     with rec_us(dialog, cookie_http_only=dialog == "B") as (simulated, url):
         token = sign_in(browser, url, simulated.scenario.account, clock=CLOCK)
 
@@ -118,7 +121,7 @@ def test_every_known_dialog_gives_a_token_that_the_booking_system_believes(brows
 
 
 @pytest.mark.parametrize("dialog", ["C", "D"])
-def test_a_refused_password_is_told_at_once_and_not_sent_again(browser, dialog):
+def test_a_refused_password_is_told_at_once_and_not_sent_again(browser: Browser, dialog: str) -> None:
     with rec_us(dialog) as (simulated, url):
         with pytest.raises(SignInError, match=r"refused .* password: Invalid email or password") as failure:
             sign_in(browser, url, PLAYER, clock=CLOCK)
@@ -127,7 +130,9 @@ def test_a_refused_password_is_told_at_once_and_not_sent_again(browser, dialog):
         assert len(simulated.ledger.all("sign-in-refused")) == 1
 
 
-def test_any_password_arrives_unchanged_and_is_never_logged(browser, site, caplog):
+def test_any_password_arrives_unchanged_and_is_never_logged(
+    browser: Browser, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
 
     token = sign_in(browser, f"{site.url}/?after=cookie", PLAYER, clock=CLOCK)
@@ -138,11 +143,13 @@ def test_any_password_arrives_unchanged_and_is_never_logged(browser, site, caplo
     assert "canary" not in caplog.text
 
 
-def test_a_click_that_the_page_was_too_young_to_notice_is_repeated(browser, site):
+def test_a_click_that_the_page_was_too_young_to_notice_is_repeated(browser: Browser, site: Site) -> None:
     assert sign_in(browser, f"{site.url}/?after=cookie&late=1", PLAYER, clock=CLOCK)
 
 
-def test_a_page_that_is_not_as_expected_leaves_evidence_without_secrets(browser, site, evidence):
+def test_a_page_that_is_not_as_expected_leaves_evidence_without_secrets(
+    browser: Browser, site: Site, evidence: Path
+) -> None:
     with pytest.raises(ServiceError) as failure:
         sign_in(browser, f"{site.url}/?after=echo", PLAYER, clock=CLOCK, limit=SOON)
 
@@ -165,22 +172,22 @@ def test_a_page_that_is_not_as_expected_leaves_evidence_without_secrets(browser,
     assert not browser.shows("input")
 
 
-def test_a_captcha_stops_the_sign_in_at_once(browser, site):
+def test_a_captcha_stops_the_sign_in_at_once(browser: Browser, site: Site) -> None:
     with pytest.raises(Blocked, match="captcha"):
         sign_in(browser, f"{site.url}/?after=captcha", PLAYER, clock=CLOCK)
 
 
-def test_a_firewall_page_is_a_block(browser, site):
+def test_a_firewall_page_is_a_block(browser: Browser, site: Site) -> None:
     with pytest.raises(Blocked, match="we stop"):
         sign_in(browser, f"{site.url}/answer/403", PLAYER, clock=CLOCK)
 
 
-def test_a_broken_page_is_told_with_its_status(browser, site):
+def test_a_broken_page_is_told_with_its_status(browser: Browser, site: Site) -> None:
     with pytest.raises(ServiceError, match="answered 503"):
         sign_in(browser, f"{site.url}/answer/503", PLAYER, clock=CLOCK)
 
 
-def test_a_page_that_cannot_be_reached_is_not_the_fault_of_the_browser(browser, site):
+def test_a_page_that_cannot_be_reached_is_not_the_fault_of_the_browser(browser: Browser, site: Site) -> None:
     closed = make_server("127.0.0.1", 0, Flask("closed"))
     closed.server_close()
 
@@ -201,12 +208,12 @@ def test_a_page_that_cannot_be_reached_is_not_the_fault_of_the_browser(browser, 
         ("%22a.b-c_d%22", "a.b-c_d"),
     ],
 )
-def test_the_token_is_taken_out_of_its_wrapping(cookie, token):
+def test_the_token_is_taken_out_of_its_wrapping(cookie: str | None, token: str | None) -> None:
     assert bearer(cookie) == token
 
 
 @pytest.mark.parametrize("end", [ServiceError, SystemExit, KeyboardInterrupt])
-def test_nothing_is_left_of_a_browser_whatever_ends_it(tmp_path, end):
+def test_nothing_is_left_of_a_browser_whatever_ends_it(tmp_path: Path, end: type[BaseException]) -> None:
     before = family()
     folders = []
 
@@ -223,7 +230,7 @@ def test_nothing_is_left_of_a_browser_whatever_ends_it(tmp_path, end):
     assert not folders[0].exists()
 
 
-def test_a_browser_that_died_is_told_from_a_page_that_failed_and_leaves_nothing(tmp_path):
+def test_a_browser_that_died_is_told_from_a_page_that_failed_and_leaves_nothing(tmp_path: Path) -> None:
     before = family()
 
     with a_browser(tmp_path) as browser:
@@ -235,7 +242,7 @@ def test_a_browser_that_died_is_told_from_a_page_that_failed_and_leaves_nothing(
     assert family() == before
 
 
-def test_a_chrome_that_does_not_start_leaves_nothing(tmp_path):
+def test_a_chrome_that_does_not_start_leaves_nothing(tmp_path: Path) -> None:
     before = family()
     broken = tmp_path / "chrome"
     broken.write_text("#!/bin/sh\nsleep 0.1\nexit 1\n")
@@ -250,19 +257,19 @@ def test_a_chrome_that_does_not_start_leaves_nothing(tmp_path):
     assert family() == before
 
 
-def test_a_driver_that_does_not_start_is_named(tmp_path):
+def test_a_driver_that_does_not_start_is_named(tmp_path: Path) -> None:
     with pytest.raises(BrowserError, match="set CHROMEDRIVER"), a_browser(tmp_path, driver="/bin/false"):
         pass
 
 
-def test_a_missing_browser_is_one_sentence(tmp_path):
+def test_a_missing_browser_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(BrowserError, match=r"no Chrome at /nowhere/chrome: .* CHROME_BINARY"):
         find_chrome("/nowhere/chrome")
     with pytest.raises(BrowserError, match=r"no chromedriver at /nowhere/driver: .* CHROMEDRIVER"):
         a_browser(tmp_path, driver="/nowhere/driver").__enter__()
 
 
-def test_without_any_chrome_on_the_path_the_way_out_is_told():
+def test_without_any_chrome_on_the_path_the_way_out_is_told() -> None:
     script = "from reserve.browser import find_chrome; find_chrome(None)"
 
     process = subprocess.run(
@@ -272,7 +279,7 @@ def test_without_any_chrome_on_the_path_the_way_out_is_told():
     assert "BrowserError: no Chrome found: install chromium or set CHROME_BINARY" in process.stderr
 
 
-def test_selenium_is_loaded_only_when_a_browser_starts():
+def test_selenium_is_loaded_only_when_a_browser_starts() -> None:
     script = (
         "import sys, reserve.systems.recus.sign_in;"
         "sys.exit(any(name in sys.modules for name in ('selenium', 'webdriver_manager', 'psutil')))"

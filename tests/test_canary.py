@@ -5,7 +5,10 @@ import io
 import json
 import os
 import traceback
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -22,7 +25,7 @@ PASSWORD = "canary $% \"pass' wörd/+&"
 PHONE = "+1 415 555 0142"
 
 
-def spellings(secret):
+def spellings(secret: str) -> set[str]:
     """Every way *secret* may stand in a text."""
     found = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1]}
     found |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
@@ -32,16 +35,17 @@ def spellings(secret):
     return found
 
 
-def secrets_of(stage):
+def secrets_of(stage: Stage) -> list[str]:
     """The password, our tokens, every code that was sent, and the phone's number."""
     player = stage.simulated.rules.player
     codes = {player.code, *player.old_codes} - {None}
-    tokens = [stage.wired.run.system.token] if stage.wired.run.system.token else []
+    system: Any = stage.wired.run.system
+    tokens = [system.token] if system.token else []
     digits = "".join(filter(str.isdigit, PHONE))
     return [PASSWORD, TOKEN, PHONE, digits, digits[1:], *codes, *tokens]
 
 
-def outputs(stage, *words):
+def outputs(stage: Stage, *words: str) -> dict[str, str]:
     """Everything that a run shows and leaves, by name."""
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
@@ -62,7 +66,7 @@ def outputs(stage, *words):
     return found
 
 
-def leaks(stage, found):
+def leaks(stage: Stage, found: Mapping[str, str]) -> list[tuple[str, str]]:
     return [
         (name, spelled)
         for secret in secrets_of(stage)
@@ -73,11 +77,11 @@ def leaks(stage, found):
 
 
 @pytest.fixture
-def stage(tmp_path):
+def stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
     """A stage whose player has canaries for secrets."""
     stages = []
 
-    def stage(*faults, **scenario):
+    def stage(*faults: str | Fault, **scenario: Any) -> Stage:
         player = Account("player@example.com", PASSWORD, PHONE)
         stages.append(Stage(tmp_path / "stage", {"faults": faults, "account": player, **scenario}))
         return stages[-1]
@@ -88,7 +92,7 @@ def stage(tmp_path):
 
 
 @pytest.mark.parametrize("fault", [None, *FAULTS])
-def test_no_secret_leaves_a_run(stage, fault):
+def test_no_secret_leaves_a_run(stage: Callable[..., Stage], fault: str | None) -> None:
     a_stage = stage(*([fault] if fault else []))
 
     found = outputs(a_stage)
@@ -100,7 +104,7 @@ def test_no_secret_leaves_a_run(stage, fault):
 ECHO = "Bearer {token}, phone +14155550142, (415) 555-0142, player@example.com, {password}"
 
 
-def test_an_answer_that_repeats_our_secrets_is_kept_without_them(stage):
+def test_an_answer_that_repeats_our_secrets_is_kept_without_them(stage: Callable[..., Stage]) -> None:
     said = json.dumps({"message": ECHO.format(token=TOKEN, password=PASSWORD), "type": "E_ODD"})
     a_stage = stage(Fault(HOLD, 0, "status", status=400, body=said, content_type="application/json"))
 
@@ -113,25 +117,27 @@ def test_an_answer_that_repeats_our_secrets_is_kept_without_them(stage):
     assert leaks(a_stage, found) == []
 
 
-def test_an_exception_from_the_depth_shows_no_secret(stage):
+def test_an_exception_from_the_depth_shows_no_secret(stage: Callable[..., Stage]) -> None:
     a_stage = stage()
     outputs(a_stage)
 
-    http, code = a_stage.run.system.connect(), a_stage.simulated.rules.player.code
+    system: Any = a_stage.run.system
+    http, code = system.connect(), a_stage.simulated.rules.player.code
     a_stage.apps.clear()
     with pytest.raises(ServiceError) as failed:
         http.ask("POST", "/v1/users/mobile-totp/verify", json={"code": code})
     told = "".join(traceback.format_exception(failed.value))
     assert code not in told
-    assert a_stage.run.system.token not in told
+    assert system.token not in told
 
 
-def test_a_bug_is_written_down_without_secrets(stage):
+def test_a_bug_is_written_down_without_secrets(stage: Callable[..., Stage]) -> None:
     a_stage = stage()
     outputs(a_stage)
+    system: Any = a_stage.run.system
 
     try:
-        raise ValueError(f"{PASSWORD} and {TOKEN} and {a_stage.run.system.token}")
+        raise ValueError(f"{PASSWORD} and {TOKEN} and {system.token}")
     except ValueError as bug:
         a_stage.wired.write_bug(bug)
 
@@ -140,7 +146,7 @@ def test_a_bug_is_written_down_without_secrets(stage):
     assert leaks(a_stage, {"bug.txt": written}) == []
 
 
-def test_what_a_run_leaves_is_the_players_alone(stage):
+def test_what_a_run_leaves_is_the_players_alone(stage: Callable[..., Stage]) -> None:
     a_stage = stage("unknown-refusal")
     before = os.umask(0o077)  # as `main` sets it
     try:

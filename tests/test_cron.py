@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,7 +29,7 @@ TOKEN = "webhook-token"
 class World:
     """A simulated rec.us and a webhook service on this machine, with real time."""
 
-    def __init__(self, folder, ahead):
+    def __init__(self, folder: Path, ahead: timedelta) -> None:
         clock = Clock()
         self.data = folder / "data"
         self.opens_at = (clock.now() + ahead).replace(microsecond=0).astimezone(SF)
@@ -44,15 +45,15 @@ class World:
         self.command = [
             *BARE, *(f"{name}={value}" for name, value in environ.items()), *MAIN,
             "-c", "Alice Marble", "-d", f"{scenario.day}", "-s", "tennis", "-t", "18:00:00", "-y", "19:30:00",
-            "-e", PLAYER.email, "-n", PLAYER.phone, "-r", f"{self.opens_at:%Y-%m-%d %H:%M:%S}", "-m",
+            "-e", PLAYER.email, "-n", f"{PLAYER.phone}", "-r", f"{self.opens_at:%Y-%m-%d %H:%M:%S}", "-m",
             "--json",
         ]  # fmt: skip
 
-    def close(self):
+    def close(self) -> None:
         self.server.close()
         self.inbox.close()
 
-    def processes(self):
+    def processes(self) -> list[str]:
         """Whoever belongs to the run: its environment names our folder."""
         found = []
         for process in psutil.process_iter():
@@ -65,10 +66,10 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path):
+def world(tmp_path: Path) -> Iterator[Callable[[timedelta], World]]:
     worlds = []
 
-    def world(ahead):
+    def world(ahead: timedelta) -> World:
         worlds.append(World(tmp_path, ahead))
         return worlds[-1]
 
@@ -77,7 +78,7 @@ def world(tmp_path):
         each.close()
 
 
-def test_a_run_from_cron_ends_with_a_reservation(world, tmp_path):
+def test_a_run_from_cron_ends_with_a_reservation(world: Callable[[timedelta], World], tmp_path: Path) -> None:
     a_world = world(timedelta(seconds=15))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -109,12 +110,15 @@ def test_a_run_from_cron_ends_with_a_reservation(world, tmp_path):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_run_that_is_stopped_while_it_waits_ends_at_once(world, number, code):
+def test_a_run_that_is_stopped_while_it_waits_ends_at_once(
+    world: Callable[[timedelta], World], number: int, code: int
+) -> None:
     a_world = world(timedelta(minutes=10))
 
     with subprocess.Popen(
         a_world.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as started:
+        assert started.stderr
         for line in started.stderr:
             if "the window opens at" in line:
                 break
@@ -128,12 +132,14 @@ def test_a_run_that_is_stopped_while_it_waits_ends_at_once(world, number, code):
     assert a_world.simulated.ledger.events == []
 
 
-def test_a_run_that_is_killed_while_it_signs_in_leaves_no_browser(world):
+def test_a_run_that_is_killed_while_it_signs_in_leaves_no_browser(
+    world: Callable[[timedelta], World],
+) -> None:
     a_world = world(timedelta(minutes=1))
     is_there = Event()
 
     @a_world.simulated.app.before_request
-    def notice():
+    def notice() -> None:
         if "Chrome" in request.user_agent.string:
             is_there.set()
 
@@ -150,12 +156,12 @@ def test_a_run_that_is_killed_while_it_signs_in_leaves_no_browser(world):
         started.kill()
 
         ends_at = Clock().now() + timedelta(seconds=10)
-        while (a_world.processes() or list(Path(folder).iterdir())) and Clock().now() < ends_at:
+        while (a_world.processes() or any(Path(folder).iterdir())) and Clock().now() < ends_at:
             Clock().sleep(timedelta(milliseconds=50))  # its watcher needs a moment
         assert (a_world.processes(), list(Path(folder).iterdir())) == ([], [])
 
 
-def test_help_costs_neither_a_browser_nor_a_server():
+def test_help_costs_neither_a_browser_nor_a_server() -> None:
     told = subprocess.run(
         [sys.executable, "-X", "importtime", str(REPOSITORY / "main.py"), "--help"],
         capture_output=True,

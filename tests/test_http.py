@@ -3,8 +3,11 @@
 import re
 import socket
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from io import BufferedReader
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,24 +24,24 @@ QUICK = (1.0, 0.2)  # seconds; a server of ours that says nothing is given up so
 class Host:
     """A server that says what it is told to, and counts its connections and requests."""
 
-    def __init__(self, *answers):
+    def __init__(self, *answers: bytes | None) -> None:
         self.answers = list(answers)
         self.connections = 0
-        self.requests = []
+        self.requests: list[str] = []
         self.done = threading.Event()
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.address = f"http://127.0.0.1:{self.listening.getsockname()[1]}"
         self.thread = threading.Thread(target=self.work)
         self.thread.start()
 
-    def work(self):
+    def work(self) -> None:
         while True:
             connection, _ = self.listening.accept()
             with connection, connection.makefile("rb") as reader:
                 if not self.answers or not self.talk(connection, reader):
                     return
 
-    def talk(self, connection, reader):
+    def talk(self, connection: socket.socket, reader: BufferedReader) -> bool:
         """Answer requests on one connection until it or the answers end; False to end the server."""
         self.connections += 1
         while self.answers:
@@ -59,7 +62,7 @@ class Host:
                 return bool(self.answers)
         return False
 
-    def close(self):
+    def close(self) -> None:
         self.done.set()
         self.answers.clear()
         with socket.socket() as last:  # wakes who waits for a connection
@@ -72,14 +75,14 @@ class Host:
 CUT = b"\0cut"
 
 
-def http_answer(body=b"{}", status="200 OK", **headers):
+def http_answer(body: bytes = b"{}", status: str = "200 OK", **headers: str) -> bytes:
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Content-Type: application/json"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
 @contextmanager
-def talking_to(*answers):
+def talking_to(*answers: bytes | None) -> Iterator[tuple[Http, Host]]:
     host = Host(*answers)
     http = Http(host.address, headers={"User-Agent": "FirstServe"}, timeout=QUICK)
     try:
@@ -89,7 +92,7 @@ def talking_to(*answers):
         host.close()
 
 
-def test_an_answer_is_read_whatever_its_status():
+def test_an_answer_is_read_whatever_its_status() -> None:
     with talking_to(http_answer(b'{"a": [1]}'), http_answer(b"no", "404 Not Found")) as (http, _):
         good, bad = http.ask("GET", "/a"), http.ask("GET", "/b", params={"phonenumber": "+1415"})
 
@@ -98,7 +101,7 @@ def test_an_answer_is_read_whatever_its_status():
     assert bad.asked == "GET /b"  # without what was asked, which may be personal
 
 
-def test_one_connection_serves_every_request():
+def test_one_connection_serves_every_request() -> None:
     with talking_to(*[http_answer()] * 3) as (http, host):
         for _ in range(3):
             http.ask("POST", "/v1/reservations", json={})
@@ -106,13 +109,13 @@ def test_one_connection_serves_every_request():
         assert host.connections == 1
 
 
-def test_a_redirect_is_not_followed():
+def test_a_redirect_is_not_followed() -> None:
     with talking_to(http_answer(b"", "302 Found", Location="/elsewhere")) as (http, host):
         assert http.ask("POST", "/pay").status == 302
         assert host.requests == ["POST /pay HTTP/1.1"]
 
 
-def test_a_refused_connection_is_unreachable():
+def test_a_refused_connection_is_unreachable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     http = Http(f"http://127.0.0.1:{port}", headers={})
@@ -121,7 +124,7 @@ def test_a_refused_connection_is_unreachable():
         http.ask("GET", "/a")
 
 
-def test_a_host_that_has_no_address_is_unreachable():
+def test_a_host_that_has_no_address_is_unreachable() -> None:
     http = Http("http://nowhere.invalid", headers={})
 
     with pytest.raises(Unreachable):
@@ -132,13 +135,13 @@ def test_a_host_that_has_no_address_is_unreachable():
     "address",
     ["127.0.0.1:5000", "localhost:5000", "http://", "nonsense", "ftp://x", "http://a b"],
 )
-def test_what_is_no_address_is_unreachable(address):
+def test_what_is_no_address_is_unreachable(address: str) -> None:
     with pytest.raises(Unreachable):
         Http(address, headers={}).ask("GET", "/a")
 
 
 @pytest.mark.parametrize("token", ["t\nX: y", "t\u20ac", "t\udcff"])
-def test_a_header_that_cannot_be_sent_is_unreachable_and_not_repeated_in_the_message(token):
+def test_a_header_that_cannot_be_sent_is_unreachable_and_not_repeated_in_the_message(token: str) -> None:
     with talking_to(http_answer()) as (plain, host):
         http = Http(plain.base_url, headers={"Authorization": f"Bearer {token}"})
         with pytest.raises(Unreachable) as failed:
@@ -161,7 +164,7 @@ def test_a_header_that_cannot_be_sent_is_unreachable_and_not_repeated_in_the_mes
     ],
     ids=["garbage", "truncated", "bad chunks", "bad gzip", "half and silence", "silence"],
 )
-def test_what_left_and_got_no_whole_answer_may_have_been_done(answer, says):
+def test_what_left_and_got_no_whole_answer_may_have_been_done(answer: bytes | None, says: str) -> None:
     with talking_to(answer, None) as (http, host):
         with pytest.raises(LostAnswer, match=f"^POST /pay: .*({says})"):
             http.ask("POST", "/pay", json={})
@@ -169,19 +172,19 @@ def test_what_left_and_got_no_whole_answer_may_have_been_done(answer, says):
         assert len(host.requests) == 1  # and was not repeated behind our back
 
 
-def test_what_was_not_answered_in_time_may_even_be_done_later():
+def test_what_was_not_answered_in_time_may_even_be_done_later() -> None:
     with talking_to(None) as (http, _), pytest.raises(Overdue):
         http.ask("POST", "/pay", json={})
 
 
-def test_an_answer_longer_than_any_sensible_one_is_not_read_to_its_end():
+def test_an_answer_longer_than_any_sensible_one_is_not_read_to_its_end() -> None:
     body = b"[" + b" " * LARGEST + b"]"
     with talking_to(http_answer(body)) as (http, _), pytest.raises(UnknownAnswer, match="longer than"):
         http.ask("GET", "/v1/locations")
 
 
 @pytest.mark.parametrize("text", ["", "<html>", "{", '"yes"', "7", "null", "[" * 100_000])
-def test_what_is_not_a_json_object_or_array_is_unknown(text):
+def test_what_is_not_a_json_object_or_array_is_unknown(text: str) -> None:
     answer = Answer("GET /a", 200, {}, text)
 
     assert not answer.is_json
@@ -200,7 +203,7 @@ def test_what_is_not_a_json_object_or_array_is_unknown(text):
         ("Åpnes".encode("iso-8859-1"), "text/html; charset=utf-8"),
     ],
 )
-def test_a_page_is_read_in_its_letters_whatever_its_header_says(body, content_type):
+def test_a_page_is_read_in_its_letters_whatever_its_header_says(body: bytes, content_type: str) -> None:
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nContent-Type: {content_type}\r\n\r\n"
     with talking_to(head.encode() + body) as (http, _):
         assert http.ask("GET", "/a").text == "Åpnes"
@@ -210,14 +213,14 @@ def test_a_page_is_read_in_its_letters_whatever_its_header_says(body, content_ty
     ("keys", "found"),
     [(("data", "order", "id"), "7"), (("list", 0), 1), ((), {"data": {"order": {"id": "7"}}, "list": [1]})],
 )
-def test_a_path_into_an_answer_is_read(keys, found):
+def test_a_path_into_an_answer_is_read(keys: Any, found: Any) -> None:
     assert read({"data": {"order": {"id": "7"}}, "list": [1]}, *keys) == found
 
 
 @pytest.mark.parametrize(
     "answer", [{}, {"order": {}}, {"order": None}, {"order": "x"}, [], None, {"order": []}]
 )
-def test_a_path_that_is_not_there_is_named(answer):
+def test_a_path_that_is_not_there_is_named(answer: Any) -> None:
     with pytest.raises(UnknownAnswer, match=r"the answer has no 'order\.id'"):
         read(answer, "order", "id")
 
@@ -233,14 +236,14 @@ def test_a_path_that_is_not_there_is_named(answer):
         ("Mon, 02 Mar 2026 15:00:00 GMT", 0),
     ],
 )
-def test_how_long_to_wait_is_read_in_both_forms(text, wait):
+def test_how_long_to_wait_is_read_in_both_forms(text: str, wait: int) -> None:
     assert Answer("", 429, {"Retry-After": text}, "").retry_after(NOW) == timedelta(seconds=wait)
 
 
 @pytest.mark.parametrize(
     "headers", [{}, {"Retry-After": "soon"}, {"Retry-After": "-5"}, {"Retry-After": "1.5"}]
 )
-def test_what_does_not_say_how_long_to_wait_says_nothing(headers):
+def test_what_does_not_say_how_long_to_wait_says_nothing(headers: dict[str, str]) -> None:
     assert Answer("", 429, headers, "").retry_after(NOW) is None
 
 
@@ -248,12 +251,13 @@ def test_what_does_not_say_how_long_to_wait_says_nothing(headers):
     st.text()
     | st.from_regex(r"[A-Z][a-z]{2}, [0-9]{1,2} [A-Z][a-z]{2} [0-9]{1,6} [0-9:]{1,9} [+-]?[A-Z0-9]{1,9}")
 )
-def test_no_header_can_hurt(text):
+def test_no_header_can_hurt(text: str) -> None:
     answer = Answer("", 200, {"Retry-After": text, "Date": text}, "")
 
-    assert answer.retry_after(NOW) is None or answer.retry_after(NOW) >= timedelta(0)
+    wait = answer.retry_after(NOW)
+    assert wait is None or wait >= timedelta(0)
     assert answer.stamp is None or answer.stamp.utcoffset() is not None
 
 
-def test_the_webhook_service_answers_before_our_patience_with_it_ends():
+def test_the_webhook_service_answers_before_our_patience_with_it_ends() -> None:
     assert HOLD_BACK.total_seconds() < TIMEOUT[1]
