@@ -213,7 +213,7 @@ def test_a_page_is_read_in_its_letters_whatever_its_header_says(body: bytes, con
     ("keys", "found"),
     [(("data", "order", "id"), "7"), (("list", 0), 1), ((), {"data": {"order": {"id": "7"}}, "list": [1]})],
 )
-def test_a_path_into_an_answer_is_read(keys: Any, found: Any) -> None:
+def test_a_path_into_an_answer_is_read(keys: tuple[str | int, ...], found: Any) -> None:
     assert read({"data": {"order": {"id": "7"}}, "list": [1]}, *keys) == found
 
 
