@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
+from enum import StrEnum
 
 from reserve.errors import UsageError
+from reserve.money import Money
 
 
 @dataclass(frozen=True, order=True)
@@ -62,7 +64,7 @@ class Offer:
     court: Court
     slot: Slot
     opens_at: datetime
-    price_cents: int | None = None
+    price: Money | None = None
 
     def __str__(self) -> str:
         """Name the court; the slot is usually the same for all."""
@@ -105,7 +107,7 @@ class Hold:
 
     offer: Offer
     order_id: str
-    price_cents: int | None = None
+    price: Money | None = None
     expires_at: datetime | None = None
     link: str | None = None
 
@@ -121,7 +123,37 @@ class Reservation:
     court: Court
     slot: Slot
     order_id: str | None = None
-    price_cents: int | None = None
+    price: Money | None = None
+
+
+class Meaning(StrEnum):
+    """What the answer to an attempt meant."""
+
+    HELD = "held"
+    NOT_OPEN_YET = "not open yet"
+    TAKEN = "taken"
+    LIMIT_REACHED = "limit reached"
+    NOT_VERIFIED = "not verified"
+    TOKEN_REFUSED = "token refused"
+    THROTTLED = "throttled"
+    BLOCKED = "blocked"
+    UNREACHABLE = "unreachable"
+    UNKNOWN_ANSWER = "unknown answer"
+    ANSWER_LOST = "answer lost"
+    UNKNOWN_REFUSAL = "refused in unknown words"
+    FAILED = "failed"
+
+
+class ActionKind(StrEnum):
+    """What a run writes down: before it is done, or, for what the booking system does, after."""
+
+    ASKING = "asking"
+    HELD = "held"
+    CONFIRMING = "confirming"
+    CONFIRMED = "confirmed"
+    UNCONFIRMED = "unconfirmed"
+    KEPT = "kept"  # a hold, for the player to pay
+    RELEASED = "released"
 
 
 @dataclass(frozen=True)
@@ -135,7 +167,7 @@ class Attempt:
     planned: datetime
     sent: datetime
     answered: datetime
-    meaning: str
+    meaning: Meaning
     stamp: datetime | None = None
 
 
@@ -173,7 +205,7 @@ class BookingRequest:
     only: tuple[str, ...] = ()
     opens_at: WallTime | None = None
     at_once: bool = False
-    max_price_cents: int | None = None
+    max_price: Money | None = None
     pay: str = "by-hand"
     patience: timedelta = timedelta(seconds=10)
     link: str | None = None

@@ -345,4 +345,4 @@ def test_a_request_that_left_late_says_nothing_about_the_opening(clock):
     system = FakeSystem(clock, {"hold Court 1": ["a"]})
     clock.sleep_until(START + timedelta(seconds=1))
 
-    assert race(system, ONE).delay is None
+    assert race(system, ONE).opening_delay is None

@@ -145,7 +145,7 @@ def staged(system: str, told: Scenario, *strikes: Strike) -> Iterator[TroubledSt
         TemporaryDirectory(dir=memory()) as folder,
         TroubledStage(
             Path(folder),
-            told.scenario_type,
+            told.scenario,
             system,
             seed=told.seed,
             environ=ENVIRON,

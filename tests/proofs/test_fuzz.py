@@ -14,7 +14,7 @@ from reserve.commands.options import Booking, booking_parser, read_booking
 from reserve.errors import ReserveError, UsageError
 from reserve.http import Http
 from reserve.model import Hold
-from tests.fakes import InProcess
+from tests.fakes import InProcess, usd
 from tests.proofs.referee import judged
 from tests.proofs.trouble import TroubledStage
 from tests.stage import Stage
@@ -141,7 +141,7 @@ def stage(tmp_path_factory):
         stage.book("--pay", "card", "--max-price", "20")
         stage.offers = stage.run.system.offers()
         order = next(iter(stage.simulated.rules.orders))
-        stage.hold = Hold(stage.offers.offers[0], order, 750)
+        stage.hold = Hold(stage.offers.offers[0], order, usd(750))
         stage.run.system.look(stage.hold)
         stage.me = stage.run.system._me
         yield stage
