@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
@@ -173,11 +174,15 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Account:
-    """Who plays, and how the booking system knows them; secrets stay out of `repr`."""
+    """Who plays, and how the booking system knows them; secrets stay out of `repr`.
+
+    `details` holds what only one booking system asks for, by the name of its environment variable.
+    """
 
     email: str
     password: str = field(repr=False)
     phone: str | None = field(default=None, repr=False)
+    details: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
