@@ -25,14 +25,46 @@ ReserveError
 |-- Unconfirmed       a court may be reserved; look before trying again
 `-- Interrupted       the player or the machine stopped the run
 
-`exit_code` is the number of the contract, `outcome` its word in the JSON object.
+`exit_code` and `outcome` are those of the contract.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
+from enum import IntEnum, StrEnum
 from signal import Signals
+
+
+class ExitCode(IntEnum):
+    """What cron and scripts read; a run that a signal ended exits with 128 and its number."""
+
+    SUCCESS = 0  # reserved; or the check, rehearsal or command succeeded
+    NOT_RESERVED = 1  # taken, or the window did not open in time
+    USAGE = 2  # the request makes no sense; nothing was attempted
+    SIGN_IN = 3
+    CODE = 4  # no valid one-time code arrived
+    FORBIDDEN = 5  # by a rule: booking limit, price over the ceiling, already reserved
+    SERVICE = 6  # unreachable, blocks us, or said something we do not know
+    UNCONFIRMED = 7  # a court may be reserved
+    HELD = 8  # waiting for the player to pay by hand
+    BUG = 70
+
+
+class OutcomeWord(StrEnum):
+    """How a run ended, in the JSON object of the contract; the sentence for the player begins accordingly."""
+
+    RESERVED = "reserved"
+    HELD = "held"
+    NOT_RESERVED = "not-reserved"
+    REFUSED = "refused"
+    UNCONFIRMED = "unconfirmed"
+
+    @property
+    def beginning(self) -> str:
+        """How the last line for the player begins."""
+        return "Not sure" if self is OutcomeWord.UNCONFIRMED else self.value.replace("-", " ").capitalize()
+
 
 QUOTED = 80  # letters of one thing
 QUOTATION = re.compile(rf"""(?<!\w)(['"])(?:\\.|(?!\1)[^\\]){{{QUOTED},}}\1""")  # as repr() makes it
@@ -41,15 +73,15 @@ QUOTATION = re.compile(rf"""(?<!\w)(['"])(?:\\.|(?!\1)[^\\]){{{QUOTED},}}\1""") 
 class ReserveError(Exception):
     """Anything that ends a run without a reservation."""
 
-    exit_code = 6
-    outcome = "not-reserved"
+    exit_code: int = ExitCode.SERVICE
+    outcome = OutcomeWord.NOT_RESERVED
 
 
 class UsageError(ReserveError):
     """The request makes no sense; nothing was attempted."""
 
-    exit_code = 2
-    outcome = "refused"
+    exit_code = ExitCode.USAGE
+    outcome = OutcomeWord.REFUSED
 
     def __init__(self, message: str) -> None:
         """Of what somebody typed, and *message* quotes, the first letters will do."""
@@ -59,8 +91,8 @@ class UsageError(ReserveError):
 class SignInError(ReserveError):
     """The account was refused."""
 
-    exit_code = 3
-    outcome = "refused"
+    exit_code = ExitCode.SIGN_IN
+    outcome = OutcomeWord.REFUSED
 
 
 class TokenRefused(SignInError):
@@ -70,7 +102,7 @@ class TokenRefused(SignInError):
 class CodeError(ReserveError):
     """No valid one-time code arrived."""
 
-    exit_code = 4
+    exit_code = ExitCode.CODE
 
 
 class WrongCode(CodeError):
@@ -84,20 +116,20 @@ class NotVerified(CodeError):
 class NotOpenYet(ReserveError):
     """The booking window is still closed."""
 
-    exit_code = 1
+    exit_code = ExitCode.NOT_RESERVED
 
 
 class SlotTaken(ReserveError):
     """Somebody else has this court at this time."""
 
-    exit_code = 1
+    exit_code = ExitCode.NOT_RESERVED
 
 
 class Forbidden(ReserveError):
     """A rule forbids it: the city's limits, the player's ceiling, or a reservation that exists."""
 
-    exit_code = 5
-    outcome = "refused"
+    exit_code = ExitCode.FORBIDDEN
+    outcome = OutcomeWord.REFUSED
 
 
 class LimitReached(Forbidden):
@@ -152,15 +184,15 @@ class Blocked(ServiceError):
 class NotPaid(ReserveError):
     """Paying was refused for certain; the court is still held, and the player can pay by hand."""
 
-    exit_code = 8
-    outcome = "held"
+    exit_code = ExitCode.HELD
+    outcome = OutcomeWord.HELD
 
 
 class Unconfirmed(ReserveError):
     """A court may be reserved; the player must look before trying again."""
 
-    exit_code = 7
-    outcome = "unconfirmed"
+    exit_code = ExitCode.UNCONFIRMED
+    outcome = OutcomeWord.UNCONFIRMED
 
 
 class Interrupted(ReserveError):

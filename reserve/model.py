@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
+from enum import StrEnum
 
 from reserve.errors import UsageError
+from reserve.money import Money
 
 
 @dataclass(frozen=True, order=True)
@@ -62,7 +65,7 @@ class Offer:
     court: Court
     slot: Slot
     opens_at: datetime
-    price_cents: int | None = None
+    price: Money | None = None
 
     def __str__(self) -> str:
         """Name the court; the slot is usually the same for all."""
@@ -105,7 +108,7 @@ class Hold:
 
     offer: Offer
     order_id: str
-    price_cents: int | None = None
+    price: Money | None = None
     expires_at: datetime | None = None
     link: str | None = None
 
@@ -121,7 +124,37 @@ class Reservation:
     court: Court
     slot: Slot
     order_id: str | None = None
-    price_cents: int | None = None
+    price: Money | None = None
+
+
+class Meaning(StrEnum):
+    """What the answer to an attempt meant."""
+
+    HELD = "held"
+    NOT_OPEN_YET = "not open yet"
+    TAKEN = "taken"
+    LIMIT_REACHED = "limit reached"
+    NOT_VERIFIED = "not verified"
+    TOKEN_REFUSED = "token refused"
+    THROTTLED = "throttled"
+    BLOCKED = "blocked"
+    UNREACHABLE = "unreachable"
+    UNKNOWN_ANSWER = "unknown answer"
+    ANSWER_LOST = "answer lost"
+    UNKNOWN_REFUSAL = "refused in unknown words"
+    FAILED = "failed"
+
+
+class ActionKind(StrEnum):
+    """What a run writes down: before it is done, or, for what the booking system does, after."""
+
+    ASKING = "asking"
+    HELD = "held"
+    CONFIRMING = "confirming"
+    CONFIRMED = "confirmed"
+    UNCONFIRMED = "unconfirmed"
+    KEPT = "kept"  # a hold, for the player to pay
+    RELEASED = "released"
 
 
 @dataclass(frozen=True)
@@ -135,17 +168,21 @@ class Attempt:
     planned: datetime
     sent: datetime
     answered: datetime
-    meaning: str
+    meaning: Meaning
     stamp: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Account:
-    """Who plays, and how the booking system knows them; secrets stay out of `repr`."""
+    """Who plays, and how the booking system knows them; secrets stay out of `repr`.
+
+    `details` holds what only one booking system asks for, by the name of its environment variable.
+    """
 
     email: str
     password: str = field(repr=False)
     phone: str | None = field(default=None, repr=False)
+    details: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -173,7 +210,7 @@ class BookingRequest:
     only: tuple[str, ...] = ()
     opens_at: WallTime | None = None
     at_once: bool = False
-    max_price_cents: int | None = None
+    max_price: Money | None = None
     pay: str = "by-hand"
     patience: timedelta = timedelta(seconds=10)
     link: str | None = None

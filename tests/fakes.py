@@ -26,6 +26,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from reserve.clock import Clock, Probe
 from reserve.http import Http
 from reserve.model import BookingRequest, Court, Hold, Offer, Offers, Reservation, Slot
+from reserve.money import Money
 from reserve.simulator.faults import CutConnection, NoConnection
 from reserve.systems.base import ALL, BookingSystem, CourtConnection
 
@@ -391,9 +392,14 @@ EVENING = Slot(START + timedelta(days=7, hours=10), START + timedelta(days=7, ho
 HOLD_LENGTH = timedelta(minutes=10)
 
 
+def usd(cents: int | None) -> Money | None:
+    """So much in the money of San Francisco."""
+    return None if cents is None else Money(cents, "USD")
+
+
 def offer(name: str, slot: Slot = EVENING, price_cents: int | None = None) -> Offer:
     """The court called *name* for *slot*, in a window that opened at START."""
-    return Offer(Court(name.lower(), name), slot, START, price_cents)
+    return Offer(Court(name.lower(), name), slot, START, usd(price_cents))
 
 
 class FakeSystem(BookingSystem):
@@ -424,7 +430,7 @@ class FakeSystem(BookingSystem):
             EVENING.start.date(),
             (EVENING.start.time(),),
             EVENING.end - EVENING.start,
-            max_price_cents=max_price_cents,
+            max_price=usd(max_price_cents),
         )
         self.diary: list[tuple[datetime, str]] = []
         self.asking = self.most_at_once = 0
@@ -476,10 +482,12 @@ class FakeSystem(BookingSystem):
 
     def held(self, offer: Offer, order_id: str, price_cents: int | None = 0) -> Hold:
         """The hold of *offer* under this order."""
-        return Hold(offer, order_id, price_cents, self.clock.now() + HOLD_LENGTH, f"https://pay/{order_id}")
+        return Hold(
+            offer, order_id, usd(price_cents), self.clock.now() + HOLD_LENGTH, f"https://pay/{order_id}"
+        )
 
     def look(self, hold: Hold) -> Hold:
-        return replace(hold, price_cents=self._answer(f"look {hold.order_id}"))
+        return replace(hold, price=usd(self._answer(f"look {hold.order_id}")))
 
     def confirm(self, hold: Hold) -> None:
         self._answer(f"confirm {hold.order_id}")

@@ -15,7 +15,7 @@ HERE = Path(__file__).parent.parent
 
 PLAIN = "errors redaction money model window clock http browser tokens settings notify"
 BASES = "systems.base systems.api systems.refusals"
-SYSTEM = f"errors redaction model window clock http browser {BASES}"
+SYSTEM = f"errors redaction money model window clock http browser {BASES}"
 BOOKING = f"{PLAIN} {BASES} storage"
 
 # What each room of `reserve` may import from `reserve`: a module has a row of its own, or that of the nearest
@@ -24,15 +24,16 @@ BOOKING = f"{PLAIN} {BASES} storage"
 MAY_IMPORT = {
     "errors": "",
     "redaction": "",
+    "money": "",
     "tokens": "",
     "clock": "",
-    "model": "errors",
+    "model": "errors money",
     "window": "errors model",
     "http": "errors",
     "browser": "errors clock",
     "notify": "errors",
-    "storage": "errors model redaction tokens storage",
-    "systems.base": "errors model clock http browser tokens",
+    "storage": "errors money model redaction tokens storage",
+    "systems.base": "errors money model clock http browser tokens",
     "systems.refusals": "errors http",
     "systems.api": "errors http model systems.base systems.refusals",
     "systems.recus": f"{SYSTEM} systems.recus",
@@ -40,7 +41,7 @@ MAY_IMPORT = {
     "systems.ntnui": f"{SYSTEM} systems.ntnui",
     "systems": "systems",
     "booking": f"{BOOKING} booking",
-    "plans": "errors model window storage plans",
+    "plans": "errors money model window storage plans",
     "simulator": "clock model window simulator",
     "commands.rehearse": f"{PLAIN} systems booking plans storage commands simulator",
     "commands": f"{PLAIN} systems booking plans storage commands",

@@ -33,7 +33,7 @@ from reserve.errors import (
     UnknownRefusal,
     Unreachable,
 )
-from reserve.model import Attempt, Hold, Offer
+from reserve.model import ActionKind, Attempt, Hold, Meaning, Offer
 from reserve.systems.base import BookingSystem, CourtConnection
 
 SHOTS = 3  # planned for each court: at the likely opening, at the certain one, and between them
@@ -45,25 +45,25 @@ LOOKS = 3  # for what a lost answer left behind, where that would be a reservati
 BETWEEN_LOOKS = timedelta(seconds=1)
 FINAL = (LimitReached, Blocked, SignInError)  # an answer to one court that holds for all of them
 
-WORDS: tuple[tuple[type[ReserveError], str], ...] = (
-    (NotOpenYet, "not open yet"),
-    (SlotTaken, "taken"),
-    (LimitReached, "limit reached"),
-    (NotVerified, "not verified"),
-    (SignInError, "token refused"),
-    (Throttled, "throttled"),
-    (Blocked, "blocked"),
-    (Unreachable, "unreachable"),
-    (UnknownAnswer, "unknown answer"),
-    (LostAnswer, "answer lost"),
-    (UnknownRefusal, "refused in unknown words"),
-    (ReserveError, "failed"),
+MEANINGS: tuple[tuple[type[ReserveError], Meaning], ...] = (
+    (NotOpenYet, Meaning.NOT_OPEN_YET),
+    (SlotTaken, Meaning.TAKEN),
+    (LimitReached, Meaning.LIMIT_REACHED),
+    (NotVerified, Meaning.NOT_VERIFIED),
+    (SignInError, Meaning.TOKEN_REFUSED),
+    (Throttled, Meaning.THROTTLED),
+    (Blocked, Meaning.BLOCKED),
+    (Unreachable, Meaning.UNREACHABLE),
+    (UnknownAnswer, Meaning.UNKNOWN_ANSWER),
+    (LostAnswer, Meaning.ANSWER_LOST),
+    (UnknownRefusal, Meaning.UNKNOWN_REFUSAL),
+    (ReserveError, Meaning.FAILED),
 )
 
 
-def word(refusal: ReserveError) -> str:
-    """What *refusal* means, in a word or two."""
-    return next(text for kind, text in WORDS if isinstance(refusal, kind))
+def meaning_of(refusal: ReserveError) -> Meaning:
+    """What *refusal* means."""
+    return next(meaning for kind, meaning in MEANINGS if isinstance(refusal, kind))
 
 
 @dataclass
@@ -108,7 +108,7 @@ class Race:
         except BaseException:
             give_back_all(self.system, self.held, self.clock, self.timeline)
             raise
-        self.timeline.write("held", self.held)
+        self.timeline.write(ActionKind.HELD, self.held)
         self.held.sort(key=lambda hold: self._places[hold.offer])
 
     @property
@@ -166,7 +166,7 @@ class Race:
             self.held.append(hold)
             self.refused.pop(connection.offer, None)
             self._lost.discard(connection.offer)
-        meaning = word(refusal) if refusal else "held"
+        meaning = meaning_of(refusal) if refusal else Meaning.HELD
         self.timeline.attempts.append(
             Attempt(connection.offer.court.name, planned, sent, answered, meaning, connection.stamp)
         )
@@ -227,8 +227,9 @@ class Race:
 
         Nothing, when no request was too early and one was in time; else known only when a later one was not.
         """
-        closed = [each.sent for each in self.timeline.attempts if each.meaning == "not open yet"]
-        open_ = [each.sent for each in self.timeline.attempts if each.meaning in ("held", "taken")]
+        closed = [each.sent for each in self.timeline.attempts if each.meaning is Meaning.NOT_OPEN_YET]
+        in_time = (Meaning.HELD, Meaning.TAKEN)
+        open_ = [each.sent for each in self.timeline.attempts if each.meaning in in_time]
         if open_ and not closed:
             return (timedelta(0), timedelta(0)) if min(open_) - self.shots[0] < IN_TIME else None
         if not open_ or max(closed) >= min(open_):

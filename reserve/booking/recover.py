@@ -6,7 +6,7 @@ from reserve.booking.settle import give_back_all
 from reserve.booking.timeline import Timeline
 from reserve.clock import Clock
 from reserve.errors import AlreadyReserved, ReserveError, Unconfirmed
-from reserve.model import Hold, Reservation, Slot
+from reserve.model import ActionKind, Hold, Reservation, Slot
 from reserve.storage.runs import PastRun, Record
 from reserve.systems.base import BookingSystem
 
@@ -38,7 +38,10 @@ def respect_record(record: Record, slot: Slot) -> None:
     `AlreadyReserved` when it was told that it has, `Unconfirmed` when it never knew.
     """
     for past in record.about(slot):
-        if any(action.kind == "held" and slot.start <= action.start < slot.end for action in past.actions):
+        if any(
+            action.kind is ActionKind.HELD and slot.start <= action.start < slot.end
+            for action in past.actions
+        ):
             raise AlreadyReserved(f"the run {past.run_id} reserved a court for {slot}")
         if past.ended is None or past.exit_code == Unconfirmed.exit_code:
             raise Unconfirmed(f"the run {past.run_id} may have reserved a court for {slot}")
@@ -46,18 +49,19 @@ def respect_record(record: Record, slot: Slot) -> None:
 
 def _is_left_by(past: PastRun, hold: Hold) -> bool:
     """Whether *past* made this hold; it may have been cut off before it could write the order down."""
-    if hold.order_id in past.orders("kept"):
+    if hold.order_id in past.orders(ActionKind.KEPT):
         return False
-    if hold.order_id in past.orders("held", "confirming"):
+    if hold.order_id in past.orders(ActionKind.HELD, ActionKind.CONFIRMING):
         return True
     offer = hold.offer
     return any(
-        action.kind == "asking" and action.is_about(offer.court, offer.slot) for action in past.actions
+        action.kind is ActionKind.ASKING and action.is_about(offer.court, offer.slot)
+        for action in past.actions
     )
 
 
 def _what_became(past: PastRun, reservations: list[Reservation]) -> str:
-    wanted = [action for action in past.actions if action.kind in ("asking", "confirming")]
+    wanted = [action for action in past.actions if action.kind in (ActionKind.ASKING, ActionKind.CONFIRMING)]
     for each in reservations:
         if any(action.is_about(each.court, each.slot) for action in wanted):
             return f"Reserved {each.court.name}, but cut off before it could say so"

@@ -29,7 +29,7 @@ from reserve.errors import (
     Unreachable,
     UsageError,
 )
-from reserve.model import BookingRequest, Hold, Offers, Opening, Reservation
+from reserve.model import ActionKind, BookingRequest, Hold, Offers, Opening, Reservation
 from reserve.storage.runs import Record
 from reserve.systems.base import BookingSystem, CourtConnection
 
@@ -153,13 +153,13 @@ class Run:
 
     def affordable(self, opening: Opening) -> Opening:
         """The opening without what is published as dearer than the ceiling; raises `TooDear` when all is."""
-        ceiling = self.request.max_price_cents
+        ceiling = self.request.max_price
         if ceiling is None:
             return opening
-        dear = [offer for offer in opening.offers if (offer.price_cents or 0) > ceiling]
+        dear = [offer for offer in opening.offers if offer.price is not None and offer.price > ceiling]
         if len(dear) == len(opening.offers):
-            price = min(offer.price_cents or 0 for offer in dear)
-            raise TooDear(f"the cheapest court costs {price / 100:.2f}, more than --max-price allows")
+            price = min(offer.price for offer in dear if offer.price is not None)
+            raise TooDear(f"the cheapest court costs {price}, more than --max-price allows")
         why = "dearer than --max-price allows"
         left_out = tuple((offer.court, f"{offer.slot} is {why}") for offer in dear)
         kept = tuple(offer for offer in opening.offers if offer not in dear)
@@ -280,7 +280,7 @@ class Run:
         When the server's answers contradict each other, or it does not tell its time, our own clock counts.
         """
         self.wait_until(opening.opens_at - self.leads.measure)
-        self.timeline.write("asking", opening.offers)  # early: later, nothing waits for a disk
+        self.timeline.write(ActionKind.ASKING, opening.offers)  # early: later, nothing waits for a disk
         delay = self.known_delay()
         server, watch = UNKNOWN, Watch(self.clock)
         if self.clock.now() < opening.opens_at - self.leads.warm:

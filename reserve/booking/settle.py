@@ -24,7 +24,7 @@ from reserve.errors import (
     Unconfirmed,
     Unreachable,
 )
-from reserve.model import Hold, Reservation
+from reserve.model import ActionKind, Hold, Reservation
 from reserve.systems.base import BookingSystem
 
 READS = 5  # of the bookings, after a confirmation
@@ -65,9 +65,9 @@ def settle(
             except ServiceError as failure:
                 timeline.say(f"could not look at the bookings once more: {failure}; going on")
             stop.obey()
-            timeline.write("confirming", [best])
+            timeline.write(ActionKind.CONFIRMING, [best])
             reservation = _confirm(system, best, clock, timeline, stop, verify)
-            timeline.write("confirmed", [best])
+            timeline.write(ActionKind.CONFIRMED, [best])
             spare.remove(best)
             return reservation
         return _kept(best, spare, clock, timeline)
@@ -75,7 +75,7 @@ def settle(
         timeline.say(f"{refusal}; it stays held, to be paid by hand")
         return _kept(best, spare, clock, timeline)
     except Unconfirmed:
-        timeline.write("unconfirmed", [best])
+        timeline.write(ActionKind.UNCONFIRMED, [best])
         spare.remove(best)  # it may be a reservation by now, which must not be given back
         raise
     finally:
@@ -86,7 +86,7 @@ def _kept(hold: Hold, spare: list[Hold], clock: Clock, timeline: Timeline) -> Ho
     """*hold*, no longer *spare*, for the player to pay; raises `ServiceError` when it has lapsed."""
     if hold.expires_at is not None and hold.expires_at <= clock.now() + timeline.ahead:
         raise ServiceError(f"{hold} lapsed before it could be paid")
-    timeline.write("kept", [hold])
+    timeline.write(ActionKind.KEPT, [hold])
     spare.remove(hold)
     return hold
 
@@ -115,18 +115,18 @@ def _end_of(hold: Hold) -> str:
 
 def _best(system: BookingSystem, holds: Sequence[Hold]) -> Hold:
     """The first hold within the ceiling, by the price that its order says."""
-    ceiling = system.request.max_price_cents
+    ceiling = system.request.max_price
     prices = []
     for hold in holds:
-        priced = hold if hold.price_cents is not None else _looked_at(system, hold)
-        price = priced.price_cents
+        priced = hold if hold.price is not None else _looked_at(system, hold)
+        price = priced.price
         if price is None:
             continue
         if ceiling is None or price <= ceiling:
             return priced
         prices.append(price)
     if prices:
-        raise TooDear(f"the cheapest costs {min(prices) / 100:.2f}, more than --max-price allows")
+        raise TooDear(f"the cheapest costs {min(prices)}, more than --max-price allows")
     raise ServiceError(f"{holds[0]}: nothing says what it costs, so it is not paid")
 
 
@@ -149,7 +149,7 @@ def give_back(system: BookingSystem, holds: Sequence[Hold], clock: Clock, timeli
         return True
 
     done = clock.together([partial(release, hold) for hold in holds])
-    timeline.write("released", [hold for hold, is_done in zip(holds, done, strict=True) if is_done])
+    timeline.write(ActionKind.RELEASED, [hold for hold, is_done in zip(holds, done, strict=True) if is_done])
     for hold, is_done in zip(holds, done, strict=True):
         timeline.say(f"gave back {hold}" if is_done else f"giving back {hold} failed")
     return [hold for hold, is_done in zip(holds, done, strict=True) if not is_done]
@@ -199,7 +199,7 @@ def _read_back(system: BookingSystem, hold: Hold, clock: Clock, *, why: ReserveE
             continue
         for each in found:
             if each.court.is_same(court):
-                return Reservation(court, slot, hold.order_id, hold.price_cents)
+                return Reservation(court, slot, hold.order_id, hold.price)
     cause = f": {why}" if why else ""
     state = "may be booked" if system.hold_is_final else f"may be booked, or is held until {_end_of(hold)}"
     raise Unconfirmed(f"{hold} {state}{cause}; {hold.link or 'see the bookings'}")

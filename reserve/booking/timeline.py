@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from reserve.model import Attempt, Hold, Offer
+from reserve.model import ActionKind, Attempt, Hold, Offer
 from reserve.redaction import Secrets
 
 
@@ -23,7 +23,7 @@ class Timeline:
     tell: Callable[[str], None] = lambda line: None
     opens_at: datetime | None = None
     ahead: timedelta = timedelta()  # of our clock: the server's, by which the opening is told
-    record: Callable[[str, Sequence[Hold | Offer]], str | None] = lambda what, about: None
+    record: Callable[[ActionKind, Sequence[Hold | Offer]], str | None] = lambda kind, about: None
     steps: list[tuple[datetime, str]] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     released: list[str] = field(default_factory=list)  # order ids
@@ -37,9 +37,9 @@ class Timeline:
         with suppress(OSError):  # a listener that went away is no reason to lose a court
             self.tell(f"{self.stamp(moment)} {text}")
 
-    def write(self, what: str, about: Sequence[Hold | Offer]) -> None:
+    def write(self, kind: ActionKind, about: Sequence[Hold | Offer]) -> None:
         """Have a action written to the record before, or after, it is done."""
-        if about and (trouble := self.record(what, about)):
+        if about and (trouble := self.record(kind, about)):
             self.say(trouble)
 
     def stamp(self, moment: datetime) -> str:

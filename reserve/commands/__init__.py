@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from reserve.errors import ReserveError, UsageError
+from reserve.errors import ExitCode, OutcomeWord, ReserveError, UsageError
 
 COMMANDS = {
     "book": "reserve one court: now if the window is open, else at the opening",
@@ -28,7 +28,6 @@ COMMANDS = {
     "explain": "what happened in one run, step by step",
 }
 RESERVING = (None, "book", "due")
-BUG = 70
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -38,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     if name is not None and name not in COMMANDS:
         unknown = UsageError(f"there is no command {name!r}; there are {', '.join(COMMANDS)}")
         print(f"Refused: {unknown}.")
-        return 2
+        return ExitCode.USAGE
     command = import_module(f"reserve.commands.{(name or 'book').replace('-', '_')}")
     try:
         return int(
@@ -48,12 +47,17 @@ def main(arguments: Sequence[str]) -> int:
         from reserve.commands.outcome import NOTHING, tell
 
         sentence = f"Refused: {failure}."
-        outcome = {**NOTHING, "outcome": "refused", "exit_code": failure.exit_code, "sentence": sentence}
+        outcome = {
+            **NOTHING,
+            "outcome": OutcomeWord.REFUSED,
+            "exit_code": failure.exit_code,
+            "sentence": sentence,
+        }
         tell(sentence, outcome if "--json" in arguments else None)
         return failure.exit_code
     except BrokenPipeError:
         sys.stderr.close()
-        return BUG
+        return ExitCode.BUG
     except KeyboardInterrupt:  # a run listens for it itself, as long as anything is at stake
         return 130
     except Exception as failure:
@@ -63,7 +67,7 @@ def main(arguments: Sequence[str]) -> int:
             print(f"Not sure: {bug}. Look at your reservations before you try again.")
         else:
             print(f"Refused: {bug}; please report what stands above.")
-        return BUG
+        return ExitCode.BUG
 
 
 def read_environment(file: Path, environ: Mapping[str, str]) -> dict[str, str]:

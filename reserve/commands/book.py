@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reserve.commands import BUG
 from reserve.commands.options import Booking, booking_parser, read_booking
+from reserve.errors import ExitCode
 
 if TYPE_CHECKING:
     from reserve.booking.run import Leads
@@ -71,7 +71,7 @@ def conclude(wired: WiredRun, *, in_turn: bool = False) -> Outcome:
     except Exception as failure:
         gave_back = bool(run.timeline.released) and not run.timeline.left
         result = outcome.failed(failure, gave_back=gave_back)
-        if result.exit_code == BUG:
+        if result.exit_code == ExitCode.BUG:
             wired.write_bug(failure)
     finally:
         run.system.close()

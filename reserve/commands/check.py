@@ -24,6 +24,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     from reserve.commands.outcome import Outcome, failed, tell
     from reserve.commands.screen import telling
     from reserve.commands.wiring import build_run
+    from reserve.errors import ExitCode, OutcomeWord
 
     stop = Stop()
     wired = build_run(booking, environ, stop, Leads())
@@ -43,7 +44,9 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     if failure is None:
         passed = sum(verdict.word == "passed" for verdict in verdicts)
         result = Outcome(
-            "not-reserved", 0, f"Not reserved: this was only a check, and all {passed} steps passed."
+            OutcomeWord.NOT_RESERVED,
+            ExitCode.SUCCESS,
+            f"Not reserved: this was only a check, and all {passed} steps passed.",
         )
     else:
         result = failed(failure)

@@ -22,7 +22,7 @@ from reserve.booking.stop import SIGNALS, Stop
 from reserve.clock import Clock
 from reserve.commands import COMMANDS
 from reserve.commands.options import Parser
-from reserve.errors import Interrupted, ReserveError, UsageError
+from reserve.errors import ExitCode, Interrupted, ReserveError, UsageError
 from reserve.notify import channels, ping, tell
 from reserve.plans import due
 from reserve.plans.plan import Plan
@@ -44,8 +44,8 @@ RENEWED = {"atrium": timedelta(minutes=20)}
 TOO_EARLY = timedelta(minutes=10)  # before an opening; the run would wait for nothing
 STOPPED = [Interrupted(number).exit_code for number in SIGNALS]
 FAILED = "due.failed"  # a file that is there from the first failure to the next success
-TAKEN = 1  # exit code when every court that could be asked for was taken
-GO_ON = (TAKEN, 2, 5, 6)  # exit codes after which the next facility of a plan is worth trying
+# After these the next facility of a plan is worth trying.
+GO_ON = (ExitCode.NOT_RESERVED, ExitCode.USAGE, ExitCode.FORBIDDEN, ExitCode.SERVICE)
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -284,7 +284,7 @@ def in_order(plan: Plan, start: datetime, one: OneRun, *, waits: bool) -> tuple[
             return result
         results.append(result)
     for choice, (outcome, _) in zip(plan.choices, results, strict=True):
-        if waits and outcome.exit_code == TAKEN:
+        if waits and outcome.exit_code == ExitCode.NOT_RESERVED:
             return one(plan.words(start, choice, waits=True))
     return results[0]
 

@@ -6,13 +6,13 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
 from typing import NoReturn
 from urllib.parse import urlsplit
 
 from reserve.commands import COMMANDS
 from reserve.errors import UsageError
 from reserve.model import Account, BookingRequest
+from reserve.money import Money, parse_money
 
 SPORTS = ("tennis", "pickleball")
 PAYS = ("by-hand", "credit", "card")
@@ -120,7 +120,7 @@ def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Boo
     if length <= timedelta(0):
         raise UsageError(f"--end-time: {end:%H:%M} is not after --start-time {start:%H:%M}")
     others = [window.parse_time(text, "--or") for text in _list(options.or_starts)]
-    max_price = cents(options.max_price or environ.get("RESERVE_MAX_PRICE"))
+    max_price = ceiling(options.max_price or environ.get("RESERVE_MAX_PRICE"), kind.currency)
     pay = one_of(options.pay, PAYS, "--pay")
     if pay != "by-hand" and max_price is None:
         raise UsageError(f"--pay {pay} needs --max-price: the most that may be paid without asking you")
@@ -135,7 +135,7 @@ def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Boo
         only=tuple(dict.fromkeys(_list(options.only))),
         opens_at=window.parse_moment(options.opens_at, "--opens-at") if options.opens_at else None,
         at_once=options.multithreaded,
-        max_price_cents=max_price,
+        max_price=max_price,
         pay=pay,
         patience=_patience(options.patience),
         link=given.get("link"),
@@ -239,17 +239,14 @@ def _token(text: str | None) -> str | None:
     return token or None
 
 
-def cents(text: str | None) -> int | None:
-    """The ceiling in *text*, None for none; raises `UsageError` when it is no amount of money."""
+def ceiling(text: str | None, currency: str) -> Money | None:
+    """The most that may be paid, None for no limit; raises `UsageError` when *text* is no amount of money."""
     if not text:
         return None
     try:
-        amount = Decimal(text.strip().lstrip("$"))
-        if not amount.is_finite() or amount < 0 or amount != round(amount, 2):
-            raise InvalidOperation
-    except InvalidOperation:
-        raise UsageError(f"--max-price: {text!r} is not an amount of money; write it as 7.50") from None
-    return int(amount * 100)
+        return parse_money(text, currency)
+    except ValueError as failure:
+        raise UsageError(f"--max-price: {failure}") from None
 
 
 def _patience(text: str) -> timedelta:

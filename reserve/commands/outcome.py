@@ -9,18 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reserve.booking.run import Run
-from reserve.commands import BUG
 from reserve.commands.options import Booking
-from reserve.errors import Blocked, Interrupted, ReserveError, SignInError, TokenRefused, Unconfirmed
+from reserve.errors import (
+    Blocked,
+    ExitCode,
+    Interrupted,
+    OutcomeWord,
+    ReserveError,
+    SignInError,
+    TokenRefused,
+    Unconfirmed,
+)
 from reserve.model import Hold, Offers, Reservation, Slot
+from reserve.money import Money
 
-BEGINNINGS = {
-    "reserved": "Reserved",
-    "held": "Held",
-    "not-reserved": "Not reserved",
-    "refused": "Refused",
-    "unconfirmed": "Not sure",
-}
 NOTHING: dict[str, object] = {  # the object of the contract when there was no run
     **dict.fromkeys(("outcome", "exit_code", "sentence", "system", "facility", "court", "start", "end")),
     **dict.fromkeys(("order_id", "price_cents", "run_id", "opens_at")),
@@ -33,13 +35,13 @@ NOTHING: dict[str, object] = {  # the object of the contract when there was no r
 class Outcome:
     """How a run ended, whatever the end."""
 
-    word: str
+    word: OutcomeWord
     exit_code: int
     sentence: str
     court: str | None = None
     slot: Slot | None = None
     order_id: str | None = None
-    price_cents: int | None = None
+    price: Money | None = None
     is_blocked: bool = False  # by a firewall, so that nothing else should be asked either
 
     def as_json(self, booking: Booking, run_id: str, run: Run) -> dict[str, object]:
@@ -55,7 +57,7 @@ class Outcome:
             "start": self.slot.start.isoformat() if self.slot else None,
             "end": self.slot.end.isoformat() if self.slot else None,
             "order_id": self.order_id,
-            "price_cents": self.price_cents,
+            "price_cents": self.price.minor if self.price else None,
             "released": timeline.released,
             "run_id": run_id,
             "opens_at": timeline.opens_at.isoformat() if timeline.opens_at else None,
@@ -86,11 +88,11 @@ def tell(sentence: str, as_json: object = None) -> None:
 
 def reserved(reservation: Reservation, found: Offers) -> Outcome:
     """A court is ours."""
-    court, slot, price = reservation.court, reservation.slot, reservation.price_cents
-    paid = {None: "", 0: ", free"}.get(price, f", {(price or 0) / 100:.2f} paid")
+    court, slot, price = reservation.court, reservation.slot, reservation.price
+    paid = "" if price is None else ", free" if price.is_free else f", {price} paid"
     return Outcome(
-        "reserved",
-        0,
+        OutcomeWord.RESERVED,
+        ExitCode.SUCCESS,
         f"Reserved {court.name} at {found.facility}, {slot.start:%A} {slot}{paid}.",
         court.name,
         slot,
@@ -103,15 +105,15 @@ def held(hold: Hold, found: Offers) -> Outcome:
     """A court is ours for the moment, and the player must pay."""
     court, slot = hold.offer.court, hold.offer.slot
     until = f" by {hold.expires_at.astimezone(found.zone):%H:%M:%S}" if hold.expires_at else " soon"
-    price = f"{hold.price_cents / 100:.2f}" if hold.price_cents is not None else "it"
+    price = str(hold.price) if hold.price is not None else "it"
     return Outcome(
-        "held",
-        8,
+        OutcomeWord.HELD,
+        ExitCode.HELD,
         f"Held {court.name} at {found.facility}, {slot.start:%A} {slot}: pay {price}{until} at {hold.link}",
         court.name,
         slot,
         hold.order_id,
-        hold.price_cents,
+        hold.price,
     )
 
 
@@ -122,7 +124,9 @@ def failed(failure: BaseException, *, gave_back: bool = False) -> Outcome:
     """
     if not isinstance(failure, ReserveError):
         bug = f"Not sure: a bug in this program ({type(failure).__name__})."
-        return Outcome("unconfirmed", BUG, f"{bug} Look at your reservations before you try again.")
+        return Outcome(
+            OutcomeWord.UNCONFIRMED, ExitCode.BUG, f"{bug} Look at your reservations before you try again."
+        )
     advice = ""
     if isinstance(failure, Unconfirmed):
         advice = " Look at your reservations before you try again."
@@ -131,6 +135,6 @@ def failed(failure: BaseException, *, gave_back: bool = False) -> Outcome:
     elif isinstance(failure, Interrupted) and gave_back:
         advice = " What was held has been given back."
     reason = str(failure).rstrip(".")
-    sentence = f"{BEGINNINGS[failure.outcome]}: {reason}.{advice}"
+    sentence = f"{failure.outcome.beginning}: {reason}.{advice}"
     said = " ".join(sentence.split())
     return Outcome(failure.outcome, failure.exit_code, said, is_blocked=isinstance(failure, Blocked))

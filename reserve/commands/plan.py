@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from reserve import window
 from reserve.commands.plan_options import amount, parser, plans_from
-from reserve.errors import ReserveError, UsageError
+from reserve.errors import ExitCode, ReserveError, UsageError
 from reserve.plans import plan as plans
-from reserve.plans.due import HEARTBEAT, NOT_SERVED, STALE, plan_of, schedule_next, wall
+from reserve.plans.due import HEARTBEAT, STALE, plan_of, schedule_next, wall
 from reserve.plans.plan import Plan
 from reserve.plans.preview import Agenda, NamedPlan, Preview, look
 from reserve.storage.plans import PlanStore, StoredPlan
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reserve.clock import Clock
     from reserve.commands.wiring import Connect
 
-WITH_A_COURT = (0, 7, 8)  # exit codes: reserved, perhaps reserved, held
+WITH_A_COURT = (ExitCode.SUCCESS, ExitCode.UNCONFIRMED, ExitCode.HELD)
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -238,7 +238,7 @@ class Plans:
             if occurrence.claims and is_meant(start):
                 sentence = f"Not reserved: {why}."
                 self.plan_store.cancel(
-                    occurrence, ended=self.clock.now(), exit_code=NOT_SERVED, sentence=sentence
+                    occurrence, ended=self.clock.now(), exit_code=ExitCode.NOT_RESERVED, sentence=sentence
                 )
                 print(f"Its run for {start:%a %Y-%m-%d %H:%M} stops within {HEARTBEAT.seconds} seconds.")
 

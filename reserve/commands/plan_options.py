@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 
 from reserve import window
 from reserve.commands import COMMANDS
-from reserve.commands.options import PAYS, SPORTS, Parser, cents, one_of, refuse_garbled
+from reserve.commands.options import PAYS, SPORTS, Parser, ceiling, one_of, refuse_garbled
 from reserve.errors import UsageError
 from reserve.plans.plan import Choice, Plan
 from reserve.plans.rule import parse_every, parse_rule
@@ -174,8 +174,8 @@ def _number(text: str) -> int:
 
 def amount(text: str | None) -> str | None:
     """A price as a plan keeps it: 7.50."""
-    found = cents(text)
-    return None if found is None else f"{found / 100:.2f}"
+    found = ceiling(text, "USD")
+    return None if found is None else found.amount
 
 
 def _choice(text: str, only: Sequence[str], or_starts: tuple[time, ...]) -> Choice:

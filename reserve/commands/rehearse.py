@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from reserve.commands import COMMANDS
 from reserve.commands.options import Parser, booking_parser, read_booking
-from reserve.errors import UsageError
+from reserve.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from reserve.booking.timeline import Timeline
@@ -25,7 +25,6 @@ TOLD = (
     *("paid", "released", "lapsed", "held", "taken-by-rival", "given-up-by-rival"),
     *("code-", "text-", "token-", "signed-in", "sign-in"),
 )
-BROKEN_RULE = 70  # the referee saw something that a fair player never does: a bug
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -51,7 +50,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         ledger = simulated.ledger.as_json(timeline.now())
     outcome = result.as_json(booking, wired.run_id, wired.run)
     tell(result.sentence, {"outcome": outcome, "ledger": ledger} if options.json else None)
-    return BROKEN_RULE if violations else result.exit_code
+    # The referee saw something that a fair player never does: a bug.
+    return ExitCode.BUG if violations else result.exit_code
 
 
 def _parser() -> Parser:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 from reserve import window
-from reserve.errors import UsageError
+from reserve.errors import ExitCode, UsageError
 from reserve.plans import plan as plans
 from reserve.plans.plan import Plan
 from reserve.storage.plans import Occurrence, PlanStore, StoredPlan
@@ -24,8 +24,6 @@ STARTS = 10  # of one occurrence in a row; whatever ended it so often will do so
 WELL = timedelta(minutes=5)  # a run that lived so long did not die of its start
 STALE = timedelta(days=1)  # after that, the facility of a plan is looked at again
 LOOK_AGAIN = timedelta(minutes=10)  # when that did not work
-
-NOT_SERVED = 1  # exit code of a occurrence without a run
 
 
 def plan_of(stored: StoredPlan) -> Plan:
@@ -89,7 +87,9 @@ def tick(
                 said.append(f"{name}: started{again}{lateness(occurrence, now)}")
                 continue
             sentence = f"Not reserved: {why}."
-            plan_store.end(occurrence, ended=now, exit_code=NOT_SERVED, sentence=sentence, run_id=None)
+            plan_store.end(
+                occurrence, ended=now, exit_code=ExitCode.NOT_RESERVED, sentence=sentence, run_id=None
+            )
             said.append(f"{name}: {sentence}")
             if is_wanted:
                 tell(said[-1])

@@ -9,6 +9,7 @@ from itertools import islice, takewhile
 
 from reserve.errors import UsageError
 from reserve.model import Limits, Offers, Slot
+from reserve.money import parse_money
 from reserve.plans import plan as plans
 from reserve.plans.plan import Choice, OpeningRule, Plan
 
@@ -165,17 +166,17 @@ def _look(plan: Plan, ask: Ask, start: datetime) -> tuple[Offers | None, Preview
 
 def _dear(plan: Plan, offers: Offers) -> list[str]:
     """What the price has to do with it, as far as it is published."""
-    prices = [offer.price_cents for offer in offers.offers if offer.price_cents is not None]
+    prices = [offer.price for offer in offers.offers if offer.price is not None]
     if len(prices) < len(offers.offers):
         unsaid = (
             f"{offers.facility} does not publish the price; what is dearer than --max-price is given back"
         )
         return [unsaid] if plan.max_price is not None else []
-    cheapest = min(prices) / 100
-    if plan.max_price is not None and cheapest > float(plan.max_price):
-        return [f"{offers.facility} costs {cheapest:.2f}, more than --max-price allows"]
-    if cheapest and plan.pay == "by-hand":
-        return [f"{offers.facility} costs {cheapest:.2f}: it is held until you pay by hand"]
+    cheapest = min(prices)
+    if plan.max_price is not None and cheapest > parse_money(plan.max_price, cheapest.currency):
+        return [f"{offers.facility} costs {cheapest}, more than --max-price allows"]
+    if not cheapest.is_free and plan.pay == "by-hand":
+        return [f"{offers.facility} costs {cheapest}: it is held until you pay by hand"]
     return []
 
 

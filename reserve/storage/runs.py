@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, Select, delete, insert, select, updat
 from sqlalchemy.exc import SQLAlchemyError
 
 from reserve.errors import AlreadyReserved, ServiceError, UsageError
-from reserve.model import Court, Hold, Offer, Slot
+from reserve.model import ActionKind, Court, Hold, Offer, Slot
 from reserve.storage.database import opened
 from reserve.storage.schema import ACTIONS, OPENING_DELAYS, RUNS, SECRETS
 
@@ -33,11 +33,15 @@ class Action:
     """Something that a run did, or was about to do."""
 
     moment: datetime
-    kind: str
+    kind: ActionKind
     court: str
     start: datetime
     order_id: str | None
     facility: str | None
+
+    def __post_init__(self) -> None:
+        """A database knows texts only."""
+        object.__setattr__(self, "kind", ActionKind(self.kind))
 
     def is_about(self, court: Court, slot: Slot) -> bool:
         """Whether it concerns this court at this time."""
@@ -58,9 +62,9 @@ class PastRun:
     sentence: str | None
     actions: tuple[Action, ...]
 
-    def orders(self, *what: str) -> set[str]:
+    def orders(self, *kinds: ActionKind) -> set[str]:
         """The ids of the orders with a action of these kinds."""
-        return {action.order_id for action in self.actions if action.kind in what and action.order_id}
+        return {action.order_id for action in self.actions if action.kind in kinds and action.order_id}
 
 
 class Record:
@@ -103,10 +107,10 @@ class Record:
             with self.store.alone(self.player, day, wait):
                 yield
 
-    def note(self, what: str, about: Sequence[Hold | Offer]) -> str | None:
+    def note(self, kind: ActionKind, about: Sequence[Hold | Offer]) -> str | None:
         """Write a action down, or return why it cannot be: no court is given up for that."""
         try:
-            self.store.note(self.run_id, what, about, self._now())
+            self.store.note(self.run_id, kind, about, self._now())
         except SQLAlchemyError as failure:
             return f"cannot write down what this run does ({type(failure).__name__})"
         return None
@@ -208,13 +212,13 @@ class Store:
         with self._engine.begin() as connection:
             connection.execute(insert(RUNS).values(**row, request=request, started=started))
 
-    def note(self, run_id: str, what: str, about: Sequence[Hold | Offer], moment: datetime) -> None:
+    def note(self, run_id: str, kind: ActionKind, about: Sequence[Hold | Offer], moment: datetime) -> None:
         """Write a action down for each of *about*; it is on the disk when this returns."""
         rows = []
         for each in about:
             offer, order_id = (each.offer, each.order_id) if isinstance(each, Hold) else (each, None)
             where = {"court": offer.court.name, "facility": offer.court.facility, "start": offer.slot.start}
-            rows.append({"run_id": run_id, "moment": moment, "kind": what, "order_id": order_id, **where})
+            rows.append({"run_id": run_id, "moment": moment, "kind": kind, "order_id": order_id, **where})
         with self._engine.begin() as connection:
             connection.execute(insert(ACTIONS), rows)
 

@@ -87,6 +87,7 @@ class BookingSystem(ABC):
     """One booking system on behalf of one player."""
 
     name: str
+    currency = "USD"  # of prices, and of the player's ceiling
     fan_out = 1  # courts asked for at once; more only where a spare hold costs the player nothing
     hold_is_final = False  # if so, a hold is a reservation: asked for one by one, not confirmed or released
     addresses: Mapping[str, str] = {}  # environment variable -> where the live system answers

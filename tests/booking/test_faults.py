@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from reserve.commands.outcome import BEGINNINGS, Outcome
+from reserve.commands.outcome import Outcome
 from reserve.simulator.faults import Fault
 from reserve.simulator.recus.faults import FAULTS, HOLD, PAY, RELEASE
 from reserve.simulator.recus.scenario import SHAPES, VERIFY
+from tests.fakes import usd
 from tests.stage import Stage
 
 EXIT_CODES = {
@@ -75,7 +76,7 @@ def fair(stage: Stage, outcome: Outcome) -> Outcome:
     """*outcome*, when it is what the ledger says, and nothing was done that a fair player never does."""
     told = f"{outcome.exit_code} {outcome.sentence}\n" + "\n".join(stage.steps)
     assert outcome.word == OUTCOMES[outcome.exit_code], told
-    assert outcome.sentence.startswith(BEGINNINGS[outcome.word]), told
+    assert outcome.sentence.startswith(outcome.word.beginning), told
     assert "\n" not in outcome.sentence
     assert stage.ledger.violations == [], told
     if outcome.exit_code == 0:
@@ -145,9 +146,9 @@ def test_a_priced_court_is_held_for_the_player_with_price_time_and_link(book: Bo
     stage, outcome = book(PRICED)
 
     assert outcome.exit_code == 8
-    assert "pay 7.50 by 08:10:00 at https://simulated.example/app/orders/" in outcome.sentence
+    assert "pay 7.50 USD by 08:10:00 at https://simulated.example/app/orders/" in outcome.sentence
     assert str(outcome.order_id) in outcome.sentence
-    assert outcome.price_cents == 750
+    assert outcome.price == usd(750)
     assert len(stage.ledger.released) == 2
 
 
@@ -156,7 +157,7 @@ def test_credit_pays_when_there_is_enough_and_not_in_part(book: Booker, credit: 
     stage, outcome = book(PRICED | {"credit_cents": credit}, "--pay", "credit", "--max-price", "7.50")
 
     assert outcome.exit_code == code
-    assert outcome.price_cents == 750
+    assert outcome.price == usd(750)
     assert len(stage.ledger.all("pay-asked")) == (code == 0)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from reserve.booking.recover import recover, respect_record
 from reserve.booking.timeline import Timeline
 from reserve.errors import AlreadyReserved, LostAnswer, Unconfirmed
-from reserve.model import Hold, Offer, Reservation
+from reserve.model import ActionKind, Hold, Offer, Reservation
 from reserve.storage.runs import Record, Store, player_key
 from reserve.storage.schema import ACTIONS, RUNS
 from tests.fakes import EVENING, START, FakeClock, FakeSystem, offer
@@ -36,7 +36,7 @@ def cut_off(store: Store, **actions: Any) -> None:
     """A run of the player that did *actions* and was never heard of again."""
     store.begin("cut-off", system="recus", player=PLAYER, request="a court", started=START)
     for what, about in actions.items():
-        store.note("cut-off", what, about, START)
+        store.note("cut-off", ActionKind(what), about, START)
 
 
 def put_in_order(store: Store, system: FakeSystem, clock: FakeClock, timeline: Timeline) -> str:

@@ -25,7 +25,7 @@ from reserve.errors import (
     Unreachable,
 )
 from reserve.model import Hold, Reservation
-from tests.fakes import EVENING, START, FakeClock, FakeSystem, offer
+from tests.fakes import EVENING, START, FakeClock, FakeSystem, offer, usd
 
 ONE, TWO, THREE = offer("Court 1"), offer("Court 2"), offer("Court 3")
 BOOKED = [Reservation(ONE.court, EVENING)]
@@ -69,7 +69,7 @@ class Settling:
 def test_the_first_hold_is_confirmed_and_the_others_are_given_back(clock: FakeClock) -> None:
     settling = Settling(clock, prices=(0, 0, 0))
 
-    assert settling.end() == Reservation(ONE.court, EVENING, "order-1", 0)
+    assert settling.end() == Reservation(ONE.court, EVENING, "order-1", usd(0))
     assert sorted(settling.timeline.released) == ["order-2", "order-3"]
     assert [line for line in settling.system.said if line.startswith("confirm")] == ["confirm order-1"]
     assert "release order-1" not in settling.system.said
@@ -108,7 +108,7 @@ def test_the_best_court_within_the_ceiling_is_confirmed(clock: FakeClock) -> Non
     two = [Reservation(TWO.court, EVENING)]
     settling = Settling(clock, {"reservations": [two]}, prices=(900, 750, 600), max_price_cents=800)
 
-    assert settling.end() == Reservation(TWO.court, EVENING, "order-2", 750)
+    assert settling.end() == Reservation(TWO.court, EVENING, "order-2", usd(750))
     assert sorted(settling.timeline.released) == ["order-1", "order-3"]
 
 
@@ -129,7 +129,7 @@ def test_when_all_cost_too_much_everything_is_given_back(clock: FakeClock) -> No
 def test_a_price_that_the_hold_does_not_say_is_looked_up(clock: FakeClock) -> None:
     settling = Settling(clock, {"look order-1": [750]}, prices=(None,))
 
-    assert settling.end().price_cents == 750
+    assert settling.end().price == usd(750)
 
 
 @pytest.mark.parametrize("answer", [None, Unreachable("down")], ids=["silent", "down"])

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from reserve.commands import main, read_environment
 from reserve.commands.options import Booking, booking_parser, read_booking, refuse_garbled
 from reserve.errors import UsageError
+from tests.fakes import usd
 from tests.stage import Stage
 
 USUAL = {
@@ -141,14 +142,14 @@ def test_the_usual_options_make_a_booking_request() -> None:
     assert request.at_once
     assert request.opens_at
     assert request.opens_at.time == time(8)
-    assert (request.pay, request.max_price_cents) == ("by-hand", None)
+    assert (request.pay, request.max_price) == ("by-hand", None)
     assert request.patience == timedelta(seconds=10)
     assert (booking.system, booking.webhook_url) == ("recus", "http://127.0.0.1:5000")
 
 
 @pytest.mark.parametrize(("text", "cents"), [("7.50", 750), ("$8", 800), ("0", 0), (" 10 ", 1000)])
 def test_a_price_is_read_in_cents(text: str, cents: int) -> None:
-    assert read("--max-price", text).request.max_price_cents == cents
+    assert read("--max-price", text).request.max_price == usd(cents)
 
 
 @pytest.mark.parametrize(
@@ -189,12 +190,12 @@ def test_an_option_wins_over_the_environment() -> None:
         read(*more, environ=environ, e="me@example.com", p="mine", n="4155550199"),
     )
 
-    assert (booking.request.max_price_cents, booking.webhook_url, booking.webhook_token) == (
-        500,
+    assert (booking.request.max_price, booking.webhook_url, booking.webhook_token) == (
+        usd(500),
         "http://a:1",
         "t",
     )
-    assert (other.request.max_price_cents, other.webhook_url, other.webhook_token) == (600, "http://b:2", "u")
+    assert (other.request.max_price, other.webhook_url, other.webhook_token) == (usd(600), "http://b:2", "u")
     assert (other.account.email, other.account.password) == ("me@example.com", "mine")
     assert other.account.phone == "+14155550199"
 

@@ -30,7 +30,7 @@ from reserve.commands.due import (
 )
 from reserve.commands.options import Booking
 from reserve.commands.outcome import Outcome, failed
-from reserve.errors import Blocked, Interrupted
+from reserve.errors import Blocked, Interrupted, OutcomeWord
 from reserve.model import Court, Offer, Offers, Slot
 from reserve.plans import due
 from reserve.plans import plan as plans
@@ -513,7 +513,7 @@ def outcomes(*codes: int) -> tuple[Callable[[Sequence[str]], tuple[Outcome, str 
 
     def one(words: Sequence[str]) -> tuple[Outcome, str | None]:
         asked.append(" ".join(words))
-        return Outcome("", left.pop(0), f"Run {len(asked)}."), None
+        return Outcome(OutcomeWord.NOT_RESERVED, left.pop(0), f"Run {len(asked)}."), None
 
     return one, asked
 
@@ -608,7 +608,7 @@ class Serving:
             try:
                 while self.clock.now() < self.occurrence.starts_at:
                     self.clock.sleep(MINUTE)
-                return Outcome("", 1, "Not reserved."), "run-1"
+                return Outcome(OutcomeWord.NOT_RESERVED, 1, "Not reserved."), "run-1"
             except Interrupted as end:
                 return failed(end), "run-1"
 
@@ -663,7 +663,7 @@ def test_a_wish_to_stop_between_two_facilities_is_obeyed_before_the_second(
     def book(booking: Booking, *around: object, **more: object) -> tuple[Outcome, SimpleNamespace]:
         asked.append(booking.request.facility)
         os.kill(os.getpid(), signal.SIGTERM)
-        return Outcome("", 1, "Not reserved."), SimpleNamespace(run_id="run-1")
+        return Outcome(OutcomeWord.NOT_RESERVED, 1, "Not reserved."), SimpleNamespace(run_id="run-1")
 
     monkeypatch.setattr("reserve.commands.book.book", book)
     monkeypatch.setattr("reserve.commands.lookup.asking", lambda *around: lambda *asked: serving.offers)

@@ -22,6 +22,7 @@ from reserve.plans.plan import Choice, Plan
 from reserve.plans.preview import Agenda, Ask, NamedPlan, look
 from reserve.plans.rule import parse_every, parse_rule
 from reserve.window import DaysAhead, HoursAhead, zone
+from tests.fakes import usd
 
 CITY = zone("America/Los_Angeles")
 SATURDAY = datetime.fromisoformat("2026-11-21")
@@ -165,7 +166,7 @@ def test_a_plan_is_booked_with_the_words_of_a_command_line() -> None:
 
     assert (request.facility, request.only) == ("Alice Marble", ("Court 2", "Court 1"))
     assert (request.day, request.starts) == (date(2026, 11, 25), (time(18), time(19)))
-    assert (request.length, request.max_price_cents) == (timedelta(minutes=90), 750)
+    assert (request.length, request.max_price) == (timedelta(minutes=90), usd(750))
     assert request.at_once
     assert request.wait_list
 
@@ -246,7 +247,7 @@ def publishing(*names: str, rule: plans.OpeningRule = WEEK_AHEAD, price: int | N
         if choice.facility not in names:
             raise UsageError(f"--court: no facility is called {choice.facility!r}")
         slot = Slot(CITY.localize(start), CITY.localize(start + plan.length))  # type: ignore[attr-defined]
-        offer = Offer(Court("1", "Court 1"), slot, rule.opens_at(slot.start), price)
+        offer = Offer(Court("1", "Court 1"), slot, rule.opens_at(slot.start), usd(price))
         return Offers(choice.facility, CITY, (offer,), limits=Limits(1, 3))
 
     return ask
@@ -283,7 +284,7 @@ def test_the_outlook_tells_what_would_stop_a_slot() -> None:
     assert preview is not None
     told = " ".join(preview.slots[0].troubles)
     assert "no facility is called 'Nowhere'" in told
-    assert "costs 7.50, more than --max-price allows" in told
+    assert "costs 7.50 USD, more than --max-price allows" in told
 
 
 def test_the_outlook_says_when_a_ceiling_cannot_be_kept_before_the_court_is_held() -> None:

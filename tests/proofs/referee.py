@@ -11,8 +11,8 @@ from datetime import timedelta
 from fnmatch import fnmatchcase
 from itertools import pairwise
 
-from reserve.commands import BUG
-from reserve.commands.outcome import BEGINNINGS, Outcome
+from reserve.commands.outcome import Outcome
+from reserve.errors import ExitCode
 from tests.proofs.trouble import TroubledStage
 from tests.stage import TOKEN
 
@@ -50,7 +50,7 @@ def judged(stage: TroubledStage, name: str, *words: str) -> Verdict:
         *_left(stage, outcome, held),
         *(("unfair", each) for each in stage.ledger.violations),
     ]
-    if outcome.exit_code == BUG:
+    if outcome.exit_code == ExitCode.BUG:
         problems.append(("tracebacks", (stage.wired.folder / "bug.txt").read_text()))
     return Verdict(name, outcome.exit_code, outcome.sentence, tuple(problems))
 
@@ -83,9 +83,9 @@ def _blind(stage: TroubledStage) -> Iterator[tuple[str, str]]:
 def _sentence(stage: TroubledStage, outcome: Outcome, held: list[str]) -> Iterator[tuple[str, str]]:
     """The sentence and the exit code against the truth; *Not sure* is always honest."""
     paid, code = stage.ledger.paid, outcome.exit_code
-    if code not in DOCUMENTED | {BUG} and not (stage.stop.is_asked and code > 128):
+    if code not in DOCUMENTED | {ExitCode.BUG} and not (stage.stop.is_asked and code > 128):
         yield "undocumented", f"exit code {code}"
-    if not outcome.sentence.startswith(BEGINNINGS[outcome.word]):
+    if not outcome.sentence.startswith(outcome.word.beginning):
         yield "undocumented", f"{outcome.word} is told as {outcome.sentence!r}"
     if (code == 0) != (outcome.word == "reserved") or (code == 7) != (outcome.sentence[:8] == "Not sure"):
         yield "undocumented", f"exit code {code} is told as {outcome.sentence!r}"
@@ -94,7 +94,7 @@ def _sentence(stage: TroubledStage, outcome: Outcome, held: list[str]) -> Iterat
             yield "silent", f"said {outcome.sentence!r} of {outcome.order_id}, but {paid} was paid"
         elif _is_another(str(outcome.court), truth := _courts(stage)[paid[0]], stage):
             yield "silent", f"said {outcome.sentence!r}, but it is {truth}"
-    elif code not in (7, BUG) and paid:
+    elif code not in (7, ExitCode.BUG) and paid:
         yield "silent", f"said {outcome.sentence!r}, but {paid} was paid"
     if code == 8 and outcome.order_id not in held:
         yield "silent", f"said {outcome.sentence!r}, but {held} is held"

@@ -20,7 +20,7 @@ from reserve.commands.options import Booking, booking_parser, read_booking
 from reserve.errors import ReserveError, UsageError
 from reserve.http import Http
 from reserve.model import Hold, Offers
-from tests.fakes import InProcess
+from tests.fakes import InProcess, usd
 from tests.proofs.referee import judged
 from tests.proofs.trouble import TroubledStage
 from tests.stage import Stage
@@ -157,7 +157,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplayStage]:
         stage.book("--pay", "card", "--max-price", "20")
         stage.offers = stage.run.system.offers()
         order = next(iter(stage.simulated.rules.orders))
-        stage.hold = Hold(stage.offers.offers[0], order, 750)
+        stage.hold = Hold(stage.offers.offers[0], order, usd(750))
         stage.run.system.look(stage.hold)
         system: Any = stage.run.system
         stage.me = system._me

@@ -9,6 +9,7 @@ import pytest
 from reserve.booking.race import Race
 from reserve.booking.run import Run
 from reserve.commands.outcome import Outcome
+from reserve.errors import OutcomeWord
 from reserve.simulator import SIMULATED_SYSTEMS
 from reserve.simulator.faults import loses_the_answer
 from tests.proofs.matrix import (
@@ -163,7 +164,7 @@ def test_the_referee_sees_a_second_reservation_beside_the_one_before(
 
 def test_the_referee_sees_a_lie(stage: TroubledStage) -> None:
     def lie(outcome: Outcome) -> Outcome:
-        return replace(outcome, word="not-reserved", exit_code=1, sentence="Not reserved: taken.")
+        return replace(outcome, word=OutcomeWord.NOT_RESERVED, exit_code=1, sentence="Not reserved: taken.")
 
     assert problems(stage, lie) == {"silent"}
 

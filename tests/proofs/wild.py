@@ -25,7 +25,7 @@ from reserve.errors import (
 )
 from reserve.model import Hold, Offer, Reservation
 from reserve.systems.base import CourtConnection
-from tests.fakes import FakeClock, FakeSystem
+from tests.fakes import FakeClock, FakeSystem, usd
 
 # What an answer may be, and whether the system did what it was asked for.
 FINE, OVERDUE = "fine", "overdue"
@@ -133,7 +133,7 @@ class WildSystem(FakeSystem):
     def look(self, hold: Hold) -> Hold:
         """The price."""
         self._answer_to(self._next("look")[0])
-        return replace(hold, price_cents=0)
+        return replace(hold, price=usd(0))
 
     def confirm(self, hold: Hold) -> None:
         """Accept every payment for a hold: it is not the system that keeps the player from paying twice."""

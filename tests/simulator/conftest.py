@@ -1,4 +1,4 @@
-"""What the simulator's tests share: the dossier's samples."""
+"""What the simulator's tests share: the samples."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The rules that the simulated NTNUI site keeps, each as a sentence; its pages are like the dossier's."""
+"""The rules that the simulated NTNUI site keeps, each as a sentence; its pages are like the samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What everybody may read at the simulated rec.us, compared with the dossier's samples."""
+"""What everybody may read at the simulated rec.us, compared with the samples."""
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta

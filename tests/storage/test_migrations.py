@@ -13,6 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from reserve.errors import UsageError
+from reserve.model import ActionKind
 from reserve.storage import migrations
 from reserve.storage.plans import PlanStore
 from reserve.storage.runs import NAME, Store
@@ -84,7 +85,7 @@ def test_a_store_from_before_revisions_is_taken_over_and_nothing_is_lost(
     store = Store(tmp_path, database)
 
     (run,) = store.history()
-    assert (run.request, run.orders("held")) == ("Alice Marble", {"order-1"})
+    assert (run.request, run.orders(ActionKind.HELD)) == ("Alice Marble", {"order-1"})
     assert [action.facility for action in run.actions] == [None]
     assert store.encrypted() == {"account home": "gAAAAA"}
     plan_store = PlanStore(store)

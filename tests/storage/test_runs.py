@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from reserve.errors import AlreadyReserved, UsageError
-from reserve.model import Hold
+from reserve.model import ActionKind, Hold
 from reserve.storage.runs import Record, Store, player_key
 from reserve.storage.schema import ACTIONS, RUNS
 from tests.fakes import START, offer
@@ -70,8 +70,8 @@ def kept(record: Record, day: str = "2026-03-09") -> AbstractContextManager[None
 
 def test_a_deed_is_read_by_the_next_process(tmp_path: Path, database: str | None, store: Store) -> None:
     with kept(record(store)):
-        record(store).note("asking", [COURT])
-        record(store).note("held", [HOLD])
+        record(store).note(ActionKind.ASKING, [COURT])
+        record(store).note(ActionKind.HELD, [HOLD])
 
     again = Store(tmp_path / "data", database)
     (run,) = again.history()
@@ -81,7 +81,7 @@ def test_a_deed_is_read_by_the_next_process(tmp_path: Path, database: str | None
         ("asking", "Court 1", COURT.slot.start, None),
         ("held", "Court 1", COURT.slot.start, "order-1"),
     ]
-    assert (run.started, run.ended, run.orders("held", "confirming")) == (START, None, {"order-1"})
+    assert (run.started, run.ended, run.orders(ActionKind.HELD, ActionKind.CONFIRMING)) == (START, None, {"order-1"})
 
 
 def test_a_deed_outlives_a_killed_process(store: Store, other: subprocess.Popen[str]) -> None:
@@ -192,7 +192,7 @@ def test_everything_is_readable_by_the_player_only(tmp_path: Path) -> None:
     try:
         store = Store(tmp_path / "data")
         with kept(record(store)):
-            record(store).note("asking", [COURT])
+            record(store).note(ActionKind.ASKING, [COURT])
             modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "data").rglob("*")}
         store.close()
     finally:
@@ -206,7 +206,7 @@ def test_everything_is_readable_by_the_player_only(tmp_path: Path) -> None:
 def test_the_player_stands_nowhere_in_the_file(tmp_path: Path) -> None:
     store = Store(tmp_path / "data")
     with kept(record(store)):
-        record(store).note("asking", [COURT])
+        record(store).note(ActionKind.ASKING, [COURT])
     store.close()
 
     assert all(b"player@example" not in path.read_bytes() for path in (tmp_path / "data").glob("reserve*"))
@@ -249,7 +249,7 @@ def test_a_database_that_cannot_be_written_any_more_costs_no_court(store: Store)
     with kept(record(store)):
         ACTIONS.drop(store.engine)
 
-        assert "cannot write down" in str(record(store).note("asking", [COURT]))
+        assert "cannot write down" in str(record(store).note(ActionKind.ASKING, [COURT]))
         record(store).end(0, "Reserved.")
 
 

@@ -38,7 +38,7 @@ from reserve.systems.recus.adapter import RecUs
 from reserve.systems.recus.answers import court_and_slot, order_in, utc
 from reserve.systems.recus.facility import facility_id, facility_in, looks_free, offers_of
 from reserve.window import slot, zone
-from tests.fakes import FakeClock, InProcess
+from tests.fakes import FakeClock, InProcess, usd
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -127,7 +127,7 @@ def test_the_recorded_facility_is_read() -> None:
     assert offer.court.id == "1fd32d61-fecc-4835-a4d1-5663e8e590b2"  # the courtSportId, not the siteId
     assert offer.slot == EVENING
     assert offer.opens_at.isoformat() == "2026-03-02T08:00:00-08:00"
-    assert offer.price_cents == 750
+    assert offer.price == usd(750)
     assert found.wants_code
     assert (found.limits.per_day, found.limits.per_week) == (1, 3)
 
@@ -138,7 +138,7 @@ def test_the_last_court_has_days_hours_and_slots_of_its_own() -> None:
     (offer,) = noon.offers
     assert offer.court.name == "Court 4"
     assert offer.opens_at.isoformat() == "2026-03-08T12:00:00-07:00"  # two calendar days, over a clock change
-    assert offer.price_cents == 500
+    assert offer.price == usd(500)
     assert "Court 2" in reasons(noon)
 
 
@@ -148,7 +148,7 @@ def test_the_recorded_hold_is_read(clock: FakeClock) -> None:
     hold = api.system.connection_for(OFFER).hold()
 
     assert hold.order_id == "00000000-0000-4000-8000-000000000001"
-    assert hold.price_cents == 750
+    assert hold.price == usd(750)
     assert hold.expires_at == datetime(2026, 3, 2, 16, 10, 0, 412_000, tzinfo=UTC)
     assert hold.link == f"https://www.rec.us/app/orders/{hold.order_id}/checkout"
 
@@ -180,7 +180,7 @@ def test_the_recorded_card_payment_is_confirmed_at_stripe(clock: FakeClock) -> N
         (201, sample("reservation_created")),
         (200, sample("order_pay_pending")),
         (200, {"id": "pi_test_000", "status": "succeeded"}),
-        request=wanted(pay="card", max_price_cents=750),
+        request=wanted(pay="card", max_price=usd(750)),
     )
 
     api.system.confirm(api.system.connection_for(OFFER).hold())
@@ -214,8 +214,8 @@ def keys_of(value: Any) -> set[str]:
     return set().union(*map(keys_of, value)) if isinstance(value, list) else set()
 
 
-# Read by the adapter and in no sample, but named in the dossier.
-KNOWN_FROM_THE_DOSSIER = {
+# Read by the adapter and in no sample, but named in the facts.
+KNOWN_FROM_THE_FACTS = {
     "user",  # 3.1: a wrapper that one client accepts
     "order",  # 3.3: the shape of 2025
     "canceledAt", "timeStatus", "linkedReservationId", "facilityRentalId", "reservations", "sites",
@@ -234,7 +234,7 @@ KNOWN_FROM_THE_DOSSIER = {
         "reservationRequiresVerification", "pricing", "default", "cents", "total", "expiresAt", "status",
         "items", "maxCreditAdjustmentAllowed", "data", "included", "payments", "gatewayData",
         "paymentIntentId", "clientSecret", "paymentMethods", "message",
-        *sorted(KNOWN_FROM_THE_DOSSIER),
+        *sorted(KNOWN_FROM_THE_FACTS),
     ],
 )  # fmt: skip
 def test_every_field_that_is_read_was_seen(name: str) -> None:
@@ -244,7 +244,7 @@ def test_every_field_that_is_read_was_seen(name: str) -> None:
     )
 
     assert f'"{name}"' in source or f"'{name}'" in source
-    assert name in seen | KNOWN_FROM_THE_DOSSIER
+    assert name in seen | KNOWN_FROM_THE_FACTS
 
 
 # What a refusal means.
@@ -396,7 +396,7 @@ def test_the_player_is_known_in_every_shape(clock: FakeClock, answer: dict[str, 
 def test_a_court_whose_price_is_not_known_is_never_paid(clock: FakeClock, pay: str) -> None:
     answer = sample("reservation_created")
     del answer["data"]["total"]
-    api = Api(clock, (201, answer), request=wanted(pay=pay, max_price_cents=9999))
+    api = Api(clock, (201, answer), request=wanted(pay=pay, max_price=usd(9999)))
 
     with pytest.raises(ServiceError, match="nothing says what it costs"):
         api.system.confirm(api.system.connection_for(OFFER).hold())
@@ -542,7 +542,7 @@ def test_a_price_that_is_not_plainly_published_is_not_known(pricing: Any) -> Non
     def change(facility: Any) -> None:
         court(facility, "Court 2")["config"]["pricing"] = pricing
 
-    assert offers(wanted(only=("Court 2",)), change).offers[0].price_cents is None
+    assert offers(wanted(only=("Court 2",)), change).offers[0].price is None
 
 
 # The schedule, which a run on the waiting list looks at.

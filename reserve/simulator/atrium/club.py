@@ -82,7 +82,7 @@ SWITCHES: Mapping[str, Switch] = {
 
 @dataclass(frozen=True, kw_only=True)
 class AtriumScenario(Scenario):
-    """What one simulated Atrium is like: the switches are what the dossier leaves open (7, 8)."""
+    """What one simulated Atrium is like: the switches are what is unknown (facts 7, 8)."""
 
     FAULTS: ClassVar[Mapping[str, str]] = FAULTS
 

@@ -1,4 +1,4 @@
-"""One scenario of the simulated rec.us: every switch that the dossier leaves open, and what may go wrong."""
+"""One scenario of the simulated rec.us: every switch that the facts leave open, and what may go wrong."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from reserve.errors import (
 )
 from reserve.http import Answer, Json, read
 from reserve.model import Court, Hold, Offer, Offers, Published, Reservation, Slot
+from reserve.money import Money
 from reserve.systems.api import ApiSystem
 from reserve.systems.base import ALL
 from reserve.systems.recus.answers import court_and_slot, order_in, refusal, text, utc
@@ -210,7 +211,7 @@ class RecUs(ApiSystem):
         return Hold(
             offer,
             order_id,
-            price_cents=total if isinstance(total, int) else None,
+            price=Money(total, self.currency) if isinstance(total, int) else None,
             expires_at=utc(order.get("expiresAt")),
             link=f"{self.context.addresses['RECUS_WEB_URL']}/app/orders/{order_id}/checkout",
         )
@@ -221,11 +222,11 @@ class RecUs(ApiSystem):
         if order is None:
             raise UnknownAnswer(f"{hold}: the answer has no order we can read")
         seen = self._hold(hold.offer, order)
-        return replace(hold, price_cents=seen.price_cents, expires_at=seen.expires_at or hold.expires_at)
+        return replace(hold, price=seen.price, expires_at=seen.expires_at or hold.expires_at)
 
     def settles_by_hand(self, hold: Hold) -> bool:
         """A priced court is paid by the player, unless `--pay` says otherwise."""
-        if hold.price_cents == 0:
+        if hold.price is not None and hold.price.is_free:
             return False
         if self.request.pay == "credit":
             try:
@@ -233,14 +234,14 @@ class RecUs(ApiSystem):
             except ReserveError:
                 return True  # the court is held, and the player can pay
             credit = order.get("maxCreditAdjustmentAllowed")
-            return not isinstance(credit, int) or hold.price_cents is None or credit < hold.price_cents
+            return not isinstance(credit, int) or hold.price is None or credit < hold.price.minor
         return self.request.pay == "by-hand"
 
     def confirm(self, hold: Hold) -> None:
         """Pay the order, in the way `--pay` allows (facts 3.4)."""
-        if hold.price_cents is None:
+        if hold.price is None:
             raise ServiceError(f"{hold}: nothing says what it costs")
-        answer = self._ask("POST", f"/v1/orders/{hold.order_id}/pay", self._payment(hold))
+        answer = self._ask("POST", f"/v1/orders/{hold.order_id}/pay", self._payment(hold, hold.price))
         body = answer.json()
         status = read(body, "data", "status")
         if status == "pending" and self.request.pay == "card":
@@ -249,13 +250,13 @@ class RecUs(ApiSystem):
             self.context.keep(answer.asked, answer.text)
             raise UnknownAnswer(f"{hold}: paying was answered with a status we do not know")
 
-    def _payment(self, hold: Hold) -> dict[str, object]:
-        if hold.price_cents == 0:
+    def _payment(self, hold: Hold, price: Money) -> dict[str, object]:
+        if price.is_free:
             if hold.order_id in self._made_as_in_2025:
                 return {"data": {}}
             return {"data": {"payments": [{"paymentMethodType": "free", "amountCents": 0}]}}
         kind = {"credit": "organization-credit", "card": "card-online"}[self.request.pay]
-        return {"data": {"payments": [{"paymentMethodType": kind, "amountCents": hold.price_cents}]}}
+        return {"data": {"payments": [{"paymentMethodType": kind, "amountCents": price.minor}]}}
 
     def _confirm_card(self, hold: Hold, body: object) -> None:
         gateway = read(body, "included", "payments", 0, "gatewayData")

@@ -13,6 +13,7 @@ from reserve import window
 from reserve.errors import UnknownAnswer, UsageError
 from reserve.http import read
 from reserve.model import BookingRequest, Court, Limits, Offer, Offers, Published, Slot
+from reserve.money import Money
 from reserve.systems.recus.answers import text
 
 SPORTS = {  # facts 2.1; the ids are the same for every facility
@@ -241,8 +242,8 @@ def _sport_entry(court: Raw, sport: str) -> dict[str, object] | None:
     return None
 
 
-def _price(court: Raw, slot: Slot) -> int | None:
-    """What the published default price makes of *slot*, in cents; the order has the last word."""
+def _price(court: Raw, slot: Slot) -> Money | None:
+    """What the published default price makes of *slot*, ; the order has the last word."""
     config = court.get("config")
     pricing = config.get("pricing") if isinstance(config, dict) else None
     if not isinstance(pricing, dict) or pricing.get("rules"):
@@ -252,7 +253,7 @@ def _price(court: Raw, slot: Slot) -> int | None:
         return None
     cents = default.get("cents")
     hours = (slot.end - slot.start) / timedelta(hours=1)
-    return round(cents * hours) if isinstance(cents, int) else None
+    return Money(round(cents * hours), "USD") if isinstance(cents, int) else None
 
 
 def _duration(value: object) -> timedelta | None:
