@@ -81,7 +81,8 @@ def test_a_deed_is_read_by_the_next_process(tmp_path: Path, database: str | None
         ("asking", "Court 1", COURT.slot.start, None),
         ("held", "Court 1", COURT.slot.start, "order-1"),
     ]
-    assert (run.started, run.ended, run.orders(ActionKind.HELD, ActionKind.CONFIRMING)) == (START, None, {"order-1"})
+    held = run.orders(ActionKind.HELD, ActionKind.CONFIRMING)
+    assert (run.started, run.ended, held) == (START, None, {"order-1"})
 
 
 def test_a_deed_outlives_a_killed_process(store: Store, other: subprocess.Popen[str]) -> None:
