@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: cluster demo test bench cron matrix mornings soak kills clean browser database
+.PHONY: cluster demo test bench picture cron matrix mornings soak kills clean browser database
 
 demo: .venv/packages browser
 	@.venv/bin/python main.py rehearse
@@ -24,6 +24,10 @@ matrix mornings soak kills: .venv/packages
 # A real cron daemon books with the lines that `main.py cron --install` writes; in build/cron.json.
 cron: .venv/packages browser
 	@.venv/bin/python -m tests.proofs.cron
+
+# The README's picture, from a real rehearsal.
+picture: .venv/packages browser
+	@.venv/bin/python -m tests.benchmarks.picture
 
 clean:
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build

@@ -37,6 +37,7 @@ from reserve.systems.atrium.places import places
 from reserve.systems.atrium.sign_in import by_code, by_refresh_token, log_in
 from reserve.systems.base import Context
 from reserve.tokens import Tokens
+from tests.documents import named, rows
 from tests.fakes import FakeClock, InProcess
 from tests.stage import Stage
 
@@ -500,14 +501,11 @@ def test_a_booking_request_of_atrium_needs_no_phone_and_no_password() -> None:
     assert request.sport == "tennis"
 
 
-def test_the_readme_tells_how_each_fault_ends() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    table = readme.partition("| fault of Atrium |")[2].partition("\n\n")[0].splitlines()[2:]
-
+def test_the_documents_tell_how_each_fault_ends() -> None:
     told = {
-        name.strip("` "): int(code.partition(",")[0])
-        for _, names, _, code, _ in (line.split("|") for line in table)
-        for name in names.split(",")
+        name: int(code.partition(",")[0])
+        for cell, _, code in rows("fault of Atrium", "what happens", "exit code")
+        for name in named(cell)
     }
 
     assert told == EXIT_CODES

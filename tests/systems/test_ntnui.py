@@ -33,8 +33,8 @@ from reserve.storage.plans import PlanStore
 from reserve.systems.ntnui.adapter import Ntnui
 from reserve.systems.ntnui.link import ZONE, SessionLink, read_link
 from reserve.systems.ntnui.pages import meaning, read_page, redacted
+from tests.documents import named, rows
 from tests.fakes import FakeClock, InProcess
-from tests.test_readme import named, rows
 
 OPENS_AT = datetime.fromisoformat("2026-06-06T15:00:00+02:00")  # for Tuesday 9 June, 15:00
 SAMPLES = Path(__file__).parent / "samples/ntnui"
@@ -303,7 +303,7 @@ ENDS = {
 }
 
 
-def test_the_readme_tells_how_each_fault_ends() -> None:
+def test_the_documents_tell_how_each_fault_ends() -> None:
     told: dict[str, tuple[int, int]] = {}
     for cell, _, code in rows("fault of NTNUI", "what happens", "exit code"):
         without, _, with_list = code.partition(", with `--wait-list` ")
