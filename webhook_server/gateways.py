@@ -1,4 +1,4 @@
-"""One small reader per SMS gateway: what its payload says, and the one-time code in a text.
+"""One small reader per SMS gateway: what its payload says.
 
 Payloads as in the SMS dossier, sections 1 and 3 to 7. A gateway switches a webhook off that fails too
 often, so what we understand but have no use for is not an error: its reader returns None.
@@ -7,15 +7,15 @@ often, so what we understand but have no use for is not an error: its reader ret
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
+from webhook_server.codes import code_in
+
 Payload = Mapping[str, object]
 
 FORM = "application/x-www-form-urlencoded"
-LONGEST = 2000  # characters of a text that are searched for a code; ten joined SMS have about 1500
 
 
 class Unreadable(ValueError):
@@ -211,76 +211,3 @@ def _needed(payload: Payload, name: str) -> str:
     if value is None:
         raise Unreadable(f"no {name}")
     return value
-
-
-# A code is four to eight digits in a row, or two groups of three or four; "G-" may stand before it.
-_CODE = (
-    r"(?<![A-Za-z0-9])(?<![0-9][.,:/-])(?:[A-Z]{1,3}-)?"
-    r"([0-9]{3}[ -][0-9]{3}|[0-9]{4}-[0-9]{4}|[0-9]{4,8})(?![A-Za-z0-9]|[.,:/-][0-9])"
-)
-_CALLED_CODE = (
-    r"(?:code[sn]?\b|\b(?:otp|tan|pin|kode[nr]?|kod|koden|koodi|codice|c[oó]digo|passwor[dt])\b"
-    r"|код|コード|验证码|驗證碼|인증번호)"
-)
-_IS = r"(?:(?:is|es|est|ist|er|är|é|è)\b|は|是|为|은|는)?"
-_YOUR = r"(?:your|the|votre|ton|tu|su|dein|ihr|il tuo|la tua|seu|din|je|uw)\b"
-_GAP = r"(?:[^\d.!?\n]|[.!?](?=\S)){0,40}?"  # within one sentence
-_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?,?"
-_NUMBERED = "order|reference|invoice|ticket|receipt|permit|booking|reservation|account|card|member|customer"
-
-
-def _compiled(*patterns: str) -> list[re.Pattern[str]]:
-    return [re.compile(pattern, re.IGNORECASE | re.MULTILINE) for pattern in patterns]
-
-
-# Numbers that are no codes whatever stands around them: taken out before the search.
-_NEVER_CODES = _compiled(
-    r"https?://\S+|\b[\w-]+(?:\.[\w-]+)+/\S*",
-    r"[$€£¥₹]\s?\d[\d.,]*|\b(?:usd|eur|gbp|inr|nok|rs\.?)\s?\d[\d.,]*",
-    r"\b\d+(?:[.,]\d+)*\s?(?:usd|eur|gbp|nok|kr|dollars?|euros?|points?|%|€|£)(?!\w)",
-    r"\b\d{4}-\d\d?-\d\d?\b|\b\d\d?([./-])\d\d?\1\d{2,4}\b|\b\d\d?:\d\d(?::\d\d)?",
-    rf"\b{_MONTH}\s\d\d?(?:st|nd|rd|th)?,?\s\d{{4}}\b|\b\d\d?\.?\s{_MONTH}\s\d{{4}}\b",
-    r"\b\d{1,4}[ -]?(?:(?:sec(?:ond)?|min(?:ute)?|h(?:ou)?r|day|week|month|year)s?\b|分|秒)",
-    r"\+\d{8,15}\b|\+\d{1,3}(?:[ .()-]{1,2}\d{2,6}){2,4}(?!\d)",  # phone numbers
-    r"(?<!\d)(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])?\d{3}[ .-]\d{4}\b",
-    r"\b(?:reply|text|send)\b[^\d.!?\n]{0,30}\bto\s\d+",
-    r"\b(?:call|dial|contact)(?:\sus)?(?:\s(?:at|on))?\s[\d-]+",
-    r"\b(?:zip|postal|area|short|promo|coupon|discount|gate|door|error|dress|bar|qr)[\s-]?code\b"
-    r"\W{0,3}(?:is\W{1,3})?[\w-]*\d",
-    r"\b(?:order|ref(?:erence)?|invoice|ticket|receipt|permit|booking|reservation) #?[a-z]{0,4}-?\d[\d-]*",
-    r"\b(?:order|ref(?:erence)?|invoice|ticket|receipt|permit): ?#?[a-z]{0,4}-?\d[\d-]*",
-    rf"\b(?:{_NUMBERED})\b(?:\W{{1,3}}(?:no|nr|number|id|is|ending|in|with)\b){{1,3}}\W{{1,3}}\d[\d-]*",
-)
-# Numbers that are codes only when the text plainly says so: years, and "#1234".
-_SELDOM_CODES = _compiled(r"\b(?:19|20)\d\d\b", r"#\s?\d+")
-
-_PLAINLY = _compiled(
-    rf"^@\S+ #{_CODE}",  # the line for phones that fill codes in by themselves
-    rf"{_CALLED_CODE}\W{{0,4}}{_IS}[^\w+]{{0,4}}{_CODE}",
-    rf"{_CODE}\W{{1,4}}{_IS}\s?{_YOUR}",
-    rf"\b(?:use|enter|type|input)\s{_CODE}",
-)
-_PROBABLY = _compiled(rf"{_CALLED_CODE}{_GAP}{_CODE}", rf"{_CODE}{_GAP}{_CALLED_CODE}")
-
-
-def code_in(text: str) -> str | None:
-    """The one-time code in *text*: four to eight digits, or None if there is none or no telling which."""
-    text = _without(text[:LONGEST], _NEVER_CODES)
-    found = _first(text, _PLAINLY)
-    if found is None:
-        text = _without(text, _SELDOM_CODES)
-        found = _first(text, _PROBABLY)
-    if found is None:
-        lonely = set(re.findall(_CODE, text))
-        found = lonely.pop() if len(lonely) == 1 else None
-    return found and re.sub(r"\D", "", found)
-
-
-def _without(text: str, patterns: list[re.Pattern[str]]) -> str:
-    for pattern in patterns:
-        text = pattern.sub(" ", text)
-    return text
-
-
-def _first(text: str, patterns: list[re.Pattern[str]]) -> str | None:
-    return next((match[1] for pattern in patterns if (match := pattern.search(text))), None)
