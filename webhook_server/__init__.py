@@ -81,8 +81,6 @@ def create_app(
             text = gateways.text_in(payload, gateway)
         except gateways.Unreadable as problem:
             abort(400, str(problem))
-        except ValueError as problem:
-            abort(400, f"neither JSON nor a form: {type(problem).__name__}")
         text_id = text and inbox.add(text)
         if gateway == "twilio":
             return Response("<Response/>", mimetype="text/xml")  # what it wants to hear (SMS dossier 6)

@@ -1,19 +1,24 @@
-"""One small reader per SMS gateway: what its payload says.
+"""What the payload of each SMS gateway says (SMS facts 1 and 3 to 7).
 
-Payloads as in the SMS dossier, sections 1 and 3 to 7. A gateway switches a webhook off that fails too
-often, so what we understand but have no use for is not an error: its reader returns None.
+A gateway switches a webhook off that fails too often, so what we understand but have no use for is no error.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated, Any
 from urllib.parse import parse_qsl
+
+from msgspec import Meta, Struct, ValidationError, convert
+from msgspec import field as named
 
 from webhook_server.codes import code_in
 
-Payload = Mapping[str, object]
+Payload = Mapping[str, Any]
+Word = str | int  # ids, stamps and phone numbers come with and without quotes
+Id = Annotated[str, Meta(min_length=1)] | int
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -37,126 +42,126 @@ class Text:
 def read(body: bytes, content_type: str, gateway: str | None = None) -> tuple[str, Payload]:
     """The payload of a delivery, and *gateway* or whichever other has payloads of this shape.
 
-    Raises ValueError when there is none, or the payload makes no sense.
+    Raises `Unreadable` when there is none.
     """
-    payload = _parsed(body, content_type)
-    fitting = [name for name, marks in SHAPES if marks <= payload.keys() and gateway in (None, name)]
-    if not fitting:
-        raise Unreadable(f"no payload of {gateway or 'any gateway we know'}")
-    return fitting[0], payload
+    payload = _form(body) if content_type == FORM else _object(body, "the body")
+    for name, marks in SHAPES:
+        if gateway in (None, name) and marks <= payload.keys():
+            return name, payload
+    raise Unreadable(f"not a payload of {gateway or 'any gateway we know'}")
 
 
 def text_in(payload: Payload, gateway: str) -> Text | None:
-    """The text in a payload of *gateway*; None when it carries none. Raises ValueError when it is broken."""
-    return GATEWAYS[gateway](payload)
-
-
-def smspool(payload: Payload) -> Text | None:
-    """SMSPool: a one-time order (no phone number), a rental, or the notice that a rental was extended."""
-    order = "orderid" if "orderid" in payload else "rental_code"
-    given = _word(payload, "sms")
-    text = _text(payload, "full_sms")
-    if text is None and given is None:
-        if "success" in payload:
+    """The text in a payload of *gateway*; None if it carries none. Raises `Unreadable` if it is broken."""
+    try:
+        fields = _opened(payload, gateway)
+        if fields is None:
             return None
-        raise Unreadable("neither full_sms nor sms")
+        sms = convert(fields, GATEWAYS[gateway])
+    except (Unreadable, ValidationError) as problem:  # both name fields and types, not what was in them
+        raise Unreadable(f"{gateway}: {problem}") from None
+    text, code = _plain(sms.text), _plain(sms.code)
+    if not text and not code:
+        return None
     return Text(
-        gateway="smspool",
-        event_id=json.dumps([_word(payload, order), text or given, _word(payload, "timestamp")]),
-        to=_word(payload, "phonenumber"),
-        sender=None,
-        text=text or given or "",
-        code=code_in(text or "") or code_in(given or ""),
+        gateway=gateway,
+        event_id=json.dumps([_plain(part) for part in (sms.id, sms.sender, sms.sent, text or code)]),
+        to=_plain(sms.to) or None,
+        sender=_plain(sms.sender) or None,
+        text=text or code,
+        code=code_in(text) or code_in(code),
     )
 
 
-def smsgate(payload: Payload) -> Text | None:
+class Sms(Struct):
+    """A payload with our words for its fields; each gateway below says which words it has instead."""
+
+    id: Word | None = None
+    text: str | None = None
+    to: Word | None = None
+    sender: Word | None = None
+    code: Word | None = None  # as the gateway found it in the text
+    sent: Word | None = None  # tells two texts apart where there is no id for each
+
+
+class SmsPool(Sms):
+    """SMSPool: a one-time order (no phone number), a rental, or the notice that a rental was extended."""
+
+    id: Word | None = named(name="orderid", default=None)
+    rental_code: Word | None = None
+    text: str | None = named(name="full_sms", default=None)
+    to: Word | None = named(name="phonenumber", default=None)
+    code: Word | None = named(name="sms", default=None)
+    sent: Word | None = named(name="timestamp", default=None)
+    success: Any = None
+
+    def __post_init__(self) -> None:
+        self.id = self.id or self.rental_code
+        if not self.text and not self.code and self.success is None:
+            raise ValueError("neither full_sms nor sms")
+
+
+class SmsGate(Sms, kw_only=True):
     """SMS Gateway for Android (capcom6); its older versions name the sender `phoneNumber`."""
-    if payload.get("event") != "sms:received":
-        return None
-    inner = _inner(payload, "payload")
-    return Text(
-        gateway="smsgate",
-        event_id=_needed(payload, "id"),
-        to=_word(inner, "recipient"),
-        sender=_word(inner, "sender") or _word(inner, "phoneNumber"),
-        text=(text := _needed(inner, "message")),
-        code=code_in(text),
-    )
+
+    id: Id
+    text: str = named(name="message")
+    to: Word | None = named(name="recipient", default=None)
+    phone_number: Word | None = named(name="phoneNumber", default=None)
+
+    def __post_init__(self) -> None:
+        self.sender = self.sender or self.phone_number
 
 
-def httpsms(payload: Payload) -> Text | None:
-    """httpSMS; a text it encrypted is refused, so that it tells its owner."""
-    if payload.get("type") != "message.phone.received":
-        return None
-    data = _inner(payload, "data")
-    if data.get("encrypted"):
-        raise Unreadable("an encrypted text; switch encryption off in the app")
-    return Text(
-        gateway="httpsms",
-        event_id=_needed(data, "message_id"),
-        to=_word(data, "owner"),
-        sender=_word(data, "contact"),
-        text=(text := _needed(data, "content")),
-        code=code_in(text),
-    )
+class HttpSms(Sms, kw_only=True):
+    """httpSMS."""
+
+    id: Id = named(name="message_id")
+    text: str = named(name="content")
+    to: Word | None = named(name="owner", default=None)
+    sender: Word | None = named(name="contact", default=None)
 
 
-def forwarder(payload: Payload) -> Text | None:
+class Forwarder(Sms, kw_only=True):
     """Incoming SMS to URL forwarder (bogkonstantin): no id, no recipient."""
-    text = _needed(payload, "text")
-    sender = _word(payload, "from")
-    return Text(
-        gateway="forwarder",
-        event_id=json.dumps([sender, _word(payload, "sentStamp"), text]),
-        to=None,
-        sender=sender,
-        text=text,
-        code=code_in(text),
-    )
+
+    text: str
+    sender: Word | None = named(name="from")
+    sent: Word | None = named(name="sentStamp", default=None)
 
 
-def twilio(payload: Payload) -> Text | None:
-    """Twilio; what it says about texts that were sent carries no `Body`."""
-    if "Body" not in payload:
-        return None
-    return Text(
-        gateway="twilio",
-        event_id=_needed(payload, "MessageSid"),
-        to=_word(payload, "To"),
-        sender=_word(payload, "From"),
-        text=(text := _text(payload, "Body") or ""),
-        code=code_in(text),
-    )
+class Twilio(Sms, kw_only=True):
+    """Twilio; what it says about texts that were sent has no `Body`."""
+
+    id: Id = named(name="MessageSid")
+    text: str | None = named(name="Body", default=None)
+    to: Word | None = named(name="To", default=None)
+    sender: Word | None = named(name="From", default=None)
 
 
-def textverified(payload: Payload) -> Text | None:
-    """TextVerified; a text it encrypted is refused, so that it tells its owner."""
-    if payload.get("event") != "v2.sms.received":
-        return None
-    data = _inner(payload, "data")
-    if data.get("encrypted"):
-        raise Unreadable("an encrypted text; switch encryption off at TextVerified")
-    given, text = _word(data, "parsedCode"), _text(data, "smsContent")
-    if text is None and given is None:
-        raise Unreadable("neither smsContent nor parsedCode")
-    return Text(
-        gateway="textverified",
-        event_id=_needed(payload, "id"),
-        to=_word(data, "to"),
-        sender=_word(data, "from"),
-        text=text or given or "",
-        code=code_in(text or "") or code_in(given or ""),
-    )
+class TextVerified(Sms):
+    """TextVerified."""
+
+    idempotency_key: Word | None = named(name="idempotencyKey", default=None)
+    text: str | None = named(name="smsContent", default=None)
+    sender: Word | None = named(name="from", default=None)
+    code: Word | None = named(name="parsedCode", default=None)
+
+    def __post_init__(self) -> None:
+        self.id = self.id or self.idempotency_key
+        if not self.id:
+            raise ValueError("neither id nor idempotencyKey")
+        if not self.text and not self.code:
+            raise ValueError("neither smsContent nor parsedCode")
 
 
-GATEWAYS: dict[str, Callable[[Payload], Text | None]] = {
-    "smspool": smspool,
-    "smsgate": smsgate,
-    "httpsms": httpsms,
-    "forwarder": forwarder,
-    "twilio": twilio,
-    "textverified": textverified,
+GATEWAYS: dict[str, type[Sms]] = {
+    "smspool": SmsPool,
+    "smsgate": SmsGate,
+    "httpsms": HttpSms,
+    "forwarder": Forwarder,
+    "twilio": Twilio,
+    "textverified": TextVerified,
 }
 
 # The fields that tell a gateway's payload from all others.
@@ -167,47 +172,59 @@ SHAPES: list[tuple[str, set[str]]] = [
     ("httpsms", {"specversion", "data"}),
     ("forwarder", {"from", "text"}),
     ("twilio", {"MessageSid"}),
-    ("textverified", {"event", "data"}),
+    ("textverified", {"event"}),
+    ("textverified", {"Event"}),
 ]
 
+# Gateways that report more than texts: the field that says what happened, what it says for a text, and
+# the field with the text.
+EVENTS = {
+    "smsgate": ("event", "sms:received", "payload"),
+    "httpsms": ("type", "message.phone.received", "data"),
+    "textverified": ("event", "v2.sms.received", "data"),
+}
 
-def _parsed(body: bytes, content_type: str) -> Payload:
-    if content_type == FORM:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=100))
+
+def _form(body: bytes) -> Payload:
     try:
-        payload = json.loads(body)
-    except RecursionError:
-        raise Unreadable("nested too deeply") from None
-    if not isinstance(payload, dict):
-        raise Unreadable("not a JSON object")
-    return payload
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=100))
+    except ValueError:
+        raise Unreadable("the body is not a form that can be read") from None
 
 
-def _text(payload: Payload, name: str) -> str | None:
-    value = payload.get(name)
-    if value is None or value == "":
-        return None
-    if not isinstance(value, str) or "\0" in value:
-        raise Unreadable(f"{name} is not a text")
-    return value.encode(errors="replace").decode()  # half of an emoji that a gateway cut in two
-
-
-def _word(payload: Payload, name: str) -> str | None:
-    value = payload.get(name)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)  # ids, stamps and numbers come with and without quotes
-    return _text(payload, name)
-
-
-def _inner(payload: Payload, name: str) -> Payload:
-    value = payload.get(name)
+def _object(value: Any, name: str) -> Payload:
+    """The object that *value* is, or has as JSON."""
+    if isinstance(value, bytes | str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            raise Unreadable(f"{name} is not JSON") from None
     if not isinstance(value, dict):
-        raise Unreadable(f"{name} is not an object")
+        raise Unreadable(f"{name} is not a JSON object")
     return value
 
 
-def _needed(payload: Payload, name: str) -> str:
-    value = _text(payload, name)
-    if value is None:
-        raise Unreadable(f"no {name}")
-    return value
+def _opened(payload: Payload, gateway: str) -> Payload | None:
+    """The fields of an event and of the text in it; None for an event that is no text.
+
+    TextVerified begins keys with a small or a capital letter; its data is an object or a string of JSON.
+    """
+    if gateway not in EVENTS:
+        return payload
+    name, received, inside = EVENTS[gateway]
+    event = _uncapitalized(payload)
+    if event.get(name) != received:
+        return None
+    text = _uncapitalized(_object(event.get(inside), inside))
+    if text.get("encrypted"):
+        raise Unreadable("the text is encrypted; switch encryption off at the gateway")
+    return text | event
+
+
+def _uncapitalized(payload: Payload) -> dict[str, Any]:
+    return {key[:1].lower() + key[1:]: value for key, value in payload.items()}
+
+
+def _plain(word: Word | None) -> str:
+    """A word as text; half of an emoji that a gateway cut in two becomes a question mark."""
+    return "" if word is None else str(word).encode(errors="replace").decode()

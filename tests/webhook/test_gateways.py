@@ -1,12 +1,13 @@
-"""What each gateway's payload says: the samples of the SMS dossier, and what may vary in them."""
+"""What each gateway's payload says: the samples of the SMS facts, and what may vary in them."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from webhook_server import gateways
-from webhook_server.gateways import FORM, GATEWAYS, Unreadable
+from webhook_server.gateways import FORM, GATEWAYS, Text, Unreadable
 
 SAMPLES = Path(__file__).parent / "samples"
 JSON = "application/json"
@@ -22,21 +23,31 @@ BY_SHAPE = {
     "httpsms_webhook.json": ("httpsms", OWN, SENDER),
     "twilio_inbound.form.txt": ("twilio", OWN, SENDER),
     "textverified_webhook.json": ("textverified", "2025550143", "55501"),
+    "textverified_webhook_pascal.json": ("textverified", "2025550143", "55501"),
+    "textverified_webhook_data_string.json": ("textverified", "2025550143", "55501"),
 }
 
 
-def read(body, content_type, gateway=None):
-    """The text in a delivery."""
+def read(body: bytes, content_type: str, gateway: str | None = None) -> Text | None:
+    """What is in a delivery."""
     name, payload = gateways.read(body, content_type, gateway)
     return gateways.text_in(payload, name)
 
 
-def sample(name):
+def text(body: bytes, content_type: str = JSON, gateway: str | None = None) -> Text:
+    """The text in a delivery that has one."""
+    found = read(body, content_type, gateway)
+    assert found
+    return found
+
+
+def sample(name: str) -> tuple[bytes, str]:
     body = (SAMPLES / name).read_bytes().strip()
     return body, FORM if name.endswith(".form.txt") else JSON
 
 
-def changed(name, **fields):
+def changed(name: str, **fields: object) -> bytes:
+    """The sample with other *fields* in the part that has the text."""
     payload = json.loads(sample(name)[0])
     inner = payload.get("payload") or payload.get("data") or payload
     inner.update(fields)
@@ -44,22 +55,23 @@ def changed(name, **fields):
 
 
 @pytest.mark.parametrize("name", BY_SHAPE)
-def test_a_sample_is_read_by_its_shape_and_by_its_gateways_name(name):
+def test_a_sample_is_read_by_its_shape_and_by_its_gateways_name(name: str) -> None:
     gateway, to, sender = BY_SHAPE[name]
 
-    text = read(*sample(name))
+    found = text(*sample(name))
 
-    assert (text.gateway, text.to, text.sender) == (gateway, to, sender)
-    assert (text.text, text.code) == ("Your rec code is 482913", "482913")
-    assert read(*sample(name), gateway) == text
+    assert (found.gateway, found.to, found.sender) == (gateway, to, sender)
+    assert (found.text, found.code) == ("Your rec code is 482913", "482913")
+    assert text(*sample(name), gateway) == found
 
 
-def test_every_gateway_has_a_sample():
+def test_every_gateway_has_a_sample() -> None:
     assert {gateway for gateway, _, _ in BY_SHAPE.values()} == set(GATEWAYS)
 
 
-def test_the_notice_that_a_rental_was_extended_is_fine_and_no_text():
-    assert read(*sample("smspool_webhook_auto_extend.json")) is None
+@pytest.mark.parametrize("name", ["smspool_webhook_auto_extend.json", "textverified_webhook_test.json"])
+def test_a_notice_is_fine_and_no_text(name: str) -> None:
+    assert read(*sample(name)) is None
 
 
 @pytest.mark.parametrize(
@@ -68,86 +80,134 @@ def test_the_notice_that_a_rental_was_extended_is_fine_and_no_text():
         b'{"event": "sms:sent", "id": "1", "payload": {}}',
         b'{"specversion": "1.0", "type": "message.phone.sent", "data": {}}',
         b'{"id": "1", "event": "v2.reservation.expired", "data": {}}',
+        b'{"id": "1", "event": "v2.test"}',
     ],
 )
-def test_other_events_of_a_gateway_are_fine_and_no_text(body):
+def test_other_events_of_a_gateway_are_fine_and_no_text(body: bytes) -> None:
     assert read(body, JSON) is None
 
 
-def test_what_twilio_says_about_a_text_that_was_sent_is_fine_and_no_text():
-    assert read(b"MessageSid=SM1&MessageStatus=delivered", FORM) is None
+@pytest.mark.parametrize("body", [b"MessageSid=SM1&MessageStatus=delivered", b"MessageSid=SM1&Body="])
+def test_what_twilio_says_without_a_text_is_fine(body: bytes) -> None:
+    assert read(body, FORM) is None
 
 
-def test_the_gateways_own_code_is_used_when_the_text_shows_none():
-    assert read(changed("smspool_webhook.json", full_sms="", sms="591827"), JSON).code == "591827"
-    assert read(changed("smspool_webhook.json", full_sms="see app", sms=591827), JSON).code == "591827"
-    assert read(changed("textverified_webhook.json", smsContent=None), JSON).code == "482913"
-    assert read(changed("smspool_webhook.json", sms="7.50"), JSON).code == "482913"
-    assert read(changed("smspool_webhook.json", full_sms="$7.50 paid", sms="7.50"), JSON).code is None
+def test_the_gateways_own_code_is_used_when_the_text_shows_none() -> None:
+    bare = text(changed("smspool_webhook.json", full_sms="", sms="591827"))
+
+    assert (bare.text, bare.code) == ("591827", "591827")
+    assert text(changed("smspool_webhook.json", sms="591827")).code == "482913"
+    assert text(changed("smspool_webhook.json", full_sms="see app", sms=591827)).code == "591827"
+    assert text(changed("textverified_webhook.json", smsContent=None)).code == "482913"
+    assert text(changed("smspool_webhook.json", sms="7.50")).code == "482913"
+    assert text(changed("smspool_webhook.json", full_sms="$7.50 paid", sms="7.50")).code is None
 
 
-def test_two_texts_of_one_order_are_two_events():
-    first = read(*sample("smspool_webhook.json"))
-    second = read(changed("smspool_webhook.json", full_sms="Your rec code is 591827"), JSON)
-    again = read(changed("smspool_webhook.json", timestamp="2026-06-10 06:01:00pm"), JSON)
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("smspool_webhook.json", "orderid"),
+        ("smspool_webhook.json", "full_sms"),
+        ("smspool_webhook.json", "timestamp"),
+        ("smspool_webhook_rental.json", "rental_code"),
+        ("android_income_sms_webhook.json", "from"),
+        ("android_income_sms_webhook.json", "sentStamp"),
+    ],
+)
+def test_where_texts_have_no_id_each_of_these_tells_two_apart(name: str, field: str) -> None:
+    assert text(changed(name, **{field: "another"})).event_id != text(*sample(name)).event_id
 
-    assert len({first.event_id, second.event_id, again.event_id}) == 3
+
+def test_two_events_of_textverified_are_told_apart_by_id_or_else_by_the_key_of_the_delivery() -> None:
+    payload = json.loads(sample("textverified_webhook.json")[0])
+    keyed = {name: value for name, value in payload.items() if name != "id"}
+    payload["data"] = payload["data"] | {"id": "sms_test_0001"}
+    deliveries = [
+        payload,
+        payload | {"id": "evt_test_0009"},
+        keyed | {"idempotencyKey": "evt_test_0001:1"},
+        keyed | {"idempotencyKey": "evt_test_0009:1"},
+    ]
+
+    assert len({text(json.dumps(each).encode()).event_id for each in deliveries}) == 4
+    with pytest.raises(Unreadable, match="neither id nor idempotencyKey"):
+        read(json.dumps(keyed).encode(), JSON)
 
 
-def test_ids_and_stamps_may_be_numbers_or_strings():
+def test_a_repeat_is_the_same_event_whatever_else_says_that_it_is_one() -> None:
+    payload = json.loads(sample("textverified_webhook.json")[0])
+    repeat = payload | {"attempt": 2, "idempotencyKey": "evt_test_0001:2"}
+
+    assert text(json.dumps(repeat).encode()) == text(json.dumps(payload).encode())
+
+
+def test_ids_and_stamps_may_be_numbers_or_strings() -> None:
     name = "android_income_sms_webhook.json"
-    as_string = changed(name, sentStamp="1781128770000")
 
-    assert read(as_string, JSON) == read(*sample(name))
-    assert read(changed("smspool_webhook.json", orderid=17), JSON).code == "482913"
-    assert read(changed("smspool_webhook_rental.json", phonenumber=12025550143), JSON).to == "12025550143"
+    assert text(changed(name, sentStamp="1781128770000")) == text(*sample(name))
+    assert text(changed("smspool_webhook.json", orderid=17)).code == "482913"
+    assert text(changed("httpsms_webhook.json", message_id=17)).code == "482913"
+    assert text(changed("smspool_webhook_rental.json", phonenumber=12025550143)).to == "12025550143"
 
 
-def test_half_an_emoji_costs_only_the_emoji():
-    body = b'{"from": "rec", "text": "Your code is 482913 \\ud83d"}'
-
-    assert read(body, JSON).text == "Your code is 482913 ?"
+def test_half_an_emoji_costs_only_the_emoji() -> None:
+    assert text(b'{"from": "rec", "text": "Your code is 482913 \\ud83d"}').text == "Your code is 482913 ?"
 
 
 @pytest.mark.parametrize("name", ["httpsms_webhook.json", "textverified_webhook.json"])
-def test_an_encrypted_text_is_refused_so_that_its_owner_hears_of_it(name):
+def test_an_encrypted_text_is_refused_so_that_its_owner_hears_of_it(name: str) -> None:
     with pytest.raises(Unreadable, match="encryption"):
         read(changed(name, encrypted=True), JSON)
 
 
 @pytest.mark.parametrize(
-    ("name", "fields"),
+    ("name", "fields", "named"),
     [
-        ("smspool_webhook.json", {"full_sms": 5}),
-        ("smspool_webhook.json", {"full_sms": None, "sms": None}),
-        ("smspool_webhook.json", {"orderid": ["1"]}),
-        ("smspool_webhook.json", {"orderid": True}),
-        ("smspool_webhook_rental.json", {"phonenumber": {}}),
-        ("smsgate_webhook.json", {"message": None}),
-        ("smsgate_webhook.json", {"message": "Your code is 482913\0"}),
-        ("httpsms_webhook.json", {"content": 482913}),
-        ("httpsms_webhook.json", {"message_id": None}),
-        ("android_income_sms_webhook.json", {"text": ["482913"]}),
-        ("textverified_webhook.json", {"smsContent": None, "parsedCode": None}),
-        ("textverified_webhook.json", {"smsContent": {"482913": 1}}),
+        ("smspool_webhook.json", {"full_sms": 5}, "full_sms"),
+        ("smspool_webhook.json", {"full_sms": None, "sms": None}, "neither full_sms nor sms"),
+        ("smspool_webhook.json", {"orderid": ["482913"]}, "orderid"),
+        ("smspool_webhook.json", {"orderid": True}, "orderid"),
+        ("smspool_webhook_rental.json", {"phonenumber": {"482913": 1}}, "phonenumber"),
+        ("smsgate_webhook.json", {"message": None}, "message"),
+        ("httpsms_webhook.json", {"content": 482913}, "content"),
+        ("httpsms_webhook.json", {"message_id": None}, "message_id"),
+        ("httpsms_webhook.json", {"message_id": ""}, "message_id"),
+        ("android_income_sms_webhook.json", {"text": ["482913"]}, "text"),
+        ("textverified_webhook.json", {"smsContent": None, "parsedCode": None}, "smsContent nor parsedCode"),
+        ("textverified_webhook.json", {"smsContent": {"482913": 1}}, "smsContent"),
     ],
 )
-def test_a_wrong_type_is_named_without_what_was_in_it(name, fields):
-    with pytest.raises(Unreadable) as refusal:
+def test_a_wrong_field_is_named_without_what_was_in_it(name: str, fields: dict[str, Any], named: str) -> None:
+    with pytest.raises(Unreadable, match=named) as refusal:
         read(changed(name, **fields), JSON)
 
     assert "482913" not in str(refusal.value)
 
 
-def test_a_form_that_is_not_utf_8_is_refused():
-    with pytest.raises(UnicodeDecodeError):
+@pytest.mark.parametrize("data", ["482913", '["482913"]', '{"482913', 482913, None])
+def test_data_that_is_no_object_is_refused(data: object) -> None:
+    body = json.dumps({"id": "1", "event": "v2.sms.received", "data": data}).encode()
+
+    with pytest.raises(Unreadable, match=r"^textverified: data is not") as refusal:
+        read(body, JSON)
+
+    assert "482913" not in str(refusal.value)
+
+
+def test_a_missing_field_is_named() -> None:
+    with pytest.raises(Unreadable, match=r"smsgate: .*missing.*`message`"):
+        read(b'{"event": "sms:received", "id": "1", "payload": {"text": "482913"}}', JSON)
+
+
+def test_a_form_that_is_not_utf_8_is_refused() -> None:
+    with pytest.raises(Unreadable, match="not a form"):
         read(b"MessageSid=SM1&Body=482913+%FF", FORM)
 
 
-def test_another_gateways_payload_is_not_taken_under_a_name():
-    with pytest.raises(Unreadable, match="no payload of twilio"):
+def test_another_gateways_payload_is_not_taken_under_a_name() -> None:
+    with pytest.raises(Unreadable, match="not a payload of twilio"):
         read(*sample("smspool_webhook.json"), "twilio")
 
 
-def test_a_text_shows_nothing_private_when_printed():
-    assert repr(read(*sample("smsgate_webhook.json"))) == "Text(gateway='smsgate')"
+def test_a_text_shows_nothing_private_when_printed() -> None:
+    assert repr(text(*sample("smsgate_webhook.json"))) == "Text(gateway='smsgate')"
