@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from urllib.parse import parse_qsl
 
 from msgspec import Meta, Struct, ValidationError, convert
@@ -45,8 +45,8 @@ def read(body: bytes, content_type: str, gateway: str | None = None) -> tuple[st
     Raises `Unreadable` when there is none.
     """
     payload = _form(body) if content_type == FORM else _object(body, "the body")
-    for name, marks in SHAPES:
-        if gateway in (None, name) and marks <= payload.keys():
+    for name, model in GATEWAYS.items():
+        if gateway in (None, name) and any(shape <= payload.keys() for shape in model.shapes):
             return name, payload
     raise Unreadable(f"not a payload of {gateway or 'any gateway we know'}")
 
@@ -54,7 +54,7 @@ def read(body: bytes, content_type: str, gateway: str | None = None) -> tuple[st
 def text_in(payload: Payload, gateway: str) -> Text | None:
     """The text in a payload of *gateway*; None if it carries none. Raises `Unreadable` if it is broken."""
     try:
-        fields = _opened(payload, gateway)
+        fields = _opened(payload, GATEWAYS[gateway].event)
         if fields is None:
             return None
         sms = convert(fields, GATEWAYS[gateway])
@@ -76,6 +76,10 @@ def text_in(payload: Payload, gateway: str) -> Text | None:
 class Sms(Struct):
     """A payload with our words for its fields; each gateway below says which words it has instead."""
 
+    shapes: ClassVar[list[set[str]]]  # the fields that tell its payload from all others
+    # Where not every payload is a text: the field that tells, what it says of a text, the text's field.
+    event: ClassVar[tuple[str, str, str] | None] = None
+
     id: Word | None = None
     text: str | None = None
     to: Word | None = None
@@ -86,6 +90,8 @@ class Sms(Struct):
 
 class SmsPool(Sms):
     """SMSPool: a one-time order (no phone number), a rental, or the notice that a rental was extended."""
+
+    shapes = [{"orderid"}, {"rental_code"}]
 
     id: Word | None = named(name="orderid", default=None)
     rental_code: Word | None = None
@@ -104,6 +110,9 @@ class SmsPool(Sms):
 class SmsGate(Sms, kw_only=True):
     """SMS Gateway for Android (capcom6); its older versions name the sender `phoneNumber`."""
 
+    shapes = [{"event", "payload"}]
+    event = ("event", "sms:received", "payload")
+
     id: Id
     text: str = named(name="message")
     to: Word | None = named(name="recipient", default=None)
@@ -116,6 +125,9 @@ class SmsGate(Sms, kw_only=True):
 class HttpSms(Sms, kw_only=True):
     """httpSMS."""
 
+    shapes = [{"specversion", "data"}]
+    event = ("type", "message.phone.received", "data")
+
     id: Id = named(name="message_id")
     text: str = named(name="content")
     to: Word | None = named(name="owner", default=None)
@@ -125,6 +137,8 @@ class HttpSms(Sms, kw_only=True):
 class Forwarder(Sms, kw_only=True):
     """Incoming SMS to URL forwarder (bogkonstantin): no id, no recipient."""
 
+    shapes = [{"from", "text"}]
+
     text: str
     sender: Word | None = named(name="from")
     sent: Word | None = named(name="sentStamp", default=None)
@@ -133,6 +147,8 @@ class Forwarder(Sms, kw_only=True):
 class Twilio(Sms, kw_only=True):
     """Twilio; what it says about texts that were sent has no `Body`."""
 
+    shapes = [{"MessageSid"}]
+
     id: Id = named(name="MessageSid")
     text: str | None = named(name="Body", default=None)
     to: Word | None = named(name="To", default=None)
@@ -140,7 +156,10 @@ class Twilio(Sms, kw_only=True):
 
 
 class TextVerified(Sms):
-    """TextVerified."""
+    """TextVerified: keys begin with a small or a capital letter, and `data` may be a string of JSON."""
+
+    shapes = [{"event"}, {"Event"}]
+    event = ("event", "v2.sms.received", "data")
 
     idempotency_key: Word | None = named(name="idempotencyKey", default=None)
     text: str | None = named(name="smsContent", default=None)
@@ -164,26 +183,6 @@ GATEWAYS: dict[str, type[Sms]] = {
     "textverified": TextVerified,
 }
 
-# The fields that tell a gateway's payload from all others.
-SHAPES: list[tuple[str, set[str]]] = [
-    ("smspool", {"orderid"}),
-    ("smspool", {"rental_code"}),
-    ("smsgate", {"event", "payload"}),
-    ("httpsms", {"specversion", "data"}),
-    ("forwarder", {"from", "text"}),
-    ("twilio", {"MessageSid"}),
-    ("textverified", {"event"}),
-    ("textverified", {"Event"}),
-]
-
-# Gateways that report more than texts: the field that says what happened, what it says for a text, and
-# the field with the text.
-EVENTS = {
-    "smsgate": ("event", "sms:received", "payload"),
-    "httpsms": ("type", "message.phone.received", "data"),
-    "textverified": ("event", "v2.sms.received", "data"),
-}
-
 
 def _form(body: bytes) -> Payload:
     try:
@@ -204,21 +203,18 @@ def _object(value: Any, name: str) -> Payload:
     return value
 
 
-def _opened(payload: Payload, gateway: str) -> Payload | None:
-    """The fields of an event and of the text in it; None for an event that is no text.
-
-    TextVerified begins keys with a small or a capital letter; its data is an object or a string of JSON.
-    """
-    if gateway not in EVENTS:
+def _opened(payload: Payload, event: tuple[str, str, str] | None) -> Payload | None:
+    """The payload, with the text's fields beside the event's; None for an event that is no text."""
+    if event is None:
         return payload
-    name, received, inside = EVENTS[gateway]
-    event = _uncapitalized(payload)
-    if event.get(name) != received:
+    name, received, inside = event
+    outer = _uncapitalized(payload)
+    if outer.get(name) != received:
         return None
-    text = _uncapitalized(_object(event.get(inside), inside))
-    if text.get("encrypted"):
+    inner = _uncapitalized(_object(outer.get(inside), inside))
+    if inner.get("encrypted"):
         raise Unreadable("the text is encrypted; switch encryption off at the gateway")
-    return text | event
+    return inner | outer
 
 
 def _uncapitalized(payload: Payload) -> dict[str, Any]:
