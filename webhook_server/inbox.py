@@ -7,10 +7,11 @@ import logging
 import re
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
@@ -18,7 +19,7 @@ from sqlalchemy.dialects import sqlite
 from webhook_server.gateways import Text
 
 KEEP_TEXTS = timedelta(minutes=10)
-KEEP_EVENTS = timedelta(days=3)  # the most patient gateway repeats a delivery for two (SMS dossier 3)
+KEEP_EVENTS = timedelta(days=3)  # the most patient gateway repeats a delivery for two (SMS facts 3)
 WHOLE_NUMBER = 8  # digits from which a number without its country code still means one phone
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ _events = sa.Table(
 # Built once: building them takes longer than SQLite does.
 _FIRST = sqlite.insert(_events).on_conflict_do_nothing()
 _KEEP = sa.insert(_texts)
+_NEWEST_FIRST = sa.select(_texts).where(_texts.c.id > sa.bindparam("after")).order_by(_texts.c.id.desc())
 _FORGET = [
     (sa.delete(table).where(table.c.received_at < sa.bindparam("before")), keep.total_seconds())
     for table, keep in ((_texts, KEEP_TEXTS), (_events, KEEP_EVENTS))
@@ -53,7 +55,7 @@ _FORGET = [
 
 
 @dataclass(frozen=True)
-class Code:
+class ReceivedCode:
     """A one-time code and the text it came in."""
 
     text_id: int
@@ -62,12 +64,12 @@ class Code:
 
 
 @dataclass(eq=False)
-class _Reader:
-    """Somebody who waits for a code in a text newer than `after`."""
+class _WaitingReader:
+    """Somebody who waits for a code to `number` in a text newer than `after`."""
 
-    asked: str
+    number: str  # digits
     after: int
-    code: Code | None = None
+    code: ReceivedCode | None = None
     arrival: threading.Event = field(default_factory=threading.Event)
 
 
@@ -82,7 +84,7 @@ class Inbox:
         path.chmod(0o600)  # SQLite gives its side files the same mode
         self._now = now
         self._alone = threading.RLock()  # keeps threads apart: one connection, one at a time
-        self._waiting: list[_Reader] = []
+        self._waiting: list[_WaitingReader] = []
         self._closing = False
         self._engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), hide_parameters=True)
         sa.event.listen(self._engine, "connect", _prepare)
@@ -97,7 +99,7 @@ class Inbox:
                 fingerprint = hashlib.sha256(f"{text.gateway} {text.event_id}".encode()).hexdigest()
                 event = {"fingerprint": fingerprint, "received_at": now}
                 if connection.execute(_FIRST, event).rowcount == 0:
-                    log.info("a repeat from %s", text.gateway)
+                    log.info("repeated delivery from %s, already known", text.gateway)
                     return None
                 row = {
                     "received_at": now,
@@ -109,17 +111,17 @@ class Inbox:
                 }
                 text_id = int(connection.execute(_KEEP, row).lastrowid)
             if text.code:
-                self._hand_over(recipient, Code(text_id, text.code, datetime.fromtimestamp(now, UTC)))
-        whose = f"…{recipient[-2:]}" if recipient else "whoever asks"
-        log.info("text %s from %s for %s, %s code", text_id, text.gateway, whose, "a" if text.code else "no")
+                self._hand_over(recipient, ReceivedCode(text_id, text.code, datetime.fromtimestamp(now, UTC)))
+        whose = f"…{recipient[-2:]}" if recipient else "any number"
+        code = "with a code" if text.code else "without a code"
+        log.info("text %s from %s for %s, %s", text_id, text.gateway, whose, code)
         return text_id
 
     def newest_id(self, number: str) -> int:
         """The id of the newest text for *number*, with a code or without; 0 when there is none."""
         with self._alone, self._engine.begin() as connection:
             self._forget_old(connection)
-            newest = sa.select(sa.func.max(_texts.c.id)).where(_is_for(number))
-            return connection.execute(newest).scalar() or 0
+            return next((row.id for row in _newest_first(connection, number, 0)), 0)
 
     def code(
         self,
@@ -129,18 +131,20 @@ class Inbox:
         after: int,
         wait: timedelta,
         before: int | None = None,
-    ) -> Code | None:
+    ) -> ReceivedCode | None:
         """The newest code for *number* in a text newer than *after*; for up to *wait*, wait for one.
 
         With *before*, only texts older than that count, and nobody waits for them.
         """
         with self._alone:
             with self._engine.begin() as connection:
-                self._forget_old(connection)
-            found = self._newest_code(number, max_age, after, before)
-            if found or before is not None or self._closing or wait <= timedelta(0):
-                return found
-            reader = _Reader(digits(number), after)
+                since = self._forget_old(connection) - min(max_age, KEEP_TEXTS).total_seconds()
+                for row in _newest_first(connection, number, after):
+                    if row.code and row.received_at >= since and (before is None or row.id < before):
+                        return ReceivedCode(row.id, row.code, datetime.fromtimestamp(row.received_at, UTC))
+            if before is not None or self._closing or wait <= timedelta(0):
+                return None
+            reader = _WaitingReader(digits(number), after)
             self._waiting.append(reader)
         if not reader.arrival.wait(wait.total_seconds()):
             with self._alone:
@@ -170,28 +174,13 @@ class Inbox:
         self.stop_waiting()
         self._engine.dispose()
 
-    def _hand_over(self, recipient: str | None, code: Code) -> None:
+    def _hand_over(self, recipient: str | None, code: ReceivedCode) -> None:
         """Give *code* to the readers that wait for it; they need not stand in line for the database again."""
         for reader in list(self._waiting):
-            is_theirs = recipient is None or _is_same(reader.asked, recipient)
-            if is_theirs and code.text_id > reader.after:
+            if _is_for(recipient, reader.number) and code.text_id > reader.after:
                 reader.code = code
                 self._waiting.remove(reader)
                 reader.arrival.set()
-
-    def _newest_code(self, number: str, max_age: timedelta, after: int, before: int | None) -> Code | None:
-        with self._engine.connect() as connection:
-            since = self._now() - min(max_age, KEEP_TEXTS)
-            fresh = (
-                sa.select(_texts.c.id, _texts.c.code, _texts.c.received_at)
-                .where(_is_for(number), _texts.c.code.is_not(None))
-                .where(_texts.c.id > after, _texts.c.received_at >= since.timestamp())
-                .order_by(_texts.c.id.desc())
-            )
-            if before is not None:
-                fresh = fresh.where(_texts.c.id < before)
-            row = connection.execute(fresh).first()
-        return row and Code(row.id, row.code, datetime.fromtimestamp(row.received_at, UTC))
 
     def _forget_old(self, connection: sa.Connection) -> float:
         now = self._now().timestamp()
@@ -205,20 +194,17 @@ def digits(number: str) -> str:
     return re.sub(r"[^0-9]", "", number).lstrip("0")
 
 
-def _is_same(asked: str, recipient: str) -> bool:
-    """What `_is_for` says to the database."""
-    shorter, longer = sorted((asked, recipient), key=len)
-    return asked == recipient or (len(shorter) >= WHOLE_NUMBER and longer.endswith(shorter))
+def _newest_first(connection: sa.Connection, number: str, after: int) -> Iterator[sa.Row[Any]]:
+    rows = connection.execute(_NEWEST_FIRST, {"after": after})
+    return (row for row in rows if _is_for(row.recipient, digits(number)))
 
 
-def _is_for(number: str) -> sa.ColumnElement[bool]:
-    """True for texts to *number*, with or without the country code, and for those that name no number."""
-    asked, recipient = digits(number), _texts.c.recipient
-    same = [recipient.is_(None), recipient == asked]
-    same.append((sa.func.length(recipient) >= WHOLE_NUMBER) & sa.literal(asked).endswith(recipient))
-    if len(asked) >= WHOLE_NUMBER:
-        same.append(recipient.endswith(asked))
-    return sa.or_(*same)
+def _is_for(recipient: str | None, number: str) -> bool:
+    """Whether these digits are one phone, with or without the country code; no recipient is anybody."""
+    if recipient is None or recipient == number:
+        return True
+    shorter, longer = sorted((recipient, number), key=len)
+    return len(shorter) >= WHOLE_NUMBER and longer.endswith(shorter)
 
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
