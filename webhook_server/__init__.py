@@ -9,15 +9,13 @@ import socket
 import threading
 import traceback
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
 from flask import Flask, Response, abort, jsonify, request
-from waitress import wasyncore
-from waitress.server import BaseWSGIServer, create_server
+from waitress.server import create_server
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable
 
 from webhook_server import gateways, signatures
@@ -48,9 +46,9 @@ def create_app(
     for a token that cannot stand in a path, and for none when others can reach us.
     """
     if token is None and not loopback:
-        raise ValueError("without a token the service listens on this machine only; set WEBHOOK_TOKEN")
+        raise ValueError("without a token the service may only listen on this machine; set WEBHOOK_TOKEN")
     if token is not None and not re.fullmatch(r"[A-Za-z0-9._~-]+", token):
-        raise ValueError("WEBHOOK_TOKEN may only have letters, digits and . _ ~ -")
+        raise ValueError("WEBHOOK_TOKEN may only contain letters, digits and . _ ~ -")
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LONGEST_BODY
     inbox = app.extensions["inbox"] = Inbox(data, now)
@@ -62,17 +60,18 @@ def create_app(
     def refuse_strangers() -> None:
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         if token is not None and not (scheme.lower() == "bearer" and is_ours(given.strip())):
-            abort(401, "readers send: Authorization: Bearer <token>")
+            abort(401, "send the header Authorization: Bearer <token>")
 
     def refuse_forgeries(gateway: str) -> None:
         if gateway not in signatures.SIGNED:
             return
         if gateway not in keys:
-            log.warning("%s can sign; set %s to have it checked", gateway, signatures.variable(gateway))
+            variable = signatures.variable(gateway)
+            log.warning("signature of %s not checked; set %s to check it", gateway, variable)
             return
         delivery = signatures.Delivery(_urls(), dict(request.headers), request.get_data(), now())
         if not signatures.SIGNED[gateway](keys[gateway], delivery):
-            abort(403, f"no valid signature of {gateway}, or it is too old")
+            abort(403, f"signature of {gateway} missing, wrong or too old")
 
     def take(named: str | None = None) -> Response:
         try:
@@ -83,13 +82,13 @@ def create_app(
             abort(400, str(problem))
         text_id = text and inbox.add(text)
         if gateway == "twilio":
-            return Response("<Response/>", mimetype="text/xml")  # what it wants to hear (SMS dossier 6)
+            return Response("<Response/>", mimetype="text/xml")  # what it wants to hear (SMS facts 6)
         return jsonify(id=text_id)
 
     @app.post("/webhook")
     def without_token() -> Response:
         if token is not None:
-            abort(403, "the token belongs into the path: /webhook/<token>")
+            abort(403, "put the token into the address: /webhook/<token>")
         return take()
 
     @app.post("/webhook/<given>")
@@ -106,7 +105,7 @@ def create_app(
         max_age, wait = _seconds("maxage", 60), _seconds("wait", 0)
         after, before = _whole("after", 0), _whole("before", 0) or None
         if wait and not waiters.acquire(blocking=False):
-            raise ServiceUnavailable("too many readers are waiting", retry_after=1)
+            raise ServiceUnavailable("too many readers are waiting; try again in a second", retry_after=1)
         try:
             found = inbox.code(
                 number, max_age=max_age, after=after, before=before, wait=min(wait, LONGEST_WAIT)
@@ -137,7 +136,7 @@ def create_app(
     return app
 
 
-class Server:
+class WebhookServer:
     """An app at work on its own threads; `port` is where, also when it was asked for port 0."""
 
     def __init__(self, app: Flask, host: str, port: int) -> None:
@@ -146,38 +145,31 @@ class Server:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.create_server((host, port), family=family)
         self.port: int = listening.getsockname()[1]
-        self._sockets: dict[int, socket.socket] = {}
-        server = create_server(
+        self._connections: dict[int, socket.socket] = {}
+        self._server = create_server(
             app,
-            map=self._sockets,
+            map=self._connections,
             sockets=[listening],
             threads=THREADS,
             connection_limit=CONNECTIONS,
             max_request_body_size=16 * LONGEST_BODY,  # below this the answer is ours, and JSON
+            asyncore_use_poll=True,
             ident=None,
         )
-        assert isinstance(server, BaseWSGIServer)  # as always for a single socket
-        self._server = server
-        self._closing = False
-        self._thread = threading.Thread(target=self._work, name="webhook service", daemon=True)
+        self._thread = threading.Thread(target=self._server.run, name="webhook service", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Finish what has begun, then let go of port and inbox; may be called again."""
-        if self._closing:
-            return
         self._inbox.stop_waiting()
+        # waitress's own close() would leave its worker threads and the open connections behind, and run()
+        # goes on as long as there is a connection.
         self._server.task_dispatcher.shutdown()
-        self._closing = True
-        with suppress(OSError):  # it may have woken by itself, and closed what would wake it
-            self._server.pull_trigger()
-        self._thread.join()
+        while self._thread.is_alive():
+            for connection in list(self._connections.values()):
+                connection.close()
+            self._thread.join(0.1)
         self._inbox.close()
-
-    def _work(self) -> None:
-        while not self._closing:
-            wasyncore.loop(timeout=1, use_poll=True, map=self._sockets, count=1)
-        wasyncore.close_all(self._sockets)
 
     def __enter__(self) -> Self:
         """Serve until the block ends."""
@@ -188,9 +180,9 @@ class Server:
         self.close()
 
 
-def serve(app: Flask, host: str, port: int) -> Server:
+def serve(app: Flask, host: str, port: int) -> WebhookServer:
     """Serve *app* from other threads until the returned server is closed."""
-    return Server(app, host, port)
+    return WebhookServer(app, host, port)
 
 
 def _urls() -> list[str]:
@@ -204,7 +196,7 @@ def _urls() -> list[str]:
 def _number() -> str:
     number = request.args.get("phonenumber", "")
     if not 4 <= len(digits(number)) <= 15:
-        abort(400, "phonenumber is missing or no phone number")
+        abort(400, "phonenumber is missing or not a phone number")
     return number
 
 
@@ -223,15 +215,15 @@ def _seconds(name: str, default: int) -> timedelta:
 
 
 def _refused(problem: HTTPException) -> Response:
-    log.warning("%s refused: %s", request.endpoint or "an unknown path", problem.description)
+    log.warning("refused %s: %s", request.url_rule or "an unknown path", problem.description)
     return _answer(problem)
 
 
 def _failed(problem: Exception) -> Response:
     # Only where it happened: the message of an exception can hold what was in a text.
     where = "".join(traceback.format_tb(problem.__traceback__))
-    log.error("%s failed with %s\n%s", request.endpoint, type(problem).__name__, where)
-    return _answer(InternalServerError("a fault of this service; its log tells where"))
+    log.error("%s failed with %s\n%s", request.url_rule, type(problem).__name__, where)
+    return _answer(InternalServerError("internal error; see the log of the webhook service"))
 
 
 def _answer(problem: HTTPException) -> Response:

@@ -19,13 +19,13 @@ from webhook_server import create_app, serve
 from webhook_server.signatures import SIGNED, variable
 
 SETTINGS = f"""\
-environment, or the file .env:
-  WEBHOOK_TOKEN  what the address that texts are posted to, and those who ask for codes, have to have
-  WEBHOOK_HOST   where to listen; 127.0.0.1
-  WEBHOOK_PORT   5000
-  RESERVE_DATA   folder of the texts; data
+environment variables, or lines of the file .env:
+  WEBHOOK_TOKEN  secret: gateways post texts to /webhook/<token>, readers send it as their bearer token
+  WEBHOOK_HOST   address to listen on (default 127.0.0.1)
+  WEBHOOK_PORT   port to listen on (default 5000)
+  RESERVE_DATA   folder where texts are kept for ten minutes (default data)
   {", ".join(map(variable, SIGNED))}
-                 with its key set, a gateway is believed only when it signed its delivery
+                 signature key of a gateway; when it is set, unsigned deliveries are refused
 """
 
 
@@ -68,7 +68,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         prog="python -m webhook_server",
-        description="Takes texts in from SMS gateways and hands one-time codes out.",
+        description="Receives texts from SMS gateways and hands out the one-time codes in them.",
         epilog=SETTINGS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

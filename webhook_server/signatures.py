@@ -1,4 +1,4 @@
-"""Proof of origin: what the gateways that sign put beside a delivery (SMS dossier 3, 4, 6 and 7)."""
+"""Proof of origin: what the gateways that sign put beside a delivery (SMS facts 3, 4, 6 and 7)."""
 
 from __future__ import annotations
 
@@ -38,9 +38,8 @@ def httpsms(key: str, delivery: Delivery) -> bool:
     try:
         head, claims = (json.loads(_unpadded(part)) for part in signed.split("."))
         wanted = hmac.digest(key.encode(), signed.encode(), "sha256")
-        meant = (
-            [claims["aud"]] if isinstance(claims["aud"], str) else claims["aud"]
-        )  # RFC 7519, 4.1.3: either
+        audience = claims["aud"]  # one address or a list of them (RFC 7519, 4.1.3)
+        meant = [audience] if isinstance(audience, str) else audience
         return (
             hmac.compare_digest(wanted, _unpadded(signature))
             and head["alg"] == "HS256"

@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from requests import Response
 
 from tests.webhook.conftest import TOKEN
 from tests.webhook.test_gateways import sample
@@ -24,18 +27,19 @@ from webhook_server.signatures import SIGNED, variable
 
 REPOSITORY = Path(__file__).parents[2]
 READER = {"Authorization": f"Bearer {TOKEN}"}
+JSON = {"Content-Type": "application/json"}
 ORDER, _ = sample("smspool_webhook.json")
 
 
 @pytest.fixture
-def address(tmp_path):
+def address(tmp_path: Path) -> Iterator[str]:
     app = create_app(data=tmp_path, token=TOKEN, loopback=True, now=lambda: datetime.now(UTC))
     with serve(app, "127.0.0.1", 0) as server:
         yield f"http://127.0.0.1:{server.port}"
 
 
 @contextmanager
-def process(folder, **settings):
+def process(folder: Path, **settings: str) -> Iterator[subprocess.Popen[str]]:
     environment = {"PYTHONPATH": str(REPOSITORY), "PATH": os.environ["PATH"]} | settings
     command = [sys.executable, "-m", "webhook_server"]
     started = subprocess.Popen(
@@ -48,38 +52,41 @@ def process(folder, **settings):
             started.kill()
 
 
-def where(started):
+def where(started: subprocess.Popen[str]) -> str:
+    assert started.stdout
     line = started.stdout.readline()
     assert TOKEN not in line
     return line.split()[2].rstrip(",")
 
 
-def deliver(address, body=ORDER, **options):
-    return requests.post(f"{address}/webhook/{TOKEN}", data=body, timeout=10, **options)
+def deliver(
+    address: str, body: bytes | Iterable[bytes] = ORDER, headers: Mapping[str, str] = JSON
+) -> Response:
+    return requests.post(f"{address}/webhook/{TOKEN}", data=body, headers=headers, timeout=10)
 
 
-def ask(address, **query):
-    query = {"phonenumber": "+14155550100"} | query
+def ask(address: str, wait: int = 0) -> Response:
+    query = {"phonenumber": "+14155550100", "wait": str(wait)}
     return requests.get(f"{address}/get_verification_code", params=query, headers=READER, timeout=40)
 
 
-def test_a_chunked_body_is_read_whole(address):
+def test_a_chunked_body_is_read_whole(address: str) -> None:
     body, _ = sample("android_income_sms_webhook.json")
 
-    answer = deliver(address, iter([body[:20], body[20:]]), headers={"Content-Type": "application/json"})
+    answer = deliver(address, iter([body[:20], body[20:]]))
 
     assert answer.status_code == 200
     assert ask(address).json()["verification_code"] == "482913"
 
 
-def test_a_body_that_is_too_long_is_refused_in_json_chunked_or_not(address):
+def test_a_body_that_is_too_long_is_refused_in_json_chunked_or_not(address: str) -> None:
     long = b" " * (LONGEST_BODY + 1)
 
     assert deliver(address, long).json().keys() == {"error"}
     assert [deliver(address, body).status_code for body in (long, iter([long]))] == [413, 413]
 
 
-def test_readers_that_wait_leave_room_for_the_delivery_they_wait_for(address):
+def test_readers_that_wait_leave_room_for_the_delivery_they_wait_for(address: str) -> None:
     with ThreadPoolExecutor(WAITERS + 4) as pool:
         readers = [pool.submit(ask, address, wait=30) for _ in range(WAITERS + 4)]
         refused = [reader.result() for reader in islice(as_completed(readers), 4)]
@@ -90,7 +97,7 @@ def test_readers_that_wait_leave_room_for_the_delivery_they_wait_for(address):
     assert [answer.json()["verification_code"] for answer in answers if answer.ok] == ["482913"] * WAITERS
 
 
-def test_closing_answers_those_who_wait(tmp_path):
+def test_closing_answers_those_who_wait(tmp_path: Path) -> None:
     app = create_app(data=tmp_path, token=TOKEN, loopback=True, now=lambda: datetime.now(UTC))
     with ThreadPoolExecutor(WAITERS + 1) as pool, serve(app, "127.0.0.1", 0) as server:
         address = f"http://127.0.0.1:{server.port}"
@@ -101,7 +108,25 @@ def test_closing_answers_those_who_wait(tmp_path):
         assert sorted(reader.result().status_code for reader in readers) == [404] * WAITERS + [503]
 
 
-def test_a_text_answered_200_outlives_a_killed_process(tmp_path):
+def test_closing_ends_every_thread_and_frees_the_port_though_a_connection_is_open(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    app = create_app(data=tmp_path, token=None, loopback=True, now=lambda: datetime.now(UTC))
+    server = serve(app, "127.0.0.1", 0)
+
+    with requests.Session() as session:
+        assert session.get(f"http://127.0.0.1:{server.port}/health", timeout=10).ok
+        server.close()
+        server.close()
+
+    left = set(threading.enumerate()) - before
+    for thread in left:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in left)
+    socket.create_server(("127.0.0.1", server.port)).close()
+    assert [file.name for file in tmp_path.iterdir()] == ["inbox.sqlite3"]  # SQLite's side files are gone
+
+
+def test_a_text_answered_200_outlives_a_killed_process(tmp_path: Path) -> None:
     settings = {"WEBHOOK_TOKEN": TOKEN, "WEBHOOK_PORT": "0"}
     with process(tmp_path, **settings) as first:
         assert deliver(where(first)).status_code == 200
@@ -110,7 +135,7 @@ def test_a_text_answered_200_outlives_a_killed_process(tmp_path):
         assert ask(where(second)).json()["verification_code"] == "482913"
 
 
-def test_the_dot_env_file_is_read_and_the_environment_wins(tmp_path):
+def test_the_dot_env_file_is_read_and_the_environment_wins(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(f"WEBHOOK_TOKEN={TOKEN}\nWEBHOOK_PORT=no\nRESERVE_DATA=elsewhere\n")
 
     with process(tmp_path, WEBHOOK_PORT="0") as started:
@@ -119,7 +144,7 @@ def test_the_dot_env_file_is_read_and_the_environment_wins(tmp_path):
     assert (tmp_path / "elsewhere" / "inbox.sqlite3").exists()
 
 
-def test_a_key_with_any_sign_in_it_is_taken_from_dot_env_and_checked(tmp_path):
+def test_a_key_with_any_sign_in_it_is_taken_from_dot_env_and_checked(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("WEBHOOK_KEY_SMSGATE='k${y}'\n")
     body, _ = sample("smsgate_webhook.json")
     stamp = f"{datetime.now(UTC).timestamp():.0f}"
@@ -130,12 +155,12 @@ def test_a_key_with_any_sign_in_it_is_taken_from_dot_env_and_checked(tmp_path):
 
     with process(tmp_path, WEBHOOK_TOKEN=TOKEN, WEBHOOK_PORT="0") as started:
         address = where(started)
-        answers = [deliver(address, body, headers=headers) for headers in ({}, signed)]
+        answers = [deliver(address, body, headers) for headers in (JSON, signed)]
 
     assert [answer.status_code for answer in answers] == [403, 200]
 
 
-def test_help_names_every_key(tmp_path):
+def test_help_names_every_key(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "webhook_server", "--help"]
 
     told = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY).stdout
@@ -144,7 +169,7 @@ def test_help_names_every_key(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_cleanly(tmp_path, number):
+def test_a_signal_ends_it_cleanly(tmp_path: Path, number: int) -> None:
     with process(tmp_path, WEBHOOK_TOKEN=TOKEN, WEBHOOK_PORT="0") as started:
         deliver(where(started))
         started.send_signal(number)
@@ -168,7 +193,9 @@ def test_a_signal_ends_it_cleanly(tmp_path, number):
         ({"RESERVE_DATA": "/dev/null/data"}, "cannot keep texts"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused_in_one_sentence(tmp_path, settings, why):
+def test_settings_that_make_no_sense_are_refused_in_one_sentence(
+    tmp_path: Path, settings: dict[str, str], why: str
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = str(other.getsockname()[1])
         settings = {name: value.replace("taken", taken) for name, value in settings.items()}
@@ -181,6 +208,6 @@ def test_settings_that_make_no_sense_are_refused_in_one_sentence(tmp_path, setti
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
-def test_loopback_is_only_this_machine(host):
+def test_loopback_is_only_this_machine(host: str) -> None:
     assert is_loopback(host)
     assert not any(is_loopback(other) for other in ("0.0.0.0", "::", "10.0.0.1", "example.test", ""))
