@@ -153,7 +153,7 @@ class WebhookServer:
             threads=THREADS,
             connection_limit=CONNECTIONS,
             max_request_body_size=16 * LONGEST_BODY,  # below this the answer is ours, and JSON
-            asyncore_use_poll=True,
+            asyncore_use_poll=True,  # unlike select(), it bears that close() closes what it waits for
             ident=None,
         )
         self._thread = threading.Thread(target=self._server.run, name="webhook service", daemon=True)
@@ -162,8 +162,7 @@ class WebhookServer:
     def close(self) -> None:
         """Finish what has begun, then let go of port and inbox; may be called again."""
         self._inbox.stop_waiting()
-        # waitress's own close() would leave its worker threads and the open connections behind, and run()
-        # goes on as long as there is a connection.
+        # The public close() only stops listening: workers stay, and run() goes on while a connection is open.
         self._server.task_dispatcher.shutdown()
         while self._thread.is_alive():
             for connection in list(self._connections.values()):
