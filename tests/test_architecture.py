@@ -53,6 +53,7 @@ HOME = {
     "dateutil": "reserve.window reserve.plans.rule reserve.systems",
     "dotenv": "reserve.commands webhook_server.__main__",
     "flask": "reserve.simulator webhook_server",
+    "msgspec": "reserve.systems reserve.plans webhook_server.gateways",
     "ntplib": "reserve.clock",
     "phonenumbers": "reserve.commands",
     "psutil": "reserve.browser",

@@ -35,7 +35,7 @@ _WORDINGS = [
     re.compile(rf"{_CODE}\sis\s(?:your|the)\b", re.IGNORECASE),
     re.compile(rf"(?!(?:19|20)\d\d\b){_CODE}"),  # any number but a year
 ]
-_SPEAKS_OF_A_CODE = re.compile(rf"{_CALLED_CODE}|\bverif", re.IGNORECASE)
+_SPEAKS_OF_A_CODE = re.compile(rf"{_CALLED_CODE}|\bverif|\brec\.us\b", re.IGNORECASE)
 _NOTHING_ELSE = re.compile(rf"\A\s*{_CODE}\s*\Z")
 
 

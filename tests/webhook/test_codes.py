@@ -28,6 +28,7 @@ WITH_A_CODE = [
     # any wording, when the text speaks of a code and has one number
     ("Use 482913 to verify your rec.us account.", "482913"),
     ("Hi Sam! Here's your rec.us code — 482913 ☺", "482913"),
+    ("rec.us: 482913", "482913"),
     ("482913 security code from rec", "482913"),
     ("Here is your code for 2026: 482913", "482913"),
 ]
