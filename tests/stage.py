@@ -20,6 +20,7 @@ from reserve.commands.outcome import Outcome
 from reserve.commands.wiring import build_run
 from reserve.errors import SignInError
 from reserve.http import Http, read
+from reserve.settings import read_settings
 from reserve.simulator import SIMULATED_SYSTEMS, Ledger
 from reserve.systems import SYSTEMS
 from reserve.systems.atrium.adapter import Atrium
@@ -130,15 +131,17 @@ class Stage:
     def get_ready(self, *words: str) -> None:
         """Give a run everything it needs, and begin nothing."""
         usual = [word for word in self.simulated.words() if self.together or word != "-m"]
-        environ = {
-            **self.simulated.environ_of_player(HERE, WEBHOOK, TOKEN),
-            "RESERVE_DATA": str(self.folder / "data"),
-            **self.environ,
-        }
-        booking = read_booking(booking_parser("book").parse_args([*usual, *words]), environ)
+        settings = read_settings(
+            {
+                **self.simulated.environ_of_player(HERE, WEBHOOK, TOKEN),
+                "RESERVE_DATA": str(self.folder / "data"),
+                **self.environ,
+            }
+        )
+        booking = read_booking(booking_parser("book").parse_args([*usual, *words]), settings)
         self.wired = build_run(
             booking,
-            environ,
+            settings,
             self.stop,
             Leads(),
             clock=self.clock,

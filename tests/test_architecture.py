@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "http": "errors",
     "browser": "errors clock",
     "notify": "errors",
+    "settings": "errors",
     "storage": "errors money model redaction tokens storage",
     "systems.base": "errors money model clock http browser tokens",
     "systems.refusals": "errors http",
@@ -51,7 +52,7 @@ HOME = {
     "alembic": "reserve.storage.migrations",
     "cryptography": "reserve.storage.secrets",
     "dateutil": "reserve.window reserve.plans.rule reserve.systems",
-    "dotenv": "reserve.commands webhook_server.__main__",
+    "dotenv": "reserve.settings webhook_server.__main__",
     "flask": "reserve.simulator webhook_server",
     "msgspec": "reserve.systems reserve.plans webhook_server.gateways",
     "ntplib": "reserve.clock",
@@ -161,10 +162,15 @@ def test_the_product_does_not_import_the_tests() -> None:
     assert {name for name in TREES for each in imports(name) if lies_in(each, "tests")} == set()
 
 
-def test_only_the_entrances_read_the_environment() -> None:
+def test_the_environment_is_read_once_and_becomes_settings() -> None:
     readers = {name for name in TREES if {"os.environ", "os.getenv"} & set(attributes(name))}
+    to_settings = {name for name in TREES if "read_settings" in called(name)}
 
-    assert {name for name in readers if not lies_in(name, " ".join(ENTRANCES))} == set()
+    assert readers == {"reserve.commands", "reserve.simulator.__main__", "webhook_server.__main__"}
+    assert to_settings == {
+        "reserve.commands",
+        "reserve.commands.rehearse",
+    }  # in a rehearsal, the player's own
 
 
 def test_only_the_clock_and_the_webhook_services_entrance_ask_what_time_it_is() -> None:

@@ -17,6 +17,7 @@ from reserve.booking.stop import SIGNALS
 from reserve.commands import COMMANDS
 from reserve.commands.options import booking_parser, read_booking
 from reserve.errors import ExitCode
+from reserve.settings import read_settings
 from reserve.simulator.recus.faults import FAULTS
 from reserve.systems import SYSTEMS
 from tests.documents import DOCUMENTS, HERE, PATHS, README, named, rows
@@ -209,7 +210,7 @@ def test_a_booking_of_the_documents_makes_sense(words: list[str]) -> None:
     if "--account" in options:  # nobody has stored one here
         del options[(place := options.index("--account")) : place + 2]
 
-    booking = read_booking(booking_parser(command).parse_args(dated(options)), DOT_ENV)
+    booking = read_booking(booking_parser(command).parse_args(dated(options)), read_settings(DOT_ENV))
 
     assert booking.request.facility in ("Alice Marble", "Court 1", "NTNUI")
     assert booking.request.at_once == (booking.request.facility == "Alice Marble")

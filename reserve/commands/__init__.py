@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
 from reserve.errors import ExitCode, OutcomeWord, ReserveError, UsageError
+from reserve.settings import read_settings
 
 COMMANDS = {
     "book": "reserve one court: now if the window is open, else at the opening",
@@ -40,9 +41,8 @@ def main(arguments: Sequence[str]) -> int:
         return ExitCode.USAGE
     command = import_module(f"reserve.commands.{(name or 'book').replace('-', '_')}")
     try:
-        return int(
-            command.main(arguments[1:] if name else arguments, read_environment(Path(".env"), os.environ))
-        )
+        settings = read_settings(os.environ, Path(".env"))
+        return int(command.main(arguments[1:] if name else arguments, settings))
     except ReserveError as failure:
         from reserve.commands.outcome import NOTHING, tell
 
@@ -68,14 +68,3 @@ def main(arguments: Sequence[str]) -> int:
         else:
             print(f"Refused: {bug}; please report what stands above.")
         return ExitCode.BUG
-
-
-def read_environment(file: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """*environ*, with what it lacks from *file*; raises `UsageError` when that is there and not readable."""
-    from dotenv import dotenv_values
-
-    try:
-        written = dotenv_values(file, interpolate=False)  # a `$` in a password is a `$`
-    except (OSError, UnicodeDecodeError) as failure:
-        raise UsageError(f"{file} cannot be read ({type(failure).__name__}); write it as UTF-8") from failure
-    return {**{name: value for name, value in written.items() if value is not None}, **environ}

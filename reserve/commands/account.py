@@ -8,17 +8,19 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reserve.commands import COMMANDS
-from reserve.commands.options import Parser, refuse_no_address
+from reserve.commands.options import Parser, account_of, one_of, refuse_no_address
 from reserve.errors import ReserveError, UsageError
+from reserve.settings import Settings, read_file
 
 if TYPE_CHECKING:
+    from reserve.model import Account
     from reserve.storage.secrets import SecretStore
 
 ACTIONS = {
@@ -43,13 +45,13 @@ EARLIER = {"TFC_USERNAME": "RESERVE_EMAIL", "TFC_PASSWORD": "RESERVE_PASSWORD"}
 EARLIER_TOKENS = "tokens.json"  # in the data folder, in plain text
 
 
-def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+def main(arguments: Sequence[str], settings: Settings) -> int:
     """Do what *arguments* say with the stored accounts, and return the exit code."""
     options = _parser().parse_args(arguments)
     if options.name is None and options.what in ("add", "remove"):
         raise UsageError(f"account {options.what}: which one? Write a NAME behind it")
     actions = {"add": add, "list": list_all, "remove": remove, "refresh": refresh}
-    return actions[options.what](options, environ)
+    return actions[options.what](options, settings)
 
 
 def _parser() -> Parser:
@@ -67,31 +69,30 @@ def _parser() -> Parser:
 
 
 @contextmanager
-def opened(environ: Mapping[str, str]) -> Iterator[SecretStore]:
+def opened(settings: Settings) -> Iterator[SecretStore]:
     """The safe of this machine."""
     from reserve.storage.runs import Store
     from reserve.storage.secrets import SecretStore
 
-    folder = Path(environ.get("RESERVE_DATA") or "data")
-    store = Store(folder, environ.get("RESERVE_DATABASE_URL") or None)
+    store = Store(settings.data, settings.database_url)
     try:
-        yield SecretStore(store, folder, environ.get("FERNET_KEY") or None)
+        yield SecretStore(store, settings.data, settings.fernet_key)
     finally:
         store.close()
 
 
-def add(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+def add(options: argparse.Namespace, settings: Settings) -> int:
     """Store an account; what earlier tools left in plain text is taken over."""
     from reserve.storage.secrets import Accounts
     from reserve.systems import SYSTEMS
 
     if not re.fullmatch(r"[\w.@+-]{1,60}", options.name):
         raise UsageError(f"NAME: {options.name!r} is no name; write it with letters, digits and . _ - @ +")
-    system = (options.system or environ.get("RESERVE_SYSTEM") or "recus").strip().casefold()
+    system = (options.system or settings.system or "recus").strip().casefold()
     if system not in SYSTEMS:
         raise UsageError(f"--system: {system!r} is not known; choose {', '.join(SYSTEMS)}")
-    earlier, leftovers = _earlier(environ, SYSTEMS[system].asks)
-    given = {**earlier, **{name: environ[name] for name in SYSTEMS[system].asks if environ.get(name)}}
+    earlier, leftovers = _earlier(settings, SYSTEMS[system].asks)
+    given = {**earlier, **_in_environment(settings, SYSTEMS[system].asks)}
     if options.password_fd is not None:
         given["RESERVE_PASSWORD"] = _from_descriptor(options.password_fd)
     elif sys.stdin.isatty():
@@ -104,7 +105,7 @@ def add(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
         raise UsageError("ATRIUM_OCCUPANT_ID: it is a number, in the portal's address of a reservation")
     if not given.keys() & SECRETS.keys():
         raise UsageError("there is no password: call this at a terminal, or set RESERVE_PASSWORD")
-    with opened(environ) as safe:
+    with opened(settings) as safe:
         Accounts(safe).add(options.name, {"RESERVE_SYSTEM": system, **given})
     print(f"Stored {options.name!r} for {system}; use it with --account {options.name}.")
     for leftover in leftovers:
@@ -112,11 +113,11 @@ def add(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return 0
 
 
-def list_all(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+def list_all(options: argparse.Namespace, settings: Settings) -> int:
     """Print a line for each account; no secrets."""
     from reserve.storage.secrets import Accounts
 
-    with opened(environ) as safe:
+    with opened(settings) as safe:
         accounts = Accounts(safe)
         trouble: UsageError | None = None
         for name in accounts.names:
@@ -134,45 +135,49 @@ def list_all(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return 0
 
 
-def remove(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+def remove(options: argparse.Namespace, settings: Settings) -> int:
     """Forget an account; this works without the key."""
     from reserve.storage.secrets import Accounts
 
-    with opened(environ) as safe:
+    with opened(settings) as safe:
         if not Accounts(safe).remove(options.name):
             raise UsageError(f"there is no account {options.name!r}; see `account list`")
     print(f"Removed {options.name!r}.")
     return 0
 
 
-def refresh(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+def refresh(options: argparse.Namespace, settings: Settings) -> int:
     """Renew the refresh token of each account that has one; the exit code is that of the worst."""
     from reserve.storage.secrets import Accounts
+    from reserve.systems import SYSTEMS
 
-    with opened(environ) as safe:
+    with opened(settings) as safe:
         accounts = Accounts(safe)
         names = [options.name] if options.name else accounts.names
-        stored: dict[str, Mapping[str, str]] = {name: {**environ, **accounts.read(name)} for name in names}
-    return max(_refreshed(name, each) for name, each in (stored or {"the environment": environ}).items())
+        stored = {name: accounts.read(name) for name in names}
+    found = [(name, each["RESERVE_SYSTEM"], account_of(each)) for name, each in stored.items()]
+    if not found:
+        system = one_of(settings.system or "recus", tuple(SYSTEMS), "RESERVE_SYSTEM")
+        details = _in_environment(settings, SYSTEMS[system].asks)
+        found = [("the environment", system, account_of({"RESERVE_EMAIL": "", **details}))]
+    return max(_refreshed(name, system, account, settings) for name, system, account in found)
 
 
-def _refreshed(name: str, environ: Mapping[str, str]) -> int:
+def _refreshed(name: str, system: str, account: Account, settings: Settings) -> int:
     """Sign in as this account does, which renews its token; says how it went."""
     from reserve.booking.run import Leads
     from reserve.booking.stop import Stop
     from reserve.commands.options import Booking
     from reserve.commands.wiring import build_run
-    from reserve.model import Account, BookingRequest
+    from reserve.model import BookingRequest
     from reserve.systems import SYSTEMS
 
-    system = (environ.get("RESERVE_SYSTEM") or "recus").strip().casefold()
     if system not in SYSTEMS or SYSTEMS[system].token_variable is None:
         print(f"Nothing to renew for {name}: {system} has no refresh tokens.")
         return 0
-    account = Account(environ.get("RESERVE_EMAIL") or "", environ.get("RESERVE_PASSWORD") or "")
     nothing = BookingRequest(facility="", sport="", day=date.min, starts=(), length=timedelta())
     booking = Booking(nothing, account, system, webhook_url="", webhook_token=None, as_json=False)
-    wired = build_run(booking, environ, Stop(), Leads())
+    wired = build_run(booking, settings, Stop(), Leads())
     try:
         wired.run.system.sign_in()
     except ReserveError as failure:
@@ -185,6 +190,17 @@ def _refreshed(name: str, environ: Mapping[str, str]) -> int:
             wired.folder.rmdir()
     print(f"Renewed the refresh token of {name}.")
     return 0
+
+
+def _in_environment(settings: Settings, asks: Sequence[str]) -> dict[str, str]:
+    """What the environment says of *asks*, the variables that one account needs."""
+    said = {
+        "RESERVE_EMAIL": settings.email,
+        "RESERVE_PASSWORD": settings.password,
+        "RESERVE_PHONE": settings.phone,
+        **settings.of_systems,
+    }
+    return {name: text for name in asks if (text := said.get(name))}
 
 
 def _asked(variable: str) -> str:
@@ -202,18 +218,19 @@ def _from_descriptor(number: int) -> str:
         raise UsageError(f"--password-fd: nothing to read at {number}: {failure.strerror}") from None
 
 
-def _earlier(environ: Mapping[str, str], asks: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+def _earlier(settings: Settings, asks: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     """What earlier tools left in plain text, under our names, and where it can be deleted."""
     found: dict[str, str] = {}
     leftovers = []
     if "ATRIUM_REFRESH_TOKEN" in asks:
-        found = {ours: environ[theirs] for theirs, ours in EARLIER.items() if environ.get(theirs)}
-        folder = Path(environ.get("RESERVE_DATA") or "data")
-        path = Path(environ.get("TOKENS_PATH") or folder / EARLIER_TOKENS)
+        others = settings.of_systems
+        found = {ours: others[theirs] for theirs, ours in EARLIER.items() if theirs in others}
+        path = Path(others.get("TOKENS_PATH") or settings.data / EARLIER_TOKENS)
         if token := _token_in(path):
             found["ATRIUM_REFRESH_TOKEN"] = token
             leftovers.append(f"{path} holds")
-    lines = [name for name in _lines_of(Path(".env")) if name in EARLIER or name in asks]
+    written = read_file(Path(".env"))
+    lines = [name for name, value in written.items() if value and (name in EARLIER or name in asks)]
     if lines:
         leftovers.append(f"The lines {', '.join(lines)} of .env hold")
     return found, leftovers
@@ -230,9 +247,3 @@ def _token_in(path: Path) -> str | None:
         if isinstance(place, dict) and isinstance(place.get("refresh_token"), str):
             return str(place["refresh_token"])
     return None
-
-
-def _lines_of(path: Path) -> list[str]:
-    from dotenv import dotenv_values
-
-    return [name for name, value in dotenv_values(path, interpolate=False).items() if value]

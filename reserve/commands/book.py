@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reserve.commands.options import Booking, booking_parser, read_booking
 from reserve.errors import ExitCode
+from reserve.settings import Settings
 
 if TYPE_CHECKING:
     from reserve.booking.run import Leads
@@ -15,21 +16,21 @@ if TYPE_CHECKING:
     from reserve.commands.wiring import WiredRun
 
 
-def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+def main(arguments: Sequence[str], settings: Settings) -> int:
     """Book as *arguments* say, tell the outcome, and return the exit code."""
     options = booking_parser("book").parse_args(arguments)
-    booking = read_booking(options, environ)
+    booking = read_booking(options, settings)
     from reserve.booking.run import Leads
     from reserve.commands.outcome import tell
 
-    result, wired = book(booking, environ, Leads())
+    result, wired = book(booking, settings, Leads())
     tell(result.sentence, result.as_json(booking, wired.run_id, wired.run) if booking.as_json else None)
     return result.exit_code
 
 
 def book(
     booking: Booking,
-    environ: Mapping[str, str],
+    settings: Settings,
     leads: Leads,
     *,
     takes_over: bool = False,
@@ -45,7 +46,7 @@ def book(
     from reserve.commands.wiring import build_run
 
     stop = Stop()
-    wired = build_run(booking, environ, stop, leads, takes_over=takes_over)
+    wired = build_run(booking, settings, stop, leads, takes_over=takes_over)
     timeline = wired.run.timeline
     with telling(timeline):
         for warning in booking.warnings:

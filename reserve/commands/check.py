@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reserve.commands.options import booking_parser, read_booking
+from reserve.settings import Settings
 
 if TYPE_CHECKING:
     from reserve.booking.run import Run
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
     from reserve.model import Offers, Opening
 
 
-def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+def main(arguments: Sequence[str], settings: Settings) -> int:
     """Check a booking as *arguments* say; the exit code is that of the first step that failed."""
     options = booking_parser("check").parse_args(arguments)
-    booking = read_booking(options, environ)
+    booking = read_booking(options, settings)
     from reserve.booking.run import Leads
     from reserve.booking.stop import Stop
     from reserve.commands.outcome import Outcome, failed, tell
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     from reserve.errors import ExitCode, OutcomeWord
 
     stop = Stop()
-    wired = build_run(booking, environ, stop, Leads())
+    wired = build_run(booking, settings, stop, Leads())
     run = wired.run
     with telling(run.timeline), stop.listening():
         for warning in booking.warnings:

@@ -12,6 +12,7 @@ from reserve.commands import COMMANDS
 from reserve.commands.options import SPORTS, Parser, one_of, refuse_garbled
 from reserve.commands.wiring import Connect, connect
 from reserve.model import BookingRequest
+from reserve.settings import Settings
 from reserve.window import parse_day
 
 IN_A_WHILE = timedelta(days=14)  # a day that is not open yet, as a rule
@@ -21,7 +22,7 @@ HALF_AN_HOUR = timedelta(minutes=30)
 
 def main(
     arguments: Sequence[str],
-    environ: Mapping[str, str],
+    settings: Settings,
     *,
     clock: Clock | None = None,
     connect: Connect = connect,
@@ -39,19 +40,19 @@ def main(
     parser.add_argument("--json", action="store_true", help="as one JSON array")
     parser.add_argument("--link", metavar="URL", help="ntnui: the session's page, instead of -c and -d")
     options = parser.parse_args(arguments)
-    refuse_garbled(options, environ)
-    from reserve.commands.lookup import looking
+    refuse_garbled(options)
+    from reserve.commands.lookup import NOBODY, looking
     from reserve.systems import SYSTEMS
 
     clock = clock or Clock()
-    system = one_of(options.system or environ.get("RESERVE_SYSTEM") or "recus", tuple(SYSTEMS), "--system")
+    system = one_of(options.system or settings.system or "recus", tuple(SYSTEMS), "--system")
     sport = one_of(options.sport, SPORTS, "--sport") if options.sport else None
     day = parse_day(options.date, "--date") if options.date else (clock.now() + IN_A_WHILE).date()
     # Any slot will do: what is published about a facility says nothing about a slot.
     request = BookingRequest(
         options.court or "", sport or "tennis", day, (NOON,), HALF_AN_HOUR, link=options.link
     )
-    with looking(system, request, environ, clock, connect) as asked:
+    with looking(system, request, NOBODY, settings, clock, connect) as asked:
         if not (options.court or options.link):
             word, option = ("link", "--link") if "link" in asked.needs else ("facility", "-c")
             rows = [{word: name} for name in asked.facilities()]

@@ -7,28 +7,28 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from reserve import window
 from reserve.clock import Clock
-from reserve.commands import COMMANDS, read_environment
+from reserve.commands import COMMANDS
 from reserve.commands.options import Parser
 from reserve.errors import UsageError
 from reserve.plans.plan import clock_changes
+from reserve.settings import Settings, read_file
 from reserve.storage.plans import PlanStore
 from reserve.storage.runs import Store
 
 HERE = Path(__file__).parents[2]
 STANDARD = ("/usr/local/bin", "/usr/bin", "/bin")
 BROWSERS = ("google-chrome", "google-chrome-stable", "chromium", "chromium-browser", "chromedriver")
-OURS = ("RESERVE_", "RECUS_", "STRIPE_", "ATRIUM_", "NTNUI_", "WEBHOOK_", "FERNET_KEY", "CHROME")  # variables
 DAY = "%a %Y-%m-%d %H:%M %Z"
 
 
-def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+def main(arguments: Sequence[str], settings: Settings) -> int:
     """Print the lines, or write them into the crontab, or take ours out of it again."""
     parser = Parser(prog="main.py cron", description=COMMANDS["cron"].capitalize() + ".", allow_abbrev=False)
     what = parser.add_mutually_exclusive_group()
@@ -36,13 +36,13 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     what.add_argument("--remove", action="store_true", help="take them, and only them, out of it")
     what.add_argument("--systemd", action="store_true", help="print units for systemd instead")
     options = parser.parse_args(arguments)
-    machine = Machine.here(environ)
+    machine = Machine.here(settings)
     if options.remove:
         write_crontab(without(machine.marks, crontab()))
         print("Removed the lines of this folder from the crontab.")
         return 0
-    for name in not_in_file(environ, read_environment(machine.folder / ".env", {})):
-        print(f"warning: {name} is set here only; write it into {machine.folder / '.env'}", file=sys.stderr)
+    for name in not_in_file(settings, read_file(machine.folder / ".env")):
+        print(f"warning: cron will not see {name}; add it to {machine.folder / '.env'}", file=sys.stderr)
     if options.systemd:
         print(machine.units(), end="")
         print("# Save each part under its name, then:")
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         machine.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_crontab(without(machine.marks, crontab()) + lines)
     print(lines, end="")
-    for said in clock_change_words(environ, Clock().now()):
+    for said in clock_change_words(settings, Clock().now()):
         print(said)
     if options.install:
         print("Installed: cron now calls `due` every minute. `cron --remove` undoes it.")
@@ -73,12 +73,12 @@ class Machine:
     path: str
 
     @classmethod
-    def here(cls, environ: Mapping[str, str]) -> Machine:
+    def here(cls, settings: Settings) -> Machine:
         """This machine, as this process sees it."""
-        data = Path(environ.get("RESERVE_DATA") or "data").absolute()
+        data = settings.data.absolute()
         places = dict.fromkeys(STANDARD)
         for program in BROWSERS:  # cron looks in two places only
-            if found := shutil.which(program, path=environ.get("PATH", os.defpath)):
+            if found := shutil.which(program, path=settings.path or os.defpath):
                 places.setdefault(str(Path(found).parent.absolute()))
         # Not resolved: the interpreter of a virtual environment is a link that has to stay one.
         return cls(str(Path(sys.executable).absolute()), HERE, data, ":".join(places))
@@ -140,10 +140,9 @@ WantedBy=default.target
 """
 
 
-def not_in_file(environ: Mapping[str, str], written: Mapping[str, str]) -> list[str]:
+def not_in_file(settings: Settings, written: Collection[str]) -> list[str]:
     """The variables of ours that a run from cron would not have: it reads the file, and not this terminal."""
-    ours = [name for name, value in environ.items() if value and name.startswith(OURS)]
-    return sorted(name for name in ours if name not in written and name != "RESERVE_DATA")
+    return sorted(settings.given - {*written, "RESERVE_DATA"})
 
 
 def crontab() -> str:
@@ -183,9 +182,9 @@ def without(marks: tuple[str, str], text: str) -> str:
     return "".join(line + "\n" for line in kept)
 
 
-def clock_change_words(environ: Mapping[str, str], now: datetime) -> list[str]:
+def clock_change_words(settings: Settings, now: datetime) -> list[str]:
     """What the next two clock changes of the plans' facilities do to them: nothing."""
-    store = Store(Path(environ.get("RESERVE_DATA") or "data"), environ.get("RESERVE_DATABASE_URL") or None)
+    store = Store(settings.data, settings.database_url)
     try:
         stored_plans = PlanStore(store).all()
         openings = PlanStore(store).occurrences(ended=False)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +26,7 @@ from reserve.errors import ExitCode, Interrupted, ReserveError, UsageError
 from reserve.notify import channels, ping, tell
 from reserve.plans import due
 from reserve.plans.plan import Plan
+from reserve.settings import Settings
 from reserve.storage.plans import Occurrence, PlanStore, StoredPlan
 from reserve.storage.runs import Store
 
@@ -48,33 +49,33 @@ FAILED = "due.failed"  # a file that is there from the first failure to the next
 GO_ON = (ExitCode.NOT_RESERVED, ExitCode.USAGE, ExitCode.FORBIDDEN, ExitCode.SERVICE)
 
 
-def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+def main(arguments: Sequence[str], settings: Settings) -> int:
     """Start what is due, or serve one occurrence when *arguments* name it."""
     parser = Parser(prog="main.py due", description=COMMANDS["due"].capitalize() + ".", allow_abbrev=False)
     parser.add_argument("--occurrence", metavar="NAME", help="serve this one; `due` calls itself so")
     parser.add_argument("--verbose", action="store_true", help="say a word also when nothing is due")
     options = parser.parse_args(arguments)
-    marks = failure_marks(environ)
+    marks = failure_marks(settings)
     try:
-        code = called(options, environ, Clock())
+        code = called(options, settings, Clock())
     except Exception as failure:  # whatever it is: nobody looks at what cron calls, so it has to be told
         why = str(failure) if isinstance(failure, ReserveError) else type(failure).__name__
         if is_first_failure(marks):
-            tell_player(environ, f"`due` failed: {why}.")
-        ping(environ.get("RESERVE_PING_URL"), failed=True)
+            tell_player(settings, f"`due` failed: {why}.")
+        ping(settings.ping_url, failed=True)
         raise
     if options.occurrence:
         return code
     for mark in marks:
         mark.unlink(missing_ok=True)
-    if trouble := ping(environ.get("RESERVE_PING_URL")):
+    if trouble := ping(settings.ping_url):
         print(f"warning: RESERVE_PING_URL: {trouble}", file=sys.stderr)
     return code
 
 
-def failure_marks(environ: Mapping[str, str]) -> tuple[Path, ...]:
+def failure_marks(settings: Settings) -> tuple[Path, ...]:
     """Where it is noted that `due` failed: in the data folder, or outside when nothing can be kept there."""
-    data = Path(environ.get("RESERVE_DATA") or "data").absolute()
+    data = settings.data.absolute()
     name = hashlib.sha256(f"{os.getuid()} {data}".encode()).hexdigest()[:16]
     return data / FAILED, Path(tempfile.gettempdir()) / f"first-serve-{name}.failed"
 
@@ -90,25 +91,23 @@ def is_first_failure(marks: Sequence[Path]) -> bool:
     return False
 
 
-def called(options: argparse.Namespace, environ: Mapping[str, str], clock: Clock) -> int:
+def called(options: argparse.Namespace, settings: Settings, clock: Clock) -> int:
     """Do what this call is for."""
-    store = Store(Path(environ.get("RESERVE_DATA") or "data"), environ.get("RESERVE_DATABASE_URL") or None)
+    store = Store(settings.data, settings.database_url)
     with closing(store):
         plan_store = PlanStore(store)
         if options.occurrence:
-            return serve(plan_store, options.occurrence, environ, clock)
-        said = Ticking(plan_store, clock, starter(environ), environ).minute()
+            return serve(plan_store, options.occurrence, settings, clock)
+        said = Ticking(plan_store, clock, starter(settings), settings).minute()
         if said or options.verbose or sys.stdout.isatty():
             print("\n".join([*said, summary(plan_store, len(said))]))
     return 0
 
 
-def tell_player(environ: Mapping[str, str], sentence: str) -> None:
+def tell_player(settings: Settings, sentence: str) -> None:
     """Send *sentence* to the player's channels; what is wrong with them is no more than a warning."""
     try:
-        troubles = [
-            f"RESERVE_NOTIFY: {each}" for each in tell(channels(environ.get("RESERVE_NOTIFY")), sentence)
-        ]
+        troubles = [f"RESERVE_NOTIFY: {each}" for each in tell(channels(settings.notify), sentence)]
     except UsageError as failure:
         troubles = [str(failure)]
     for trouble in troubles:
@@ -131,7 +130,7 @@ class Ticking:
     plan_store: PlanStore
     clock: Clock
     start: Callable[[Sequence[str]], None]  # a process of main.py with these words
-    environ: Mapping[str, str]
+    settings: Settings
 
     def minute(self) -> list[str]:
         """Start what is due; near an opening stay for the minute, to take over from a machine that dies."""
@@ -151,7 +150,7 @@ class Ticking:
             self.clock.now(),
             worker,
             lambda occurrence: self.start(["due", "--occurrence", due.name_of(occurrence)]),
-            lambda sentence: tell_player(self.environ, sentence),
+            lambda sentence: tell_player(self.settings, sentence),
         )
 
     def look_after_plans(self, now: datetime) -> None:
@@ -172,15 +171,13 @@ class Ticking:
         return self.plan_store.has_opening(now, now + NEAR)
 
 
-def starter(environ: Mapping[str, str]) -> Callable[[Sequence[str]], None]:
-    """What starts main.py as a process that outlives us; what is secret goes by the environment."""
+def starter(settings: Settings) -> Callable[[Sequence[str]], None]:
+    """What starts main.py as a process that outlives us, with our environment, and so with its secrets."""
 
     def start(words: Sequence[str]) -> None:
-        data = Path(environ.get("RESERVE_DATA") or "data")
-        with (data / "due.log").open("ab") as log:
+        with (settings.data / "due.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, str(MAIN), *words],
-                env=dict(environ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -191,7 +188,7 @@ def starter(environ: Mapping[str, str]) -> Callable[[Sequence[str]], None]:
     return start
 
 
-def serve(plan_store: PlanStore, name: str, environ: Mapping[str, str], clock: Clock) -> int:
+def serve(plan_store: PlanStore, name: str, settings: Settings, clock: Clock) -> int:
     """Book for the occurrence called *name*, facility by facility, and tell the player how it ended."""
     from reserve.booking.run import Leads
     from reserve.commands.book import book
@@ -210,14 +207,14 @@ def serve(plan_store: PlanStore, name: str, environ: Mapping[str, str], clock: C
     def one(words: Sequence[str]) -> tuple[Outcome, str | None]:
         try:
             stop.obey()
-            booking = read_booking(booking_parser("book").parse_args(words), environ)
+            booking = read_booking(booking_parser("book").parse_args(words), settings)
         except ReserveError as failure:
             return failed(failure), None
-        outcome, wired = book(booking, environ, Leads(), takes_over=occurrence.claims > 1, in_turn=True)
+        outcome, wired = book(booking, settings, Leads(), takes_over=occurrence.claims > 1, in_turn=True)
         return outcome, wired.run_id
 
     with stop.listening():
-        return serve_occurrence(plan_store, occurrence, stored, asking(environ, clock), one, environ, clock)
+        return serve_occurrence(plan_store, occurrence, stored, asking(settings, clock), one, settings, clock)
 
 
 def serve_occurrence(
@@ -226,7 +223,7 @@ def serve_occurrence(
     stored: StoredPlan,
     ask: Ask,
     one: OneRun,
-    environ: Mapping[str, str],
+    settings: Settings,
     clock: Clock,
 ) -> int:
     """Have *one* run after the other for *occurrence*, and end it, unless it opens later."""
@@ -250,7 +247,7 @@ def serve_occurrence(
     )
     print(sentence, flush=True)
     tell_player(
-        environ, f"{sentence} (plan {occurrence.plan_id}, {due.wall(stored, occurrence):%a %Y-%m-%d %H:%M})"
+        settings, f"{sentence} (plan {occurrence.plan_id}, {due.wall(stored, occurrence):%a %Y-%m-%d %H:%M})"
     )
     return outcome.exit_code
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from reserve.commands.history import as_json, opened
 from reserve.commands.options import Parser
 from reserve.errors import UsageError
+from reserve.settings import Settings
 
 
-def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+def main(arguments: Sequence[str], settings: Settings) -> int:
     """Print the scenario of a run: its steps, and what it wrote down before it did it."""
     parser = Parser(prog="main.py explain", description="What happened in one run, step by step.")
     parser.add_argument("run", metavar="RUN", help="its id, or how that begins; `history` lists them")
     parser.add_argument("--json", action="store_true", help="as one JSON object")
     options = parser.parse_args(arguments)
-    store = opened(environ)
+    store = opened(settings)
     runs = store.history(most=2, run_id=options.run)
     is_alive = bool(runs) and store.is_alive(runs[0].run_id)
     store.close()
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             f"{'several runs begin' if runs else 'no run begins'} with {options.run!r}; see history"
         )
     run = runs[0]
-    folder = Path(environ.get("RESERVE_DATA") or "data") / "runs" / run.run_id
+    folder = settings.data / "runs" / run.run_id
     steps = [json.loads(line) for line in _lines(folder / "timeline.jsonl")]
     actions = [
         {

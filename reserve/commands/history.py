@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from reserve.commands.options import Parser
 from reserve.errors import UsageError
+from reserve.settings import Settings
 from reserve.storage.runs import NAME, PastRun, Store
 
 MOST = 100_000  # runs; a life of playing every day
 
 
-def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+def main(arguments: Sequence[str], settings: Settings) -> int:
     """Print one line for each run, latest first."""
     parser = Parser(prog="main.py history", description="The latest runs and how they ended.")
     parser.add_argument("--most", type=int, default=20, metavar="N", help="how many to show (20)")
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     options = parser.parse_args(arguments)
     if not 1 <= options.most <= MOST:
         raise UsageError(f"--most: choose a number from 1 to {MOST}")
-    store = opened(environ)
+    store = opened(settings)
     runs = store.history(most=options.most)
     if options.json:
         print(json.dumps([as_json(run) for run in runs], ensure_ascii=False))
@@ -35,12 +35,12 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     return 0
 
 
-def opened(environ: Mapping[str, str]) -> Store:
+def opened(settings: Settings) -> Store:
     """The store of this machine; raises `UsageError` when no run ever wrote to it."""
-    folder, url = Path(environ.get("RESERVE_DATA") or "data"), environ.get("RESERVE_DATABASE_URL")
+    folder, url = settings.data, settings.database_url
     if not url and not (folder / NAME).exists():
         raise UsageError(f"no run is recorded in {folder}; set RESERVE_DATA to the folder of your runs")
-    return Store(folder, url or None)
+    return Store(folder, url)
 
 
 def as_json(run: PastRun) -> dict[str, object]:

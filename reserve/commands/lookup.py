@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from reserve.browser import Browser
 from reserve.clock import Clock
 from reserve.commands.options import booking_parser, read_booking
-from reserve.commands.wiring import USER_AGENT, Connect, connect
+from reserve.commands.wiring import USER_AGENT, Connect, addresses_of, connect
 from reserve.model import Account, BookingRequest, Offers
 from reserve.plans.plan import Choice, Plan
+from reserve.settings import Settings
 from reserve.systems import SYSTEMS
 from reserve.systems.base import BookingSystem, Context
 
-NOBODY = {"RESERVE_EMAIL": "nobody@example.com", "RESERVE_PASSWORD": "none"}
+NOBODY = Account("nobody@example.com", "none")
 
 
 def asking(
-    environ: Mapping[str, str], clock: Clock, connect: Connect = connect
+    settings: Settings, clock: Clock, connect: Connect = connect
 ) -> Callable[[Plan, datetime, Choice], Offers]:
     """A function that reads what a choice of a plan has for the slot that starts at some time."""
 
     def ask(plan: Plan, start: datetime, choice: Choice) -> Offers:
         words = plan.words(start, choice)
-        booking = read_booking(
-            booking_parser("book").parse_args(words), {**NOBODY, **_without_blanks(environ)}
+        somebody = replace(
+            settings, email=settings.email or NOBODY.email, password=settings.password or NOBODY.password
         )
-        with looking(booking.system, booking.request, environ, clock, connect) as system:
+        booking = read_booking(booking_parser("book").parse_args(words), somebody)
+        with looking(booking.system, booking.request, booking.account, settings, clock, connect) as system:
             return system.offers()
 
     return ask
@@ -39,7 +42,8 @@ def asking(
 def looking(
     system: str,
     request: BookingRequest,
-    environ: Mapping[str, str],
+    account: Account,
+    settings: Settings,
     clock: Clock,
     connect: Connect = connect,
 ) -> Iterator[BookingSystem]:
@@ -49,17 +53,11 @@ def looking(
         clock=clock,
         connect=connect,
         browser=lambda: Browser(clock, binary=None, driver=None, evidence=Path()),
-        addresses={
-            name: (environ.get(name) or default).rstrip("/") for name, default in kind.addresses.items()
-        },
+        addresses=addresses_of(kind, settings),
         say=lambda text: None,
         keep=lambda asked, text: None,
         conceal=lambda secret: None,
-        user_agent=environ.get("RESERVE_USER_AGENT") or USER_AGENT,
+        user_agent=settings.user_agent or USER_AGENT,
     )
-    with closing(kind(Account("", ""), request, context)) as found:
+    with closing(kind(account, request, context)) as found:
         yield found
-
-
-def _without_blanks(environ: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environ.items() if value}

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from reserve.commands import COMMANDS
 from reserve.commands.options import Parser
 from reserve.errors import UsageError
 from reserve.notify import channels, host, ping, send
+from reserve.settings import Settings
 
 
-def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+def main(arguments: Sequence[str], settings: Settings) -> int:
     """Send the message, and say for each channel how it went; the exit code is 6 when one failed."""
     parser = Parser(prog="main.py notify-test", description=COMMANDS["notify-test"].capitalize() + ".")
     parser.parse_args(arguments)
-    found, watchdog = channels(environ.get("RESERVE_NOTIFY")), environ.get("RESERVE_PING_URL")
+    found, watchdog = channels(settings.notify), settings.ping_url
     if not found and not watchdog:
         raise UsageError("no channel is configured; set RESERVE_NOTIFY, e.g. to https://ntfy.sh/your-topic")
     results = [(host(each), send(each, "A test message: your bookings will be told here.")) for each in found]

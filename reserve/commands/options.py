@@ -6,13 +6,16 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import NoReturn
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, NoReturn
 
 from reserve.commands import COMMANDS
 from reserve.errors import UsageError
 from reserve.model import Account, BookingRequest
 from reserve.money import Money, parse_money
+from reserve.settings import Settings, address, refuse_strange_bytes, token
+
+if TYPE_CHECKING:
+    from reserve.systems.base import BookingSystem
 
 SPORTS = ("tennis", "pickleball")
 PAYS = ("by-hand", "credit", "card")
@@ -26,7 +29,6 @@ REQUEST_OPTIONS = (
     "end_time",
     "link",
 )  # what a booking system may need to know
-WEBHOOK = "http://127.0.0.1:5000"
 LONGEST_PATIENCE = 600  # seconds; whoever wants to wait longer wants a waiting list
 
 
@@ -93,18 +95,17 @@ class Booking:
     webhook_token: str | None = field(repr=False)
     as_json: bool
     warnings: tuple[str, ...] = ()
-    stored: Mapping[str, str] = field(default_factory=dict, repr=False)  # variables of the stored account
 
 
-def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Booking:
-    """What *options* and *environ* ask for; raises `UsageError` naming the option and the way out."""
+def read_booking(options: argparse.Namespace, settings: Settings) -> Booking:
+    """What *options* and *settings* ask for; raises `UsageError` naming the option and the way out."""
     from reserve import window
     from reserve.systems import SYSTEMS
 
-    refuse_garbled(options, environ)
-    stored = _stored(options.account or environ.get("RESERVE_ACCOUNT"), options.system, environ)
-    environ = {**environ, **stored}
-    system = one_of(options.system or environ.get("RESERVE_SYSTEM") or "recus", tuple(SYSTEMS), "--system")
+    refuse_garbled(options)
+    stored = _stored(options, settings)
+    system = stored["RESERVE_SYSTEM"] if stored else options.system or settings.system or "recus"
+    system = one_of(system, tuple(SYSTEMS), "--system")
     kind = SYSTEMS[system]
     given = kind.completed(
         {name: text for name in REQUEST_OPTIONS if (text := (getattr(options, name, None) or "").strip())}
@@ -120,11 +121,11 @@ def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Boo
     if length <= timedelta(0):
         raise UsageError(f"--end-time: {end:%H:%M} is not after --start-time {start:%H:%M}")
     others = [window.parse_time(text, "--or") for text in _list(options.or_starts)]
-    max_price = ceiling(options.max_price or environ.get("RESERVE_MAX_PRICE"), kind.currency)
+    max_price = ceiling(options.max_price or settings.max_price, kind.currency)
     pay = one_of(options.pay, PAYS, "--pay")
     if pay != "by-hand" and max_price is None:
         raise UsageError(f"--pay {pay} needs --max-price: the most that may be paid without asking you")
-    if pay == "card" and not environ.get("RECUS_STRIPE_KEY"):
+    if pay == "card" and not settings.of_systems.get("RECUS_STRIPE_KEY"):
         raise UsageError("--pay card needs RECUS_STRIPE_KEY, the public key on rec.us's checkout page")
     request = BookingRequest(
         facility=given["court"].strip(),
@@ -146,17 +147,16 @@ def read_booking(options: argparse.Namespace, environ: Mapping[str, str]) -> Boo
         warnings.append("--password can be read by other users of this machine; set RESERVE_PASSWORD instead")
     return Booking(
         request,
-        _account(options, environ, kind.needs),
+        account_of(stored) if stored else _account(options, settings, kind),
         system,
-        webhook_url=_address(options.webhook_url or environ.get("RESERVE_WEBHOOK_URL") or WEBHOOK),
-        webhook_token=_token(options.webhook_token or environ.get("RESERVE_WEBHOOK_TOKEN")),
+        webhook_url=address(options.webhook_url or settings.webhook_url, "--webhook-url"),
+        webhook_token=token(options.webhook_token or settings.webhook_token, "--webhook-token"),
         as_json=options.json,
         warnings=tuple(warnings),
-        stored=stored,
     )
 
 
-def refuse_garbled(options: argparse.Namespace, environ: Mapping[str, str]) -> None:
+def refuse_garbled(options: argparse.Namespace) -> None:
     """Raise `UsageError` for what nobody means: endless words, line breaks, and bytes that are no UTF-8."""
     given = [
         (f"--{SPELT.get(name, name)}".replace("_", "-"), text)
@@ -164,42 +164,57 @@ def refuse_garbled(options: argparse.Namespace, environ: Mapping[str, str]) -> N
         for text in (value if isinstance(value, list) else [value])
         if isinstance(text, str)
     ]
-    read = [(name, text) for name, text in environ.items() if name.startswith("RESERVE_")]
-    for name, text in [*given, *read]:
-        if any("\ud800" <= letter <= "\udfff" for letter in text):  # what Python makes of such bytes
-            raise UsageError(f"{name} is not written in UTF-8")
     for name, text in given:
+        refuse_strange_bytes(text, name)
         if len(text) > LONGEST:
             raise UsageError(f"{name} has {len(text)} letters; {LONGEST} are the most")
         if name != "--password" and not text.isprintable():
             raise UsageError(f"{name}: {text!r} has a line break, or another sign that cannot be printed")
 
 
-def _stored(name: str | None, system: str | None, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """The variables of the stored account *name*, nothing without a name."""
+def _stored(options: argparse.Namespace, settings: Settings) -> Mapping[str, str]:
+    """The variables of the stored account that is named, nothing when none is."""
+    name = options.account or settings.account
     if not name:
         return {}
+    for option in ("email", "password", "phone"):
+        if getattr(options, option):
+            raise UsageError(f"--{option}: account {name!r} is used as it is stored; leave one of them out")
     from reserve.commands.account import opened
 
-    with opened(environ) as safe:
+    with opened(settings) as safe:
         from reserve.storage.secrets import Accounts
 
         stored = Accounts(safe).read(name)
-    if system and system.strip().casefold() != stored["RESERVE_SYSTEM"]:
-        raise UsageError(f"--account: {name!r} is for {stored['RESERVE_SYSTEM']}, not for --system {system}")
+    if options.system and options.system.strip().casefold() != stored["RESERVE_SYSTEM"]:
+        raise UsageError(
+            f"--account: {name!r} is for {stored['RESERVE_SYSTEM']}, not for --system {options.system}"
+        )
     return stored
 
 
-def _account(options: argparse.Namespace, environ: Mapping[str, str], needs: Sequence[str]) -> Account:
-    email = (options.email or environ.get("RESERVE_EMAIL") or "").strip()
-    password = (options.password or environ.get("RESERVE_PASSWORD") or "").strip("\r\n")
-    phone = (options.phone or environ.get("RESERVE_PHONE") or "").strip()
+def account_of(variables: Mapping[str, str]) -> Account:
+    """The account that *variables* describe, and nothing else does."""
+    return Account(
+        variables["RESERVE_EMAIL"],
+        variables.get("RESERVE_PASSWORD", ""),
+        _phone(variables["RESERVE_PHONE"]) if variables.get("RESERVE_PHONE") else None,
+        {name: text for name, text in variables.items() if not name.startswith("RESERVE_")},
+    )
+
+
+def _account(options: argparse.Namespace, settings: Settings, kind: type[BookingSystem]) -> Account:
+    """The account that *options* and *settings* describe."""
+    email = (options.email or settings.email or "").strip()
+    password = (options.password or settings.password or "").strip("\r\n")
+    phone = (options.phone or settings.phone or "").strip()
     if not email:
         raise UsageError("--email is missing; give it or set RESERVE_EMAIL")
     refuse_no_address(email, "--email")
-    if not password and "password" in needs:
+    if not password and "password" in kind.needs:
         raise UsageError("--password is missing; set RESERVE_PASSWORD")
-    return Account(email, password, _phone(phone) if phone else None)
+    details = {name: settings.of_systems[name] for name in kind.asks if name in settings.of_systems}
+    return Account(email, password, _phone(phone) if phone else None, details)
 
 
 def refuse_no_address(email: str, name: str) -> None:
@@ -219,24 +234,6 @@ def _phone(text: str) -> str:
     if not phonenumbers.is_possible_number(number):
         raise UsageError("--phone is too short or too long for a phone number; write it as +14155550100")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-def _address(text: str) -> str:
-    try:
-        parts = urlsplit(text.strip())
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_address = False
-    if not is_address:
-        raise UsageError(f"--webhook-url: {text!r} is not an address; write it as {WEBHOOK}")
-    return text.strip().rstrip("/")
-
-
-def _token(text: str | None) -> str | None:
-    token = (text or "").strip()
-    if not token.isascii() or not token.isprintable():
-        raise UsageError("--webhook-token has letters that no token has; use the service's WEBHOOK_TOKEN")
-    return token or None
 
 
 def ceiling(text: str | None, currency: str) -> Money | None:

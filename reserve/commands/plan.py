@@ -19,6 +19,7 @@ from reserve.plans import plan as plans
 from reserve.plans.due import HEARTBEAT, STALE, plan_of, schedule_next, wall
 from reserve.plans.plan import Plan
 from reserve.plans.preview import Agenda, NamedPlan, Preview, look
+from reserve.settings import Settings
 from reserve.storage.plans import PlanStore, StoredPlan
 from reserve.storage.runs import Store
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 WITH_A_COURT = (ExitCode.SUCCESS, ExitCode.UNCONFIRMED, ExitCode.HELD)
 
 
-def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+def main(arguments: Sequence[str], settings: Settings) -> int:
     """Do what *arguments* say to the plans of this machine."""
     from reserve.clock import Clock
     from reserve.commands.wiring import connect
@@ -37,33 +38,31 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     options = parser().parse_args(arguments)
     if "do" not in options:
         raise UsageError("say what to do: plan add, list, remove, pause, resume, skip, import or refresh")
-    store = opened(environ)
+    store = opened(settings)
     try:
-        return DO[options.do](Plans(PlanStore(store), environ, Clock(), connect), options)
+        return DO[options.do](Plans(PlanStore(store), settings, Clock(), connect), options)
     finally:
         store.close()
 
 
-def opened(environ: Mapping[str, str]) -> Store:
+def opened(settings: Settings) -> Store:
     """The store, made if need be."""
-    return Store(Path(environ.get("RESERVE_DATA") or "data"), environ.get("RESERVE_DATABASE_URL") or None)
+    return Store(settings.data, settings.database_url)
 
 
 class Plans:
     """The plans of this machine, or of all that share its database."""
 
-    def __init__(
-        self, plan_store: PlanStore, environ: Mapping[str, str], clock: Clock, connect: Connect
-    ) -> None:
+    def __init__(self, plan_store: PlanStore, settings: Settings, clock: Clock, connect: Connect) -> None:
         """Keep them in *plan_store*; facilities are looked at over *connect*."""
         self.plan_store = plan_store
-        self.environ = environ
+        self.settings = settings
         self.clock = clock
         self.connect = connect
 
     def add(self, options: argparse.Namespace) -> int:
         """Show what the plan that *options* describe means, and keep it."""
-        plan, preview = self.fitting(plans_from(options, self.environ, self.clock.now().date()))
+        plan, preview = self.fitting(plans_from(options, self.settings, self.clock.now().date()))
         if preview is None:
             raise UsageError("the plan has no slot ahead; look at its day, or at --until and --except")
         (number,) = self.plan_store.add([plans.as_json(plan)])
@@ -95,13 +94,13 @@ class Plans:
         """What the facilities say about *plan*, which is called *name* in *agenda*."""
         from reserve.commands.lookup import asking
 
-        ceiling = plan.max_price or amount(self.environ.get("RESERVE_MAX_PRICE"))
-        ask = asking(self.environ, self.clock, self.connect)
+        ceiling = plan.max_price or amount(self.settings.max_price)
+        ask = asking(self.settings, self.clock, self.connect)
         return look(replace(plan, max_price=ceiling), ask, self.clock.now(), name=name, agenda=agenda)
 
     def player(self, plan: Plan) -> tuple[str, str]:
         """Whose limits count for *plan*: the booking system and the account."""
-        return plan.system, plan.account or self.environ.get("RESERVE_ACCOUNT") or ""
+        return plan.system, plan.account or self.settings.account or ""
 
     def agenda(self, player: tuple[str, str], *more: NamedPlan) -> Agenda:
         """What the plans of *player* want that are kept and do not rest, and what *more* there is."""
@@ -126,7 +125,7 @@ class Plans:
 
         words = plan.words(preview.slots[0].start, plan.choices[0])
         try:
-            booking = read_booking(booking_parser("book").parse_args(words), self.environ)
+            booking = read_booking(booking_parser("book").parse_args(words), self.settings)
         except UsageError as failure:
             return str(failure)
         if preview.wants_code and booking.account.phone is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
@@ -14,6 +14,7 @@ from reserve.commands.options import PAYS, SPORTS, Parser, ceiling, one_of, refu
 from reserve.errors import UsageError
 from reserve.plans.plan import Choice, Plan
 from reserve.plans.rule import parse_every, parse_rule
+from reserve.settings import Settings
 
 MINUTE = timedelta(minutes=1)
 LONGEST_NOTICE = 7 * 24 * 60  # minutes
@@ -95,15 +96,15 @@ def parser() -> Parser:
     return top
 
 
-def plans_from(options: argparse.Namespace, environ: Mapping[str, str], today: date) -> list[Plan]:
+def plans_from(options: argparse.Namespace, settings: Settings, today: date) -> list[Plan]:
     """The plan that *options* describe; when they do not say how long, one for each usual length.
 
     Raises `UsageError` naming the option.
     """
     from reserve.systems import SYSTEMS
 
-    refuse_garbled(options, environ)
-    system = one_of(options.system or environ.get("RESERVE_SYSTEM") or "recus", tuple(SYSTEMS), "--system")
+    refuse_garbled(options)
+    system = one_of(options.system or settings.system or "recus", tuple(SYSTEMS), "--system")
     what = "link" if "link" in SYSTEMS[system].needs else "court"
     if not getattr(options, what):
         raise UsageError(f"--{what} is missing; see plan add --help")

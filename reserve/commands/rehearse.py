@@ -6,6 +6,7 @@ import argparse
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from reserve.commands import COMMANDS
 from reserve.commands.options import Parser, booking_parser, read_booking
 from reserve.errors import ExitCode, UsageError
+from reserve.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from reserve.booking.timeline import Timeline
@@ -27,7 +29,7 @@ TOLD = (
 )
 
 
-def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+def main(arguments: Sequence[str], settings: Settings) -> int:
     """Rehearse as *arguments* say, show what happened, and return the exit code of the booking."""
     from reserve.booking.run import Leads
     from reserve.commands.book import book
@@ -36,12 +38,19 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     options = _parser().parse_args(arguments)
     leads = Leads(*(timedelta(seconds=seconds) for seconds in (20, 14, 4, 10, 2, 0.5)))
     with _stage(options) as (simulated, player):
-        environ = {**environ, **player}
+        settings = replace(
+            read_settings(player),
+            data=settings.data,
+            database_url=settings.database_url,
+            fernet_key=settings.fernet_key,
+            chrome=settings.chrome,
+            chromedriver=settings.chromedriver,
+        )
         words = [word for word in simulated.words() if word != "-m" or not options.one_by_one]
         waits = options.wait_list or simulated.scenario.frees_after is not None
         words += ["--wait-list"] if waits else []
-        booking = read_booking(booking_parser("book").parse_args(words), environ)
-        result, wired = book(booking, environ, leads)
+        booking = read_booking(booking_parser("book").parse_args(words), settings)
+        result, wired = book(booking, settings, leads)
         timeline = wired.run.timeline
         if options.rivals and timeline.opens_at:
             wired.run.clock.sleep_until(timeline.opens_at + RIVALS_COME)

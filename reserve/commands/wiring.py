@@ -22,7 +22,9 @@ from reserve.browser import Browser
 from reserve.clock import Clock, our_error
 from reserve.commands.options import Booking
 from reserve.http import Http
+from reserve.model import Account
 from reserve.redaction import MASK, Secrets
+from reserve.settings import Settings
 from reserve.storage.runs import Record, Store, player_key
 from reserve.storage.secrets import KeptTokens, SecretStore
 from reserve.systems import SYSTEMS
@@ -70,7 +72,7 @@ class WiredRun:
 
 def build_run(
     booking: Booking,
-    environ: Mapping[str, str],
+    settings: Settings,
     stop: Stop,
     leads: Leads,
     *,
@@ -86,11 +88,9 @@ def build_run(
     """
     true_time = our_error if clock is None else None
     clock = clock or Clock()
-    environ = {**environ, **booking.stored}
-    data = Path(environ.get("RESERVE_DATA") or "data")
     run_id = f"{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
-    folder = data / "runs" / run_id
-    store = Store(data, environ.get("RESERVE_DATABASE_URL") or None)
+    folder = settings.data / "runs" / run_id
+    store = Store(settings.data, settings.database_url)
     folder.mkdir(parents=True, exist_ok=True)
     phone = booking.account.phone
     timeline = Timeline(
@@ -108,26 +108,24 @@ def build_run(
         timeline.say(f"an answer we do not know is kept in {path}")
 
     kind = kind or SYSTEMS[booking.system]
-    address = next(iter(kind.addresses.items()), ("", ""))
-    host = urlsplit(environ.get(address[0]) or address[1]).hostname or ""
+    addresses = addresses_of(kind, settings)
+    host = urlsplit(next(iter(addresses.values()), "")).hostname or ""
     player = player_key(kind.name, host, booking.account.email)
     context = Context(
         clock=clock,
         connect=connect,
         browser=lambda: Browser(
             clock,
-            binary=environ.get("CHROME_BINARY") or None,
-            driver=environ.get("CHROMEDRIVER") or None,
+            binary=settings.chrome,
+            driver=settings.chromedriver,
             evidence=folder,
         ),
-        addresses={
-            name: (environ.get(name) or default).rstrip("/") for name, default in kind.addresses.items()
-        },
+        addresses=addresses,
         say=timeline.say,
         keep=keep,
         conceal=timeline.secrets.add,
-        user_agent=environ.get("RESERVE_USER_AGENT") or USER_AGENT,
-        tokens=_tokens(kind, environ, SecretStore(store, data, environ.get("FERNET_KEY") or None), player),
+        user_agent=settings.user_agent or USER_AGENT,
+        tokens=_tokens(kind, booking.account, SecretStore(store, settings.data, settings.fernet_key), player),
     )
     system = kind(booking.account, booking.request, context)
     inbox = _inbox(booking, clock, connect) if phone else None
@@ -141,10 +139,15 @@ def build_run(
     return WiredRun(run, run_id, folder, record)
 
 
-def _tokens(kind: type[BookingSystem], environ: Mapping[str, str], safe: SecretStore, player: str) -> Tokens:
+def addresses_of(kind: type[BookingSystem], settings: Settings) -> dict[str, str]:
+    """Where the booking system answers, by the names of the variables that say so."""
+    return {name: settings.of_systems.get(name) or default for name, default in kind.addresses.items()}
+
+
+def _tokens(kind: type[BookingSystem], account: Account, safe: SecretStore, player: str) -> Tokens:
     if kind.token_variable is None:
         return Tokens()
-    return KeptTokens(safe, player, given=environ.get(kind.token_variable) or None)
+    return KeptTokens(safe, player, given=account.details.get(kind.token_variable))
 
 
 def _inbox(booking: Booking, clock: Clock, connect: Connect) -> Inbox:

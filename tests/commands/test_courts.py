@@ -10,6 +10,7 @@ import pytest
 
 from reserve.commands.courts import main
 from reserve.errors import UsageError
+from reserve.settings import Settings, read_settings
 from tests.fakes import FakeClock, FakeSystem
 from tests.stage import Stage
 from tests.systems.test_ntnui import Stage as SiteStage
@@ -17,7 +18,7 @@ from tests.systems.test_ntnui import Stage as SiteStage
 
 def courts(stage: Stage, *words: str) -> int:
     """The exit code of `courts` with *words*, called where the simulator answers."""
-    return main(words, {}, clock=stage.clock, connect=stage.connect)
+    return main(words, Settings(), clock=stage.clock, connect=stage.connect)
 
 
 def test_all_facilities_are_listed_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,7 +79,7 @@ def test_the_sessions_of_ntnui_are_those_ahead_in_its_week_plan_and_each_can_be_
 
     def ntnui(*words: str) -> list[dict[str, str]]:
         environ = {"NTNUI_URL": "https://site.example", "RESERVE_SYSTEM": "ntnui"}
-        assert main([*words, "--json"], environ, clock=stage.clock, connect=stage.connect) == 0
+        assert main([*words, "--json"], read_settings(environ), clock=stage.clock, connect=stage.connect) == 0
         return list(json.loads(capsys.readouterr().out))
 
     links = [row["link"] for row in ntnui()]

@@ -25,12 +25,13 @@ import pytest
 
 from reserve import notify
 from reserve.clock import Clock
-from reserve.commands.cron import OURS, Machine, clock_change_words, not_in_file, without
+from reserve.commands.cron import Machine, clock_change_words, not_in_file, without
 from reserve.commands.due import main as due_command
 from reserve.commands.notify_test import main as notify_test
 from reserve.errors import UsageError
 from reserve.plans import plan as plans
 from reserve.plans.due import name_of
+from reserve.settings import OURS, Settings, read_settings
 from reserve.storage.plans import PlanStore
 from reserve.storage.runs import Store
 from reserve.systems import SYSTEMS
@@ -195,7 +196,7 @@ def test_the_command_installs_and_removes_its_lines(tmp_path: Path) -> None:
 
 
 def test_a_variable_that_stands_in_no_file_is_named_without_its_value_because_cron_would_lack_it() -> None:
-    here = {
+    environ = {
         "RESERVE_NOTIFY": "https://secret",
         "RESERVE_PHONE": "+1",
         "RESERVE_DATA": "/x",
@@ -203,7 +204,7 @@ def test_a_variable_that_stands_in_no_file_is_named_without_its_value_because_cr
         "NTNUI_URL": "",
     }
 
-    assert not_in_file(here, {"RESERVE_PHONE": "+1"}) == ["RESERVE_NOTIFY"]
+    assert not_in_file(read_settings(environ), {"RESERVE_PHONE": "+1"}) == ["RESERVE_NOTIFY"]
     told = subprocess.run(
         [sys.executable, "main.py", "cron"],
         cwd=HERE,
@@ -212,7 +213,7 @@ def test_a_variable_that_stands_in_no_file_is_named_without_its_value_because_cr
         text=True,
         check=True,
     )
-    assert told.stderr == f"warning: RESERVE_DATABASE_URL is set here only; write it into {HERE}/.env\n"
+    assert told.stderr == f"warning: cron will not see RESERVE_DATABASE_URL; add it to {HERE}/.env\n"
 
 
 def test_the_variables_that_are_looked_for_are_those_that_exist() -> None:
@@ -237,7 +238,7 @@ def test_the_next_two_clock_changes_are_told_and_that_they_do_nothing(tmp_path: 
     plan_store.change(number, zone="America/Los_Angeles", rule=plans.rule_as_text(RULE), looked=ADDED)
     store.close()
 
-    told = clock_change_words({"RESERVE_DATA": str(tmp_path)}, datetime(2026, 11, 21, tzinfo=UTC))
+    told = clock_change_words(Settings(data=tmp_path), datetime(2026, 11, 21, tzinfo=UTC))
 
     assert "2027-03-14 03:00 PDT (10:00 UTC) and Sun 2027-11-07 01:00 PST (09:00 UTC)" in told[1]
 
@@ -334,12 +335,12 @@ def test_a_due_that_cannot_do_its_work_says_so_once_and_gives_every_minute_a_sig
 
     for expected in (["/me", "/dog/fail"], ["/dog/fail"]):
         with pytest.raises(UsageError, match="cannot keep state"):
-            due_command([], away)
+            due_command([], read_settings(away))
         assert heard() == expected
-    due_command([], environ)
+    due_command([], read_settings(environ))
     assert heard() == ["/dog"]
     with pytest.raises(UsageError):
-        due_command([], away)
+        due_command([], read_settings(away))
     assert heard() == ["/me", "/dog/fail"]
 
 
@@ -354,13 +355,13 @@ def test_a_due_that_cannot_even_note_its_failure_in_its_folder_says_so_once(
 
     for _ in range(3):
         with pytest.raises(UsageError):
-            due_command([], environ)
+            due_command([], read_settings(environ))
 
     assert [path for path, _, _ in handler.heard] == ["/me"]
     (mark,) = tmp_path.glob("first-serve-*.failed")
     assert mark.stat().st_mode & 0o777 == 0o600
     file.unlink()
-    due_command([], environ)
+    due_command([], read_settings(environ))
     assert not mark.exists()
 
 
@@ -383,7 +384,7 @@ def test_how_a_booking_of_a_plan_ended_is_told_whatever_the_channel_is_like(
         (laid_out,) = PlanStore(store).occurrences()
         (occurrence,) = tick(PlanStore(store), laid_out.opens_at)
 
-    code = due_command(["--occurrence", name_of(occurrence)], environ)
+    code = due_command(["--occurrence", name_of(occurrence)], read_settings(environ))
 
     told = capsys.readouterr()
     sentence = "Refused: --email is missing; give it or set RESERVE_EMAIL."
@@ -402,9 +403,7 @@ def test_notify_test_says_for_each_channel_how_it_went(
 ) -> None:
     url, _ = channel
 
-    code = notify_test(
-        [], {"RESERVE_NOTIFY": f"{url}/secret http://127.0.0.1:9/secret", "RESERVE_PING_URL": url}
-    )
+    code = notify_test([], Settings(notify=f"{url}/secret http://127.0.0.1:9/secret", ping_url=url))
 
     told = capsys.readouterr().out
     assert code == 6
@@ -412,7 +411,7 @@ def test_notify_test_says_for_each_channel_how_it_went(
     assert "secret" not in told
 
 
-@pytest.mark.parametrize("environ", [{}, {"RESERVE_NOTIFY": "ftp://example.com"}])
-def test_notify_test_without_a_usable_channel_is_refused(environ: dict[str, str]) -> None:
+@pytest.mark.parametrize("notify", [None, "ftp://example.com"])
+def test_notify_test_without_a_usable_channel_is_refused(notify: str | None) -> None:
     with pytest.raises(UsageError, match="RESERVE_NOTIFY"):
-        notify_test([], environ)
+        notify_test([], Settings(notify=notify))

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reserve.commands import main, read_environment
+from reserve.commands import main
 from reserve.commands.options import Booking, booking_parser, read_booking, refuse_garbled
 from reserve.errors import UsageError
+from reserve.settings import Settings, read_settings
 from tests.fakes import usd
 from tests.stage import Stage
 
@@ -42,7 +43,8 @@ def words(*more: str, **changed: str | None) -> list[str]:
 
 def read(*more: str, environ: Mapping[str, str] | tuple[()] = (), **changed: str | None) -> Booking:
     return read_booking(
-        booking_parser("book").parse_args(words(*more, **changed)), {**ACCOUNT, **dict(environ)}
+        booking_parser("book").parse_args(words(*more, **changed)),
+        read_settings({**ACCOUNT, **dict(environ)}),
     )
 
 
@@ -227,23 +229,22 @@ def test_a_password_is_read_from_the_file_as_it_stands(tmp_path: Path, line: str
     file = tmp_path / ".env"
     file.write_text(f"# ours\n{line}\nRESERVE_SYSTEM\n", encoding="utf-8")
 
-    environ = read_environment(file, {"PATH": "/bin"})
+    settings = read_settings({"PATH": "/bin"}, file)
 
-    assert environ == {"PATH": "/bin", "RESERVE_PASSWORD": password}
-    assert read(environ=environ).account.password == password
+    assert settings == Settings(password=password, path="/bin", given=frozenset({"RESERVE_PASSWORD"}))
 
 
 def test_the_real_environment_wins_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("RESERVE_PASSWORD=old\nRESERVE_EMAIL=old@example.com\n")
 
-    environ = read_environment(file, {"RESERVE_PASSWORD": "new"})
+    settings = read_settings({"RESERVE_PASSWORD": "new"}, file)
 
-    assert environ == {"RESERVE_PASSWORD": "new", "RESERVE_EMAIL": "old@example.com"}
+    assert (settings.password, settings.email) == ("new", "old@example.com")
 
 
 def test_without_a_file_the_environment_is_all_there_is(tmp_path: Path) -> None:
-    assert read_environment(tmp_path / ".env", {"A": "b"}) == {"A": "b"}
+    assert read_settings({"RESERVE_EMAIL": "a@b"}, tmp_path / ".env").email == "a@b"
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
@@ -251,7 +252,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     file.write_bytes(b"RESERVE_PASSWORD=\xff\xfe\n")
 
     with pytest.raises(UsageError, match=r"\.env"):
-        read_environment(file, {})
+        read_settings({}, file)
 
 
 # One sentence on standard output.
@@ -362,6 +363,6 @@ def test_a_sentence_repeats_only_the_beginning_of_what_somebody_typed(typed: str
 )
 def test_what_nobody_means_is_refused(option: str, typed: str, told: str) -> None:
     with pytest.raises(UsageError, match=re.escape(told)):
-        refuse_garbled(booking_parser("book").parse_args([option, typed]), {})
+        refuse_garbled(booking_parser("book").parse_args([option, typed]))
 
-    refuse_garbled(booking_parser("book").parse_args(["--password", "a\tb"]), {})
+    refuse_garbled(booking_parser("book").parse_args(["--password", "a\tb"]))

@@ -18,6 +18,7 @@ from reserve.commands.plan import DO, Plans, opened
 from reserve.commands.plan_options import parser
 from reserve.errors import UsageError
 from reserve.plans import due
+from reserve.settings import read_settings
 from reserve.storage.plans import Occurrence, PlanStore
 from reserve.storage.runs import Store
 from reserve.storage.secrets import Accounts
@@ -31,19 +32,21 @@ class Player:
     def __init__(self, stage: Stage, store: Store, environ: dict[str, str]) -> None:
         self.plan_store = PlanStore(store)
         self.environ = environ
-        self._plans = Plans(self.plan_store, environ, stage.clock, stage.connect)
+        self._stage = stage
 
     def types(self, line: str) -> int:
         """The exit code of `plan` with the words of *line*."""
         options = parser().parse_args(shlex.split(line))
-        return DO[options.do](self._plans, options)
+        stage = self._stage
+        plans = Plans(self.plan_store, read_settings(self.environ), stage.clock, stage.connect)
+        return DO[options.do](plans, options)
 
 
 @pytest.fixture
 def player(tmp_path: Path) -> Iterator[Player]:
     """A player on the Monday at 07:55, five minutes before the window for the next Monday opens."""
     environ = {"RESERVE_DATA": str(tmp_path / "data"), "ATRIUM_OCCUPANT_ID": "123456"}
-    store = opened(environ)
+    store = opened(read_settings(environ))
     with Stage(tmp_path) as stage:
         yield Player(stage, store, environ)
     store.close()
@@ -93,7 +96,7 @@ def test_another_plan_of_the_same_player_shows_what_it_stops_and_that_of_another
     assert troubles()[1:] == [["slots of that day before it: 1 (plan 1); the limit is 1 a day"]] * 4
     player.types("remove 2")
     capsys.readouterr()
-    with account.opened(player.environ) as safe:
+    with account.opened(read_settings(player.environ)) as safe:
         bob = {"RESERVE_SYSTEM": "recus", "RESERVE_EMAIL": "bob@example.com", "RESERVE_PASSWORD": "secret"}
         Accounts(safe).add("bob", bob)
     player.types(f"{earlier_on_mondays} --account bob")

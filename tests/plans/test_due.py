@@ -35,6 +35,7 @@ from reserve.model import Court, Offer, Offers, Slot
 from reserve.plans import due
 from reserve.plans import plan as plans
 from reserve.plans.plan import Choice, Plan
+from reserve.settings import Settings
 from reserve.storage.plans import Occurrence, PlanStore
 from reserve.storage.runs import Store
 from reserve.storage.schema import OCCURRENCES
@@ -429,7 +430,7 @@ def test_a_tick_before_the_next_wake_finds_nothing(plan_store: PlanStore) -> Non
 
 def ticking(plan_store: PlanStore, clock: Clock, started: list[list[str]]) -> Ticking:
     """What cron calls, with processes that are only noted."""
-    return Ticking(plan_store, clock, lambda words: started.append(list(words)), {})
+    return Ticking(plan_store, clock, lambda words: started.append(list(words)), Settings())
 
 
 def test_near_an_opening_a_tick_stays_to_take_over_from_a_machine_that_dies(plan_store: PlanStore) -> None:
@@ -598,7 +599,13 @@ class Serving:
                 return one(words)
 
             return serve_occurrence(
-                self.plan_store, self.occurrence, stored, lambda *asked: self.offers, noted, {}, self.clock
+                self.plan_store,
+                self.occurrence,
+                stored,
+                lambda *asked: self.offers,
+                noted,
+                Settings(),
+                self.clock,
             )
 
     def waits(self, words: Sequence[str]) -> tuple[Outcome, str | None]:
@@ -667,18 +674,21 @@ def test_a_wish_to_stop_between_two_facilities_is_obeyed_before_the_second(
 
     monkeypatch.setattr("reserve.commands.book.book", book)
     monkeypatch.setattr("reserve.commands.lookup.asking", lambda *around: lambda *asked: serving.offers)
-    environ = {"RESERVE_DATA": str(tmp_path), "RESERVE_EMAIL": "a@example.org", "RESERVE_PASSWORD": "canary"}
+    settings = Settings(data=tmp_path, email="a@example.org", password="canary")
 
-    assert serve(lasting, due.name_of(serving.occurrence), environ, serving.clock) == 143
+    assert serve(lasting, due.name_of(serving.occurrence), settings, serving.clock) == 143
 
     assert asked == ["A"]
     assert serving.ended is None
 
 
-def test_a_process_of_its_own_gets_its_secrets_by_the_environment(tmp_path: Path) -> None:
-    environ = {"RESERVE_DATA": str(tmp_path), "RESERVE_PASSWORD": "canary-word", "PATH": "/usr/bin:/bin"}
+def test_a_process_of_its_own_gets_its_secrets_by_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"RESERVE_DATA": str(tmp_path), "RESERVE_PASSWORD": "canary-word"}.items():
+        monkeypatch.setenv(name, value)
 
-    starter(environ)(["due", "--occurrence", "1@nothing"])
+    starter(Settings(data=tmp_path))(["due", "--occurrence", "1@nothing"])
 
     log = tmp_path / "due.log"
     clock = Clock()

@@ -21,6 +21,7 @@ from reserve.plans.file import SCHEMA, read_plans
 from reserve.plans.plan import Choice, Plan
 from reserve.plans.preview import Agenda, Ask, NamedPlan, look
 from reserve.plans.rule import parse_every, parse_rule
+from reserve.settings import read_settings
 from reserve.window import DaysAhead, HoursAhead, zone
 from tests.fakes import usd
 
@@ -161,8 +162,8 @@ def test_a_plan_is_booked_with_the_words_of_a_command_line() -> None:
     plan = replace(WEEKLY, choices=(choice,), max_price="7.50", at_once=True, wait_list=True)
     words = plan.words(datetime.fromisoformat("2026-11-25T18:00"), choice, waits=True)
 
-    environ = {"RESERVE_EMAIL": "you@example.com", "RESERVE_PASSWORD": "secret"}
-    request = read_booking(booking_parser("book").parse_args(words), environ).request
+    settings = read_settings({"RESERVE_EMAIL": "you@example.com", "RESERVE_PASSWORD": "secret"})
+    request = read_booking(booking_parser("book").parse_args(words), settings).request
 
     assert (request.facility, request.only) == ("Alice Marble", ("Court 2", "Court 1"))
     assert (request.day, request.starts) == (date(2026, 11, 25), (time(18), time(19)))

@@ -25,6 +25,7 @@ from reserve.commands.book import conclude
 from reserve.commands.options import booking_parser, read_booking
 from reserve.commands.wiring import build_run
 from reserve.http import Answer, Http
+from reserve.settings import read_settings
 from reserve.simulator import PLAYER, Ledger, RecUsScenario, SimulatedRecUs, serve
 from reserve.storage.runs import Store
 from reserve.window import zone
@@ -94,8 +95,9 @@ def run_and_die(kill_at: str) -> None:
     steps = Steps(kill_at)
     day = os.environ["PROOF_DAY"]
     words = ["-c", "Alice Marble", "-d", day, "-s", "tennis", "-t", "18:00", "-y", "19:30", "-m"]
-    booking = read_booking(booking_parser("book").parse_args(words), os.environ)
-    wired = build_run(booking, os.environ, Stop(), Leads(), connect=steps.connect, kind=RecUsWithoutBrowser)
+    settings = read_settings(os.environ)
+    booking = read_booking(booking_parser("book").parse_args(words), settings)
+    wired = build_run(booking, settings, Stop(), Leads(), connect=steps.connect, kind=RecUsWithoutBrowser)
     timeline = wired.run.timeline
     timeline.record = steps.written(timeline.record)
     timeline.tell = lambda line: steps.step(f"said {_short(line)}")

@@ -20,6 +20,7 @@ from reserve.commands.options import Booking, booking_parser, read_booking
 from reserve.errors import ReserveError, UsageError
 from reserve.http import Http
 from reserve.model import Hold, Offers
+from reserve.settings import read_settings
 from tests.fakes import InProcess, usd
 from tests.proofs.referee import judged
 from tests.proofs.trouble import TroubledStage
@@ -351,6 +352,6 @@ def test_options_are_a_booking_or_refused(
     environ = {**environ, "RESERVE_DATA": str(tmp_path_factory.getbasetemp() / "fuzzed-options")}
     words = [*(USUAL if usual else []), *(word for pair in given_words for word in pair)]
     with suppress(UsageError):
-        booking = read_booking(booking_parser("book").parse_args(words), environ)
+        booking = read_booking(booking_parser("book").parse_args(words), read_settings(environ))
         assert isinstance(booking, Booking)
         assert booking.request.length > timedelta(0)

@@ -12,6 +12,7 @@ from dataclasses import fields
 import pytest
 
 from reserve.commands.options import booking_parser, read_booking
+from reserve.settings import read_settings
 from reserve.simulator import PLAYER, SIMULATED_SYSTEMS, Fault, SimulatedSystem, serve
 from reserve.simulator.server import Server
 from tests.simulator.visitor import Visitor
@@ -129,7 +130,7 @@ def test_it_starts_alone_invites_the_real_command_and_shows_the_ledger_when_inte
         rest, _ = process.communicate(timeout=20)
 
     program, *words = shlex.split(line)
-    booking = read_booking(booking_parser("book").parse_args(words[1:]), exports)
+    booking = read_booking(booking_parser("book").parse_args(words[1:]), read_settings(exports))
     assert (program, words[0]) == ("python3", "main.py")
     assert booking.system == system
     assert booking.account.password == PLAYER.password

@@ -17,6 +17,7 @@ from reserve.clock import Clock
 from reserve.commands import account
 from reserve.commands.options import booking_parser, read_booking
 from reserve.errors import UsageError
+from reserve.settings import read_settings
 from reserve.simulator import AtriumScenario, SimulatedAtrium, serve
 from reserve.storage.runs import Store
 from reserve.storage.secrets import Accounts, KeptTokens, SecretStore
@@ -184,27 +185,33 @@ def test_an_account_is_stored_from_the_environment_listed_used_and_removed(
     environ: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = {**environ, "RESERVE_EMAIL": "player@example.com", "RESERVE_PASSWORD": "c4nary"}
-    assert account.main(["add", "mine", "--system", "recus"], given) == 0
-    assert account.main(["list"], environ) == 0
+    assert account.main(["add", "mine", "--system", "recus"], read_settings(given)) == 0
+    assert account.main(["list"], read_settings(environ)) == 0
     assert "mine  recus  player@example.com" in capsys.readouterr().out
 
+    settings = read_settings(environ)
     words = ["-c", "Alice Marble", "-d", "2026-12-04", "-s", "tennis", "-t", "18:00", "-y", "19:30"]
-    booking = read_booking(booking_parser("book").parse_args([*words, "--account", "mine"]), environ)
+    booking = read_booking(
+        booking_parser("book").parse_args([*words, "--account", "mine"]), read_settings(environ)
+    )
     assert (booking.account.email, booking.account.password) == ("player@example.com", "c4nary")
     assert "c4nary" not in repr(booking)
 
-    assert account.main(["remove", "mine"], environ) == 0
+    assert account.main(["remove", "mine"], read_settings(environ)) == 0
     assert "c4nary" not in capsys.readouterr().out
     with pytest.raises(UsageError, match="there is no account 'mine'"):
-        read_booking(booking_parser("book").parse_args([*words, "--account", "mine"]), environ)
+        read_booking(booking_parser("book").parse_args([*words, "--account", "mine"]), settings)
 
 
 def test_an_account_of_one_system_is_not_used_for_another(environ: dict[str, str]) -> None:
     given = {**environ, "RESERVE_EMAIL": "player@example.com", "RESERVE_PASSWORD": "c4nary"}
-    account.main(["add", "mine", "--system", "recus"], given)
+    account.main(["add", "mine", "--system", "recus"], read_settings(given))
 
     with pytest.raises(UsageError, match="'mine' is for recus"):
-        read_booking(booking_parser("book").parse_args(["--account", "mine", "--system", "atrium"]), environ)
+        read_booking(
+            booking_parser("book").parse_args(["--account", "mine", "--system", "atrium"]),
+            read_settings(environ),
+        )
 
 
 def test_a_password_can_come_from_a_file_descriptor(
@@ -215,9 +222,9 @@ def test_a_password_can_come_from_a_file_descriptor(
     os.close(theirs)
     words = ["add", "mine", "--system", "recus", "--password-fd", str(ours)]
 
-    assert account.main(words, {**environ, "RESERVE_EMAIL": "player@example.com"}) == 0
+    assert account.main(words, read_settings({**environ, "RESERVE_EMAIL": "player@example.com"})) == 0
 
-    with account.opened(environ) as safe:
+    with account.opened(read_settings(environ)) as safe:
         assert Accounts(safe).read("mine")["RESERVE_PASSWORD"] == "c4nary by pipe"
 
 
@@ -273,19 +280,23 @@ def test_a_lost_key_is_no_dead_end(
     environ: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     account.main(
-        ["add", "home", "--system", "atrium"], environ | {"ATRIUM_REFRESH_TOKEN": "a", "RESERVE_EMAIL": "x@y"}
+        ["add", "home", "--system", "atrium"],
+        read_settings(environ | {"ATRIUM_REFRESH_TOKEN": "a", "RESERVE_EMAIL": "x@y"}),
     )
-    with account.opened(environ) as safe:
+    with account.opened(read_settings(environ)) as safe:
         KeptTokens(safe, "player").replace("rotated")
     (tmp_path / "data" / "fernet.key").unlink()
 
     with pytest.raises(UsageError, match="key of the stored accounts is gone"):
-        account.main(["list"], environ)
+        account.main(["list"], read_settings(environ))
     assert "home  cannot be read" in capsys.readouterr().out
 
-    assert account.main(["remove", "home"], environ) == 0
+    assert account.main(["remove", "home"], read_settings(environ)) == 0
     assert (
-        account.main(["add", "home"], environ | {"RESERVE_EMAIL": "x@y", "RESERVE_PASSWORD": "secret"}) == 0
+        account.main(
+            ["add", "home"], read_settings(environ | {"RESERVE_EMAIL": "x@y", "RESERVE_PASSWORD": "secret"})
+        )
+        == 0
     )
 
 
@@ -306,7 +317,9 @@ def test_an_account_that_makes_no_sense_is_refused(
     environ: dict[str, str], words: list[str], more: dict[str, str], told: str
 ) -> None:
     with pytest.raises(UsageError) as refused:
-        account.main(words, {"RESERVE_EMAIL": "x@y", "RESERVE_PASSWORD": "secret", **environ, **more})
+        account.main(
+            words, read_settings({"RESERVE_EMAIL": "x@y", "RESERVE_PASSWORD": "secret", **environ, **more})
+        )
 
     assert told in str(refused.value)
 
@@ -319,9 +332,9 @@ def test_what_earlier_tools_left_is_taken_over_and_named_as_deletable(
     (tmp_path / ".env").write_text("TFC_USERNAME=player@example.com\nTFC_PASSWORD=c4nary\nOTHER=1\n")
     written = {"TFC_USERNAME": "player@example.com", "TFC_PASSWORD": "c4nary"}
 
-    assert account.main(["add", "mine", "--system", "atrium"], {**environ, **written}) == 0
+    assert account.main(["add", "mine", "--system", "atrium"], read_settings({**environ, **written})) == 0
 
-    with account.opened(environ) as safe:
+    with account.opened(read_settings(environ)) as safe:
         stored = Accounts(safe).read("mine")
     told = capsys.readouterr().out
     assert stored["ATRIUM_REFRESH_TOKEN"] == "old-canary"
@@ -366,7 +379,7 @@ def test_a_system_without_refresh_tokens_needs_no_renewing(
     environ: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = {**environ, "RESERVE_EMAIL": "player@example.com", "RESERVE_PASSWORD": "c4nary"}
-    account.main(["add", "mine", "--system", "recus"], given)
+    account.main(["add", "mine", "--system", "recus"], read_settings(given))
 
-    assert account.main(["refresh"], environ) == 0
+    assert account.main(["refresh"], read_settings(environ)) == 0
     assert "recus has no refresh tokens" in capsys.readouterr().out

@@ -16,6 +16,7 @@ from reserve.browser import Browser
 from reserve.clock import Clock
 from reserve.commands.options import booking_parser, read_booking
 from reserve.commands.outcome import Outcome
+from reserve.commands.wiring import addresses_of
 from reserve.errors import (
     NotOpenYet,
     ReserveError,
@@ -28,6 +29,7 @@ from reserve.errors import (
 )
 from reserve.http import Answer, Http
 from reserve.model import Account, BookingRequest
+from reserve.settings import read_settings
 from reserve.simulator import AtriumScenario, SimulatedAtrium, serve
 from reserve.simulator.atrium.club import FAULTS
 from reserve.storage.runs import Store
@@ -94,16 +96,20 @@ def adapter(
 ) -> Atrium:
     """The adapter for a booking with *words*, talking to *apps*."""
     clock = FakeClock(JUNE - timedelta(hours=1))
-    environ = {"RESERVE_EMAIL": "player@example.com", "RESERVE_SYSTEM": "atrium", **environ}
+    usual_environ = {
+        "RESERVE_EMAIL": "player@example.com",
+        "RESERVE_SYSTEM": "atrium",
+        "ATRIUM_OCCUPANT_ID": "100001",
+    }
     usual = ["-c", "Court 1", "-d", "2026-06-10", "-t", "18:00"]
-    booking = read_booking(booking_parser("book").parse_args([*usual, *words]), environ)
-    addresses = {**Atrium.addresses, "ATRIUM_OCCUPANT_ID": "100001", **environ}
+    settings = read_settings({**usual_environ, **environ})
+    booking = read_booking(booking_parser("book").parse_args([*usual, *words]), settings)
     said: list[str] = []
     context = Context(
         clock=clock,
         connect=lambda url, headers: Http(url, headers=headers, adapter=InProcess(apps or {}, clock)),
         browser=lambda: pytest.fail("no browser was meant to start"),
-        addresses={name: addresses[name] for name in Atrium.addresses},
+        addresses=addresses_of(Atrium, settings),
         say=said.append,
         keep=lambda asked, text: None,
         conceal=lambda secret: None,

@@ -27,6 +27,7 @@ from reserve.errors import (
     UsageError,
 )
 from reserve.http import Http
+from reserve.settings import read_settings
 from reserve.simulator import Fault
 from reserve.simulator.ntnui.club import FAULTS, SIGN_UPS, NtnuiLedger, NtnuiScenario, SimulatedNtnui
 from reserve.storage.plans import PlanStore
@@ -65,13 +66,15 @@ class Stage:
 
     def book(self, *words: str) -> Outcome:
         """The outcome of `main.py --system ntnui` with the link of this scenario, and *words*."""
-        environ = {
-            **self.simulated.environ_of_player("http://site.example", None, None),
-            "RESERVE_DATA": str(self.folder),
-            **self.environ,
-        }
-        booking = read_booking(booking_parser("book").parse_args([*self.simulated.words(), *words]), environ)
-        self.wired = build_run(booking, environ, self.stop, Leads(), clock=self.clock, connect=self.connect)
+        settings = read_settings(
+            {
+                **self.simulated.environ_of_player("http://site.example", None, None),
+                "RESERVE_DATA": str(self.folder),
+                **self.environ,
+            }
+        )
+        booking = read_booking(booking_parser("book").parse_args([*self.simulated.words(), *words]), settings)
+        self.wired = build_run(booking, settings, self.stop, Leads(), clock=self.clock, connect=self.connect)
         return conclude(self.wired)
 
     @property
@@ -385,12 +388,12 @@ def test_a_plan_leads_the_link_of_one_session_to_that_of_each_week(
 ) -> None:
     stage = Stage(tmp_path)
     _, link = stage.simulated.words()
-    environ = {"NTNUI_URL": "https://site.example", "RESERVE_DATA": str(tmp_path)}
+    settings = read_settings({"NTNUI_URL": "https://site.example", "RESERVE_DATA": str(tmp_path)})
     words = ["add", "--system", "ntnui", "--link", link, "--every", "tue 15:00-16:00", "--json"]
-    store = opened(environ)
+    store = opened(settings)
     options = plan_parser().parse_args(words)
 
-    Plans(PlanStore(store), environ, stage.clock, stage.connect).add(options)
+    Plans(PlanStore(store), settings, stage.clock, stage.connect).add(options)
     store.close()
 
     wanted = stage.simulated.scenario.wanted.start
@@ -435,10 +438,11 @@ def test_what_contradicts_the_link_makes_no_sense(words: list[str], says: str, t
 
 def test_a_link_is_all_that_has_to_be_given(tmp_path: Path) -> None:
     environ = {"RESERVE_SYSTEM": "ntnui", "RESERVE_EMAIL": "a@example.com", "RESERVE_PASSWORD": "1234"}
+    settings = read_settings(environ)
     with pytest.raises(UsageError, match=r"^--link is missing"):
-        read_booking(booking_parser("book").parse_args([]), environ)
+        read_booking(booking_parser("book").parse_args([]), settings)
 
-    request = read_booking(booking_parser("book").parse_args(["--link", LINK]), environ).request
+    request = read_booking(booking_parser("book").parse_args(["--link", LINK]), settings).request
 
     assert request.day == date(2026, 6, 9)
     assert request.starts == (time(15),)
@@ -491,7 +495,7 @@ def test_nothing_secret_is_left_behind(tmp_path: Path) -> None:
 
 def self_booking(stage: Stage) -> Any:
     environ = {"RESERVE_SYSTEM": "ntnui", "RESERVE_EMAIL": "a@example.com", "RESERVE_PASSWORD": "x" * 9}
-    return read_booking(booking_parser("book").parse_args(stage.simulated.words()), environ)
+    return read_booking(booking_parser("book").parse_args(stage.simulated.words()), read_settings(environ))
 
 
 # The waiting list.

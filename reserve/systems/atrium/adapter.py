@@ -53,7 +53,6 @@ class Atrium(ApiSystem):
         "ATRIUM_API_URL": "https://api.atriumapp.co",
         "ATRIUM_AUTH_URL": "https://auth.atriumapp.co",
         "ATRIUM_WEB_URL": "https://my.tfc.com",
-        "ATRIUM_OCCUPANT_ID": "",  # the resident's number, in the portal's address of a reservation
         "ATRIUM_PLACES": "",  # a file that describes other buildings
     }
     api = "ATRIUM_API_URL"
@@ -81,6 +80,11 @@ class Atrium(ApiSystem):
         return self._chosen()[0]
 
     @property
+    def _occupant(self) -> str:
+        """The resident's number, which stands in the portal's address of a reservation."""
+        return self.account.details.get("ATRIUM_OCCUPANT_ID", "")
+
+    @property
     def _places(self) -> list[Place]:
         return places(self.context.addresses["ATRIUM_PLACES"] or None)
 
@@ -105,7 +109,7 @@ class Atrium(ApiSystem):
 
     def offers(self) -> Offers:
         """The building's courts, as its data says: where Atrium publishes them is not known (facts 4)."""
-        if not self.context.addresses["ATRIUM_OCCUPANT_ID"].isdigit():
+        if not self._occupant.isdigit():
             raise UsageError(
                 "ATRIUM_OCCUPANT_ID is missing: your number in the portal's address of a reservation"
             )
@@ -209,7 +213,7 @@ class Atrium(ApiSystem):
     @property
     def path(self) -> str:
         """Where the player's reservations are made, and probably listed."""
-        return f"/api/v1/my/occupants/{self.context.addresses['ATRIUM_OCCUPANT_ID']}/amenity-reservations/"
+        return f"/api/v1/my/occupants/{self._occupant}/amenity-reservations/"
 
     @property
     def light_path(self) -> str:

@@ -40,7 +40,6 @@ class Ntnui(BookingSystem):
     hold_is_final = True
     addresses: Mapping[str, str] = {
         "NTNUI_URL": "https://www.ntnuitennis.no",
-        "NTNUI_MEMBER_ID": "",  # the number in the member's sign-up links; otherwise read from a page
     }
 
     needs = ("link", "email", "password")
@@ -86,7 +85,7 @@ class Ntnui(BookingSystem):
     @property
     def member(self) -> str | None:
         """The player's number in links, as far as it is known."""
-        return self.context.addresses["NTNUI_MEMBER_ID"] or self._found_member
+        return self.account.details.get("NTNUI_MEMBER_ID") or self._found_member
 
     def offers(self) -> Offers:
         """The one session that is wanted, as its page shows it to everybody."""

@@ -1,0 +1,120 @@
+"""The environment, read once into typed values.
+
+What an option may say as well stays as it was written, when what it means depends on the booking system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from reserve.errors import UsageError
+
+DATA = Path("data")
+WEBHOOK = "http://127.0.0.1:5000"
+OF_SYSTEMS = ("RECUS_", "STRIPE_", "ATRIUM_", "NTNUI_", "TFC_", "TOKENS_PATH")
+OURS = ("RESERVE_", "WEBHOOK_", "FERNET_KEY", "CHROME", *OF_SYSTEMS)  # how the names of our variables begin
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says, None for what it does not; secrets stay out of `repr`."""
+
+    data: Path = DATA
+    database_url: str | None = field(default=None, repr=False)
+    fernet_key: str | None = field(default=None, repr=False)
+    system: str | None = None
+    account: str | None = None
+    email: str | None = None
+    password: str | None = field(default=None, repr=False)
+    phone: str | None = field(default=None, repr=False)
+    max_price: str | None = None  # in the currency of the booking system
+    webhook_url: str = WEBHOOK
+    webhook_token: str | None = field(default=None, repr=False)
+    notify: str | None = field(default=None, repr=False)  # read when used: no booking fails for it
+    ping_url: str | None = field(default=None, repr=False)
+    user_agent: str | None = None
+    chrome: str | None = None
+    chromedriver: str | None = None
+    path: str | None = None  # where programs are looked for
+    of_systems: Mapping[str, str] = field(default_factory=dict, repr=False)  # what only one of them asks for
+    given: frozenset[str] = frozenset()  # the names of our variables that are set, here or in .env
+
+
+def read_settings(environ: Mapping[str, str], file: Path | None = None) -> Settings:
+    """What *environ* says, and *file* where that says nothing; an empty variable is not set.
+
+    Raises `UsageError` naming the variable that makes no sense, or the file that cannot be read.
+    """
+    merged = {**(read_file(file) if file else {}), **environ}
+    ours = {name: text for name, text in merged.items() if name.startswith(OURS) and text}
+    for name, text in ours.items():
+        refuse_strange_bytes(text, name)
+
+    def said(name: str) -> str | None:
+        return ours.get(name, "").strip() or None
+
+    return Settings(
+        data=Path(said("RESERVE_DATA") or DATA),
+        database_url=said("RESERVE_DATABASE_URL"),
+        fernet_key=said("FERNET_KEY"),
+        system=said("RESERVE_SYSTEM"),
+        account=said("RESERVE_ACCOUNT"),
+        email=said("RESERVE_EMAIL"),
+        password=ours.get("RESERVE_PASSWORD", "").strip("\r\n") or None,
+        phone=said("RESERVE_PHONE"),
+        max_price=said("RESERVE_MAX_PRICE"),
+        webhook_url=address(said("RESERVE_WEBHOOK_URL") or WEBHOOK, "RESERVE_WEBHOOK_URL"),
+        webhook_token=token(said("RESERVE_WEBHOOK_TOKEN"), "RESERVE_WEBHOOK_TOKEN"),
+        notify=said("RESERVE_NOTIFY"),
+        ping_url=said("RESERVE_PING_URL"),
+        user_agent=said("RESERVE_USER_AGENT"),
+        chrome=said("CHROME_BINARY"),
+        chromedriver=said("CHROMEDRIVER"),
+        path=merged.get("PATH"),
+        of_systems={
+            name: address(text.strip(), name) if name.endswith("_URL") else text.strip()
+            for name, text in ours.items()
+            if name.startswith(OF_SYSTEMS)
+        },
+        given=frozenset(ours),
+    )
+
+
+def read_file(file: Path) -> dict[str, str]:
+    """The variables in *file*, none when it is not there; raises `UsageError` when it cannot be read."""
+    from dotenv import dotenv_values
+
+    try:
+        written = dotenv_values(file, interpolate=False)  # a `$` in a password is a `$`
+    except (OSError, UnicodeDecodeError) as failure:
+        raise UsageError(f"{file} cannot be read ({type(failure).__name__}); write it as UTF-8") from failure
+    return {name: value for name, value in written.items() if value is not None}
+
+
+def refuse_strange_bytes(text: str, name: str) -> None:
+    """Raise `UsageError` that blames *name* when *text* was made of bytes that are no UTF-8."""
+    if any("\ud800" <= letter <= "\udfff" for letter in text):  # what Python makes of such bytes
+        raise UsageError(f"{name} is not written in UTF-8")
+
+
+def address(text: str, name: str) -> str:
+    """The http address in *text*, without a slash at its end; raises `UsageError` that blames *name*."""
+    try:
+        parts = urlsplit(text.strip())
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise UsageError(f"{name}: {text!r} is not an address; write it as {WEBHOOK}")
+    return text.strip().rstrip("/")
+
+
+def token(text: str | None, name: str) -> str | None:
+    """The token of the webhook service in *text*; raises `UsageError` that blames *name*."""
+    found = (text or "").strip()
+    if not found.isascii() or not found.isprintable():
+        raise UsageError(f"{name} has letters that no token has; use the service's WEBHOOK_TOKEN")
+    return found or None
