@@ -108,7 +108,7 @@ def address(text: str, name: str) -> str:
     except ValueError:
         is_address = False
     if not is_address:
-        raise UsageError(f"{name}: {text!r} is not an address; write it as {WEBHOOK}")
+        raise UsageError(f"{name}: {text!r} is not an address; write it like {WEBHOOK}")
     return text.strip().rstrip("/")
 
 

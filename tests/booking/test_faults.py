@@ -174,7 +174,7 @@ def test_a_card_is_asked_for_once_and_believed_only_when_the_bookings_say_so(
 
 
 def test_when_the_card_service_cannot_be_reached_nothing_is_paid_twice(book: Booker) -> None:
-    environ = CARD | {"STRIPE_API_URL": "nowhere"}
+    environ = CARD | {"STRIPE_API_URL": "https://nowhere.example"}
     stage, outcome = book(PRICED, "--pay", "card", "--max-price", "7.50", environ=environ)
 
     assert outcome.exit_code == 7
