@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 
@@ -55,6 +56,10 @@ class DaysAhead:
     days: int
     time: time
 
+    def __str__(self) -> str:
+        """The rule as it is kept: 7 days 08:00:00."""
+        return f"{self.days} days {self.time}"
+
     def opens_at(self, start: datetime) -> datetime:
         """When a slot that starts at *start* (in the facility's zone) can be booked.
 
@@ -77,10 +82,55 @@ class HoursAhead:
 
     hours: int
 
+    def __str__(self) -> str:
+        """The rule as it is kept: 168 hours."""
+        return f"{self.hours} hours"
+
     def opens_at(self, start: datetime) -> datetime:
         """When a slot that starts at *start* can be booked, in the zone of *start*."""
         moment = start.astimezone(pytz.utc) - timedelta(hours=self.hours)
         return moment.astimezone(start.tzinfo)
+
+
+OpeningRule = DaysAhead | HoursAhead
+
+
+def parse_rule(text: str) -> OpeningRule:
+    """The rule that was kept as *text*."""
+    number, unit, *rest = text.split()
+    if unit == "hours":
+        return HoursAhead(int(number))
+    return DaysAhead(int(number), time.fromisoformat(rest[0]))
+
+
+def rule_behind(seen: Sequence[tuple[datetime, datetime]]) -> OpeningRule:
+    """The rule behind *seen*, pairs of a start and its opening in the facility's zone; the last one counts.
+
+    Days are what booking systems mean by it, unless only hours explain all that was seen.
+    """
+    start, opens_at = seen[-1]
+    hours = HoursAhead(round((start - opens_at) / timedelta(hours=1)))
+    days = DaysAhead((start.date() - opens_at.date()).days, opens_at.time())
+    by_hours = sum(hours.opens_at(each) == opening for each, opening in seen)
+    by_days = sum(days.opens_at(each) == opening for each, opening in seen)
+    return hours if by_hours > by_days else days
+
+
+def clock_changes(where: tzinfo, after: datetime, most: int = 2) -> list[datetime]:
+    """The next moments, to the minute, at which the clocks of *where* are changed; within two years."""
+    found: list[datetime] = []
+    for day in range(750):
+        low, high = after + timedelta(days=day), after + timedelta(days=day + 1)
+        if low.astimezone(where).utcoffset() == high.astimezone(where).utcoffset():
+            continue
+        while high - low > timedelta(minutes=1):
+            middle = low + (high - low) / 2
+            is_before = middle.astimezone(where).utcoffset() == low.astimezone(where).utcoffset()
+            low, high = (middle, high) if is_before else (low, middle)
+        found.append((high.astimezone(where) - timedelta(seconds=high.second)).replace(microsecond=0))
+        if len(found) == most:
+            break
+    return found
 
 
 def choose(

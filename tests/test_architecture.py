@@ -62,7 +62,6 @@ HOME = {
     "requests": "reserve.http",
     "rich": "reserve.commands",
     "selenium": "reserve.browser",
-    "jsonschema": "reserve.plans.file",
     "sqlalchemy": "reserve.storage webhook_server",
     "time": "reserve.clock",
     "urllib3": "reserve.http reserve.browser",

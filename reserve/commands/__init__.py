@@ -19,7 +19,7 @@ COMMANDS = {
     "book": "reserve one court: now if the window is open, else at the opening",
     "check": "everything a booking does up to, but not including, the first hold",
     "rehearse": "a whole booking against a simulated booking system on this machine",
-    "plan": "standing wishes: add, list, remove, pause, resume, skip, import, refresh",
+    "plan": "recurring bookings: add, list, remove, pause, resume, skip, import, refresh",
     "due": "what cron calls every minute: starts the run of each plan whose opening is near",
     "courts": "the facilities and courts of a booking system, and when a date opens",
     "cron": "the lines that make this machine call `due` every minute",

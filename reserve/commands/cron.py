@@ -17,7 +17,6 @@ from reserve.clock import Clock
 from reserve.commands import COMMANDS
 from reserve.commands.options import Parser
 from reserve.errors import UsageError
-from reserve.plans.plan import clock_changes
 from reserve.settings import Settings, read_file
 from reserve.storage.plans import PlanStore
 from reserve.storage.runs import Store
@@ -195,7 +194,7 @@ def clock_change_words(settings: Settings, now: datetime) -> list[str]:
     ]
     for name in sorted({stored.zone for stored in stored_plans if stored.zone}):
         zone = window.zone(name)
-        changes = clock_changes(zone, now)
+        changes = window.clock_changes(zone, now)
         if changes:
             told = " and ".join(f"{change:{DAY}} ({change.astimezone(UTC):%H:%M} UTC)" for change in changes)
             words.append(f"{name}: the clocks change on {told}; the minutes of `due` go on without a gap.")

@@ -1,4 +1,4 @@
-"""`plan`: standing wishes, kept until they are removed; `due` sees to them."""
+"""`plan`: recurring bookings and those ahead of time, kept until they are removed; `due` starts them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from reserve import window
 from reserve.commands.plan_options import amount, parser, plans_from
 from reserve.errors import ExitCode, ReserveError, UsageError
-from reserve.plans import plan as plans
 from reserve.plans.due import HEARTBEAT, STALE, plan_of, schedule_next, wall
+from reserve.plans.file import body_of, content_of, read_plans
 from reserve.plans.plan import Plan
-from reserve.plans.preview import Agenda, NamedPlan, Preview, look
+from reserve.plans.preview import NamedPlan, PlayerPlans, Preview, look
 from reserve.settings import Settings
 from reserve.storage.plans import PlanStore, StoredPlan
 from reserve.storage.runs import Store
@@ -37,7 +37,9 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
 
     options = parser().parse_args(arguments)
     if "do" not in options:
-        raise UsageError("say what to do: plan add, list, remove, pause, resume, skip, import or refresh")
+        raise UsageError(
+            "what to do is missing: plan add, list, remove, pause, resume, skip, import or refresh"
+        )
     store = opened(settings)
     try:
         return DO[options.do](Plans(PlanStore(store), settings, Clock(), connect), options)
@@ -65,7 +67,7 @@ class Plans:
         plan, preview = self.fitting(plans_from(options, self.settings, self.clock.now().date()))
         if preview is None:
             raise UsageError("the plan has no slot ahead; look at its day, or at --until and --except")
-        (number,) = self.plan_store.add([plans.as_json(plan)])
+        (number,) = self.plan_store.add([body_of(plan)])
         self.note(number, preview)
         shown = [] if options.json else described(plan, preview, self.clock.now())
         for line in shown:
@@ -85,32 +87,35 @@ class Plans:
         for plan in plans:
             try:
                 name = "this plan"
-                return plan, self.look(plan, name, self.agenda(self.player(plan), NamedPlan(name, plan)))
+                plans_too = self.plans_of(self.player(plan), NamedPlan(name, plan))
+                return plan, self.look(plan, name, plans_too)
             except UsageError as failure:
                 why = why or failure
         raise why or UsageError("--end-time is missing; or say --minutes")
 
-    def look(self, plan: Plan, name: str, agenda: Agenda) -> Preview | None:
-        """What the facilities say about *plan*, which is called *name* in *agenda*."""
+    def look(self, plan: Plan, name: str, player_plans: PlayerPlans) -> Preview | None:
+        """What the facilities say about *plan*, which is called *name* in *player_plans*."""
         from reserve.commands.lookup import asking
 
         ceiling = plan.max_price or amount(self.settings.max_price)
         ask = asking(self.settings, self.clock, self.connect)
-        return look(replace(plan, max_price=ceiling), ask, self.clock.now(), name=name, agenda=agenda)
+        return look(
+            replace(plan, max_price=ceiling), ask, self.clock.now(), name=name, player_plans=player_plans
+        )
 
     def player(self, plan: Plan) -> tuple[str, str]:
         """Whose limits count for *plan*: the booking system and the account."""
         return plan.system, plan.account or self.settings.account or ""
 
-    def agenda(self, player: tuple[str, str], *more: NamedPlan) -> Agenda:
-        """What the plans of *player* want that are kept and do not rest, and what *more* there is."""
+    def plans_of(self, player: tuple[str, str], *more: NamedPlan) -> PlayerPlans:
+        """The plans of *player* that are kept and not paused, and what *more* there is."""
         named_plans = []
         for stored in self.plan_store.all():
             with suppress(UsageError):  # one that cannot be read any more is named by `plan list`
                 plan = plan_of(stored)
                 if not stored.is_paused and self.player(plan) == player:
                     named_plans.append(NamedPlan(_name(stored.plan_id), plan, self._lost(stored)))
-        return Agenda([*named_plans, *more])
+        return PlayerPlans([*named_plans, *more])
 
     def _lost(self, stored: StoredPlan) -> frozenset[datetime]:
         """The starts of a plan's slots that came to nothing."""
@@ -138,7 +143,7 @@ class Plans:
         if preview is not None:
             seen = {
                 "zone": str(preview.zone),
-                "rule": plans.rule_as_text(preview.rule),
+                "rule": str(preview.rule),
                 "trouble": preview.trouble,
             }
             self.plan_store.change(number, looked=now, **seen)
@@ -163,7 +168,7 @@ class Plans:
             for name in ("next", "last", "trouble"):
                 if each[name]:
                     print(f"        {name + ':':<9}{each[name]}")
-        print(f"{len(listed)} plans." if listed else "No plan is kept yet; `plan add` keeps one.")
+        print(f"{_plans(len(listed))}." if listed else "No plans yet; `plan add` makes one.")
         return 0
 
     def _summary(self, stored: StoredPlan) -> dict[str, object]:
@@ -177,7 +182,7 @@ class Plans:
             state = "running, opened" if following.claims and opening <= self.clock.now() else "opens"
             next_text = f"{start:%a %Y-%m-%d %H:%M}, {state} {opening:%a %Y-%m-%d %H:%M:%S %Z}"
         elif stored.looked is None:
-            next_text = "the facility was not looked at yet; `due` does so"
+            next_text = "not known yet; `due` asks the facility"
         try:
             what = str(plan_of(stored))
         except UsageError as failure:
@@ -205,28 +210,28 @@ class Plans:
         """Start nothing more for a plan, and stop what is being served."""
         stored = self._stored(options.plan)
         self.plan_store.change(stored.plan_id, is_paused=True)
-        print(f"Plan {stored.plan_id} rests until `plan resume {stored.plan_id}`.")
+        print(f"Plan {stored.plan_id} paused; `plan resume {stored.plan_id}` ends the pause.")
         self._cancel(stored, "its plan was paused", lambda start: True)
         return 0
 
     def resume(self, options: argparse.Namespace) -> int:
-        """Go on with a plan."""
+        """End the pause of a plan."""
         stored = self._stored(options.plan)
         self.plan_store.change(stored.plan_id, is_paused=False)
         self.schedule(stored.plan_id)
-        print(f"Plan {stored.plan_id} goes on.")
+        print(f"Plan {stored.plan_id} resumed.")
         return 0
 
     def skip(self, options: argparse.Namespace) -> int:
-        """Leave one day out."""
+        """Skip one day."""
         stored = self._stored(options.plan)
         plan, day = plan_of(stored), window.parse_day(options.date, "DATE")
         if not plan.has_slot_on(day):
             raise UsageError(f"DATE: plan {stored.plan_id} has no slot on {day}")
-        body = plans.as_json(replace(plan, skipped=plan.skipped | {day}))
+        body = body_of(replace(plan, skipped=plan.skipped | {day}))
         self.plan_store.change(stored.plan_id, body=body)
         self.schedule(stored.plan_id)
-        print(f"Plan {stored.plan_id} leaves {day:%A} {day} out.")
+        print(f"Plan {stored.plan_id} will skip {day:%A} {day}.")
         self._cancel(stored, "its day was skipped", lambda start: start.date() == day)
         return 0
 
@@ -243,23 +248,19 @@ class Plans:
 
     def read(self, options: argparse.Namespace) -> int:
         """Keep every plan of a file, or none when anything in it is wrong."""
-        from reserve.plans.file import content_of, read_plans
-
         path = Path(options.file)
         found = read_plans(content_of(path), str(path), self.clock.now().date())
-        self.plan_store.add([plans.as_json(plan) for plan in found])
+        self.plan_store.add([body_of(plan) for plan in found])
         yesterday = self.clock.now().replace(tzinfo=None) - timedelta(days=1)
         past = sum(next(plan.starts(yesterday), None) is None for plan in found)
         over = f", {past} of them with no day ahead" if past else ""
-        print(
-            f"Imported {len(found)} plans{over}; `plan refresh`, or the next `due`, finds out when they open."
-        )
+        print(f"Imported {_plans(len(found))}{over}; the next `due` looks up when they open.")
         return 0
 
     def refresh(self, options: argparse.Namespace) -> int:
         """Read what facilities publish for every plan that was not looked at today."""
         failed = 0
-        agendas: dict[tuple[str, str], Agenda] = {}
+        by_player: dict[tuple[str, str], PlayerPlans] = {}
         stale = self.plan_store.not_looked_at_since(self.clock.now() - STALE / 2)
         for number in stale:
             stored = self.plan_store.get(number)
@@ -268,14 +269,16 @@ class Plans:
             try:
                 plan = plan_of(stored)
                 player = self.player(plan)
-                agendas[player] = agenda = agendas.get(player) or self.agenda(player)
-                self.note(number, self.look(plan, _name(number), agenda))
+                if player not in by_player:
+                    by_player[player] = self.plans_of(player)
+                self.note(number, self.look(plan, _name(number), by_player[player]))
             except ReserveError as failure:
                 failed += 1
                 self.plan_store.change(number, trouble=str(failure))
                 with suppress(UsageError):  # the same, when it cannot be read
                     self.schedule(number)
-        print(f"Looked at {len(stale)} plans{f'; {failed} have a problem, see plan list' if failed else ''}.")
+        problems = f"; {failed} with a problem, see `plan list`" if failed else ""
+        print(f"Refreshed {_plans(len(stale))}{problems}.")
         return 0
 
     def _stored(self, number: int) -> StoredPlan:
@@ -302,6 +305,11 @@ def _name(number: int) -> str:
     return f"plan {number}"
 
 
+def _plans(number: int) -> str:
+    """So many plans."""
+    return "1 plan" if number == 1 else f"{number} plans"
+
+
 def described(plan: Plan, preview: Preview, now: datetime) -> list[str]:
     """*plan* and its next slots, for a person."""
     lines = [str(plan)]
@@ -313,7 +321,7 @@ def described(plan: Plan, preview: Preview, now: datetime) -> list[str]:
             continue
         opening = seen.opens_at.astimezone(preview.zone)
         utc = seen.opens_at.astimezone(UTC)
-        is_open = "; open already, so it is tried within a minute" if opening <= now else ""
+        is_open = "; open already, so it is booked within a minute" if opening <= now else ""
         lines.append(
             f"  {seen.slot.start:%a} {seen.slot}  opens {opening:%a %Y-%m-%d %H:%M:%S %Z}"
             f" = {utc:%Y-%m-%d %H:%M:%S} UTC{is_open}"
@@ -326,9 +334,9 @@ def as_json(number: int, plan: Plan, preview: Preview) -> dict[str, object]:
     """*plan* and its next slots, for a program."""
     return {
         "plan": number,
-        "body": plans.as_json(plan),
+        "body": body_of(plan),
         "zone": str(preview.zone),
-        "rule": plans.rule_as_text(preview.rule),
+        "rule": str(preview.rule),
         "next": [
             {
                 "start": (seen.slot.start if seen.slot else seen.start).isoformat(),

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 
 from reserve import window
 from reserve.commands import COMMANDS
@@ -173,10 +174,10 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def amount(text: str | None) -> str | None:
-    """A price as a plan keeps it: 7.50."""
+def amount(text: str | None) -> Decimal | None:
+    """A price as a plan keeps it, in whatever currency."""
     found = ceiling(text, "USD")
-    return None if found is None else found.amount
+    return None if found is None else Decimal(found.amount)
 
 
 def _choice(text: str, only: Sequence[str], or_starts: tuple[time, ...]) -> Choice:

@@ -13,7 +13,6 @@ from datetime import date, datetime, timedelta
 
 from reserve import window
 from reserve.errors import ExitCode, UsageError
-from reserve.plans import plan as plans
 from reserve.plans.plan import Plan
 from reserve.storage.plans import Occurrence, PlanStore, StoredPlan
 
@@ -28,11 +27,12 @@ LOOK_AGAIN = timedelta(minutes=10)  # when that did not work
 
 def plan_of(stored: StoredPlan) -> Plan:
     """The plan in *stored*; raises `UsageError` naming it when it was kept by a version that allowed more."""
+    from reserve.plans.file import plan_in  # a tick that has nothing to start needs no JSON
+
     try:
-        return plans.from_json(stored.body, today=date.min)
+        return plan_in(stored.body, date.min, f"plan {stored.plan_id}")
     except UsageError as failure:
-        why = f"plan {stored.plan_id} cannot be read: {failure}"
-        raise UsageError(f"{why}; remove it, and add it anew") from failure
+        raise UsageError(f"{failure}; remove the plan, and add it again") from failure
 
 
 def is_ready(stored: StoredPlan) -> bool:
@@ -51,7 +51,7 @@ def schedule_next(plan_store: PlanStore, stored: StoredPlan, after: datetime) ->
         return
     assert stored.zone is not None
     assert stored.rule is not None
-    rule = plans.rule_from_text(stored.rule)
+    rule = window.parse_rule(stored.rule)
     for slot in plan_of(stored).slots(window.zone(stored.zone), after):
         if plan_store.schedule(occurrence_for(stored, slot.start, rule.opens_at(slot.start))):
             return
@@ -68,36 +68,38 @@ def tick(
 
     What the player did not bring about and has to know is handed to *tell*.
     """
-    said = []
+    lines = []
     while occurrences := plan_store.claim(now, worker, now + LEASE):
         for occurrence in occurrences:
             name = f"plan {occurrence.plan_id} for {occurrence.starts_at:%Y-%m-%d %H:%M} UTC"
             stored = plan_store.get(occurrence.plan_id)
             is_wanted = stored is not None and not stored.is_paused
-            why: str | None = "its plan rests or was removed"
-            if stored is not None and is_wanted:
-                try:
-                    schedule_next(plan_store, stored, occurrence.starts_at)
-                    why = _useless(occurrence, now)
-                except UsageError as failure:  # the other plans can be served
-                    why = str(failure)
+            why = _refusal(plan_store, stored, occurrence, now)
             if why is None:
                 start(occurrence)
-                again = f", for the {occurrence.claims}. time" if occurrence.claims > 1 else ""
-                said.append(f"{name}: started{again}{lateness(occurrence, now)}")
+                again = f", attempt {occurrence.claims}" if occurrence.claims > 1 else ""
+                lines.append(f"{name}: started{again}{lateness(occurrence, now)}")
                 continue
             sentence = f"Not reserved: {why}."
             plan_store.end(
                 occurrence, ended=now, exit_code=ExitCode.NOT_RESERVED, sentence=sentence, run_id=None
             )
-            said.append(f"{name}: {sentence}")
+            lines.append(f"{name}: {sentence}")
             if is_wanted:
-                tell(said[-1])
-    return said
+                tell(lines[-1])
+    return lines
 
 
-def _useless(occurrence: Occurrence, now: datetime) -> str | None:
-    """Why it makes no sense to start a run for *occurrence*, if it makes none."""
+def _refusal(
+    plan_store: PlanStore, stored: StoredPlan | None, occurrence: Occurrence, now: datetime
+) -> str | None:
+    """Why no run is to be started for *occurrence*, if so; the next slot of its plan is scheduled."""
+    if stored is None or stored.is_paused:
+        return "its plan was paused or removed"
+    try:
+        schedule_next(plan_store, stored, occurrence.starts_at)
+    except UsageError as failure:  # the other plans can be served
+        return str(failure)
     if occurrence.starts_at <= now:
         opened = f"{occurrence.opens_at:%Y-%m-%d %H:%M:%S} UTC"
         return f"missed, as nothing ran between the opening at {opened} and the slot"
@@ -115,12 +117,12 @@ def lateness(occurrence: Occurrence, now: datetime) -> str:
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
     parts = {"day" if days == 1 else "days": days, "h": hours, "min": minutes, "s": seconds}
-    said = [f"{number} {unit}" for unit, number in parts.items() if number]
-    return f", {' '.join(said[:2]) or '0 s'} after the opening"
+    words = [f"{number} {unit}" for unit, number in parts.items() if number]
+    return f", {' '.join(words[:2]) or '0 s'} after the opening"
 
 
 def wait_ends(plan: Plan, occurrence: Occurrence, now: datetime) -> datetime | None:
-    """When *plan* gives up waiting for a court of *occurrence*; None when it has no wish or no time to."""
+    """When *plan* gives up waiting for a court of *occurrence*; None for not waiting."""
     ends = occurrence.starts_at - plan.notice
     return ends if plan.wait_list and ends > max(now, occurrence.opens_at) else None
 
@@ -140,5 +142,5 @@ def occurrence_named(plan_store: PlanStore, name: str) -> Occurrence | None:
     number = name.partition("@")[0]
     if not re.fullmatch(r"\d{1,9}", number, re.ASCII):
         return None
-    open_turns = plan_store.occurrences(int(number), ended=False)
-    return next((occurrence for occurrence in open_turns if name_of(occurrence) == name), None)
+    ahead = plan_store.occurrences(int(number), ended=False)
+    return next((occurrence for occurrence in ahead if name_of(occurrence) == name), None)

@@ -1,24 +1,20 @@
-"""What a plan is: a standing wish, the slots it means, and when each of them opens."""
+"""What a plan is: a recurring booking, or one ahead of time, and the slots it means."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, tzinfo
-from functools import partial
-from typing import Any, TypeVar
+from decimal import Decimal
 
 from reserve import window
 from reserve.errors import UsageError
-from reserve.model import Slot
-from reserve.plans.rule import WEEKDAYS, parse_rule, read_rule
+from reserve.model import BookingRequest, Slot
+from reserve.money import parse_money
+from reserve.plans.rule import WEEKDAYS, read_rule
 
 NOTICE = timedelta(hours=1)  # so long before play the waiting list gives up: one has to get there
-DURATION = 30  # minutes; what the earlier Atrium tool took when nothing was said (Atrium facts 4)
-
-T = TypeVar("T")
-OpeningRule = window.DaysAhead | window.HoursAhead
 
 
 @dataclass(frozen=True)
@@ -32,7 +28,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Plan:
-    """A standing wish: one slot, or a rule (RFC 5545) for many, in the facility's own wall-clock time.
+    """One slot, or a rule (RFC 5545) for many, in the facility's own wall-clock time.
 
     `first` is the start of the only slot, or the moment from which the rule counts. `choices` are tried in
     their order, for each slot until there is a court.
@@ -45,7 +41,7 @@ class Plan:
     sport: str = "tennis"
     system: str = "recus"
     account: str | None = None
-    max_price: str | None = None
+    max_price: Decimal | None = None  # in the currency of the booking system
     pay: str = "by-hand"
     at_once: bool = False
     until: date | None = None
@@ -99,6 +95,29 @@ class Plan:
             if slot.start > now:
                 yield slot
 
+    def request(
+        self, start: datetime, choice: Choice, *, currency: str, waits: bool = False
+    ) -> BookingRequest:
+        """What to ask for at *choice* to have the slot that starts at *start* on the wall clock.
+
+        Its ceiling is in *currency*; raises `UsageError` for a slot that ends on another day.
+        """
+        if (start + self.length).date() != start.date():
+            raise UsageError(f"the slot at {start:%H:%M} does not end on its day")
+        return BookingRequest(
+            facility=choice.facility,
+            sport=self.sport,
+            day=start.date(),
+            starts=tuple(dict.fromkeys((start.time(), *choice.or_starts))),
+            length=self.length,
+            only=tuple(dict.fromkeys(choice.courts)),
+            at_once=self.at_once,
+            max_price=None if self.max_price is None else parse_money(str(self.max_price), currency),
+            pay=self.pay,
+            link=self.link,
+            wait_list=waits,
+        )
+
     def words(self, start: datetime, choice: Choice, *, waits: bool = False) -> list[str]:
         """What the player would write on the command line to book the slot that starts at *start*."""
         end = start + self.length
@@ -108,164 +127,10 @@ class Plan:
             "--only": ",".join(choice.courts),
             "--or": ",".join(f"{each:%H:%M:%S}" for each in choice.or_starts),
             "--account": self.account,
-            "--max-price": self.max_price,
+            "--max-price": None if self.max_price is None else str(self.max_price),
             "--pay": self.pay if self.pay != "by-hand" else None,
             "--link": self.link,
         }
         for option, value in options.items():
             words += [option, value] if value else []
         return words + ["-m"] * self.at_once + ["--wait-list"] * waits
-
-
-def opening_rule(seen: Sequence[tuple[datetime, datetime]]) -> OpeningRule:
-    """The rule behind *seen*, pairs of a start and its opening in the facility's zone; the last one counts.
-
-    Days are what booking systems mean by it, unless only hours explain all that was seen.
-    """
-    start, opens_at = seen[-1]
-    hours = window.HoursAhead(round((start - opens_at) / timedelta(hours=1)))
-    days = window.DaysAhead((start.date() - opens_at.date()).days, opens_at.time())
-    by_hours = sum(hours.opens_at(each) == opening for each, opening in seen)
-    by_days = sum(days.opens_at(each) == opening for each, opening in seen)
-    return hours if by_hours > by_days else days
-
-
-def rule_as_text(rule: OpeningRule) -> str:
-    """*rule* to be kept: `7 days 08:00:00` or `168 hours`."""
-    return f"{rule.hours} hours" if isinstance(rule, window.HoursAhead) else f"{rule.days} days {rule.time}"
-
-
-def rule_from_text(text: str) -> OpeningRule:
-    """The rule that was kept as *text*."""
-    number, unit, *rest = text.split()
-    if unit == "hours":
-        return window.HoursAhead(int(number))
-    return window.DaysAhead(int(number), time.fromisoformat(rest[0]))
-
-
-def as_json(plan: Plan) -> dict[str, Any]:
-    """*plan* in the form that `plan import` reads (plans.schema.json)."""
-    body = {
-        "type": "recurring" if plan.rule else "one-off",
-        "rrule": plan.rule,
-        "counts_from" if plan.rule else "desired_time": plan.first.isoformat(),
-        "duration": plan.length // timedelta(minutes=1),
-        "system": plan.system,
-        "sport": plan.sport,
-        "choices": [
-            {
-                "facility": choice.facility,
-                "courts": list(choice.courts),
-                "or": [each.isoformat() for each in choice.or_starts],
-            }
-            for choice in plan.choices
-        ],
-        "account": plan.account,
-        "max_price": float(plan.max_price) if plan.max_price else None,
-        "pay": plan.pay,
-        "together": plan.at_once,
-        "until": plan.until.isoformat() if plan.until else None,
-        "except": sorted(day.isoformat() for day in plan.skipped),
-        "wait_list": plan.wait_list,
-        "notice": plan.notice // timedelta(minutes=1),
-        "link": plan.link,
-    }
-    return {name: value for name, value in body.items() if value is not None}
-
-
-def from_json(body: Mapping[str, Any], today: date) -> Plan:
-    """The plan in *body*, which obeys plans.schema.json; a rule counts from *today* unless it says otherwise.
-
-    Raises `UsageError` that begins with the name of the field.
-    """
-    first = datetime.combine(today, time())
-    if body.get("rrule") and body["type"] == "one-off":
-        raise UsageError("rrule: a one-off plan has none; a plan with a rule is recurring")
-    if body.get("rrule"):
-        first = _moment(body, "counts_from") if "counts_from" in body else first
-        rule = _named("rrule", lambda: parse_rule(body["rrule"], first))
-    else:
-        first, rule = _moment(body, "desired_time"), None
-    price = body.get("max_price")
-    choices = _choices(body)
-    for name in ("account", "link"):
-        _printable(name, body.get(name, ""))
-    return Plan(
-        choices=choices,
-        length=timedelta(minutes=body.get("duration", DURATION)),
-        first=first,
-        rule=rule,
-        sport=body.get("sport", "tennis"),
-        system=body.get("system") or ("atrium" if "court_id" in body else "recus"),
-        account=body.get("account"),
-        max_price=None if price is None else f"{price:.2f}",
-        pay=body.get("pay", "by-hand"),
-        at_once=body.get("together", False),
-        until=_named("until", lambda: date.fromisoformat(body["until"])) if body.get("until") else None,
-        skipped=frozenset(_named("except", lambda: [date.fromisoformat(day) for day in body["except"]]))
-        if body.get("except")
-        else frozenset(),
-        wait_list=body.get("wait_list", False),
-        notice=timedelta(minutes=body["notice"]) if "notice" in body else NOTICE,
-        link=body.get("link"),
-    )
-
-
-def _choices(body: Mapping[str, Any]) -> tuple[Choice, ...]:
-    if "court_id" in body:  # the earlier Atrium tool: this court, else the other one of the building
-        _printable("court_id", str(body["court_id"]))
-        return (Choice(f"Court {str(body['court_id']).strip().rpartition(' ')[2]}"),)
-    for each in body["choices"]:
-        _printable("choices", each["facility"], *each.get("courts", ()))
-    return tuple(
-        Choice(
-            each["facility"],
-            tuple(each.get("courts", ())),
-            tuple(_named("choices", partial(_times, each.get("or", ())))),
-        )
-        for each in body["choices"]
-    )
-
-
-def _printable(name: str, *texts: str) -> None:
-    for text in texts:
-        if not text.isprintable():
-            raise UsageError(f"{name}: {text!r} has a line break, or another sign that cannot be printed")
-
-
-def _times(texts: Iterable[str]) -> list[time]:
-    return [time.fromisoformat(text) for text in texts]
-
-
-def _moment(body: Mapping[str, Any], name: str) -> datetime:
-    moment = _named(name, lambda: datetime.fromisoformat(body[name]))
-    if moment.tzinfo is not None:
-        raise UsageError(f"{name}: leave the time zone out; the facility's own is meant")
-    return moment
-
-
-def _named(name: str, read: Callable[[], T]) -> T:
-    """What *read* returns; what it cannot read is blamed on the field *name*."""
-    try:
-        return read()
-    except UsageError as failure:
-        raise UsageError(f"{name}: {str(failure).removeprefix('--rrule: ')}") from None
-    except ValueError as failure:
-        raise UsageError(f"{name}: {failure}") from None
-
-
-def clock_changes(where: tzinfo, after: datetime, most: int = 2) -> list[datetime]:
-    """The next moments, to the minute, at which the clocks of *where* are changed; within two years."""
-    found: list[datetime] = []
-    for day in range(750):
-        low, high = after + timedelta(days=day), after + timedelta(days=day + 1)
-        if low.astimezone(where).utcoffset() == high.astimezone(where).utcoffset():
-            continue
-        while high - low > timedelta(minutes=1):
-            middle = low + (high - low) / 2
-            is_before = middle.astimezone(where).utcoffset() == low.astimezone(where).utcoffset()
-            low, high = (middle, high) if is_before else (low, middle)
-        found.append((high.astimezone(where) - timedelta(seconds=high.second)).replace(microsecond=0))
-        if len(found) == most:
-            break
-    return found

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from itertools import islice, takewhile
 
 from reserve.errors import UsageError
 from reserve.model import Limits, Offers, Slot
 from reserve.money import parse_money
-from reserve.plans import plan as plans
-from reserve.plans.plan import Choice, OpeningRule, Plan
+from reserve.plans.plan import Choice, Plan
+from reserve.window import OpeningRule, clock_changes, rule_behind
 
 SHOWN = 5  # slots
 STAMP = "%Y-%m-%d %H:%M:%S"
@@ -50,20 +51,29 @@ class Preview:
 
 @dataclass(frozen=True)
 class NamedPlan:
-    """A plan of the player, the name in which it is told of, and those of its starts that came to nothing."""
+    """A plan of the player, how messages call it, and those of its starts that came to nothing."""
 
     name: str
     plan: Plan
     lost: frozenset[datetime] = frozenset()
 
 
-class Agenda:
+@dataclass(frozen=True)
+class WantedSlot:
+    """A start and an end on the wall clock, and the name of the plan that wants them."""
+
+    whose: str
+    start: datetime
+    end: datetime
+
+
+class PlayerPlans:
     """What all plans of one player want, on the wall clock, and which of it cannot be had together."""
 
     def __init__(self, named_plans: Sequence[NamedPlan]) -> None:
-        """Nothing is laid out before somebody asks for it."""
-        self._wishes = named_plans
-        self._weeks: dict[datetime, list[tuple[str, datetime, datetime]]] = {}
+        """Nothing is worked out before somebody asks for it."""
+        self._named_plans = named_plans
+        self._weeks: dict[datetime, list[WantedSlot]] = {}
 
     def conflict(self, name: str, start: datetime, end: datetime, limits: Limits) -> str | None:
         """What stops the plan called *name* from having the slot from *start* to *end*, if anything does.
@@ -71,28 +81,23 @@ class Agenda:
         An earlier slot opens earlier, and comes first; of two on one day, either may.
         """
         week = self._week(datetime.combine(start - timedelta(days=start.weekday()), time()))
-        others = [each for each in week if each[0] != name]
-        for whose, first, last in others:
-            if first < end and start < last:
-                return f"{whose} wants {first:%H:%M}-{last:%H:%M} on that day"
-        mine = [each for each in week if each[0] == name and each[1] < start]
-        before = [*mine, *(each for each in others if each[1].date() <= start.date())]
-        for most, length, rivals in (
-            (limits.per_day, "day", [each for each in before if each[1].date() == start.date()]),
-            (limits.per_week, "week", before),
-        ):
-            if most is not None and len(rivals) >= most:
-                names = ", ".join(sorted({each[0] for each in rivals}))
-                used = f"slots of that {length} before it: {len(rivals)} ({names})"
-                return f"{used}; the limit is {most} a {length}"
-        return None
+        others = [each for each in week if each.whose != name]
+        for other in others:
+            if other.start < end and start < other.end:
+                return f"overlaps {other.whose}, {other.start:%H:%M}-{other.end:%H:%M}"
+        mine = [each for each in week if each.whose == name and each.start < start]
+        before = [*mine, *(each for each in others if each.start.date() <= start.date())]
+        same_day = [each for each in before if each.start.date() == start.date()]
+        return _over("daily", limits.per_day, same_day) or _over(
+            "weekly", limits.per_week, _had_together(before, limits.per_day)
+        )
 
-    def _week(self, monday: datetime) -> list[tuple[str, datetime, datetime]]:
-        """Whose slot, its start and its end, of every slot in the week that begins on *monday*."""
+    def _week(self, monday: datetime) -> list[WantedSlot]:
+        """Every slot that is wanted in the week that begins on *monday*."""
         if monday not in self._weeks:
             self._weeks[monday] = [
-                (named.name, start, start + named.plan.length)
-                for named in self._wishes
+                WantedSlot(named.name, start, start + named.plan.length)
+                for named in self._named_plans
                 for start in takewhile(
                     lambda start: start < monday + timedelta(days=7),
                     named.plan.starts(monday - timedelta(seconds=1)),
@@ -102,29 +107,49 @@ class Agenda:
         return self._weeks[monday]
 
 
+def _had_together(slots: Sequence[WantedSlot], per_day: int | None) -> list[WantedSlot]:
+    """Those of *slots* that the limit *per_day* leaves."""
+    days = Counter[date]()
+    kept = []
+    for slot in slots:
+        days[slot.start.date()] += 1
+        if per_day is None or days[slot.start.date()] <= per_day:
+            kept.append(slot)
+    return kept
+
+
+def _over(period: str, most: int | None, before: Sequence[WantedSlot]) -> str | None:
+    """What to say when the slots *before* one use up a limit, if they do."""
+    if most is None or len(before) < most:
+        return None
+    *names, last = sorted({each.whose for each in before})
+    who = f"{', '.join(names)} and {last} use" if names else f"{last} uses"
+    return f"over the {period} limit: {who} {f'all {most}' if most > 1 else 'the only one'}"
+
+
 def look(
     plan: Plan,
     ask: Ask,
     now: datetime,
     *,
     name: str = "this plan",
-    agenda: Agenda | None = None,
+    player_plans: PlayerPlans | None = None,
     most: int = SHOWN,
 ) -> Preview | None:
     """The next slots of *plan* as its facilities describe them; None when there are none ahead.
 
-    It is called *name* in *agenda*, which tells what else the player wants. Raises `UsageError` when none of
-    the slots exists at any of its facilities.
+    It is called *name* in *player_plans*, which has what else the player wants. Raises `UsageError` when none
+    of the slots exists at any of its facilities.
     """
-    agenda = agenda or Agenda([NamedPlan(name, plan)])
+    player_plans = player_plans or PlayerPlans([NamedPlan(name, plan)])
     yesterday = now.replace(tzinfo=None) - timedelta(days=1)  # wherever the facility is
     slots = []
     known: Offers | None = None
     for start in islice(plan.starts(yesterday), most + 2):
-        found, seen = _look(plan, ask, start)
+        found, seen = _look_at(plan, ask, start)
         if found is not None:
             known = known or found
-            conflict = agenda.conflict(name, start, start + plan.length, found.limits)
+            conflict = player_plans.conflict(name, start, start + plan.length, found.limits)
             seen = replace(seen, troubles=(*seen.troubles, conflict)) if conflict else seen
         if seen.slot is None or seen.slot.start > now:
             slots.append(seen)
@@ -136,10 +161,10 @@ def look(
     pairs = [(each.slot.start, each.opens_at) for each in seen_all if each.slot and each.opens_at]
     if not pairs:
         return None
-    return Preview(known.zone, plans.opening_rule(pairs), tuple(slots[:most]), known.wants_code)
+    return Preview(known.zone, rule_behind(pairs), tuple(slots[:most]), known.wants_code)
 
 
-def _look(plan: Plan, ask: Ask, start: datetime) -> tuple[Offers | None, PreviewedSlot]:
+def _look_at(plan: Plan, ask: Ask, start: datetime) -> tuple[Offers | None, PreviewedSlot]:
     """The slot that starts at *start*; the first facility that has it says when it opens."""
     first: Offers | None = None
     opens_at: datetime | None = None
@@ -154,36 +179,35 @@ def _look(plan: Plan, ask: Ask, start: datetime) -> tuple[Offers | None, Preview
         if opens_at is None:
             first, opens_at = offers, opening
         elif opening != opens_at:
-            troubles.append(f"{offers.facility} opens at {opening:{STAMP}}")
+            troubles.append(f"{offers.facility} opens at {opening:{STAMP}} instead")
         if choice.courts:  # nobody misses a court that was not wanted by name
-            troubles += [f"{court.name} is left out: {why}" for court, why in offers.left_out]
+            troubles += [f"{court.name} skipped: {why}" for court, why in offers.left_out]
             later = [offer for offer in offers.offers if offer.opens_at != opening]
-            troubles += [f"{offer} opens only at {offer.opens_at:{STAMP}}" for offer in later]
-        troubles += _dear(plan, offers)
+            troubles += [f"{offer} opens later, at {offer.opens_at:{STAMP}}" for offer in later]
+        troubles += _price_troubles(plan, offers)
     slot = first.offers[0].slot if first else None
     return first, PreviewedSlot(start, slot, opens_at, tuple(troubles))
 
 
-def _dear(plan: Plan, offers: Offers) -> list[str]:
-    """What the price has to do with it, as far as it is published."""
+def _price_troubles(plan: Plan, offers: Offers) -> list[str]:
+    """What stands against the price, as far as it is published."""
     prices = [offer.price for offer in offers.offers if offer.price is not None]
     if len(prices) < len(offers.offers):
-        unsaid = (
-            f"{offers.facility} does not publish the price; what is dearer than --max-price is given back"
-        )
-        return [unsaid] if plan.max_price is not None else []
+        if plan.max_price is None:
+            return []
+        return [f"{offers.facility} publishes no price; a court over the maximum price is released again"]
     cheapest = min(prices)
-    if plan.max_price is not None and cheapest > parse_money(plan.max_price, cheapest.currency):
-        return [f"{offers.facility} costs {cheapest}, more than --max-price allows"]
+    if plan.max_price is not None and cheapest > parse_money(str(plan.max_price), cheapest.currency):
+        return [f"{offers.facility} costs {cheapest}, over the maximum price"]
     if not cheapest.is_free and plan.pay == "by-hand":
-        return [f"{offers.facility} costs {cheapest}: it is held until you pay by hand"]
+        return [f"{offers.facility} costs {cheapest}: it is held until you pay"]
     return []
 
 
 def _beyond_the_change(plan: Plan, ask: Ask, zone: tzinfo, now: datetime) -> list[PreviewedSlot]:
     """The first slot after the clocks are next changed: it tells days ahead from hours ahead."""
-    changes = plans.clock_changes(zone, now, most=1)
+    changes = clock_changes(zone, now, most=1)
     if not changes or plan.rule is None:
         return []
     start = next(plan.starts(changes[0].replace(tzinfo=None)), None)
-    return [_look(plan, ask, start)[1]] if start else []
+    return [_look_at(plan, ask, start)[1]] if start else []

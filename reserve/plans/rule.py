@@ -41,11 +41,11 @@ class Recurrence:
             yield start
 
 
-def read_rule(text: str, first: datetime) -> Recurrence:
-    """The rule in *text*, counted from *first*; raises `UsageError` when it is none."""
+def read_rule(text: str, first: datetime, option: str = "--rrule") -> Recurrence:
+    """The rule in *text*, counted from *first*; raises `UsageError` naming *option* when it is none."""
 
     def refused(why: str) -> UsageError:
-        return UsageError(f"--rrule: {text!r} {why}")
+        return UsageError(f"{option}: {text!r} {why}")
 
     if "DTSTART" in text.upper():
         raise refused("has a DTSTART; leave it out, a rule counts from today")
@@ -54,14 +54,15 @@ def read_rule(text: str, first: datetime) -> Recurrence:
         name, sign, value = part.partition("=")
         if not sign or name in parts:
             raise refused(
-                f"is not a rule: {part!r} is no part, or stands there twice; see FREQ=WEEKLY;BYDAY=WE"
+                f"is not a rule: {part!r} is not a part of one, or stands there twice; "
+                "write it as FREQ=WEEKLY;BYDAY=WE"
             )
         parts[name] = value
     if parts.get("FREQ") not in OFTEN_ENOUGH:
-        raise refused("has to say FREQ=WEEKLY, or how often else: daily at the oftenest")
+        raise refused("needs FREQ=DAILY, WEEKLY, MONTHLY or YEARLY")
     for name in {"COUNT", "INTERVAL"} & parts.keys():
         if not re.fullmatch(r"[1-9]\d{0,3}", parts[name], re.ASCII):
-            raise refused(f"has {name}={parts[name]!r}; it is a whole number from 1 to 9999")
+            raise refused(f"has {name}={parts[name]!r}; it has to be a whole number from 1 to 9999")
     count, until = parts.pop("COUNT", None), parts.pop("UNTIL", None)
     if count and until is not None:
         raise refused("has COUNT and UNTIL; leave one of them out")
@@ -79,14 +80,14 @@ def rule_text(text: str) -> str:
     return text.strip().upper().removeprefix("RRULE:").rstrip(";")
 
 
-def parse_rule(text: str, first: datetime) -> str:
+def parse_rule(text: str, first: datetime, option: str = "--rrule") -> str:
     """*text* as it is kept; raises `UsageError` when it is no rule, or means no day at all."""
-    rule = read_rule(text, first)
+    rule = read_rule(text, first, option)
     # dateutil looks for a first day until the year 9999, so it is asked as late as the calendar is alike.
     late = first.replace(year=first.year + (MAXYEAR - first.year) // CYCLE * CYCLE)
     comes = next(iter(rrulestr(rule.parts, dtstart=late)), None) is not None
     if not comes or next(rule.starts(first), None) is None:
-        raise UsageError(f"--rrule: {text!r} means no day at all")
+        raise UsageError(f"{option}: {text!r} means no day at all")
     return rule_text(text)
 
 

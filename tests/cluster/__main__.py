@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from reserve.clock import Clock
 from reserve.plans import due
-from reserve.plans import plan as plans
+from reserve.plans.file import body_of
 from reserve.plans.plan import Choice, Plan
 from reserve.storage.plans import PlanStore
 from reserve.storage.runs import Store
@@ -42,8 +42,8 @@ def schedule(store: Store, opens_at: datetime) -> None:
     plan_store = PlanStore(store)
     first = (opens_at + timedelta(days=7)).replace(tzinfo=None, second=0)
     plan = Plan((Choice("Alice Marble"),), timedelta(minutes=90), first)
-    numbers = plan_store.add([plans.as_json(plan)] * PLANNED)
-    rule = plans.rule_as_text(DaysAhead(7, first.time()))
+    numbers = plan_store.add([body_of(plan)] * PLANNED)
+    rule = str(DaysAhead(7, first.time()))
     with store.engine.begin() as connection:
         connection.execute(text("UPDATE plans SET zone = 'UTC', rule = :rule"), {"rule": rule})
         connection.execute(PAST_ROWS, {"rows": PAST})

@@ -29,8 +29,8 @@ from reserve.commands.cron import Machine, clock_change_words, not_in_file, with
 from reserve.commands.due import main as due_command
 from reserve.commands.notify_test import main as notify_test
 from reserve.errors import UsageError
-from reserve.plans import plan as plans
 from reserve.plans.due import name_of
+from reserve.plans.file import body_of
 from reserve.settings import OURS, Settings, read_settings
 from reserve.storage.plans import PlanStore
 from reserve.storage.runs import Store
@@ -234,8 +234,8 @@ def test_the_units_for_systemd_start_the_same_every_minute() -> None:
 def test_the_next_two_clock_changes_are_told_and_that_they_do_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path)
     plan_store = PlanStore(store)
-    (number,) = plan_store.add([plans.as_json(WEEKLY)])
-    plan_store.change(number, zone="America/Los_Angeles", rule=plans.rule_as_text(RULE), looked=ADDED)
+    (number,) = plan_store.add([body_of(WEEKLY)])
+    plan_store.change(number, zone="America/Los_Angeles", rule=str(RULE), looked=ADDED)
     store.close()
 
     told = clock_change_words(Settings(data=tmp_path), datetime(2026, 11, 21, tzinfo=UTC))

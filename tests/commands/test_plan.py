@@ -93,7 +93,7 @@ def test_another_plan_of_the_same_player_shows_what_it_stops_and_that_of_another
         return [each["troubles"] for each in json.loads(capsys.readouterr().out)["next"]]
 
     player.types(earlier_on_mondays)
-    assert troubles()[1:] == [["slots of that day before it: 1 (plan 1); the limit is 1 a day"]] * 4
+    assert troubles()[1:] == [["over the daily limit: plan 1 uses the only one"]] * 4
     player.types("remove 2")
     capsys.readouterr()
     with account.opened(read_settings(player.environ)) as safe:
@@ -184,7 +184,7 @@ def test_what_stops_a_slot_is_listed_with_the_first_day_that_it_stops(
     player.types("list --json")
 
     _, second = json.loads(capsys.readouterr().out)
-    assert second["trouble"] == "Mon 2026-03-16: plan 1 wants 18:00-19:30 on that day"
+    assert second["trouble"] == "Mon 2026-03-16: overlaps plan 1, 18:00-19:30"
 
 
 def test_a_plan_that_cannot_be_read_any_more_is_listed_and_hinders_no_other(
@@ -199,10 +199,10 @@ def test_a_plan_that_cannot_be_read_any_more_is_listed_and_hinders_no_other(
 
     player.types("refresh")
 
-    assert capsys.readouterr().out == "Looked at 2 plans; 1 have a problem, see plan list.\n"
+    assert capsys.readouterr().out == "Refreshed 2 plans; 1 with a problem, see `plan list`.\n"
     assert [occurrence.plan_id for occurrence in player.plan_store.occurrences(ended=False)] == [2]
     player.types("list")
-    assert "plan 1 cannot be read: rrule: 'FREQ=HOURLY' has to say" in capsys.readouterr().out
+    assert "plan 1.rrule: 'FREQ=HOURLY' needs FREQ=DAILY" in capsys.readouterr().out
 
 
 def test_a_skipped_day_a_pause_and_a_removal_change_what_lies_ahead(player: Player) -> None:
@@ -264,7 +264,7 @@ ONCE = "-d 2026-03-09 -t 18:00"
         (f'{MARBLE} --every "blursday 18:00-19:30"', "'blursday' is not a day"),
         (f'{MARBLE} --every "mon 25:00-26:00"', "'25:00' is not a time"),
         (f"{MARBLE} {EVERY} -t 18:00", "stands in --every already"),
-        (f'{MARBLE} --rrule "FREQ=HOURLY" --minutes 60', "daily at the oftenest"),
+        (f'{MARBLE} --rrule "FREQ=HOURLY" --minutes 60', "needs FREQ=DAILY"),
         (f'{MARBLE} --rrule "FREQ=WEEKLY;BYDAY=MO" --minutes 90', "say the time once"),
         (f'{MARBLE} --rrule "FREQ=WEEKLY;BYHOUR=18" -t 18:00 --minutes 90', "say the time once"),
         (f'{MARBLE} --rrule "FREQ=DAILY;BYHOUR={"9" * 20}" --minutes 90', "is not a rule"),
@@ -292,7 +292,7 @@ ONCE = "-d 2026-03-09 -t 18:00"
         ("import nowhere.json", "'nowhere.json' cannot be read: No such file"),
         ("import .", "cannot be read: Is a directory"),
         ("import /dev/zero", "is larger than 10 MB"),
-        (f"import {sys.executable}", "is larger than 10 MB|is no text in UTF-8"),
+        (f"import {sys.executable}", "is larger than 10 MB|is not text in UTF-8"),
         (f"import {'x' * 100_000}", "cannot be read: File name too long"),
     ],
 )

@@ -33,14 +33,14 @@ from reserve.commands.outcome import Outcome, failed
 from reserve.errors import Blocked, Interrupted, OutcomeWord
 from reserve.model import Court, Offer, Offers, Slot
 from reserve.plans import due
-from reserve.plans import plan as plans
+from reserve.plans.file import body_of
 from reserve.plans.plan import Choice, Plan
 from reserve.settings import Settings
 from reserve.storage.plans import Occurrence, PlanStore
 from reserve.storage.runs import Store
 from reserve.storage.schema import OCCURRENCES
 from reserve.systems import SYSTEMS
-from reserve.window import DaysAhead, HoursAhead, zone
+from reserve.window import DaysAhead, HoursAhead, OpeningRule, zone
 from tests.fakes import FakeClock
 
 if TYPE_CHECKING:
@@ -84,13 +84,13 @@ def lasting(tmp_path: Path) -> Iterator[PlanStore]:
 def keep(
     plan_store: PlanStore,
     plan: Plan = WEEKLY,
-    rule: plans.OpeningRule = RULE,
+    rule: OpeningRule = RULE,
     now: datetime = ADDED,
     where: str = "America/Los_Angeles",
 ) -> int:
     """Keep *plan* as `plan add` does."""
-    (number,) = plan_store.add([plans.as_json(plan)])
-    plan_store.change(number, zone=where, rule=plans.rule_as_text(rule), looked=now)
+    (number,) = plan_store.add([body_of(plan)])
+    plan_store.change(number, zone=where, rule=str(rule), looked=now)
     stored = plan_store.get(number)
     assert stored is not None
     due.schedule_next(plan_store, stored, now)
@@ -347,14 +347,14 @@ def test_a_plan_that_cannot_be_read_any_more_is_told_of_and_does_not_stop_the_ot
     number = keep(plan_store)
     keep(plan_store)
     assert len(tick(plan_store, OPENING)) == 2
-    plan_store.change(number, body={**plans.as_json(WEEKLY), "rrule": "FREQ=HOURLY"})
+    plan_store.change(number, body={**body_of(WEEKLY), "rrule": "FREQ=HOURLY"})
     started, told = list[Occurrence](), list[str]()
 
     due.tick(plan_store, OPENING + due.LEASE, "here", started.append, told.append)
 
     assert [occurrence.plan_id for occurrence in started] == [number + 1]
     (sentence,) = told
-    assert f"plan {number} cannot be read: rrule: " in sentence
+    assert f"plan {number}.rrule: " in sentence
     assert plan_store.occurrences(number, ended=False) == []
 
 

@@ -6,23 +6,25 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from time import process_time
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from reserve.commands.options import booking_parser, read_booking
 from reserve.errors import UsageError
 from reserve.model import Court, Limits, Offer, Offers, Slot
-from reserve.plans import plan as plans
-from reserve.plans.file import SCHEMA, read_plans
+from reserve.plans import file
+from reserve.plans.file import body_of, plan_in, read_plans, schema
 from reserve.plans.plan import Choice, Plan
-from reserve.plans.preview import Agenda, Ask, NamedPlan, look
+from reserve.plans.preview import Ask, NamedPlan, PlayerPlans, look
 from reserve.plans.rule import parse_every, parse_rule
 from reserve.settings import read_settings
-from reserve.window import DaysAhead, HoursAhead, zone
+from reserve.systems import SYSTEMS
+from reserve.window import DaysAhead, HoursAhead, OpeningRule, clock_changes, rule_behind, zone
+from reserve.window import parse_rule as parse_opening_rule
 from tests.fakes import usd
 
 CITY = zone("America/Los_Angeles")
@@ -31,7 +33,9 @@ NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
 WEDNESDAYS = "FREQ=WEEKLY;BYDAY=WE;BYHOUR=18;BYMINUTE=0"
 WEEK_AHEAD = DaysAhead(7, time(8))
 WEEKLY = Plan((Choice("Alice Marble"),), timedelta(minutes=90), SATURDAY, WEDNESDAYS)
-EARLIER_TOOL = (Path(__file__).parents[1] / "samples" / "schedules.json").read_text()
+SAMPLES = Path(__file__).parents[1] / "samples"
+EARLIER_TOOL = (SAMPLES / "schedules.json").read_text()
+SCHEMA = Path(file.__file__).with_name("plans.schema.json")
 
 
 def days(plan: Plan, most: int = 4) -> list[str]:
@@ -64,14 +68,14 @@ def test_every_that_is_no_day_and_time_is_refused_in_a_sentence(said: str) -> No
 @pytest.mark.parametrize(
     ("rule", "why"),
     [
-        ("", "'' is no part"),
-        ("every wednesday", "'EVERY WEDNESDAY' is no part"),
+        ("", "'' is not a part"),
+        ("every wednesday", "'EVERY WEDNESDAY' is not a part"),
         ("FREQ=WEEKLY;FREQ=DAILY", "stands there twice"),
         ("FREQ=WEEKLY;COLOUR=RED", "unknown parameter 'COLOUR'"),
-        ("FREQ=HOURLY", "daily at the oftenest"),
-        ("BYDAY=WE", "has to say FREQ=WEEKLY"),
-        ("FREQ=WEEKLY;INTERVAL=0", "INTERVAL='0'; it is a whole number"),
-        ("FREQ=WEEKLY;COUNT=0", "COUNT='0'; it is a whole number"),
+        ("FREQ=HOURLY", "needs FREQ=DAILY"),
+        ("BYDAY=WE", "needs FREQ=DAILY, WEEKLY"),
+        ("FREQ=WEEKLY;INTERVAL=0", "INTERVAL='0'; it has to be a whole number"),
+        ("FREQ=WEEKLY;COUNT=0", "COUNT='0'; it has to be a whole number"),
         ("FREQ=WEEKLY;COUNT=2;UNTIL=20270101", "COUNT and UNTIL"),
         ("FREQ=WEEKLY;UNTIL=tomorrow", "UNTIL='TOMORROW': write it as 20261231"),
         ("FREQ=WEEKLY;UNTIL=20200101T000000", "means no day at all"),
@@ -138,28 +142,28 @@ def test_a_slot_at_a_time_that_the_clocks_skip_is_left_out() -> None:
 
 
 def test_days_ahead_are_told_from_hours_ahead_by_a_slot_beyond_the_clock_change() -> None:
-    def seen(rule: plans.OpeningRule) -> list[tuple[datetime, datetime]]:
+    def seen(rule: OpeningRule) -> list[tuple[datetime, datetime]]:
         slots = islice(WEEKLY.slots(CITY, datetime(2027, 3, 1, tzinfo=UTC)), 3)
         return [(slot.start, rule.opens_at(slot.start)) for slot in slots]
 
     for rule in (DaysAhead(7, time(8)), DaysAhead(7, time(18)), HoursAhead(168)):
-        assert plans.opening_rule(seen(rule)) == rule
-        assert plans.rule_from_text(plans.rule_as_text(rule)) == rule
+        assert rule_behind(seen(rule)) == rule
+        assert parse_opening_rule(str(rule)) == rule
 
 
 def test_the_next_two_clock_changes_are_found_to_the_minute() -> None:
-    changes = plans.clock_changes(CITY, NOW)
+    changes = clock_changes(CITY, NOW)
 
     assert [f"{change:%Y-%m-%d %H:%M %Z}" for change in changes] == [
         "2027-03-14 03:00 PDT",
         "2027-11-07 01:00 PST",
     ]
-    assert plans.clock_changes(zone("Asia/Tokyo"), NOW) == []
+    assert clock_changes(zone("Asia/Tokyo"), NOW) == []
 
 
 def test_a_plan_is_booked_with_the_words_of_a_command_line() -> None:
     choice = Choice("Alice Marble", ("Court 2", "Court 1"), (time(19),))
-    plan = replace(WEEKLY, choices=(choice,), max_price="7.50", at_once=True, wait_list=True)
+    plan = replace(WEEKLY, choices=(choice,), max_price=Decimal("7.50"), at_once=True, wait_list=True)
     words = plan.words(datetime.fromisoformat("2026-11-25T18:00"), choice, waits=True)
 
     settings = read_settings({"RESERVE_EMAIL": "you@example.com", "RESERVE_PASSWORD": "secret"})
@@ -179,16 +183,29 @@ def test_a_plan_survives_being_written_as_json() -> None:
         first=SATURDAY,
         rule=WEDNESDAYS,
         account="alice",
-        max_price="7.50",
+        max_price=Decimal("7.50"),
         until=date(2027, 6, 30),
         skipped=frozenset({date(2026, 12, 23)}),
         wait_list=True,
         notice=timedelta(hours=2),
     )
-    body = json.loads(json.dumps(plans.as_json(plan)))
+    body = json.loads(json.dumps(body_of(plan)))
 
-    assert plans.from_json(body, date(2030, 1, 1)) == plan
-    Draft202012Validator(json.loads(SCHEMA.read_text())).validate([body])
+    assert plan_in(body, date(2030, 1, 1), "plan 1") == plan
+
+
+def test_a_plan_that_the_version_before_kept_is_read_and_kept_as_it_was() -> None:
+    stored = (SAMPLES / "stored-plans.json").read_text()
+
+    for plan, body in zip(read_plans(stored, "stored", date(2030, 1, 1)), json.loads(stored), strict=True):
+        assert plan_in(body, date(2030, 1, 1), "plan 1") == plan
+        assert body_of(plan) == body
+
+
+def test_the_published_schema_is_that_of_the_reader() -> None:
+    assert json.loads(SCHEMA.read_text()) == schema(), f"write json.dumps(schema(), indent=1) to {SCHEMA}"
+    systems = schema()["$defs"]["OneOff"]["properties"]["system"]["anyOf"][0]["enum"]
+    assert set(systems) == set(SYSTEMS)
 
 
 def test_the_file_of_the_earlier_tool_is_read_as_it_is() -> None:
@@ -206,33 +223,55 @@ def test_the_file_of_the_earlier_tool_is_read_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ('"duration": 30\n  },', '"duration": 0\n  },', "line 6, [0].duration: 0 is less than"),
-        ("BYHOUR=17", "BYHOUR=99", "line 10, [1].rrule: "),
-        ('"court_id": "2",', '"colour": "2",', "line 8, [1]: "),
-        ("2025-08-04T07", "tomorrow", "line 4, [0].desired_time: "),
-        ('"recurring"', '"weekly"', "line 9, [1].type: 'weekly' is not one of"),
-        ('"court_id": "1",', '"court_id": "1"', "line 6: this is not JSON"),
-        ('  "type": "one-off",\n', "", "line 2, [0]: 'type' is a required property"),
-        ('"one-off",', '"one-off", "rrule": "FREQ=DAILY",', "line 3, [0].rrule: a one-off plan has none"),
-        ('"court_id": "1"', '"court_id": "1\\n"', "line 5, [0].court_id: '1\\n' has a line break"),
-        ('"court_id": "1"', '"choices": [{"facility": "\\ud800"}]', "line 5, [0].choices: '\\ud800' has"),
-        ('"duration": 30', f'"link": "{"x" * 100_000}"', "line 6, [0].link: 'xxxxxxxxxx"),
-        ('"duration": 30', f'"until": {[0] * 100_000}', "0, 0] is not of type 'string'"),
-        ('"duration": 30', '"max_price": NaN', "plans.json: NaN is no number"),
-        ('"duration": 30', f'"duration": {"9" * 5000}', "plans.json: Exceeds the limit (4300 digits)"),
-        ('"duration": 30', f'"duration": {"[" * 100_000}', "plans.json: nested too deeply"),
+        ('"duration": 30\n  },', '"duration": 0\n  },', "[0].duration: expected `int` >= 1"),
+        ("BYHOUR=17", "BYHOUR=99", "[1].rrule: 'FREQ="),
+        ('"court_id": "2",', '"colour": "2",', "[1]: object contains unknown field `colour`"),
+        ('"court_id": "2",', "", "[1]: `choices` is missing"),
+        ("2025-08-04T07", "tomorrow", "[0].desired_time: 'tomorrow:00:00' is not a moment"),
+        ('"recurring"', '"weekly"', "[1].type: invalid value 'weekly'"),
+        ('  "type": "one-off",\n', "", "[0]: object missing required field `type`"),
+        ('"one-off",', '"one-off", "rrule": "FREQ=DAILY",', "[0]: object contains unknown field `rrule`"),
+        ('"court_id": "1"', '"court_id": "1\\n"', "[0]: '1\\n' has a line break"),
+        ('"court_id": "1"', '"choices": [{"facility": "\\u2028"}]', "[0].choices[0]: '\\u2028' has a line"),
+        ('"court_id": "1"', '"choices": [{"facility": "A", "or": ["25:00"]}]', "[0].choices[0].or: '25:00'"),
+        ('"duration": 30', f'"link": "{"x" * 100_000}"', "[0].link: expected `str` of length <= 500"),
+        ('"duration": 30', f'"pay": "{"x" * 100_000}"', "[0].pay: invalid enum value 'xxxxxxxxxx"),
+        ('"duration": 30', f'"until": {[0] * 100_000}', "[0].until: expected `str"),
+        ('"duration": 30', '"until": "2026-02-30"', "[0].until: '2026-02-30' is not a date"),
+        ('"duration": 30', f'"duration": {"9" * 5000}', "[0].duration: integer value out of range"),
+        ('"duration": 30', '"max_price": 1e400', "[0].max_price: number out of range"),
     ],
 )
-def test_a_mistake_in_a_file_is_told_with_its_line_and_its_path(old: str, new: str, told: str) -> None:
+def test_a_mistake_in_a_file_is_told_with_its_path(old: str, new: str, told: str) -> None:
     assert old in EARLIER_TOOL
 
-    with pytest.raises(
-        UsageError, match=re.escape(f"plans.json{', ' if 'JSON' in told else ': '}")
-    ) as raised:
+    with pytest.raises(UsageError, match=r"^plans\.json: nothing was imported: ") as raised:
         read_plans(EARLIER_TOOL.replace(old, new, 1), "plans.json", SATURDAY.date())
 
     assert told in str(raised.value)
     assert len(str(raised.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('"court_id": "1",', '"court_id": "1"', ", line 6: this is not JSON: expected ',' or '}'"),
+        ('"duration": 30', '"max_price": NaN', ", line 6: this is not JSON: invalid character"),
+        ('"court_id": "1"', '"court_id": "\\ud800"', ", line 5: this is not JSON: unexpected end of hex"),
+        ("]", "", ", line 13: this is not JSON: input data was truncated"),
+        ('"duration": 30', f'"duration": {"[" * 100_000}', ": nested too deeply"),
+        (EARLIER_TOOL, "{}", ": expected `array`, got `object`"),
+        (EARLIER_TOOL, "", ", line 1: this is not JSON: input data was truncated"),
+    ],
+)
+def test_a_file_that_is_not_a_list_in_json_is_refused_with_the_line(old: str, new: str, told: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(f"plans.json{told}")):
+        read_plans(EARLIER_TOOL.replace(old, new, 1), "plans.json", SATURDAY.date())
+
+
+def test_of_many_mistakes_those_of_the_first_five_plans_are_listed() -> None:
+    with pytest.raises(UsageError, match=r"\[4\]\.type: .*; and 3 more$"):
+        read_plans(json.dumps([{"type": "never"}] * 8), "plans.json", SATURDAY.date())
 
 
 def test_a_thousand_plans_are_read() -> None:
@@ -241,7 +280,7 @@ def test_a_thousand_plans_are_read() -> None:
     assert len(read_plans(many, "plans.json", SATURDAY.date())) == 1000
 
 
-def publishing(*names: str, rule: plans.OpeningRule = WEEK_AHEAD, price: int | None = 0) -> Ask:
+def publishing(*names: str, rule: OpeningRule = WEEK_AHEAD, price: int | None = 0) -> Ask:
     """A booking system that has these facilities, one court each."""
 
     def ask(plan: Plan, start: datetime, choice: Choice) -> Offers:
@@ -254,7 +293,7 @@ def publishing(*names: str, rule: plans.OpeningRule = WEEK_AHEAD, price: int | N
     return ask
 
 
-def test_the_outlook_has_five_slots_with_their_openings_and_the_rule_behind_them() -> None:
+def test_the_preview_has_five_slots_with_their_openings_and_the_rule_behind_them() -> None:
     preview = look(WEEKLY, publishing("Alice Marble"), NOW)
 
     assert preview is not None
@@ -270,35 +309,35 @@ def test_the_outlook_has_five_slots_with_their_openings_and_the_rule_behind_them
     assert not any(seen.troubles for seen in preview.slots)
 
 
-def test_the_outlook_knows_real_hours_from_days_although_no_change_is_near() -> None:
+def test_the_preview_knows_real_hours_from_days_although_no_change_is_near() -> None:
     preview = look(WEEKLY, publishing("Alice Marble", rule=HoursAhead(168)), NOW)
 
     assert preview is not None
     assert preview.rule == HoursAhead(168)
 
 
-def test_the_outlook_tells_what_would_stop_a_slot() -> None:
-    plan = replace(WEEKLY, choices=(*WEEKLY.choices, Choice("Nowhere")), max_price="5.00")
+def test_the_preview_tells_what_would_stop_a_slot() -> None:
+    plan = replace(WEEKLY, choices=(*WEEKLY.choices, Choice("Nowhere")), max_price=Decimal("5.00"))
 
     preview = look(plan, publishing("Alice Marble", price=750), NOW)
 
     assert preview is not None
     told = " ".join(preview.slots[0].troubles)
     assert "no facility is called 'Nowhere'" in told
-    assert "costs 7.50 USD, more than --max-price allows" in told
+    assert "costs 7.50 USD, over the maximum price" in told
 
 
-def test_the_outlook_says_when_a_ceiling_cannot_be_kept_before_the_court_is_held() -> None:
+def test_the_preview_says_when_a_ceiling_cannot_be_kept_before_the_court_is_held() -> None:
     def told(plan: Plan) -> str:
         preview = look(plan, publishing("Alice Marble", price=None), NOW)
         assert preview is not None
         return " ".join(preview.slots[0].troubles)
 
-    assert "does not publish the price" in told(replace(WEEKLY, max_price="5.00"))
+    assert "publishes no price" in told(replace(WEEKLY, max_price=Decimal("5.00")))
     assert told(WEEKLY) == ""
 
 
-def test_the_outlook_tells_which_of_the_courts_that_were_named_is_left_out_or_opens_later() -> None:
+def test_the_preview_tells_which_of_the_courts_that_were_named_is_left_out_or_opens_later() -> None:
     def ask(plan: Plan, start: datetime, choice: Choice) -> Offers:
         found = publishing("Alice Marble")(plan, start, choice)
         (offer,) = found.offers
@@ -313,55 +352,55 @@ def test_the_outlook_tells_which_of_the_courts_that_were_named_is_left_out_or_op
         return preview.slots[0].troubles
 
     assert troubles("Court 1", "Court 2", "Court 3") == (
-        "Court 3 is left out: it has no such slot",
-        "Court 2 opens only at 2026-11-23 08:00:00",
+        "Court 3 skipped: it has no such slot",
+        "Court 2 opens later, at 2026-11-23 08:00:00",
     )
     assert troubles() == ()
 
 
 def conflicts(plan: Plan, *named_plans: NamedPlan) -> list[str]:
     """What stops each of the next slots of *plan* beside what else the player wants; a dash for nothing."""
-    agenda = Agenda([*named_plans, NamedPlan("this plan", plan)])
-    preview = look(plan, publishing("Alice Marble"), NOW, agenda=agenda)
+    player_plans = PlayerPlans([*named_plans, NamedPlan("this plan", plan)])
+    preview = look(plan, publishing("Alice Marble"), NOW, player_plans=player_plans)
     assert preview is not None
     return ["; ".join(seen.troubles) or "-" for seen in preview.slots]
 
 
-def test_the_outlook_keeps_to_the_citys_limit_a_week_within_one_plan() -> None:
+def test_the_preview_keeps_to_the_citys_limit_a_week_within_one_plan() -> None:
     weekdays = replace(WEEKLY, rule="FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR;BYHOUR=18")
 
     *three, fourth, fifth = conflicts(weekdays)
 
     assert three == ["-", "-", "-"]
-    assert fourth == "slots of that week before it: 3 (this plan); the limit is 3 a week"
-    assert fifth == "slots of that week before it: 4 (this plan); the limit is 3 a week"
+    assert fourth == "over the weekly limit: this plan uses all 3"
+    assert fifth == "over the weekly limit: this plan uses all 3"
 
 
-def test_the_outlook_keeps_to_the_citys_limits_together_with_other_plans() -> None:
+def test_the_preview_keeps_to_the_citys_limits_together_with_other_plans() -> None:
     evening = replace(WEEKLY, rule="FREQ=WEEKLY;BYDAY=WE;BYHOUR=20", until=date(2026, 11, 30))
     before = replace(WEEKLY, rule="FREQ=WEEKLY;BYDAY=SU,MO,TU,WE;BYHOUR=7", until=date(2026, 12, 1))
 
     told = conflicts(WEEKLY, NamedPlan("plan 1", evening), NamedPlan("plan 2", before))
 
-    assert told[0] == "slots of that day before it: 2 (plan 1, plan 2); the limit is 1 a day"
+    assert told[0] == "over the daily limit: plan 1 and plan 2 use the only one"
     assert told[1:] == ["-", "-", "-", "-"]
     daily = replace(before, rule="FREQ=DAILY;BYHOUR=7", until=date(2026, 12, 1))
     friday = replace(WEEKLY, rule="FREQ=WEEKLY;BYDAY=FR;BYHOUR=18")
     without = frozenset({datetime.fromisoformat("2026-11-27T07:00")})
     assert conflicts(friday, NamedPlan("plan 3", daily, without))[0].startswith(
-        "slots of that week before it: 4"
+        "over the weekly limit: plan 3 uses all 3"
     )
 
 
-def test_the_outlook_names_the_plan_that_wants_another_court_at_the_same_time() -> None:
+def test_the_preview_names_the_plan_that_wants_another_court_at_the_same_time() -> None:
     other = replace(WEEKLY, rule="FREQ=WEEKLY;INTERVAL=2;BYDAY=WE;BYHOUR=19", length=timedelta(hours=1))
 
     told = conflicts(WEEKLY, NamedPlan("plan 1", other))
 
     assert told[0] == "-"
-    assert told[1] == "plan 1 wants 19:00-20:00 on that day"
+    assert told[1] == "overlaps plan 1, 19:00-20:00"
     assert conflicts(replace(WEEKLY, length=timedelta(hours=1)), NamedPlan("plan 1", other))[1].startswith(
-        "slots"
+        "over the daily limit"
     )
 
 
@@ -371,18 +410,11 @@ def test_a_slot_that_came_to_nothing_stops_no_other() -> None:
     told = conflicts(WEEKLY, NamedPlan("plan 1", WEEKLY, lost))
 
     assert told[0] == "-"
-    assert told[1] == "plan 1 wants 18:00-19:30 on that day"
+    assert told[1] == "overlaps plan 1, 18:00-19:30"
 
 
-def test_a_plan_whose_facility_does_not_exist_is_refused_and_one_in_the_past_has_no_outlook() -> None:
+def test_a_plan_whose_facility_does_not_exist_is_refused_and_one_in_the_past_has_no_preview() -> None:
     with pytest.raises(UsageError, match="no facility is called"):
         look(WEEKLY, publishing(), NOW)
 
     assert look(replace(WEEKLY, rule=None), publishing("Alice Marble"), NOW + timedelta(days=3)) is None
-
-
-def test_the_published_schema_and_the_reader_know_the_same_fields() -> None:
-    known = set(json.loads(SCHEMA.read_text())["items"]["properties"])
-    source = Path(plans.__file__).read_text()
-
-    assert {name for name in known if f'"{name}"' not in source} == set()
