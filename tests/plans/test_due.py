@@ -635,11 +635,16 @@ def test_a_plan_gives_up_waiting_while_the_player_can_still_get_there(lasting: P
     assert "no court became free in time" in str(serving.ended.sentence)
 
 
-@pytest.mark.parametrize("notice", [timedelta(hours=36), timedelta(days=8)])
+@pytest.mark.parametrize(
+    ("notice", "now"),
+    [
+        (timedelta(hours=36), OPENING + timedelta(days=6)),
+        (timedelta(days=7), OPENING + timedelta(hours=10)),
+    ],
+)
 def test_where_there_is_no_time_to_wait_a_court_is_asked_for_all_the_same(
-    lasting: PlanStore, notice: timedelta
+    lasting: PlanStore, notice: timedelta, now: datetime
 ) -> None:
-    now = OPENING + timedelta(days=6) if notice < timedelta(days=7) else OPENING
     serving = Serving(lasting, now, replace(WEEKLY, notice=notice))
     one, _ = outcomes(0)
 
@@ -650,15 +655,16 @@ def test_where_there_is_no_time_to_wait_a_court_is_asked_for_all_the_same(
     assert serving.ended.sentence == "Run 1."
 
 
-@pytest.mark.parametrize("notice", [WEEKLY.notice, timedelta(days=8)])
-def test_a_turn_whose_machine_is_restarted_is_not_ended(lasting: PlanStore, notice: timedelta) -> None:
-    serving = Serving(lasting, OPENING, replace(WEEKLY, notice=notice))
+@pytest.mark.parametrize("notice", [WEEKLY.notice, timedelta(days=7)])
+def test_an_occurrence_whose_machine_is_restarted_is_not_ended(lasting: PlanStore, notice: timedelta) -> None:
+    now = OPENING + timedelta(hours=10)
+    serving = Serving(lasting, now, replace(WEEKLY, notice=notice))
     one, _ = outcomes(143)
 
     assert serving.serve(one) == 143
 
     assert serving.ended is None
-    assert len(tick(lasting, OPENING + due.LEASE * 2)) == 1
+    assert len(tick(lasting, now + due.LEASE * 2)) == 1
 
 
 def test_a_wish_to_stop_between_two_facilities_is_obeyed_before_the_second(
