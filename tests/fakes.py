@@ -23,11 +23,16 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from reserve.booking.context import RunContext
+from reserve.booking.limits import BookingLimits
+from reserve.booking.stop import Stop
+from reserve.booking.timeline import Timeline
 from reserve.clock import Clock, Probe
 from reserve.http import Http
-from reserve.model import BookingRequest, Court, Hold, Offer, Offers, Reservation, Slot
+from reserve.model import BookingRequest, Court, Hold, Offer, Offers, Opening, Reservation, Slot
 from reserve.money import Money
 from reserve.simulator.faults import CutConnection, NoConnection
+from reserve.storage.runs import Record
 from reserve.systems.base import ALL, BookingSystem, CourtConnection
 
 if TYPE_CHECKING:
@@ -474,9 +479,9 @@ class FakeSystem(BookingSystem):
         raise AssertionError("it speaks to nobody")
 
     def connection_for(self, offer: Offer) -> CourtConnection:
-        return FakeLine(offer, self)
+        return FakeConnection(offer, self)
 
-    def lines(self, *offers: Offer) -> list[CourtConnection]:
+    def connections(self, *offers: Offer) -> list[CourtConnection]:
         """A connection for each of *offers*."""
         return [self.connection_for(each) for each in offers]
 
@@ -499,7 +504,7 @@ class FakeSystem(BookingSystem):
         return bool(self._answer(f"by hand {hold.order_id}", False))
 
 
-class FakeLine(CourtConnection):
+class FakeConnection(CourtConnection):
     """One court of a fake system."""
 
     def __init__(self, offer: Offer, system: FakeSystem) -> None:
@@ -511,3 +516,25 @@ class FakeLine(CourtConnection):
         order_id = self._system._answer(line)
         assert order_id, f"nobody said what comes of {line!r}"
         return self._system.held(self.offer, order_id)
+
+
+def context_of(
+    system: FakeSystem,
+    *,
+    opens_at: datetime | None = START,
+    stop: Stop | None = None,
+    record: Record | None = None,
+) -> RunContext:
+    """What the steps of a run at *system* work with."""
+    timeline = Timeline(system.clock.now, opens_at=opens_at)
+    return RunContext(system, system.clock, timeline, stop or Stop(), record)
+
+
+class NoLimits(BookingLimits):
+    """Nothing forbids the booking, and nobody looks."""
+
+    def __init__(self, context: RunContext) -> None:
+        super().__init__(context, Offers("Alice Marble", UTC, ()), Opening(START, ()))
+
+    def respect(self) -> None:
+        pass

@@ -11,12 +11,12 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import webhook_server
-from reserve.booking.codes import Inbox
-from reserve.booking.run import Leads, Run
+from reserve.booking.codes.webhook import WebhookService
+from reserve.booking.context import Leads
+from reserve.booking.result import Outcome, RunResult
+from reserve.booking.run import Run
 from reserve.booking.stop import Stop
-from reserve.commands.book import conclude
 from reserve.commands.options import booking_parser, read_booking
-from reserve.commands.outcome import Outcome
 from reserve.commands.wiring import build_run
 from reserve.errors import SignInError
 from reserve.http import Http, read
@@ -126,7 +126,8 @@ class Stage:
     def book(self, *words: str) -> Outcome:
         """The outcome of `main.py` with *words* beside the usual ones; a later word wins."""
         self.get_ready(*words)
-        return conclude(self.wired)
+        self.result: RunResult = self.run.book()
+        return self.result.outcome
 
     def get_ready(self, *words: str) -> None:
         """Give a run everything it needs, and begin nothing."""
@@ -149,8 +150,8 @@ class Stage:
             kind=WITHOUT_BROWSER.get(self.system),
         )
         self.run: Run = self.wired.run
-        if isinstance(inbox := self.run.inbox, Inbox):
-            inbox.hold_back = timedelta(0)  # the service would hold its answer back in real time
+        if isinstance(source := self.run.verification.source, WebhookService):
+            source.hold_back = timedelta(0)  # the service would hold its answer back in real time
         self.booking = booking
 
     @property

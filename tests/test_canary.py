@@ -7,14 +7,15 @@ import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
 
-from reserve.commands.outcome import tell
-from reserve.commands.screen import telling
+from reserve.commands.outcome import as_json, tell
+from reserve.commands.screen import shown
 from reserve.errors import ServiceError
 from reserve.model import Account
 from reserve.simulator.faults import Fault
@@ -50,11 +51,11 @@ def outputs(stage: Stage, *words: str) -> dict[str, str]:
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         outcome = stage.book(*words)
-        with telling(stage.run.timeline):
+        with shown(stage.run.timeline):
             for line in stage.steps:
                 stage.run.timeline.tell(line)
-        stage.wired.write_down()
-        tell(outcome.sentence, outcome.as_json(stage.booking, stage.wired.run_id, stage.run))
+        stage.wired.write_down(stage.result)
+        tell(outcome.sentence, as_json(stage.result))
         tell(outcome.sentence)
     found = {"stdout": out.getvalue(), "stderr": err.getvalue(), "booking": repr(stage.booking)}
     data = stage.folder / "data"
@@ -139,7 +140,7 @@ def test_a_bug_is_written_down_without_secrets(stage: Callable[..., Stage]) -> N
     try:
         raise ValueError(f"{PASSWORD} and {TOKEN} and {system.token}")
     except ValueError as bug:
-        a_stage.wired.write_bug(bug)
+        a_stage.wired.write_down(replace(a_stage.result, end=bug))
 
     written = (a_stage.wired.folder / "bug.txt").read_text()
     assert "ValueError" in written

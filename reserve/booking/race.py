@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
 
-from reserve.booking.settle import give_back_all
-from reserve.booking.stop import Stop
-from reserve.booking.timeline import Timeline
-from reserve.clock import Clock
+from reserve.booking.aim import OpeningDelay
+from reserve.booking.context import RunContext
+from reserve.booking.release import Releases
+from reserve.booking.verification import Verification
 from reserve.errors import (
     Blocked,
     LimitReached,
@@ -34,13 +34,12 @@ from reserve.errors import (
     Unreachable,
 )
 from reserve.model import ActionKind, Attempt, Hold, Meaning, Offer
-from reserve.systems.base import BookingSystem, CourtConnection
+from reserve.systems.base import CourtConnection
 
-SHOTS = 3  # planned for each court: at the likely opening, at the certain one, and between them
 ATTEMPTS = 5  # per court and run, the first included: few, as fair play wants, yet enough for a late opening
 PAUSES = (0.15, 0.35, 0.7, 1.5)  # seconds after each attempt, when the plan has nothing sooner to say
-UNKNOWN_ATTEMPTS = 3  # nobody has recorded what an early request is told, so unknown words are asked again
-IN_TIME = timedelta(milliseconds=50)  # after the first shot; a later request says nothing about the opening
+UNKNOWN_ATTEMPTS = 3  # after unknown words: nobody has recorded what an early request is answered
+IN_TIME = timedelta(milliseconds=50)  # after the first moment; a later request says nothing about the opening
 LOOKS = 3  # for what a lost answer left behind, where that would be a reservation
 BETWEEN_LOOKS = timedelta(seconds=1)
 FINAL = (LimitReached, Blocked, SignInError)  # an answer to one court that holds for all of them
@@ -68,14 +67,18 @@ def meaning_of(refusal: ReserveError) -> Meaning:
 
 @dataclass
 class Race:
-    """The asking for courts in one run: what was asked, what is held, why the rest is not."""
+    """The asking for courts: what was asked, what is held, why the rest is not."""
 
-    system: BookingSystem
-    clock: Clock
-    timeline: Timeline
-    stop: Stop
-    shots: Sequence[datetime]  # when to send to a court; the later ones only if the one before came too early
+    context: RunContext
+    moments: Sequence[
+        datetime
+    ]  # when to ask for a court; the later ones only if the one before was too early
     deadline: datetime
+    verification: Verification
+    releases: Releases
+    attempts: list[Attempt] = field(default_factory=list)
+    code_until: datetime | None = None  # how long to wait for a one-time code, if not to the deadline
+    is_quiet: bool = False  # on the waiting list the attempts would fill the log
     held: list[Hold] = field(default_factory=list)
     refused: dict[Offer, ReserveError] = field(default_factory=dict)
     _places: dict[Offer, int] = field(default_factory=dict)  # in the player's order of preference
@@ -84,63 +87,93 @@ class Race:
     _over: bool = False
     _adopting: threading.Lock = field(default_factory=threading.Lock)
 
-    def ask(self, connections: Sequence[CourtConnection], *, at_once: bool) -> None:
+    def win(self, connections: Sequence[CourtConnection], *, at_once: bool) -> list[Hold]:
         """Ask for the slots in order of preference until one court is held, and for a slot's courts together.
 
-        Without *at_once*, or with a system whose spare holds cost the player something, one court after the
-        other. Every request that leaves gets its answer or its time-out before this returns. When a bug
-        makes this raise, nothing stays held.
+        Returns what is held, best first. Without *at_once*, or with a system whose spare holds cost the
+        player something, one court after the other. Every request that leaves gets its answer or its
+        time-out before this returns. When a bug makes this raise, nothing stays held.
         """
         for connection in connections:
             self._places.setdefault(connection.offer, len(self._places))
-        size = self.system.fan_out if at_once else 1
-        slots = groupby(connections, key=lambda connection: connection.offer.slot)
-        volleys = [volley for _, same_slot in slots for volley in _cut(list(same_slot), size)]
         try:
-            with _no_garbage_collection():  # once: between two courts it would cost a tenth of a second
-                for volley in volleys:
-                    self.clock.together(
-                        [partial(self._ask_until_answered, connection) for connection in volley]
-                    )
-                    if self.held or self._is_over:
-                        break
-            self._sweep()
+            for wanted in self._rounds(connections):
+                batches = self._batches(wanted, at_once=at_once)
+                with _no_garbage_collection():  # once: between two courts it would cost a tenth of a second
+                    for batch in batches:
+                        self.context.clock.together([partial(self._ask_for, each) for each in batch])
+                        if self.held or self._is_over:
+                            break
+                self._sweep()
+            self.context.write(ActionKind.HELD, self.held)
         except BaseException:
-            give_back_all(self.system, self.held, self.clock, self.timeline)
+            self.releases.release_all(self.held)
             raise
-        self.timeline.write(ActionKind.HELD, self.held)
+        finally:
+            self._say_what_came()
         self.held.sort(key=lambda hold: self._places[hold.offer])
+        return self.held
+
+    def _rounds(self, connections: Sequence[CourtConnection]) -> Iterator[Sequence[CourtConnection]]:
+        """All of *connections*; then those that lack a one-time code only, once it is entered."""
+        yield connections
+        unproved = [each for each in connections if isinstance(self.refused.get(each.offer), NotVerified)]
+        if unproved and not self.held and not self._is_over and self.verification.can_prove:
+            self.verification.prove(until=self.code_until or self.deadline)
+            yield unproved
+
+    def _batches(
+        self, connections: Sequence[CourtConnection], *, at_once: bool
+    ) -> list[list[CourtConnection]]:
+        size = self.context.system.fan_out if at_once else 1
+        slots = [list(same) for _, same in groupby(connections, key=lambda each: each.offer.slot)]
+        return [slot[place : place + size] for slot in slots for place in range(0, len(slot), size)]
 
     @property
     def _is_over(self) -> bool:
-        return self._over or self.stop.is_asked
+        return self._over or self.context.stop.is_asked
 
-    def _ask_until_answered(self, connection: CourtConnection) -> None:
-        planned: datetime | None = max(self.shots[0], self.clock.now())
-        while planned is not None and self._asked.get(connection.offer, 0) < ATTEMPTS:
-            self.clock.sleep_until(planned)
-            if self._is_over or (self.held and connection.offer in self._asked):
+    def _ask_for(self, connection: CourtConnection) -> None:
+        """Ask for one court until an answer settles it, or its attempts are used up."""
+        offer, clock = connection.offer, self.context.clock
+        planned: datetime | None = max(self.moments[0], clock.now())
+        while planned is not None and self._asked.get(offer, 0) < ATTEMPTS:
+            clock.sleep_until(planned)
+            if self._is_over or (self.held and offer in self._asked):
                 return
-            refusal = self._attempt(connection, planned)
-            if refusal is None:
+            self._asked[offer] = self._asked.get(offer, 0) + 1
+            sent = clock.now()
+            try:
+                hold = connection.hold()
+            except ReserveError as refusal:
+                self._note(connection, planned, sent, meaning_of(refusal))
+                planned = self._moment_after(offer, refusal)
+            else:
+                self._note(connection, planned, sent, Meaning.HELD)
+                self.held.append(hold)
+                self.refused.pop(offer, None)
+                self._lost.discard(offer)
                 return
-            self.refused[connection.offer] = refusal
-            if isinstance(refusal, LostAnswer):
-                self._lost.add(connection.offer)
-            if isinstance(refusal, FINAL):
-                self._over = True
-            if isinstance(refusal, LostAnswer) and self._is_settled_by_looking(connection.offer, refusal):
-                return
-            planned = self._next(connection.offer, refusal)
 
-    def _next(self, offer: Offer, refusal: ReserveError) -> datetime | None:
-        """When to ask for *offer* again, None for never."""
+    def _note(self, connection: CourtConnection, planned: datetime, sent: datetime, meaning: Meaning) -> None:
+        answered, court = self.context.clock.now(), connection.offer.court.name
+        self.attempts.append(Attempt(court, planned, sent, answered, meaning, connection.stamp))
+
+    def _moment_after(self, offer: Offer, refusal: ReserveError) -> datetime | None:
+        """When to ask for *offer* again after *refusal*, None for never."""
+        self.refused[offer] = refusal
+        if isinstance(refusal, FINAL):
+            self._over = True
+        if isinstance(refusal, LostAnswer):
+            self._lost.add(offer)
+            if self._is_settled_by_looking(offer, refusal):
+                return None
         if not self._may_ask_again(offer, refusal):
             return None
-        now = self.clock.now()
+        now = self.context.clock.now()
         moment = now + timedelta(seconds=PAUSES[self._asked[offer] - 1])
         if isinstance(refusal, NotOpenYet):
-            moment = min((shot for shot in self.shots if shot > now), default=moment)
+            moment = min((planned for planned in self.moments if planned > now), default=moment)
         if isinstance(refusal, Throttled):
             moment = max(moment, now + (refusal.retry_after or timedelta(seconds=1)))
         return moment if moment <= self.deadline else None
@@ -153,41 +186,22 @@ class Race:
         again = isinstance(refusal, NotOpenYet | Throttled | Unreachable | LostAnswer)
         return again and self._asked[offer] < ATTEMPTS
 
-    def _attempt(self, connection: CourtConnection, planned: datetime) -> ReserveError | None:
-        self._asked[connection.offer] = self._asked.get(connection.offer, 0) + 1
-        sent = self.clock.now()
-        refusal: ReserveError | None = None
-        try:
-            hold = connection.hold()
-        except ReserveError as failure:
-            refusal = failure
-        answered = self.clock.now()
-        if refusal is None:
-            self.held.append(hold)
-            self.refused.pop(connection.offer, None)
-            self._lost.discard(connection.offer)
-        meaning = meaning_of(refusal) if refusal else Meaning.HELD
-        self.timeline.attempts.append(
-            Attempt(connection.offer.court.name, planned, sent, answered, meaning, connection.stamp)
-        )
-        return refusal
-
     def _is_settled_by_looking(self, offer: Offer, lost: LostAnswer) -> bool:
         """Whether the lost answer was a yes, or nobody can tell and asking on might reserve a second court.
 
         Where a hold is not final, a hold that was overlooked here is found by the last look at the end.
         """
         found: bool | None = None
-        for _ in range(LOOKS if self.system.hold_is_final else 1):
+        for _ in range(LOOKS if self.context.system.hold_is_final else 1):
             try:
-                found = self._adopt(self.system.holds(), [offer])
+                found = self._adopt(self.context.system.holds(), [offer])
             except ReserveError:
                 found = None
             if found:
                 return True
-            if self.system.hold_is_final:
-                self.clock.sleep(BETWEEN_LOOKS)
-        if self.system.hold_is_final and (found is None or isinstance(lost, Overdue | UnknownAnswer)):
+            if self.context.system.hold_is_final:
+                self.context.clock.sleep(BETWEEN_LOOKS)
+        if self.context.system.hold_is_final and (found is None or isinstance(lost, Overdue | UnknownAnswer)):
             self.refused[offer] = Unconfirmed(f"it may be reserved: {lost}")
             self._over = True
             return True
@@ -206,7 +220,7 @@ class Race:
                     self.held.append(replace(hold, offer=offer))
                 self.refused.pop(offer, None)
                 self._lost.discard(offer)
-                self.timeline.say(f"found {hold} in the bookings: its answer was lost")
+                self.context.timeline.say(f"found {hold} in the bookings: its answer was lost")
         return len(self.held) > before
 
     def _sweep(self) -> None:
@@ -214,39 +228,36 @@ class Race:
         if not self._lost:
             return
         try:
-            holds = self.system.holds()
+            holds = self.context.system.holds()
         except ReserveError as failure:
-            self.timeline.say(f"cannot look for holds whose answer was lost: {failure}")
+            self.context.timeline.say(f"cannot look for holds whose answer was lost: {failure}")
             return
         self._adopt(holds, list(self._lost))
         self._lost = {offer for offer in self._lost if isinstance(self.refused.get(offer), LostAnswer)}
 
     @property
-    def opening_delay(self) -> tuple[timedelta, timedelta] | None:
-        """Between what and what the window opened after the moment the first shot aimed at.
+    def opening_delay(self) -> OpeningDelay | None:
+        """How late the window opened, at least and at most, counted from the first moment.
 
         Nothing, when no request was too early and one was in time; else known only when a later one was not.
         """
-        closed = [each.sent for each in self.timeline.attempts if each.meaning is Meaning.NOT_OPEN_YET]
+        closed = [each.sent for each in self.attempts if each.meaning is Meaning.NOT_OPEN_YET]
         in_time = (Meaning.HELD, Meaning.TAKEN)
-        open_ = [each.sent for each in self.timeline.attempts if each.meaning in in_time]
+        open_ = [each.sent for each in self.attempts if each.meaning in in_time]
         if open_ and not closed:
-            return (timedelta(0), timedelta(0)) if min(open_) - self.shots[0] < IN_TIME else None
+            return (timedelta(0), timedelta(0)) if min(open_) - self.moments[0] < IN_TIME else None
         if not open_ or max(closed) >= min(open_):
             return None
-        return max(closed) - self.shots[0], min(open_) - self.shots[0]
+        return max(closed) - self.moments[0], min(open_) - self.moments[0]
 
-    def wants_code(self, offer: Offer) -> bool:
-        """Whether a one-time code is all that *offer* lacks."""
-        return isinstance(self.refused.get(offer), NotVerified)
-
-    def say_what_came(self) -> None:
-        """Tell each attempt; afterwards, so that telling delays nothing."""
-        for attempt in self.timeline.attempts:
-            sent, answered = self.timeline.stamp(attempt.sent), self.timeline.stamp(attempt.answered)
-            self.timeline.say(f"{attempt.court}: {attempt.meaning} (sent {sent}, answered {answered})")
+    def _say_what_came(self) -> None:
+        """Log each attempt; afterwards, so that this delays nothing."""
+        timeline = self.context.timeline
+        for attempt in () if self.is_quiet else self.attempts:
+            sent, answered = timeline.stamp(attempt.sent), timeline.stamp(attempt.answered)
+            timeline.say(f"{attempt.court}: {attempt.meaning} (sent {sent}, answered {answered})")
         for offer in self._lost:
-            self.timeline.say(f"{offer.court.name} may be held until it lapses: an answer was lost")
+            timeline.say(f"{offer.court.name} may be held until it lapses: an answer was lost")
 
     def verdict(self) -> ReserveError:
         """Why nothing is held: the answer that says most, in words for the player."""
@@ -285,8 +296,3 @@ def _no_garbage_collection() -> Iterator[None]:
         yield
     finally:
         gc.enable()
-
-
-def _cut(connections: list[CourtConnection], size: int) -> Iterator[list[CourtConnection]]:
-    for place in range(0, len(connections), size):
-        yield connections[place : place + size]

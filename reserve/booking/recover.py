@@ -2,49 +2,32 @@
 
 from __future__ import annotations
 
-from reserve.booking.settle import give_back_all
-from reserve.booking.timeline import Timeline
-from reserve.clock import Clock
-from reserve.errors import AlreadyReserved, ReserveError, Unconfirmed
-from reserve.model import ActionKind, Hold, Reservation, Slot
-from reserve.storage.runs import PastRun, Record
-from reserve.systems.base import BookingSystem
+from reserve.booking.context import RunContext
+from reserve.booking.release import Releases
+from reserve.errors import ReserveError
+from reserve.model import ActionKind, Hold, Reservation
+from reserve.storage.runs import PastRun
 
 
-def recover(system: BookingSystem, record: Record, clock: Clock, timeline: Timeline) -> None:
-    """Give back what earlier runs of the player left held, and note what became of their payments.
+def recover(context: RunContext, releases: Releases) -> None:
+    """Release what earlier runs of the player left held, and note what became of their payments.
 
     Nothing is asked when every earlier run ended. What the player holds by hand is left alone, and so is a
     hold that is final: it is a reservation.
     """
-    for past in record.cut_off():
+    system, timeline, record = context.system, context.timeline, context.record
+    for past in record.cut_off() if record else ():
         try:
             holds, reservations = system.holds(), system.reservations()
         except ReserveError as failure:
-            timeline.say(f"cannot look what the run {past.run_id} left behind: {failure}")
+            timeline.say(f"cannot look for what the run {past.run_id} left behind: {failure}")
             continue
         stray = [hold for hold in holds if not system.hold_is_final and _is_left_by(past, hold)]
-        give_back_all(system, stray, clock, timeline)
-        left = {hold.order_id for hold in stray} - set(timeline.released)
-        sentence = f"{_what_became(past, reservations)}; holds given back later: {len(stray) - len(left)}."
+        left = releases.release_all(stray)
+        sentence = f"{_what_became(past, reservations)}; holds released later: {len(stray) - len(left)}."
         timeline.say(f"the run {past.run_id} was cut off. {sentence}")
-        if not left:
+        if record and not left:
             record.end(None, sentence, of=past.run_id)
-
-
-def respect_record(record: Record, slot: Slot) -> None:
-    """Raise when an earlier run has, or may have, a court in *slot*, where the booking system cannot tell.
-
-    `AlreadyReserved` when it was told that it has, `Unconfirmed` when it never knew.
-    """
-    for past in record.about(slot):
-        if any(
-            action.kind is ActionKind.HELD and slot.start <= action.start < slot.end
-            for action in past.actions
-        ):
-            raise AlreadyReserved(f"the run {past.run_id} reserved a court for {slot}")
-        if past.ended is None or past.exit_code == Unconfirmed.exit_code:
-            raise Unconfirmed(f"the run {past.run_id} may have reserved a court for {slot}")
 
 
 def _is_left_by(past: PastRun, hold: Hold) -> bool:

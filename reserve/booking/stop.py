@@ -18,14 +18,14 @@ class Stop:
     def __init__(self) -> None:
         """Nobody has, so far."""
         self.signal_number: int | None = None
-        self._shielded = False
+        self.is_shielded = False  # if so, a wish to stop is only noted
 
     def ask(self, signal_number: int, frame: FrameType | None = None) -> None:
         """Stop now, or once the run itself looks; a signal handler."""
         if self.is_asked:
             return  # once is enough; a second time would only break the tidying up
         self.signal_number = signal_number
-        if not self._shielded:
+        if not self.is_shielded:
             raise Interrupted(signal_number)
 
     @property
@@ -43,7 +43,7 @@ class Stop:
 
         Courts are being held, and must not be forgotten; and what has been reserved must be said.
         """
-        self._shielded = True
+        self.is_shielded = True
 
     @contextmanager
     def listening(self) -> Iterator[None]:

@@ -2,53 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 
+from reserve.booking.context import RunContext
 from reserve.booking.race import Race
-from reserve.booking.stop import Stop
-from reserve.booking.timeline import Timeline
-from reserve.clock import Clock
+from reserve.booking.release import Releases
+from reserve.booking.sign_in import SignIn
+from reserve.booking.verification import Verification
 from reserve.errors import Blocked, NotOpenYet, ReserveError, ServiceError, SlotTaken, Throttled
-from reserve.model import Hold
-from reserve.systems.base import BookingSystem, CourtConnection
+from reserve.model import Attempt, Hold
+from reserve.systems.base import CourtConnection
 
-TELL_EVERY = timedelta(minutes=10)
-NAP = timedelta(seconds=1)  # a wish to stop is noticed so soon
+LOG_EVERY = timedelta(minutes=10)
 WORTH_WAITING = (SlotTaken, NotOpenYet, ServiceError)  # anything else will not get better by itself
 
 
 @dataclass(frozen=True)
 class WaitingList:
-    """The wait for a court, after every one was taken.
+    """The wait for a court, after every one was taken."""
 
-    *verify* proves the player's phone when that is wanted; *keep_alive* renews the sign-in, given how often
-    that is to be done, and returns when to do it again.
-    """
-
-    system: BookingSystem
-    clock: Clock
-    timeline: Timeline
-    stop: Stop
-    verify: Callable[[], None]
-    keep_alive: Callable[[timedelta], timedelta]
+    context: RunContext
+    sign_in: SignIn
+    verification: Verification
+    releases: Releases
+    attempts: list[Attempt] = field(default_factory=list)
 
     def wait(self, connections: Sequence[CourtConnection]) -> list[Hold]:
         """The first court that becomes free, held; raises the last reason once every slot has started."""
-        clock, ends = self.clock, max(connection.offer.slot.start for connection in connections)
-        usual = self.system.look_every
-        self.timeline.say(
-            f"on the waiting list until {ends:%Y-%m-%d %H:%M}: looking every {usual.total_seconds():.0f} s"
-        )
+        clock, timeline = self.context.clock, self.context.timeline
+        ends = max(connection.offer.slot.start for connection in connections)
+        usual = self.context.system.look_every
+        every = f"looking every {usual.total_seconds():.0f} s"
+        timeline.say(f"on the waiting list until {ends:%Y-%m-%d %H:%M}: {every}")
         why: ReserveError = SlotTaken("every court we could ask was taken")
-        told, pause = clock.now(), usual
-        renew_every, renewed_at = self.system.renew_every, clock.now()
+        logged_at, pause = clock.now(), usual
         while clock.now() + pause < ends:
-            self._sleep_until(clock.now() + pause)
+            self.context.wait_until(clock.now() + pause)
             pause = usual
-            if renew_every and clock.now() >= renewed_at + renew_every:
-                renew_every, renewed_at = self.keep_alive(renew_every), clock.now()
+            self.sign_in.renew_when_due()
             for connection in connections:
                 found = self._try(connection)
                 if isinstance(found, Hold):
@@ -57,14 +50,14 @@ class WaitingList:
                 if isinstance(found, Throttled):  # by the next court as well
                     pause = max(pause, found.retry_after or pause)
                     break
-            if clock.now() - told >= TELL_EVERY:
-                self.timeline.say(f"still on the waiting list: {why}")
-                told = clock.now()
+            if clock.now() - logged_at >= LOG_EVERY:
+                timeline.say(f"still on the waiting list: {why}")
+                logged_at = clock.now()
         raise why
 
     def _try(self, connection: CourtConnection) -> Hold | ReserveError | None:
         """The court if it is free now, otherwise why not; raises what makes waiting useless."""
-        now = self.clock.now()
+        now = self.context.clock.now()
         if connection.offer.slot.start <= now:
             return None
         try:
@@ -74,20 +67,19 @@ class WaitingList:
             why: ReserveError = failure
         else:
             # Asks once, and finds a lost answer.
-            race = Race(self.system, self.clock, self.timeline, self.stop, [now], deadline=now)
-            race.ask([connection], at_once=False)
-            if race.wants_code(connection.offer):
-                self.verify()
-                race.ask([connection], at_once=False)
-            if race.held:
-                return race.held[0]
+            race = Race(
+                self.context,
+                [now],
+                now,
+                self.verification,
+                self.releases,
+                self.attempts,
+                code_until=now + self.context.leads.code,
+                is_quiet=True,
+            )
+            if held := race.win([connection], at_once=False):
+                return held[0]
             why = race.verdict()
         if isinstance(why, Blocked) or not isinstance(why, WORTH_WAITING):
             raise why
         return why
-
-    def _sleep_until(self, moment: datetime) -> None:
-        while self.clock.now() < moment:
-            self.stop.obey()
-            self.clock.sleep_until(min(moment, self.clock.now() + NAP))
-        self.stop.obey()

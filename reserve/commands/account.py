@@ -165,7 +165,7 @@ def refresh(options: argparse.Namespace, settings: Settings) -> int:
 
 def _refreshed(name: str, system: str, account: Account, settings: Settings) -> int:
     """Sign in as this account does, which renews its token; says how it went."""
-    from reserve.booking.run import Leads
+    from reserve.booking.context import Leads
     from reserve.booking.stop import Stop
     from reserve.commands.options import Booking
     from reserve.commands.wiring import build_run

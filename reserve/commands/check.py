@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from reserve.commands.options import booking_parser, read_booking
+from reserve.errors import CodeError, ExitCode, OutcomeWord, ReserveError
 from reserve.settings import Settings
 
 if TYPE_CHECKING:
+    from reserve.booking.result import Outcome
     from reserve.booking.run import Run
-    from reserve.errors import ReserveError
     from reserve.model import Offers, Opening
 
 
@@ -20,20 +23,21 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     """Check a booking as *arguments* say; the exit code is that of the first step that failed."""
     options = booking_parser("check").parse_args(arguments)
     booking = read_booking(options, settings)
-    from reserve.booking.run import Leads
+    from reserve.booking.context import Leads
+    from reserve.booking.result import failed
     from reserve.booking.stop import Stop
-    from reserve.commands.outcome import Outcome, failed, tell
-    from reserve.commands.screen import telling
+    from reserve.clock import our_error
+    from reserve.commands.outcome import outcome_as_json, tell
+    from reserve.commands.screen import shown
     from reserve.commands.wiring import build_run
-    from reserve.errors import ExitCode, OutcomeWord
 
     stop = Stop()
     wired = build_run(booking, settings, stop, Leads())
     run = wired.run
-    with telling(run.timeline), stop.listening():
+    with shown(run.timeline), stop.listening():
         for warning in booking.warnings:
             run.timeline.say(f"warning: {warning}")
-        verdicts = list(Check(run).verdicts())
+        verdicts = list(Check(run, our_error).verdicts())
         run.system.close()
         wired.record.store.close()
     wired.write_down()
@@ -42,63 +46,79 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         why = f": {mask(verdict.said)}" if verdict.said else ""
         print(f"{verdict.word:>8}  {verdict.step}{why}", file=sys.stderr if booking.as_json else sys.stdout)
     failure = next((verdict.failure for verdict in verdicts if verdict.failure), None)
-    if failure is None:
-        passed = sum(verdict.word == "passed" for verdict in verdicts)
-        result = Outcome(
-            OutcomeWord.NOT_RESERVED,
-            ExitCode.SUCCESS,
-            f"Not reserved: this was only a check, and all {passed} steps passed.",
-        )
-    else:
-        result = failed(failure)
-        result = replace(result, sentence=mask(result.sentence))
-    as_json = result.as_json(booking, wired.run_id, run)
-    as_json["checks"] = [
-        {"step": verdict.step, "verdict": verdict.word, "said": mask(verdict.said)} for verdict in verdicts
-    ]
-    tell(result.sentence, as_json if booking.as_json else None)
-    return result.exit_code
+    outcome = failed(failure) if failure else passed(verdicts)
+    outcome = replace(outcome, sentence=mask(outcome.sentence))
+    as_json = {
+        **outcome_as_json(outcome),
+        "system": booking.system,
+        "facility": run.found.facility if run.found else booking.request.facility,
+        "run_id": wired.run_id,
+        "opens_at": run.timeline.opens_at.isoformat() if run.timeline.opens_at else None,
+        "checks": [
+            {"step": verdict.step, "verdict": verdict.word, "said": mask(verdict.said)}
+            for verdict in verdicts
+        ],
+    }
+    tell(outcome.sentence, as_json if booking.as_json else None)
+    return outcome.exit_code
+
+
+class Word(StrEnum):
+    """How one step went, in a word."""
+
+    PASSED = "passed"
+    SKIPPED = "skipped"
+    FAILED = "FAILED"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How one step went."""
+    """How one step went, and why."""
 
     step: str
-    word: str
+    word: Word
     said: str = ""
     failure: ReserveError | None = None
+
+
+def passed(verdicts: Sequence[Verdict]) -> Outcome:
+    """The outcome when no step failed."""
+    from reserve.booking.result import Outcome
+
+    steps = sum(verdict.word is Word.PASSED for verdict in verdicts)
+    sentence = f"Not reserved: this was only a check, and all {steps} steps passed."
+    return Outcome(OutcomeWord.NOT_RESERVED, ExitCode.SUCCESS, sentence)
 
 
 class Check:
     """The steps of a run, each tried even when another one failed, unless it needs that one."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, true_time: Callable[[], timedelta | None]) -> None:
         self.run = run
+        self.true_time = true_time  # how far it is ahead of our clock, as public time servers say
         self.found: Offers | None = None
         self.chosen: Opening | None = None
         self.is_signed_in = False
 
     def verdicts(self) -> Iterator[Verdict]:
         """Each step with its verdict, as it is done."""
-        from reserve.errors import ReserveError
-
         steps: tuple[tuple[str, Callable[[], str | None]], ...] = (
             ("facility, courts and slot", self.find),
             ("opening", self.opening),
-            ("webhook service", self.inbox),
+            ("webhook service", self.webhook_service),
             ("sign-in", self.sign_in),
             ("limits and reservations", self.limits),
             ("one-time code", self.code),
             ("connections and the server's clock", self.connections),
+            ("this machine's clock", self.clock),
         )
         for name, step in steps:
             try:
                 said = step()
             except ReserveError as failure:
-                yield Verdict(name, "FAILED", str(failure), failure)
+                yield Verdict(name, Word.FAILED, str(failure), failure)
             else:
-                yield Verdict(name, "skipped" if said is None else "passed", said or "")
+                yield Verdict(name, Word.SKIPPED if said is None else Word.PASSED, said or "")
             if self.run.stop.is_asked:
                 return
 
@@ -106,7 +126,7 @@ class Check:
         """Whether anything is on offer."""
         self.found = found = self.run.system.offers()
         self.run.found = found
-        return f"{found.facility}: {len(found.offers)} sub-courts, {len(found.left_out)} left out"
+        return f"{found.facility}: {len(found.offers)} sub-courts, {len(found.left_out)} skipped"
 
     def opening(self) -> str | None:
         """When the window opens, however far ahead that is."""
@@ -115,48 +135,58 @@ class Check:
         self.chosen = chosen = self.run.opening(self.found, reach=None)
         return f"{chosen.opens_at:%A %Y-%m-%d %H:%M:%S %Z}"
 
-    def inbox(self) -> str | None:
+    def webhook_service(self) -> str | None:
         """Whether the texts would reach us."""
         if self.found is None:
             return None
         if not self.found.wants_code:
             return "no one-time code is wanted"
-        self.run.check_inbox()
+        self.run.verification.check()
         return "answers, and knows our token"
 
     def sign_in(self) -> str | None:
         """Whether the account is good."""
         if self.chosen is None:
             return None
-        self.run.sign_in()
+        self.run.sign_in.make()
         self.is_signed_in = True
         return "the account is accepted"
 
     def limits(self) -> str | None:
         """Whether the city's limits leave room."""
+        from reserve.booking.limits import BookingLimits
+
         if self.found is None or self.chosen is None or not self.is_signed_in:
             return None
-        self.run.respect_limits(self.found, self.chosen)
+        BookingLimits(self.run.context, self.found, self.chosen).respect()
         return "nothing stands in the way"
 
     def code(self) -> str | None:
         """Whether a real code comes and is accepted."""
-        from reserve.errors import CodeError
-
         if self.found is None or self.chosen is None or not self.is_signed_in:
             return None
         if not self.found.wants_code:
             return None
-        self.run.check_inbox()
+        self.run.verification.check()
         # As if the opening was past, so that nothing is waited for.
-        self.run.verify(self.found, replace(self.chosen, opens_at=self.run.clock.now()))
-        if self.run.awaits_code:
+        is_open = replace(self.chosen, opens_at=self.run.clock.now())
+        self.run.verification.verify(self.found, is_open)
+        if self.run.verification.is_awaited:
             raise CodeError("no valid one-time code arrived in time")
         return "asked for, received and entered"
 
     def connections(self) -> str | None:
         """Whether the connections of the race stand, and how far the server's clock is from ours."""
+        from reserve.booking.aim import connected, server_time
+
         if self.chosen is None or not self.is_signed_in:
             return None
-        with self.run.connections(self.chosen) as connections:
-            return f"{len(connections)} open; {self.run.measure(connections)}"
+        with connected(self.run.system, self.chosen) as connections:
+            return f"{len(connections)} open; {server_time(self.run.context, connections)}"
+
+    def clock(self) -> str:
+        """How right our own clock is; a booking goes by the server's, so nothing depends on this."""
+        error = self.true_time()
+        if error is None:
+            return "could not ask public time servers"
+        return f"within {abs(error) / timedelta(milliseconds=1):.0f} ms of public time servers"

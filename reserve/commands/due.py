@@ -31,7 +31,7 @@ from reserve.storage.plans import Occurrence, PlanStore, StoredPlan
 from reserve.storage.runs import Store
 
 if TYPE_CHECKING:
-    from reserve.commands.outcome import Outcome
+    from reserve.booking.result import Outcome
     from reserve.plans.preview import Ask
 
     OneRun = Callable[[Sequence[str]], tuple[Outcome, str | None]]  # with the words of its command line
@@ -190,11 +190,11 @@ def starter(settings: Settings) -> Callable[[Sequence[str]], None]:
 
 def serve(plan_store: PlanStore, name: str, settings: Settings, clock: Clock) -> int:
     """Book for the occurrence called *name*, facility by facility, and tell the player how it ended."""
-    from reserve.booking.run import Leads
+    from reserve.booking.context import Leads
+    from reserve.booking.result import failed
     from reserve.commands.book import book
     from reserve.commands.lookup import asking
     from reserve.commands.options import booking_parser, read_booking
-    from reserve.commands.outcome import failed
 
     occurrence = due.occurrence_named(plan_store, name)
     stored = plan_store.get(occurrence.plan_id) if occurrence else None
@@ -210,8 +210,8 @@ def serve(plan_store: PlanStore, name: str, settings: Settings, clock: Clock) ->
             booking = read_booking(booking_parser("book").parse_args(words), settings)
         except ReserveError as failure:
             return failed(failure), None
-        outcome, wired = book(booking, settings, Leads(), takes_over=occurrence.claims > 1, in_turn=True)
-        return outcome, wired.run_id
+        result, _ = book(booking, settings, Leads(), takes_over=occurrence.claims > 1, in_turn=True)
+        return result.outcome, result.run_id
 
     with stop.listening():
         return serve_occurrence(plan_store, occurrence, stored, asking(settings, clock), one, settings, clock)

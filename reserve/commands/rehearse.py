@@ -18,12 +18,13 @@ from reserve.errors import ExitCode, UsageError
 from reserve.settings import Settings, read_settings
 
 if TYPE_CHECKING:
+    from reserve.booking.result import RunResult
     from reserve.booking.timeline import Timeline
     from reserve.simulator import SimulatedSystem
 
 RIVALS_COME = timedelta(seconds=8)  # after the opening, the slowest of them; only then who took what is known
 # Events of the ledger that a person is shown, by how they begin.
-TOLD = (
+SHOWN = (
     *("paid", "released", "lapsed", "held", "taken-by-rival", "given-up-by-rival"),
     *("code-", "text-", "token-", "signed-in", "sign-in"),
 )
@@ -31,13 +32,13 @@ TOLD = (
 
 def main(arguments: Sequence[str], settings: Settings) -> int:
     """Rehearse as *arguments* say, show what happened, and return the exit code of the booking."""
-    from reserve.booking.run import Leads
+    from reserve.booking.context import Leads
     from reserve.commands.book import book
-    from reserve.commands.outcome import tell
+    from reserve.commands.outcome import as_json, tell
 
     options = _parser().parse_args(arguments)
     leads = Leads(*(timedelta(seconds=seconds) for seconds in (20, 14, 4, 10, 2, 0.5)))
-    with _stage(options) as (simulated, player):
+    with _simulated(options) as (simulated, player):
         settings = replace(
             read_settings(player),
             data=settings.data,
@@ -55,12 +56,12 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         if options.rivals and timeline.opens_at:
             wired.run.clock.sleep_until(timeline.opens_at + RIVALS_COME)
         violations = simulated.ledger.violations
-        show(simulated, timeline)
+        show(simulated, timeline, result)
         ledger = simulated.ledger.as_json(timeline.now())
-    outcome = result.as_json(booking, wired.run_id, wired.run)
-    tell(result.sentence, {"outcome": outcome, "ledger": ledger} if options.json else None)
+    as_one = {"outcome": as_json(result), "ledger": ledger}
+    tell(result.outcome.sentence, as_one if options.json else None)
     # The referee saw something that a fair player never does: a bug.
-    return ExitCode.BUG if violations else result.exit_code
+    return ExitCode.BUG if violations else result.outcome.exit_code
 
 
 def _parser() -> Parser:
@@ -79,7 +80,7 @@ def _parser() -> Parser:
 
 
 @contextmanager
-def _stage(options: argparse.Namespace) -> Iterator[tuple[SimulatedSystem, Mapping[str, str]]]:
+def _simulated(options: argparse.Namespace) -> Iterator[tuple[SimulatedSystem, Mapping[str, str]]]:
     """A simulated system and a webhook service on free ports, and the environment that leads to both."""
     import webhook_server
     from reserve.clock import Clock
@@ -99,31 +100,31 @@ def _stage(options: argparse.Namespace) -> Iterator[tuple[SimulatedSystem, Mappi
                 yield simulated, simulated.environ_of_player(server.url, webhook, token)
 
 
-def show(simulated: SimulatedSystem, timeline: Timeline) -> None:
+def show(simulated: SimulatedSystem, timeline: Timeline, result: RunResult) -> None:
     """Tables for a person: what we saw, and what really happened."""
     from rich.console import Console
     from rich.table import Table
 
     console, ledger = Console(stderr=True, highlight=False), simulated.ledger
-    ours = Table(title="what we asked and were told", title_justify="left")
+    ours = Table(title="what we asked, and the answers", title_justify="left")
     for heading in ("court", "sent", "late by", "answered", "meaning"):
         ours.add_column(heading)
-    for attempt in sorted(timeline.attempts, key=lambda attempt: attempt.sent):
+    for attempt in sorted(result.attempts, key=lambda attempt: attempt.sent):
         late = (attempt.sent - attempt.planned) / timedelta(milliseconds=1)
         stamps = timeline.stamp(attempt.sent), f"{late:.1f} ms", timeline.stamp(attempt.answered)
         ours.add_row(attempt.court, *stamps, attempt.meaning)
     console.print(ours)
-    console.print(*(text for _, text in timeline.steps if text.startswith("server")), sep="; ")
+    console.print(str(result.server))
     late_by = (each.moment - simulated.opens_at for each in ledger.attempts)
     arrivals = [moment / timedelta(milliseconds=1) for moment in late_by]
     if arrivals:
         listed = ", ".join(f"{arrival:+.1f}" for arrival in arrivals)
-        console.print(f"by the ledger they arrived {listed} ms after the opening", highlight=False)
+        console.print(f"requests arrived {listed} ms after the opening", highlight=False)
     truth = Table(title="what really happened, by the ledger", title_justify="left")
     for heading in ("when", "what", "court", "who or which order"):
         truth.add_column(heading)
     for event in ledger.events:
-        if event.what.startswith(TOLD):
+        if event.what.startswith(SHOWN):
             order = str(event.details.get("order") or "")
             who, court = event.details.get("rival") or order[-12:], event.details.get("court") or ""
             truth.add_row(timeline.stamp(event.moment), event.what, str(court), str(who))

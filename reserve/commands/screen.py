@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def telling(timeline: Timeline) -> Iterator[None]:
+def shown(timeline: Timeline) -> Iterator[None]:
     """Inside, every step of *timeline* goes to standard error, as it happens."""
     if sys.stderr is None or not sys.stderr.isatty():
         timeline.tell = _plain

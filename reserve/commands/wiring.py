@@ -14,12 +14,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from reserve import __version__
-from reserve.booking.codes import Inbox
-from reserve.booking.run import Leads, Run
+from reserve.booking.codes.webhook import WebhookService
+from reserve.booking.context import Leads, RunContext
+from reserve.booking.result import RunResult
+from reserve.booking.run import Run
 from reserve.booking.stop import Stop
 from reserve.booking.timeline import Timeline
 from reserve.browser import Browser
-from reserve.clock import Clock, our_error
+from reserve.clock import Clock
 from reserve.commands.options import Booking
 from reserve.http import Http
 from reserve.model import Account
@@ -53,8 +55,8 @@ class WiredRun:
     folder: Path
     record: Record
 
-    def write_down(self) -> None:
-        """Leave the timeline in the folder of the run."""
+    def write_down(self, result: RunResult | None = None) -> None:
+        """Leave the timeline in the folder of the run, and the traceback of a bug, without secrets."""
         timeline = self.run.timeline
         lines = [
             json.dumps({"at": moment.isoformat(), "stamp": timeline.stamp(moment), "step": text})
@@ -62,12 +64,9 @@ class WiredRun:
         ]
         with suppress(OSError):  # the outcome counts, also when the disk is full
             (self.folder / "timeline.jsonl").write_text("".join(line + "\n" for line in lines))
-
-    def write_bug(self, failure: BaseException) -> None:
-        """Leave the traceback of a bug in the folder of the run, without secrets."""
-        told = "".join(traceback.format_exception(failure))
-        with suppress(OSError):
-            (self.folder / "bug.txt").write_text(self.run.timeline.secrets.mask(told))
+            if result is not None and result.bug is not None:
+                traced = "".join(traceback.format_exception(result.bug))
+                (self.folder / "bug.txt").write_text(timeline.secrets.mask(traced))
 
 
 def build_run(
@@ -86,7 +85,6 @@ def build_run(
     With *takes_over*, another machine has surely stopped serving this request.
     *clock*, *connect* and *kind* stand in for real time, the network and the system that *booking* names.
     """
-    true_time = our_error if clock is None else None
     clock = clock or Clock()
     run_id = f"{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     folder = settings.data / "runs" / run_id
@@ -128,14 +126,11 @@ def build_run(
         tokens=_tokens(kind, booking.account, SecretStore(store, settings.data, settings.fernet_key), player),
     )
     system = kind(booking.account, booking.request, context)
-    inbox = _inbox(booking, clock, connect) if phone else None
+    source = _webhook_service(booking, clock, connect) if phone else None
     taken_over = str(booking.request) if takes_over else None
     where = f"{kind.name} {host}"
     record = Record(store, run_id, player, clock.now, where=where, taken_over=taken_over)
-    timeline.record = record.note
-    if host in ("localhost", "127.0.0.1"):
-        true_time = None  # a rehearsal needs nobody else
-    run = Run(booking.request, system, clock, timeline, stop, inbox, leads, record, true_time)
+    run = Run(RunContext(system, clock, timeline, stop, record, leads), run_id, source)
     return WiredRun(run, run_id, folder, record)
 
 
@@ -150,8 +145,8 @@ def _tokens(kind: type[BookingSystem], account: Account, safe: SecretStore, play
     return KeptTokens(safe, player, given=account.details.get(kind.token_variable))
 
 
-def _inbox(booking: Booking, clock: Clock, connect: Connect) -> Inbox:
+def _webhook_service(booking: Booking, clock: Clock, connect: Connect) -> WebhookService:
     headers = {"User-Agent": USER_AGENT}
     if booking.webhook_token:
         headers["Authorization"] = f"Bearer {booking.webhook_token}"
-    return Inbox(connect(booking.webhook_url, headers), booking.account.phone or "", clock)
+    return WebhookService(connect(booking.webhook_url, headers), booking.account.phone or "", clock)

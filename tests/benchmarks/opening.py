@@ -25,9 +25,13 @@ from typing import Any, NoReturn
 import certifi
 import requests
 
-from reserve.booking.race import SHOTS, Race
+from reserve.booking.aim import PLANNED
+from reserve.booking.context import RunContext
+from reserve.booking.race import Race
+from reserve.booking.release import Releases
 from reserve.booking.stop import Stop
 from reserve.booking.timeline import Timeline
+from reserve.booking.verification import Verification
 from reserve.clock import Clock, ServerTime, measure, plan
 from reserve.http import Http
 from reserve.model import Account, BookingRequest, Court, Offer, Slot
@@ -176,11 +180,12 @@ class Ours:
         return measure(lambda: self.lines[0].probe(self.clock), self.clock)
 
     def ask(self, opens_at: datetime, server: ServerTime, *, at_once: bool) -> None:
-        """Everything from the plan of shots to the last answer."""
-        shots = plan(opens_at, server, SHOTS)
-        timeline = Timeline(self.clock.now)
-        race = Race(self.system, self.clock, timeline, Stop(), shots, opens_at + timedelta(seconds=60))
-        race.ask(self.lines, at_once=at_once)
+        """Everything from the plan of moments to the last answer."""
+        moments = plan(opens_at, server, PLANNED)
+        context = RunContext(self.system, self.clock, Timeline(self.clock.now), Stop())
+        deadline = opens_at + timedelta(seconds=60)
+        race = Race(context, moments, deadline, Verification(context), Releases(context))
+        race.win(self.lines, at_once=at_once)
 
     def close(self) -> None:
         """Let every connection go."""

@@ -13,9 +13,13 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, NoReturn
 
-from reserve.booking.race import SHOTS, Race
+from reserve.booking.aim import PLANNED
+from reserve.booking.context import RunContext
+from reserve.booking.race import Race
+from reserve.booking.release import Releases
 from reserve.booking.stop import Stop
 from reserve.booking.timeline import Timeline
+from reserve.booking.verification import Verification
 from reserve.clock import measure, plan
 from reserve.errors import NotOpenYet, SlotTaken
 from reserve.model import Court, Offer
@@ -63,13 +67,15 @@ def ours(chance: random.Random, courts: int, model: Mapping[str, Any]) -> list[f
     clock = FakeClock(START + timedelta(seconds=chance.random()), seed=chance.randrange(1 << 30))
     error = timedelta(milliseconds=chance.uniform(-CLOCK_ERROR, CLOCK_ERROR))
     server = StampingServer(clock, error, WAY, WAY, chance)
-    shots = plan(OPENS_AT, measure(server.probe, clock), SHOTS)
+    moments = plan(OPENS_AT, measure(server.probe, clock), PLANNED)
     lines = [
         VirtualLine(Offer(Court(str(place), f"Court {place}"), SLOT, OPENS_AT), server, machine)
         for place, machine in enumerate(chance.choice(model["ours_ms"])[:courts])
     ]
     system = RecUs(ACCOUNT, REQUEST, surroundings("", clock))
-    Race(system, clock, Timeline(clock.now), Stop(), shots, shots[0] + PATIENCE).ask(lines, at_once=True)
+    context = RunContext(system, clock, Timeline(clock.now), Stop())
+    race = Race(context, moments, moments[0] + PATIENCE, Verification(context), Releases(context))
+    race.win(lines, at_once=True)
     return [line.arrived for line in lines]
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import webhook_server
-from reserve.booking.codes import Code, Inbox, OneTimeCode
+from reserve.booking.codes.one_time_code import OneTimeCode
+from reserve.booking.codes.source import ReceivedCode
+from reserve.booking.codes.webhook import WebhookService
 from reserve.booking.stop import Stop
 from reserve.booking.timeline import Timeline
 from reserve.errors import (
@@ -52,9 +54,9 @@ class Phone:
             headers={"Authorization": f"Bearer {token}"},
             adapter=InProcess(self.answer, clock),
         )
-        self.inbox = Inbox(http, PHONE, clock, hold_back=timedelta(0))
+        self.service = WebhookService(http, PHONE, clock, hold_back=timedelta(0))
         self.timeline, self.stop = Timeline(clock.now), Stop()
-        self.code = OneTimeCode(self, self.inbox, clock, self.timeline, self.stop)
+        self.code = OneTimeCode(self, self.service, clock, self.timeline, self.stop)
 
     def answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not self.is_up:
@@ -233,7 +235,7 @@ def test_when_no_text_is_to_be_had_nothing_is_awaited(phone: Phone, refusal: Res
 
     assert not phone.code.ask()
     assert not phone.code.is_awaited
-    assert "no one-time code is to be had now" in phone.told
+    assert "no one-time code can be had now" in phone.told
 
 
 def test_a_lost_answer_to_the_asking_may_still_bring_a_text(phone: Phone) -> None:
@@ -259,7 +261,7 @@ def test_a_lost_answer_to_the_code_counts_as_accepted_and_is_not_repeated(phone:
 
     assert phone.enter()
     assert phone.entered == ["482913"]
-    assert "going on as if it was accepted" in phone.told
+    assert "going on as if it had been accepted" in phone.told
 
 
 def test_a_webhook_service_that_starts_again_meanwhile_costs_nothing(phone: Phone) -> None:
@@ -277,7 +279,7 @@ def test_a_webhook_service_that_is_down_at_the_asking_does_not_end_the_run(
 ) -> None:
     phone.text(1, "111111")
     clock.sleep(timedelta(seconds=2))
-    phone.inbox.check()
+    phone.service.check()
     phone.down(3, 8)
     phone.text(9, "482913")
     clock.sleep(timedelta(seconds=2))
@@ -303,7 +305,7 @@ def test_a_service_that_is_not_there_is_found_at_the_start(phone: Phone) -> None
     phone.is_up = False
 
     with pytest.raises(UsageError, match=r"^--webhook-url: .*python3 -m webhook_server"):
-        phone.inbox.check()
+        phone.service.check()
 
 
 def test_a_token_that_the_service_refuses_is_found_at_the_start_and_not_shown(
@@ -312,7 +314,7 @@ def test_a_token_that_the_service_refuses_is_found_at_the_start_and_not_shown(
     phone = Phone(tmp_path, clock, token="wrong-token")
 
     with pytest.raises(UsageError, match=r"^--webhook-token: ") as refused:
-        phone.inbox.check()
+        phone.service.check()
 
     assert "wrong-token" not in str(refused.value)
     phone.app.extensions["inbox"].close()
@@ -324,10 +326,12 @@ def test_another_service_at_that_address_is_found_at_the_start(clock: FakeClock,
         start_response("200 OK", [("Content-Type", "application/json")])
         return [body]
 
-    inbox = Inbox(Http("http://127.0.0.1", headers={}, adapter=InProcess(stranger, clock)), PHONE, clock)
+    service = WebhookService(
+        Http("http://127.0.0.1", headers={}, adapter=InProcess(stranger, clock)), PHONE, clock
+    )
 
     with pytest.raises(UsageError, match="--webhook-url"):
-        inbox.check()
+        service.check()
 
 
 @pytest.mark.parametrize(
@@ -347,9 +351,11 @@ def test_what_is_no_fresh_code_is_never_entered(clock: FakeClock, body: bytes) -
         start_response("200 OK", [("Content-Type", "application/json")])
         return [body]
 
-    inbox = Inbox(Http("http://127.0.0.1", headers={}, adapter=InProcess(strange, clock)), PHONE, clock)
+    service = WebhookService(
+        Http("http://127.0.0.1", headers={}, adapter=InProcess(strange, clock)), PHONE, clock
+    )
 
-    assert inbox.next_code(after=0, until=START + timedelta(seconds=3), stop=Stop()) is None
+    assert service.next_code(after=0, until=START + timedelta(seconds=3), stop=Stop()) is None
 
 
 def test_the_service_is_asked_no_more_than_once_a_second(phone: Phone) -> None:
@@ -360,7 +366,7 @@ def test_the_service_is_asked_no_more_than_once_a_second(phone: Phone) -> None:
         asked.append(phone.clock.now())
         return real(environ, start_response)
 
-    phone.inbox = Inbox(
+    phone.service = WebhookService(
         Http(
             "http://127.0.0.1",
             headers={"Authorization": f"Bearer {TOKEN}"},
@@ -371,7 +377,7 @@ def test_the_service_is_asked_no_more_than_once_a_second(phone: Phone) -> None:
         hold_back=timedelta(0),
     )
 
-    phone.inbox.next_code(after=0, until=START + timedelta(seconds=10), stop=Stop())
+    phone.service.next_code(after=0, until=START + timedelta(seconds=10), stop=Stop())
 
     assert len(asked) == 11
 
@@ -381,7 +387,7 @@ def test_a_code_never_shows_itself(phone: Phone) -> None:
     phone.code.ask()
     phone.enter()
 
-    assert "482913" not in repr(Code(7, "482913"))
+    assert "482913" not in repr(ReceivedCode(7, "482913"))
     assert phone.timeline.secrets.mask("code 482913") == "code •••"
 
 
@@ -389,4 +395,4 @@ def test_an_answer_of_the_service_that_is_no_answer_is_a_service_error(phone: Ph
     phone.is_up = False
 
     with pytest.raises(ServiceError, match="503"):
-        phone.inbox.newest()
+        phone.service.newest()

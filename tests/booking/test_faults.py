@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reserve.commands.outcome import Outcome
+from reserve.booking.result import Outcome
 from reserve.simulator.faults import Fault
 from reserve.simulator.recus.faults import FAULTS, HOLD, PAY, RELEASE
 from reserve.simulator.recus.scenario import SHAPES, VERIFY
@@ -86,7 +86,7 @@ def fair(stage: Stage, outcome: Outcome) -> Outcome:
     if outcome.exit_code == 8:
         assert stage.open_holds == [outcome.order_id], told
     for order in set(stage.open_holds) - {outcome.order_id}:
-        assert order in outcome.sentence or f"could not give back order {order}" in told, told
+        assert order in outcome.sentence or f"could not release order {order}" in told, told
     assert not list(stage.folder.rglob("bug.txt"))
     return outcome
 

@@ -1,14 +1,15 @@
 """Asking every court at the opening: few attempts, no lost hold, no request left in flight."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
 from reserve.booking.race import Race
+from reserve.booking.release import Releases
 from reserve.booking.stop import Stop
-from reserve.booking.timeline import Timeline
+from reserve.booking.verification import Verification
 from reserve.errors import (
     Blocked,
     LimitReached,
@@ -26,11 +27,20 @@ from reserve.errors import (
     Unreachable,
 )
 from reserve.model import Offer, Slot
-from tests.fakes import EVENING, START, FakeClock, FakeSystem, offer
+from tests.fakes import EVENING, START, FakeClock, FakeSystem, context_of, offer
 
 ONE, TWO, THREE = offer("Court 1"), offer("Court 2"), offer("Court 3")
 LATER = Slot(EVENING.end, EVENING.end + (EVENING.end - EVENING.start))
 PATIENCE = timedelta(seconds=10)
+
+
+class Proved(Verification):
+    """A phone that is proved as soon as that is wanted."""
+
+    can_prove = True
+
+    def prove(self, *, until: datetime) -> None:
+        pass
 
 
 def race(
@@ -39,11 +49,13 @@ def race(
     at_once: bool = True,
     patience: timedelta = PATIENCE,
     stop: Stop | None = None,
+    proves: bool = False,
 ) -> Race:
-    timeline = Timeline(system.clock.now, opens_at=START)
-    shots = [START + timedelta(milliseconds=50 * number) for number in range(3)]
-    contest = Race(system, system.clock, timeline, stop or Stop(), shots, START + patience)
-    contest.ask(system.lines(*offers), at_once=at_once)
+    context = context_of(system, stop=stop)
+    moments = [START + timedelta(milliseconds=50 * number) for number in range(3)]
+    verification = Proved(context) if proves else Verification(context)
+    contest = Race(context, moments, START + patience, verification, Releases(context))
+    contest.win(system.connections(*offers), at_once=at_once)
     return contest
 
 
@@ -52,7 +64,7 @@ def orders(contest: Race) -> list[str]:
 
 
 def meanings(contest: Race) -> list[str]:
-    return [attempt.meaning for attempt in contest.timeline.attempts]
+    return [attempt.meaning for attempt in contest.attempts]
 
 
 def test_all_courts_are_asked_at_the_same_moment(clock: FakeClock) -> None:
@@ -126,10 +138,8 @@ def test_the_second_race_after_a_code_has_only_the_attempts_that_are_left(clock:
     system = FakeSystem(
         clock, {"hold Court 1": [NotOpenYet("early"), NotVerified("code")] + [NotOpenYet("x")] * 3}
     )
-    contest = race(system, ONE)
-    assert contest.wants_code(ONE)
 
-    contest.ask(system.lines(ONE), at_once=True)
+    race(system, ONE, proves=True)
 
     assert system.said.count("hold Court 1") == 5
 
@@ -294,7 +304,7 @@ def test_every_request_gets_its_answer_before_the_race_is_over(clock: FakeClock)
 
     assert system.asking == 0
     assert orders(contest) == ["a", "b"]
-    assert len(contest.timeline.attempts) == 2
+    assert len(contest.attempts) == 2
 
 
 def test_a_wish_to_stop_lets_the_answers_come_and_asks_for_nothing_more(clock: FakeClock) -> None:
@@ -342,18 +352,16 @@ def test_a_hold_that_is_found_only_when_other_courts_are_asked_again_keeps_its_p
 ) -> None:
     system = FakeSystem(clock, {"hold Court 1": [LostAnswer("cut")], "hold Court 2": [NotVerified(), "b"]})
     system.answers["holds"] = [[], [], [system.held(ONE, "a")]]  # while Court 1 is asked for, after, at last
-    contest = race(system, ONE, TWO, patience=timedelta(0))
 
-    contest.ask(system.lines(TWO), at_once=True)
+    contest = race(system, ONE, TWO, patience=timedelta(0), proves=True)
 
     assert orders(contest) == ["a", "b"]
 
 
 def test_asking_again_after_a_code_stays_within_the_five_attempts(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": [NotOpenYet()] * 4 + [NotVerified()]})
-    contest = race(system, ONE)
 
-    contest.ask(system.lines(ONE), at_once=True)
+    race(system, ONE, proves=True)
 
     assert len(system.times("hold Court 1")) == 5
 

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from reserve.booking.recover import recover, respect_record
-from reserve.booking.timeline import Timeline
+from reserve.booking.limits import respect_record
+from reserve.booking.recover import recover
+from reserve.booking.release import Releases
 from reserve.errors import AlreadyReserved, LostAnswer, Unconfirmed
 from reserve.model import ActionKind, Hold, Offer, Reservation
 from reserve.storage.runs import Record, Store, player_key
 from reserve.storage.schema import ACTIONS, RUNS
-from tests.fakes import EVENING, START, FakeClock, FakeSystem, offer
+from tests.fakes import EVENING, START, FakeClock, FakeSystem, context_of, offer
 
 PLAYER = player_key("recus", "api.rec.us", "player@example.com")
 COURTS = [offer(f"Court {number}") for number in (1, 2, 3)]
@@ -27,11 +28,6 @@ def store(tmp_path: Path, database: str | None) -> Iterator[Store]:
     store.close()
 
 
-@pytest.fixture
-def timeline(clock: FakeClock) -> Timeline:
-    return Timeline(clock.now)
-
-
 def cut_off(store: Store, **actions: Any) -> None:
     """A run of the player that did *actions* and was never heard of again."""
     store.begin("cut-off", system="recus", player=PLAYER, request="a court", started=START)
@@ -39,9 +35,11 @@ def cut_off(store: Store, **actions: Any) -> None:
         store.note("cut-off", ActionKind(what), about, START)
 
 
-def put_in_order(store: Store, system: FakeSystem, clock: FakeClock, timeline: Timeline) -> str:
-    recover(system, Record(store, "mine", PLAYER, clock.now), clock, timeline)
-    return "\n".join(text for _, text in timeline.steps)
+def put_in_order(store: Store, system: FakeSystem, *, taken_over: str | None = None) -> str:
+    record = Record(store, "mine", PLAYER, system.clock.now, taken_over=taken_over)
+    context = context_of(system, record=record)
+    recover(context, Releases(context))
+    return "\n".join(text for _, text in context.timeline.steps)
 
 
 def sentence(store: Store) -> str | None:
@@ -56,59 +54,55 @@ def reserved(number: int) -> Reservation:
     return Reservation(COURTS[number - 1].court, EVENING)
 
 
-def test_nobody_is_asked_when_every_run_ended(store: Store, clock: FakeClock, timeline: Timeline) -> None:
+def test_nobody_is_asked_when_every_run_ended(store: Store, clock: FakeClock) -> None:
     system = FakeSystem(clock)
 
-    put_in_order(store, system, clock, timeline)
+    put_in_order(store, system)
 
     assert system.said == []
 
 
-def test_what_a_cut_off_run_held_is_given_back(store: Store, clock: FakeClock, timeline: Timeline) -> None:
+def test_what_a_cut_off_run_held_is_given_back(store: Store, clock: FakeClock) -> None:
     system = FakeSystem(clock)
     holds = [held(system, number, f"order-{number}") for number in (1, 2)]
     system.answers["holds"] = [holds]
     cut_off(store, asking=COURTS, held=holds)
 
-    said = put_in_order(store, system, clock, timeline)
+    said = put_in_order(store, system)
 
     assert sorted(system.said) == ["holds", "release order-1", "release order-2", "reservations"]
-    assert "the run cut-off was cut off. Not reserved: cut off; holds given back later: 2." in said
-    assert sentence(store) == "Not reserved: cut off; holds given back later: 2."
+    assert "the run cut-off was cut off. Not reserved: cut off; holds released later: 2." in said
+    assert sentence(store) == "Not reserved: cut off; holds released later: 2."
 
 
-def test_a_hold_whose_order_was_never_written_down_is_given_back_too(
-    store: Store, clock: FakeClock, timeline: Timeline
-) -> None:
+def test_a_hold_whose_order_was_never_written_down_is_given_back_too(store: Store, clock: FakeClock) -> None:
     system = FakeSystem(clock)
     system.answers["holds"] = [[held(system, 3, "order-nobody-knows")]]
     cut_off(store, asking=COURTS)
 
-    put_in_order(store, system, clock, timeline)
+    put_in_order(store, system)
 
     assert "release order-nobody-knows" in system.said
 
 
-def test_a_hold_that_the_player_made_by_hand_is_left_alone(
-    store: Store, clock: FakeClock, timeline: Timeline
-) -> None:
+def test_a_hold_that_the_player_made_by_hand_is_left_alone(store: Store, clock: FakeClock) -> None:
     system = FakeSystem(clock)
     by_hand = [held(system, 3, "by-hand"), system.held(offer("Another Court"), "elsewhere")]
     system.answers["holds"] = [by_hand]
     cut_off(store, asking=COURTS[:2])
 
-    put_in_order(store, system, clock, timeline)
+    put_in_order(store, system)
 
     assert not any(line.startswith("release") for line in system.said)
 
 
-def test_a_court_at_another_time_is_left_alone(store: Store, clock: FakeClock, timeline: Timeline) -> None:
+def test_a_court_at_another_time_is_left_alone(store: Store, clock: FakeClock) -> None:
     system = FakeSystem(clock)
     later = replace(COURTS[0], slot=replace(EVENING, start=EVENING.start.replace(hour=0), end=EVENING.start))
     system.answers["holds"] = [[system.held(later, "by-hand")]]
     cut_off(store, asking=COURTS)
 
-    put_in_order(store, system, clock, timeline)
+    put_in_order(store, system)
 
     assert not any(line.startswith("release") for line in system.said)
 
@@ -118,22 +112,20 @@ def at(facility: str) -> Offer:
     return replace(COURTS[0], court=replace(COURTS[0].court, facility=facility))
 
 
-def test_a_court_of_the_same_name_at_another_facility_is_none_of_ours(
-    store: Store, clock: FakeClock, timeline: Timeline
-) -> None:
+def test_a_court_of_the_same_name_at_another_facility_is_none_of_ours(store: Store, clock: FakeClock) -> None:
     system = FakeSystem(clock)
     booked = Reservation(at("moscone").court, EVENING)
     system.answers |= {"holds": [[system.held(at("moscone"), "by-hand")]], "reservations": [[booked]]}
     cut_off(store, asking=[at("marble")])
 
-    put_in_order(store, system, clock, timeline)
+    put_in_order(store, system)
 
     assert "release by-hand" not in system.said
     assert str(sentence(store)).startswith("Not reserved")
 
 
 def test_a_court_that_was_written_down_without_its_facility_is_known_by_its_name(
-    store: Store, clock: FakeClock, timeline: Timeline
+    store: Store, clock: FakeClock
 ) -> None:
     system = FakeSystem(clock)
     booked = Reservation(at("marble").court, EVENING)
@@ -142,28 +134,26 @@ def test_a_court_that_was_written_down_without_its_facility_is_known_by_its_name
     with store.engine.begin() as connection:
         connection.execute(update(ACTIONS).values(facility=None))  # as an earlier version left it
 
-    put_in_order(store, system, clock, timeline)
+    put_in_order(store, system)
 
     assert "release order-1" in system.said
     assert str(sentence(store)).startswith("Reserved Court 1")
 
 
-def test_a_hold_kept_for_the_player_to_pay_is_left_alone(
-    store: Store, clock: FakeClock, timeline: Timeline
-) -> None:
+def test_a_hold_kept_for_the_player_to_pay_is_left_alone(store: Store, clock: FakeClock) -> None:
     system = FakeSystem(clock)
     hold = held(system, 1, "order-1")
     system.answers["holds"] = [[hold]]
     cut_off(store, asking=COURTS, held=[hold], kept=[hold])
 
-    put_in_order(store, system, clock, timeline)
+    put_in_order(store, system)
 
     assert "release order-1" not in system.said
 
 
 @pytest.mark.parametrize(("taken_over", "released"), [(None, False), ("a court", True), ("another", False)])
 def test_what_another_machine_held_is_given_back_by_who_takes_over_its_wish(
-    store: Store, clock: FakeClock, timeline: Timeline, taken_over: str | None, released: bool
+    store: Store, clock: FakeClock, taken_over: str | None, released: bool
 ) -> None:
     system = FakeSystem(clock)
     hold = held(system, 1, "order-1")
@@ -172,57 +162,51 @@ def test_what_another_machine_held_is_given_back_by_who_takes_over_its_wish(
     with store.engine.begin() as connection:
         connection.execute(update(RUNS).values(host="elsewhere"))
 
-    recover(system, Record(store, "mine", PLAYER, clock.now, taken_over=taken_over), clock, timeline)
+    put_in_order(store, system, taken_over=taken_over)
 
     assert ("release order-1" in system.said) is released
 
 
-def test_a_payment_that_went_through_is_told(store: Store, clock: FakeClock, timeline: Timeline) -> None:
+def test_a_payment_that_went_through_is_told(store: Store, clock: FakeClock) -> None:
     system = FakeSystem(clock, {"reservations": [[reserved(2)]]})
     hold = held(system, 2, "order-2")
     cut_off(store, asking=COURTS, held=[hold], confirming=[hold])
 
-    said = put_in_order(store, system, clock, timeline)
+    said = put_in_order(store, system)
 
     assert "Reserved Court 2" in said
     assert str(sentence(store)).startswith("Reserved Court 2, but cut off before it could say so")
 
 
-def test_what_cannot_be_looked_at_is_left_for_the_next_run(
-    store: Store, clock: FakeClock, timeline: Timeline
-) -> None:
+def test_what_cannot_be_looked_at_is_left_for_the_next_run(store: Store, clock: FakeClock) -> None:
     system = FakeSystem(clock, {"holds": [LostAnswer("GET /bookings: no answer in time"), []]})
     cut_off(store, asking=COURTS)
 
-    assert "cannot look what the run cut-off left behind" in put_in_order(store, system, clock, timeline)
+    assert "cannot look for what the run cut-off left behind" in put_in_order(store, system)
     assert sentence(store) is None
-    assert "was cut off" in put_in_order(store, system, clock, timeline)
+    assert "was cut off" in put_in_order(store, system)
     assert sentence(store) is not None
 
 
-def test_what_cannot_be_given_back_is_named_and_left_for_the_next_run(
-    store: Store, clock: FakeClock, timeline: Timeline
-) -> None:
+def test_what_cannot_be_given_back_is_named_and_left_for_the_next_run(store: Store, clock: FakeClock) -> None:
     system = FakeSystem(clock)
     hold = held(system, 1, "order-1")
     system.answers |= {"holds": [[hold]], "release order-1": [LostAnswer("DELETE: no answer")] * 4}
     cut_off(store, asking=COURTS, held=[hold])
 
-    said = put_in_order(store, system, clock, timeline)
+    said = put_in_order(store, system)
 
-    assert "could not give back order order-1 for Court 1; it stays held until 15:10:00 UTC" in said
+    assert "could not release order order-1 for Court 1; it stays held until 15:10:00 UTC" in said
     assert sentence(store) is None
 
 
-def test_where_a_hold_is_final_it_is_told_as_the_reservation_it_is(
-    store: Store, clock: FakeClock, timeline: Timeline
-) -> None:
+def test_where_a_hold_is_final_it_is_told_as_the_reservation_it_is(store: Store, clock: FakeClock) -> None:
     system = FakeSystem(clock)
     system.hold_is_final = True
     system.answers |= {"holds": [[held(system, 1, "order-1")]], "reservations": [[reserved(1)]]}
     cut_off(store, asking=COURTS)
 
-    put_in_order(store, system, clock, timeline)
+    put_in_order(store, system)
 
     assert sorted(system.said) == ["holds", "reservations"]
     assert str(sentence(store)).startswith("Reserved Court 1, but cut off")

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from reserve.booking.run import Run
+from reserve.booking.limits import BookingLimits
+from reserve.booking.result import Outcome
 from reserve.booking.stop import Stop
-from reserve.booking.timeline import Timeline
-from reserve.commands.outcome import Outcome
+from reserve.commands.outcome import as_json
 from reserve.errors import AlreadyReserved, Interrupted
 from reserve.model import Offers, Opening, Reservation
 from reserve.simulator.faults import Fault
 from reserve.simulator.recus.faults import HOLD, PAY
-from tests.fakes import EVENING, START, FakeClock, FakeSystem, offer
+from tests.fakes import EVENING, START, FakeClock, FakeSystem, context_of, offer
 from tests.stage import OPENS_AT, Stage
 
 
@@ -133,7 +133,7 @@ def test_a_court_with_other_slots_is_left_out_and_the_timeline_says_why(stage: C
 
     a_stage.book()
 
-    assert "left out Court 4: Court 4 has no such slot" in told(a_stage)
+    assert "Court 4 skipped: Court 4 has no such slot" in told(a_stage)
     assert "Court 4" not in asked_for(a_stage)
 
 
@@ -272,10 +272,10 @@ def test_a_court_of_the_same_name_in_another_facility_is_told_apart(clock: FakeC
     mine, away = (replace(offer("Court 1").court, facility=where) for where in ("here", "there"))
     wanted = replace(offer("Court 1"), court=mine)
     system = FakeSystem(clock, {"reservations": [[Reservation(away, EVENING)]]})
-    run = Run(system.request, system, clock, Timeline(clock.now), Stop())
+    limits = BookingLimits(context_of(system), Offers("here", UTC, (wanted,)), Opening(START, (wanted,)))
 
     with pytest.raises(AlreadyReserved, match="Court 1 of another facility is already reserved"):
-        run.respect_limits(Offers("here", UTC, (wanted,)), Opening(START, (wanted,)))
+        limits.respect()
 
 
 # Ctrl-C and SIGTERM.
@@ -330,7 +330,7 @@ def test_a_run_that_is_stopped_during_the_race_gives_back_what_it_holds(
     outcome = stopped(a_stage, moment)
 
     assert outcome.exit_code == 143
-    assert outcome.sentence.endswith("What was held has been given back.")
+    assert outcome.sentence.endswith("What was held has been released.")
     assert a_stage.ledger.paid == []
     assert a_stage.open_holds == []
     assert len(a_stage.ledger.released) == len(a_stage.ledger.all("held")) == 3
@@ -379,8 +379,8 @@ def test_whenever_a_run_is_stopped_nothing_stays_held_and_the_outcome_is_true(
 def test_the_outcome_as_json_has_all_that_the_contract_says(stage: Callable[..., Stage]) -> None:
     a_stage = stage()
 
-    outcome = a_stage.book("--json")
-    found: dict[str, Any] = outcome.as_json(a_stage.booking, a_stage.wired.run_id, a_stage.run)
+    a_stage.book("--json")
+    found: dict[str, Any] = as_json(a_stage.result)
 
     assert found["outcome"] == "reserved"
     assert (found["system"], found["facility"], found["court"]) == ("recus", "Alice Marble", "Court 1")

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from reserve.booking.context import RunContext
+from reserve.booking.release import Releases
 from reserve.booking.settle import settle
 from reserve.booking.stop import Stop
-from reserve.booking.timeline import Timeline
+from reserve.booking.verification import Verification
 from reserve.errors import (
     CodeError,
     Interrupted,
@@ -25,10 +27,22 @@ from reserve.errors import (
     Unreachable,
 )
 from reserve.model import Hold, Reservation
-from tests.fakes import EVENING, START, FakeClock, FakeSystem, offer, usd
+from tests.fakes import EVENING, START, FakeClock, FakeSystem, NoLimits, context_of, offer, usd
 
 ONE, TWO, THREE = offer("Court 1"), offer("Court 2"), offer("Court 3")
 BOOKED = [Reservation(ONE.court, EVENING)]
+
+
+class FakeVerification(Verification):
+    """Proves the phone for a hold as the test says; a test that says nothing wants no code."""
+
+    def __init__(self, context: RunContext, verify: Callable[[Hold], None] | None) -> None:
+        super().__init__(context)
+        self._verify = verify
+
+    def prove_for(self, hold: Hold) -> None:
+        assert self._verify, "nobody wanted a code"
+        self._verify(hold)
 
 
 class Settling:
@@ -51,26 +65,28 @@ class Settling:
             self.system.held(each, f"order-{number}", price)
             for number, (each, price) in enumerate(zip(offers, prices, strict=True), 1)
         ]
-        self.timeline = Timeline(clock.now, opens_at=START)
-        self.verify = verify or self.fail
-        self.stop = stop or Stop()
-
-    def fail(self, hold: Hold) -> None:
-        raise AssertionError("nobody wanted a code")
+        self.context = context_of(self.system, stop=stop)
+        self.releases = Releases(self.context)
+        self.verification = FakeVerification(self.context, verify)
 
     def end(self) -> Reservation | Hold:
-        return settle(self.system, self.holds, self.clock, self.timeline, self.stop, self.verify)
+        limits = NoLimits(self.context)
+        return settle(self.context, self.holds, self.releases, self.verification, limits)
+
+    @property
+    def released(self) -> list[str]:
+        return self.releases.released
 
     @property
     def told(self) -> str:
-        return " | ".join(text for _, text in self.timeline.steps)
+        return " | ".join(text for _, text in self.context.timeline.steps)
 
 
 def test_the_first_hold_is_confirmed_and_the_others_are_given_back(clock: FakeClock) -> None:
     settling = Settling(clock, prices=(0, 0, 0))
 
     assert settling.end() == Reservation(ONE.court, EVENING, "order-1", usd(0))
-    assert sorted(settling.timeline.released) == ["order-2", "order-3"]
+    assert sorted(settling.released) == ["order-2", "order-3"]
     assert [line for line in settling.system.said if line.startswith("confirm")] == ["confirm order-1"]
     assert "release order-1" not in settling.system.said
 
@@ -90,7 +106,7 @@ def test_a_release_that_fails_is_tried_again_after_the_confirmation(clock: FakeC
 
     settling.end()
 
-    assert settling.timeline.released == ["order-2"]
+    assert settling.released == ["order-2"]
     said = settling.system.said
     assert said.index("release order-2") < said.index("confirm order-1") < len(said) - 2
 
@@ -101,7 +117,7 @@ def test_a_hold_that_cannot_be_given_back_is_named_and_does_not_spoil_the_reserv
     settling = Settling(clock, {"release order-2": [Unreachable("down")] * 5}, prices=(0, 0))
 
     assert isinstance(settling.end(), Reservation)
-    assert "could not give back order order-2 for Court 2; it stays held until 15:10:00 UTC" in settling.told
+    assert "could not release order order-2 for Court 2; it stays held until 15:10:00 UTC" in settling.told
 
 
 def test_the_best_court_within_the_ceiling_is_confirmed(clock: FakeClock) -> None:
@@ -109,7 +125,7 @@ def test_the_best_court_within_the_ceiling_is_confirmed(clock: FakeClock) -> Non
     settling = Settling(clock, {"reservations": [two]}, prices=(900, 750, 600), max_price_cents=800)
 
     assert settling.end() == Reservation(TWO.court, EVENING, "order-2", usd(750))
-    assert sorted(settling.timeline.released) == ["order-1", "order-3"]
+    assert sorted(settling.released) == ["order-1", "order-3"]
 
 
 def test_a_price_at_the_ceiling_is_not_above_it(clock: FakeClock) -> None:
@@ -122,7 +138,7 @@ def test_when_all_cost_too_much_everything_is_given_back(clock: FakeClock) -> No
     with pytest.raises(TooDear, match=r"the cheapest costs 8\.50"):
         settling.end()
 
-    assert sorted(settling.timeline.released) == ["order-1", "order-2"]
+    assert sorted(settling.released) == ["order-1", "order-2"]
     assert not any(line.startswith("confirm") for line in settling.system.said)
 
 
@@ -146,7 +162,7 @@ def test_what_only_the_player_can_pay_stays_held(clock: FakeClock) -> None:
     settling = Settling(clock, {"by hand order-1": [True]}, prices=(750, 750))
 
     assert settling.end() == settling.holds[0]
-    assert settling.timeline.released == ["order-2"]
+    assert settling.released == ["order-2"]
     assert "confirm order-1" not in settling.system.said
 
 
@@ -173,7 +189,7 @@ def test_what_cannot_be_found_out_is_unconfirmed_and_not_given_back(
     with pytest.raises(Unconfirmed, match=r"order-1 for Court 1 may be booked.*https://pay/order-1"):
         settling.end()
 
-    assert settling.timeline.released == ["order-2"]
+    assert settling.released == ["order-2"]
     assert settling.system.said.count("confirm order-1") == 1
     assert timedelta(seconds=8) <= clock.now() - START <= timedelta(seconds=12)
 
@@ -189,7 +205,7 @@ def test_a_certain_refusal_gives_the_hold_back(clock: FakeClock, refusal: Reserv
     with pytest.raises(type(refusal)):
         settling.end()
 
-    assert settling.timeline.released == ["order-1"]
+    assert settling.released == ["order-1"]
 
 
 def test_a_bug_while_confirming_gives_the_hold_back(clock: FakeClock) -> None:
@@ -198,7 +214,7 @@ def test_a_bug_while_confirming_gives_the_hold_back(clock: FakeClock) -> None:
     with pytest.raises(ValueError, match="bug"):
         settling.end()
 
-    assert settling.timeline.released == ["order-1"]
+    assert settling.released == ["order-1"]
 
 
 @pytest.mark.parametrize(
@@ -214,7 +230,7 @@ def test_what_surely_did_not_arrive_may_be_sent_again_but_not_for_ever(
     with pytest.raises(type(refusal)):
         for_ever.end()
 
-    assert for_ever.timeline.released == ["order-1"]
+    assert for_ever.released == ["order-1"]
 
 
 def test_nobody_keeps_a_court_while_told_to_wait_for_an_hour(clock: FakeClock) -> None:
@@ -224,7 +240,7 @@ def test_nobody_keeps_a_court_while_told_to_wait_for_an_hour(clock: FakeClock) -
         settling.end()
 
     assert clock.now() < START + timedelta(seconds=1)
-    assert settling.timeline.released == ["order-1"]
+    assert settling.released == ["order-1"]
 
 
 def test_a_hold_that_wants_a_code_is_proved_and_confirmed_once_more(clock: FakeClock) -> None:
@@ -244,7 +260,7 @@ def test_a_hold_that_cannot_be_proved_is_given_back(clock: FakeClock) -> None:
     with pytest.raises(CodeError):
         settling.end()
 
-    assert settling.timeline.released == ["order-1"]
+    assert settling.released == ["order-1"]
 
 
 def test_who_was_asked_to_stop_gives_everything_back_and_pays_nothing(clock: FakeClock) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reserve.booking.release import Releases
+from reserve.booking.sign_in import SignIn
 from reserve.booking.stop import Stop
-from reserve.booking.timeline import Timeline
+from reserve.booking.verification import Verification
 from reserve.booking.waiting import WaitingList
 from reserve.errors import (
     Blocked,
@@ -27,44 +29,49 @@ from reserve.errors import (
 )
 from reserve.model import Hold
 from reserve.systems import SYSTEMS
-from tests.fakes import EVENING, START, FakeClock, FakeLine, FakeSystem, offer
+from tests.fakes import EVENING, START, FakeClock, FakeConnection, FakeSystem, context_of, offer
 from tests.stage import OPENS_AT, Stage
 
 ONE, TWO = offer("Court 1"), offer("Court 2")
 TAKEN = SlotTaken("taken")
 
 
-class LookingLine(FakeLine):
+class LookingConnection(FakeConnection):
     """One court whose light look is answered like everything else."""
 
     def is_free(self) -> bool:
         return bool(self._system._answer(f"look at {self.offer.court.name}", False))
 
 
+class FakeVerification(Verification):
+    """A phone that is proved as soon as that is wanted."""
+
+    can_prove = True
+    proved = 0
+
+    def prove(self, *, until: datetime) -> None:
+        self.proved += 1
+
+
 class Waiting:
     """A system whose courts were all taken at START, and somebody who waits for one."""
 
-    def __init__(self, clock: FakeClock, answers: Any, *, kind: type[FakeLine] = FakeLine) -> None:
+    def __init__(
+        self, clock: FakeClock, answers: Any, *, kind: type[FakeConnection] = FakeConnection
+    ) -> None:
         self.clock = clock
         clock.sleep_until(START)
         self.system = FakeSystem(clock, answers)
-        self.timeline = Timeline(clock.now)
         self.stop = Stop()
         self.stop.shield()
-        self.verified = 0
-        self.renewed: list[float] = []
-        self.lines = [kind(each, self.system) for each in (ONE, TWO)]
+        self.context = context_of(self.system, stop=self.stop)
+        self.verification = FakeVerification(self.context)
+        self.sign_in = SignIn(self.context)
+        self.connections = [kind(each, self.system) for each in (ONE, TWO)]
 
     def wait(self) -> list[Hold]:
-        waiting = WaitingList(self.system, self.clock, self.timeline, self.stop, self.verify, self.keep_alive)
-        return waiting.wait(self.lines)
-
-    def verify(self) -> None:
-        self.verified += 1
-
-    def keep_alive(self, every: timedelta) -> timedelta:
-        self.renewed.append((self.clock.now() - START) / timedelta(minutes=1))
-        return every / 2
+        waiting = WaitingList(self.context, self.sign_in, self.verification, Releases(self.context))
+        return waiting.wait(self.connections)
 
 
 @pytest.fixture
@@ -85,7 +92,7 @@ def test_a_court_is_looked_at_every_30_seconds_and_asked_for_only_when_it_looks_
     clock: FakeClock,
 ) -> None:
     answers = {"look at Court 1": [False, False, True], "hold Court 1": ["order-1"]}
-    waiting = Waiting(clock, answers, kind=LookingLine)
+    waiting = Waiting(clock, answers, kind=LookingConnection)
 
     assert waiting.wait()
 
@@ -106,7 +113,7 @@ def test_it_ends_with_the_last_answer_before_the_slot_starts(clock: FakeClock) -
 @pytest.mark.parametrize("trouble", [Unreachable("no connection"), LostAnswer("cut")])
 def test_trouble_of_the_server_is_waited_out(trouble: ReserveError, clock: FakeClock) -> None:
     waiting = Waiting(
-        clock, {"look at Court 1": [trouble, True], "hold Court 1": ["order-1"]}, kind=LookingLine
+        clock, {"look at Court 1": [trouble, True], "hold Court 1": ["order-1"]}, kind=LookingConnection
     )
 
     assert waiting.wait()
@@ -114,7 +121,7 @@ def test_trouble_of_the_server_is_waited_out(trouble: ReserveError, clock: FakeC
 
 @pytest.mark.parametrize("failure", [LimitReached("full"), Blocked("firewall"), SignInError("no")])
 def test_what_will_not_get_better_ends_the_waiting(failure: ReserveError, clock: FakeClock) -> None:
-    waiting = Waiting(clock, {"look at Court 1": [failure]}, kind=LookingLine)
+    waiting = Waiting(clock, {"look at Court 1": [failure]}, kind=LookingConnection)
 
     with pytest.raises(type(failure)):
         waiting.wait()
@@ -125,7 +132,7 @@ def test_a_server_that_asks_for_more_time_gets_it(clock: FakeClock) -> None:
         "look at Court 1": [Throttled("slowly", timedelta(minutes=5)), True],
         "hold Court 1": ["order-1"],
     }
-    waiting = Waiting(clock, answers, kind=LookingLine)
+    waiting = Waiting(clock, answers, kind=LookingConnection)
 
     waiting.wait()
 
@@ -142,7 +149,7 @@ def test_a_phone_that_has_to_be_proved_again_is_proved_and_the_court_asked_for_o
     (hold,) = waiting.wait()
 
     assert hold.order_id == "order-1"
-    assert waiting.verified == 1
+    assert waiting.verification.proved == 1
 
 
 def test_a_server_that_asks_for_more_time_is_not_asked_for_the_next_court(clock: FakeClock) -> None:
@@ -154,14 +161,28 @@ def test_a_server_that_asks_for_more_time_is_not_asked_for_the_next_court(clock:
     assert "hold Court 2" not in waiting.system.said
 
 
+class RenewedSooner:
+    """A sign-in that lives half as long each time."""
+
+    def __init__(self, system: FakeSystem) -> None:
+        self.system, self.minutes = system, list[float]()
+        system.renew_every = timedelta(minutes=20)
+
+    def __call__(self) -> None:
+        self.minutes.append((self.system.clock.now() - START) / timedelta(minutes=1))
+        assert self.system.renew_every
+        self.system.renew_every /= 2
+
+
 def test_the_sign_in_is_kept_alive_as_often_as_it_needs(clock: FakeClock) -> None:
     answers = {"hold Court 1": [*[TAKEN] * 80, "order-1"], "hold Court 2": [TAKEN] * 80}
     waiting = Waiting(clock, answers)
-    waiting.system.renew_every = timedelta(minutes=20)
+    waiting.system.keep_alive = keep_alive = RenewedSooner(waiting.system)  # type: ignore[method-assign]
+    waiting.sign_in.make()
 
     waiting.wait()
 
-    assert [round(minutes) for minutes in waiting.renewed[:3]] == [20, 30, 35]
+    assert [round(minutes) for minutes in keep_alive.minutes[:3]] == [20, 30, 35]
 
 
 def test_a_lost_answer_is_looked_up(clock: FakeClock) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.stage import Stage
 def verdicts(stage: Stage, *words: str) -> dict[str, str]:
     """How each step went."""
     stage.get_ready(*words)
-    told = {verdict.step: verdict.word for verdict in Check(stage.run).verdicts()}
+    told: dict[str, str] = {each.step: each.word for each in Check(stage.run, lambda: None).verdicts()}
     stage.run.system.close()
     return told
 
@@ -34,7 +35,7 @@ def test_a_day_that_is_past_fails_and_what_needs_its_opening_is_skipped(tmp_path
 
         assert told["opening"] == "FAILED"
         assert [step for step, word in told.items() if word == "passed"] == [
-            *("facility, courts and slot", "webhook service")
+            *("facility, courts and slot", "webhook service", "this machine's clock")
         ]
         assert stage.ledger.all("signed-in") == []
 
@@ -52,3 +53,19 @@ def test_a_code_is_really_asked_for_and_entered(tmp_path: Path) -> None:
         assert verdicts(stage)["one-time code"] == "passed"
 
         assert len(stage.ledger.all("code-asked")) == 1
+
+
+@pytest.mark.parametrize(
+    ("error_ms", "said"),
+    [(-48, "within 48 ms of public time servers"), (None, "could not ask public time servers")],
+)
+def test_time_servers_give_a_second_opinion_that_never_fails(
+    tmp_path: Path, error_ms: int | None, said: str
+) -> None:
+    error = None if error_ms is None else timedelta(milliseconds=error_ms)
+    with Stage(tmp_path) as stage:
+        stage.get_ready()
+        clock = list(Check(stage.run, lambda: error).verdicts())[-1]
+        stage.run.system.close()
+
+    assert (clock.step, clock.word, clock.said) == ("this machine's clock", "passed", said)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reserve.booking.result import Outcome, failed
 from reserve.booking.stop import Stop
 from reserve.clock import Clock
 from reserve.commands.due import (
@@ -29,7 +30,6 @@ from reserve.commands.due import (
     starter,
 )
 from reserve.commands.options import Booking
-from reserve.commands.outcome import Outcome, failed
 from reserve.errors import Blocked, Interrupted, OutcomeWord
 from reserve.model import Court, Offer, Offers, Slot
 from reserve.plans import due
@@ -673,10 +673,11 @@ def test_a_wish_to_stop_between_two_facilities_is_obeyed_before_the_second(
     serving = Serving(lasting, OPENING, replace(WEEKLY, choices=(Choice("A"), Choice("B"))))
     asked = []
 
-    def book(booking: Booking, *around: object, **more: object) -> tuple[Outcome, SimpleNamespace]:
+    def book(booking: Booking, *around: object, **more: object) -> tuple[SimpleNamespace, None]:
         asked.append(booking.request.facility)
         os.kill(os.getpid(), signal.SIGTERM)
-        return Outcome(OutcomeWord.NOT_RESERVED, 1, "Not reserved."), SimpleNamespace(run_id="run-1")
+        outcome = Outcome(OutcomeWord.NOT_RESERVED, 1, "Not reserved.")
+        return SimpleNamespace(outcome=outcome, run_id="run-1"), None
 
     monkeypatch.setattr("reserve.commands.book.book", book)
     monkeypatch.setattr("reserve.commands.lookup.asking", lambda *around: lambda *asked: serving.offers)

@@ -18,10 +18,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import webhook_server
-from reserve.booking.run import Leads
+from reserve.booking.context import Leads
 from reserve.booking.stop import Stop
 from reserve.clock import Clock
-from reserve.commands.book import conclude
 from reserve.commands.options import booking_parser, read_booking
 from reserve.commands.wiring import build_run
 from reserve.http import Answer, Http
@@ -98,10 +97,10 @@ def run_and_die(kill_at: str) -> None:
     settings = read_settings(os.environ)
     booking = read_booking(booking_parser("book").parse_args(words), settings)
     wired = build_run(booking, settings, Stop(), Leads(), connect=steps.connect, kind=RecUsWithoutBrowser)
-    timeline = wired.run.timeline
-    timeline.record = steps.written(timeline.record)
-    timeline.tell = lambda line: steps.step(f"said {_short(line)}")
-    outcome = conclude(wired)
+    noting: Any = wired.record
+    noting.note = steps.written(noting.note)
+    wired.run.timeline.tell = lambda line: steps.step(f"said {_short(line)}")
+    outcome = wired.run.book().outcome
     print(json.dumps({"exit_code": outcome.exit_code, "sentence": outcome.sentence, "steps": steps.names}))
 
 

@@ -6,12 +6,13 @@ import base64
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from itertools import pairwise
 
-from reserve.commands.outcome import Outcome
+from reserve.booking.result import Outcome
+from reserve.commands.outcome import as_json
 from reserve.errors import ExitCode
 from tests.proofs.trouble import TroubledStage
 from tests.stage import TOKEN
@@ -38,7 +39,7 @@ class Verdict:
 def judged(stage: TroubledStage, name: str, *words: str) -> Verdict:
     """The verdict about a whole run on *stage*."""
     outcome = stage.book(*words)
-    stage.wired.write_down()
+    stage.wired.write_down(stage.result)
     ended = stage.clock.now()
     held = stage.ledger.open_holds(ended)
     stage.clock.sleep(timedelta(seconds=60))  # what is still under way arrives, and is done
@@ -113,7 +114,7 @@ def _left(stage: TroubledStage, outcome: Outcome, held: list[str]) -> Iterator[t
 
 
 def _leaks(stage: TroubledStage, outcome: Outcome) -> Iterator[tuple[str, str]]:
-    said = json.dumps(outcome.as_json(stage.booking, stage.wired.run_id, stage.run), ensure_ascii=False)
+    said = json.dumps(as_json(replace(stage.result, outcome=outcome)), ensure_ascii=False)
     places = {"what was said": "\n".join([*stage.steps, outcome.sentence, said]).encode()}
     places |= {
         str(path.relative_to(stage.folder)): path.read_bytes()

@@ -223,7 +223,7 @@ def test_a_stamp_that_makes_no_sense_is_no_probe(
 def test_a_webhook_service_that_makes_no_sense_is_an_error_of_ours(
     stage: ReplayStage, changes: Changes, raw: bytes | None, status: int | None, headers: dict[str, str]
 ) -> None:
-    inbox = stage.run.inbox
+    inbox = stage.run.verification.source
     assert inbox
     stage.changes = (changes, raw, status, headers)
     with suppress(ReserveError):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from reserve.booking.limits import BookingLimits
 from reserve.booking.race import Race
-from reserve.booking.run import Run
-from reserve.commands.outcome import Outcome
+from reserve.booking.result import Outcome
 from reserve.errors import OutcomeWord
 from reserve.simulator import SIMULATED_SYSTEMS
 from reserve.simulator.faults import loses_the_answer
@@ -156,7 +156,7 @@ def test_the_ledger_knows_what_the_player_had_at_that_time_before(
 def test_the_referee_sees_a_second_reservation_beside_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Run, "respect_limits", lambda *_: None)
+    monkeypatch.setattr(BookingLimits, "respect", lambda *_: None)
 
     with TroubledStage(tmp_path, {"faults": ("already-reserved",)}, "atrium") as stage:
         assert problems(stage, lambda outcome: outcome) == {"double_booked"}

@@ -9,14 +9,16 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from reserve.booking.race import ATTEMPTS
-from reserve.booking.run import Run
+from reserve.booking.context import RunContext
+from reserve.booking.race import ATTEMPTS, Race
+from reserve.booking.release import Releases
 from reserve.booking.settle import settle
 from reserve.booking.stop import Stop
 from reserve.booking.timeline import Timeline
+from reserve.booking.verification import Verification
 from reserve.errors import Interrupted, ReserveError, Unconfirmed
 from reserve.model import Reservation
-from tests.fakes import START, FakeClock, offer
+from tests.fakes import START, FakeClock, NoLimits, offer
 from tests.proofs.wild import MUCH_LATER, OF_CONFIRM, OF_HOLD, OF_READ, OF_RELEASE, OVERDUE, WildSystem
 
 COURTS = [f"Court {number}" for number in (1, 2, 3)]
@@ -69,11 +71,13 @@ class Scenario:
         is_final: bool = False,
     ) -> None:
         clock = FakeClock(seed=seed)
-        self.timeline = Timeline(clock.now, opens_at=OPENING)
+        timeline = Timeline(clock.now, opens_at=OPENING)
         self.system = WildSystem(clock, plan, seed, is_final, says_price)
-        stop, request = Stop(), self.system.request
-        object.__setattr__(request, "at_once", at_once)
-        run = Run(request, self.system, clock, self.timeline, stop)
+        stop = Stop()
+        context = RunContext(self.system, clock, timeline, stop)
+        releases, verification = Releases(context), Verification(context)
+        deadline = OPENING + self.system.request.patience
+        race = Race(context, [OPENING], deadline, verification, releases)
         offers = [offer(name) for name in COURTS]
         if stop_after is not None:
             moment = OPENING + timedelta(seconds=stop_after)
@@ -81,14 +85,17 @@ class Scenario:
         stop.shield()
         self.reservation = self.failure = None
         try:
-            holds = run.win([self.system.connection_for(each) for each in offers], [OPENING])
-            end = settle(self.system, holds, clock, self.timeline, stop, run.verify_late)
+            holds = race.win([self.system.connection_for(each) for each in offers], at_once=at_once)
+            if not holds:
+                stop.obey()
+                raise race.verdict()
+            end = settle(context, holds, releases, verification, NoLimits(context))
             assert isinstance(end, Reservation)
             self.reservation = end
         except ReserveError as failure:
             self.failure = failure
         clock.sleep(2 * MUCH_LATER)  # what is still under way is done
-        self.said = "\n".join([*(text for _, text in self.timeline.steps), str(self.failure)])
+        self.said = "\n".join([*(text for _, text in timeline.steps), str(self.failure)])
 
     def judge(self) -> None:
         """The promise, clause by clause."""

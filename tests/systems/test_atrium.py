@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import delete, update
 
+from reserve.booking.result import Outcome
 from reserve.browser import Browser
 from reserve.clock import Clock
 from reserve.commands.options import booking_parser, read_booking
-from reserve.commands.outcome import Outcome
 from reserve.commands.wiring import addresses_of
 from reserve.errors import (
     NotOpenYet,

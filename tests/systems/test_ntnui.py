@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from reserve.booking.run import Leads
+from reserve.booking.context import Leads
+from reserve.booking.result import Outcome, RunResult, failed
 from reserve.booking.stop import Stop
-from reserve.commands.book import conclude
 from reserve.commands.options import booking_parser, read_booking
-from reserve.commands.outcome import Outcome, failed
+from reserve.commands.outcome import as_json
 from reserve.commands.plan import Plans, opened
 from reserve.commands.plan_options import parser as plan_parser
 from reserve.commands.wiring import build_run
@@ -75,7 +75,8 @@ class Stage:
         )
         booking = read_booking(booking_parser("book").parse_args([*self.simulated.words(), *words]), settings)
         self.wired = build_run(booking, settings, self.stop, Leads(), clock=self.clock, connect=self.connect)
-        return conclude(self.wired)
+        self.result: RunResult = self.wired.run.book()
+        return self.result.outcome
 
     @property
     def ledger(self) -> NtnuiLedger:
@@ -482,20 +483,15 @@ def test_nothing_secret_is_left_behind(tmp_path: Path) -> None:
     stage = Stage(tmp_path, faults=("logged-out",))
     password = stage.simulated.scenario.account.password
 
-    ended = stage.book()
+    stage.book()
 
     left = [
-        json.dumps(ended.as_json(self_booking(stage), stage.wired.run_id, stage.wired.run)),
+        json.dumps(as_json(stage.result)),
         stage.steps,
     ]
     left += [path.read_bytes().decode("utf-8", "replace") for path in tmp_path.rglob("*") if path.is_file()]
     for secret in (password, "4711", str(stage.simulated.scenario.member)):
         assert not any(secret in text for text in left), secret
-
-
-def self_booking(stage: Stage) -> Any:
-    environ = {"RESERVE_SYSTEM": "ntnui", "RESERVE_EMAIL": "a@example.com", "RESERVE_PASSWORD": "x" * 9}
-    return read_booking(booking_parser("book").parse_args(stage.simulated.words()), read_settings(environ))
 
 
 # The waiting list.

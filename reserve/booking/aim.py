@@ -1,0 +1,107 @@
+"""Where and when to ask: warm connections, the server's clock, and the plan of attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from reserve.booking.context import RunContext
+from reserve.booking.verification import Verification
+from reserve.clock import UNKNOWN, ServerTime, Watch, measure, plan
+from reserve.model import ActionKind, Opening
+from reserve.systems.base import BookingSystem, CourtConnection
+
+PLANNED = 3  # attempts for each court: at the likely opening, at the certain one, and between them
+LONGEST_DELAY = timedelta(seconds=3)  # of an opening; more is something else, and would not help the next run
+LONGEST_TRIP = timedelta(seconds=1)  # there and back; a slower server's clock is not known well enough
+
+OpeningDelay = tuple[timedelta, timedelta]  # how late a window opened, at least and at most
+
+
+@dataclass(frozen=True)
+class Aim:
+    """When to ask for a court, later only if sooner was too early; and the server's time as far as known."""
+
+    moments: Sequence[datetime]
+    server: ServerTime = UNKNOWN
+
+
+@contextmanager
+def connected(system: BookingSystem, opening: Opening) -> Iterator[list[CourtConnection]]:
+    """A connection for every offer; nothing is sent yet."""
+    connections = [system.connection_for(offer) for offer in opening.offers]
+    try:
+        yield connections
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def aim(
+    context: RunContext,
+    connections: Sequence[CourtConnection],
+    opening: Opening,
+    verification: Verification,
+    delay: OpeningDelay | None,
+) -> Aim:
+    """Learn the server's time and use every connection once; returns shortly before the opening.
+
+    When the server's answers contradict each other, or it does not tell its time, our own clock counts.
+    *delay* is that of the last opening.
+    """
+    clock, timeline, leads = context.clock, context.timeline, context.leads
+    context.wait_until(opening.opens_at - leads.measure)
+    context.write(ActionKind.ASKING, opening.offers)  # early: later, nothing waits for a disk
+    server, watch = UNKNOWN, Watch(clock)
+    if clock.now() < opening.opens_at - leads.warm:
+        server = server_time(context, connections, until=opening.opens_at - leads.warm)
+    timeline.ahead = server.offset
+    context.wait_until(server.likely(opening.opens_at) - leads.warm)
+    clock.together([connection.warm for connection in connections])
+    many = len(connections) > 1
+    timeline.say(f"{len(connections)} connections are warm" if many else "the connection is warm")
+    verification.enter_late_code(until=server.likely(opening.opens_at) - leads.last_look)
+    context.wait_until(server.likely(opening.opens_at) - leads.last_look)
+    if jump := watch.jumped():
+        server, timeline.ahead = UNKNOWN, UNKNOWN.offset
+        timeline.say(f"this machine's clock jumped by {jump.total_seconds():+.3f} s; going by it from now on")
+    moments = plan(opening.opens_at, server, PLANNED)
+    if delay is not None:
+        soonest, latest = delay
+        timeline.say(f"last time it opened {latest.total_seconds():.2f} s late; asking then too")
+        first, last = moments[0], moments[-1]
+        # Four, so that one attempt is left.
+        moments = sorted([first, last, first + (soonest + latest) / 2, first + latest])
+    return Aim(moments, server)
+
+
+def server_time(
+    context: RunContext, connections: Sequence[CourtConnection], *, until: datetime | None = None
+) -> ServerTime:
+    """The server's time over the first connection; `UNKNOWN` when its answers contradict each other.
+
+    So it is when they take so long that going by them could mean asking much too early.
+    """
+    server = measure(lambda: connections[0].probe(context.clock), context.clock, until=until)
+    context.timeline.say(str(server))
+    return server if server.consistent and server.trip <= LONGEST_TRIP else UNKNOWN
+
+
+def known_delay(context: RunContext, facility: str) -> OpeningDelay | None:
+    """How late the window of *facility* opened the last time, if that is known and worth going by."""
+    delay = context.record.opening_delay(facility) if context.record else None
+    return delay if delay is not None and timedelta(0) < delay[1] < LONGEST_DELAY else None
+
+
+def remember_delay(
+    context: RunContext, facility: str, delay: OpeningDelay | None, server: ServerTime
+) -> None:
+    """Keep for the next run how late the window of *facility* opened, if this run could tell."""
+    if delay is None or context.record is None or server is UNKNOWN:
+        return
+    soonest, latest = (each.total_seconds() for each in delay)
+    if latest > 0:
+        context.timeline.say(f"the window opened {soonest:.2f} to {latest:.2f} s late")
+    context.record.remember_delay(facility, delay)

@@ -1,0 +1,92 @@
+"""One-time codes from texts, as our webhook service keeps them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from reserve.booking.codes.source import ReceivedCode
+from reserve.booking.stop import Stop
+from reserve.clock import Clock
+from reserve.errors import ServiceError, UsageError
+from reserve.http import Http, read
+
+HOLD_BACK = timedelta(seconds=10)  # asked of the webhook service; less than we wait for any answer
+BETWEEN_QUESTIONS = timedelta(seconds=1)  # to the service, when it does not hold its answer back
+MAX_AGE = timedelta(minutes=10)  # freshness is proved by the id; the service keeps texts no longer than this
+
+
+class WebhookService:
+    """The player's texts: a source of codes that is asked over HTTP."""
+
+    def __init__(self, http: Http, phone: str, clock: Clock, *, hold_back: timedelta = HOLD_BACK) -> None:
+        """Nothing is asked yet."""
+        self.known = 0
+        self.hold_back = hold_back
+        self._http = http
+        self._phone = phone
+        self._clock = clock
+
+    def check(self) -> None:
+        """Raise `UsageError` when the webhook service cannot be used as it is configured."""
+        try:
+            self.newest()
+        except ServiceError as failure:
+            raise UsageError(
+                f"--webhook-url: no webhook service answers at {self._http.base_url} ({failure}); "
+                "start it with: python3 -m webhook_server"
+            ) from failure
+
+    def newest(self) -> int:
+        """The id of the newest text, 0 when there is none.
+
+        Raises `UsageError` when the service refuses us, `ServiceError` when it does not answer.
+        """
+        answer = self._http.ask("GET", "/newest", params={"phonenumber": self._phone})
+        if answer.status in (401, 403):
+            raise UsageError("--webhook-token: the webhook service refuses it; use its WEBHOOK_TOKEN")
+        newest = read(answer.json(), "id") if answer.is_good else None
+        if not isinstance(newest, int):
+            raise ServiceError(f"{answer.asked}: the webhook service answered {answer.status}")
+        self.known = newest
+        return newest
+
+    def next_code(self, *, after: int, until: datetime, stop: Stop) -> ReceivedCode | None:
+        """The newest code later than *after*; None when none comes until *until*, or we should stop."""
+        while True:
+            asked_at = self._clock.now()
+            left = until - asked_at
+            try:
+                code = self._ask(after, wait=max(min(left, self.hold_back), timedelta(0)))
+            except ServiceError:
+                code = None  # the service may be starting again; we have until *until*
+            if code or left <= timedelta(0) or stop.is_asked:
+                return code
+            self._clock.sleep_until(min(asked_at + BETWEEN_QUESTIONS, until))
+
+    def code_before(self, code: ReceivedCode, *, after: int) -> ReceivedCode | None:
+        """The newest code between *after* and *code*, None when there is none or the service cannot tell."""
+        try:
+            found = self._ask(after, before=code.id)
+        except ServiceError:
+            return None
+        return found if found and found.id < code.id else None
+
+    def _ask(
+        self, after: int, *, wait: timedelta = timedelta(0), before: int | None = None
+    ) -> ReceivedCode | None:
+        params = {
+            "phonenumber": self._phone,
+            "maxage": str(int(MAX_AGE.total_seconds())),
+            "after": str(after),
+            "wait": f"{wait.total_seconds():.1f}",
+        }
+        if before is not None:
+            params["before"] = str(before)
+        answer = self._http.ask("GET", "/get_verification_code", params=params)
+        if not answer.is_good:
+            return None
+        id_, digits = read(answer.json(), "id"), read(answer.json(), "verification_code")
+        is_code = isinstance(digits, str) and digits.isdigit()
+        if not isinstance(id_, int) or id_ <= after or not is_code:
+            raise ServiceError(f"{answer.asked}: the webhook service said something we do not know")
+        return ReceivedCode(id_, str(digits))

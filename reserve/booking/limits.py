@@ -1,0 +1,78 @@
+"""What forbids a booking before it is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from reserve.booking.context import RunContext
+from reserve.errors import AlreadyReserved, LimitReached, TooDear, Unconfirmed
+from reserve.model import ActionKind, Offers, Opening, Reservation, Slot
+from reserve.money import Money
+from reserve.storage.runs import Record
+
+
+@dataclass(frozen=True)
+class BookingLimits:
+    """What may forbid one booking: the player's own reservations, the city's limits, our own record."""
+
+    context: RunContext
+    found: Offers
+    opening: Opening
+
+    def respect(self) -> None:
+        """Raise `AlreadyReserved` or `LimitReached` when the player's own reservations forbid another one."""
+        context = self.context
+        mine = context.system.reservations()
+        if not context.system.knows_reservations and context.record is not None:
+            for slot in {offer.slot for offer in self.opening.offers}:
+                respect_record(context.record, slot)
+        context.timeline.say(f"looked at the player's bookings: {len(mine)} reserved")
+        self._respect_reservations(mine)
+        self._respect_city(mine)
+
+    def _respect_reservations(self, mine: list[Reservation]) -> None:
+        for offer in self.opening.offers:
+            for each in mine:
+                if each.slot.start < offer.slot.end and offer.slot.start < each.slot.end:
+                    away = "" if each.court.facility in ("", offer.court.facility) else " of another facility"
+                    raise AlreadyReserved(f"{each.court.name}{away} is already reserved for {offer.slot}")
+
+    def _respect_city(self, mine: list[Reservation]) -> None:
+        limits, day = self.found.limits, self.context.system.request.day
+        monday = day - timedelta(days=day.weekday())
+        days = [each.slot.start.astimezone(self.found.zone).date() for each in mine]
+        this_week = [each for each in days if monday <= each < monday + timedelta(days=7)]
+        if limits.per_day is not None and days.count(day) >= limits.per_day:
+            raise LimitReached(f"{days.count(day)} reserved on {day}; the limit is {limits.per_day} a day")
+        if limits.per_week is not None and len(this_week) >= limits.per_week:
+            in_week = f"{len(this_week)} reserved in the week of {monday}"
+            raise LimitReached(f"{in_week}; the limit is {limits.per_week} a week")
+
+
+def affordable(opening: Opening, max_price: Money | None) -> Opening:
+    """*opening* without what is published as costing more; raises `TooDear` when everything does."""
+    if max_price is None:
+        return opening
+    dear = [offer for offer in opening.offers if offer.price is not None and offer.price > max_price]
+    if len(dear) == len(opening.offers):
+        price = min(offer.price for offer in dear if offer.price is not None)
+        raise TooDear(f"the cheapest court costs {price}, more than --max-price allows")
+    left_out = tuple((offer.court, f"{offer.slot} costs more than --max-price allows") for offer in dear)
+    kept = tuple(offer for offer in opening.offers if offer not in dear)
+    return replace(opening, offers=kept, left_out=opening.left_out + left_out)
+
+
+def respect_record(record: Record, slot: Slot) -> None:
+    """Raise when an earlier run has, or may have, a court in *slot*, where the booking system cannot tell.
+
+    `AlreadyReserved` when it knew that it has one, `Unconfirmed` when it never knew.
+    """
+    for past in record.about(slot):
+        if any(
+            action.kind is ActionKind.HELD and slot.start <= action.start < slot.end
+            for action in past.actions
+        ):
+            raise AlreadyReserved(f"the run {past.run_id} reserved a court for {slot}")
+        if past.ended is None or past.exit_code == Unconfirmed.exit_code:
+            raise Unconfirmed(f"the run {past.run_id} may have reserved a court for {slot}")

@@ -1,0 +1,137 @@
+"""How one run ended: what the player has, what the run did, and the sentence that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from reserve.booking.release import end_of
+from reserve.clock import ServerTime
+from reserve.errors import (
+    Blocked,
+    ExitCode,
+    Interrupted,
+    OutcomeWord,
+    ReserveError,
+    SignInError,
+    TokenRefused,
+    Unconfirmed,
+)
+from reserve.model import Attempt, Hold, Offers, Reservation, Slot
+from reserve.money import Money
+
+End = Reservation | Hold | Exception
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended, for the player."""
+
+    word: OutcomeWord
+    exit_code: int
+    sentence: str
+    court: str | None = None
+    slot: Slot | None = None
+    order_id: str | None = None
+    price: Money | None = None
+    is_blocked: bool = False  # by a firewall, so that nothing else should be asked either
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run ended with and what it did; a failure is a value here."""
+
+    run_id: str
+    end: End
+    outcome: Outcome
+    system: str
+    facility: str
+    opens_at: datetime | None
+    server: ServerTime
+    attempts: Sequence[Attempt]
+    released: Sequence[str]  # order ids
+    left: Sequence[Hold]  # what could not be released, and stays held until it lapses
+
+    @property
+    def bug(self) -> Exception | None:
+        """The failure, when it is one of this program."""
+        end = self.end
+        return end if isinstance(end, Exception) and not isinstance(end, ReserveError) else None
+
+    def milliseconds(self, moment: datetime) -> float | None:
+        """*moment* relative to the opening, by the server's clock."""
+        if self.opens_at is None:
+            return None
+        return round((self.server.theirs(moment) - self.opens_at) / timedelta(milliseconds=1), 1)
+
+
+def describe(
+    end: End,
+    found: Offers | None,
+    released: Sequence[str],
+    left: Sequence[Hold],
+    mask: Callable[[str], str],
+) -> Outcome:
+    """The outcome of a run with this *end*, its sentence without secrets."""
+    if isinstance(end, Exception):
+        outcome = failed(end, all_released=bool(released) and not left)
+    else:
+        assert found is not None, "nothing is held before it is found"
+        outcome = held(end, found) if isinstance(end, Hold) else reserved(end, found)
+    stays = f" Mind: {', '.join(f'{hold} stays held until {end_of(hold)}' for hold in left)}." if left else ""
+    return replace(outcome, sentence=mask(outcome.sentence + stays))
+
+
+def reserved(reservation: Reservation, found: Offers) -> Outcome:
+    """A court is ours."""
+    court, slot, price = reservation.court, reservation.slot, reservation.price
+    paid = "" if price is None else ", free" if price.is_free else f", {price} paid"
+    return Outcome(
+        OutcomeWord.RESERVED,
+        ExitCode.SUCCESS,
+        f"Reserved {court.name} at {found.facility}, {slot.start:%A} {slot}{paid}.",
+        court.name,
+        slot,
+        reservation.order_id,
+        price,
+    )
+
+
+def held(hold: Hold, found: Offers) -> Outcome:
+    """A court is ours for the moment, and the player must pay."""
+    court, slot = hold.offer.court, hold.offer.slot
+    until = f" by {hold.expires_at.astimezone(found.zone):%H:%M:%S}" if hold.expires_at else " soon"
+    price = str(hold.price) if hold.price is not None else "it"
+    return Outcome(
+        OutcomeWord.HELD,
+        ExitCode.HELD,
+        f"Held {court.name} at {found.facility}, {slot.start:%A} {slot}: pay {price}{until} at {hold.link}",
+        court.name,
+        slot,
+        hold.order_id,
+        hold.price,
+    )
+
+
+def failed(failure: BaseException, *, all_released: bool = False) -> Outcome:
+    """Why there is no court; a failure that is none of ours is a bug, and may have left anything behind.
+
+    *all_released* says that courts were held and none is any more.
+    """
+    if not isinstance(failure, ReserveError):
+        bug = f"Not sure: a bug in this program ({type(failure).__name__})."
+        return Outcome(
+            OutcomeWord.UNCONFIRMED, ExitCode.BUG, f"{bug} Look at your reservations before you try again."
+        )
+    advice = ""
+    if isinstance(failure, Unconfirmed):
+        advice = " Look at your reservations before you try again."
+    elif isinstance(failure, SignInError) and not isinstance(failure, TokenRefused):
+        advice = " Check the e-mail address and the password; trying again and again may lock the account."
+    elif isinstance(failure, Interrupted) and all_released:
+        advice = " What was held has been released."
+    reason = str(failure).rstrip(".")
+    sentence = f"{failure.outcome.beginning}: {reason}.{advice}"
+    said = " ".join(sentence.split())
+    return Outcome(failure.outcome, failure.exit_code, said, is_blocked=isinstance(failure, Blocked))
