@@ -104,13 +104,17 @@ class Opening:
 
 @dataclass(frozen=True)
 class Hold:
-    """A court that is ours for the moment: the order behind it, its price, and when it lapses."""
+    """A court that is ours for the moment: the order behind it, its price, and when it lapses, if told.
+
+    `details` holds what only its booking system needs to know, to confirm it or to give it back.
+    """
 
     offer: Offer
     order_id: str
     price: Money | None = None
     expires_at: datetime | None = None
     link: str | None = None
+    details: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
 
     def __str__(self) -> str:
         """Name the order and the court, as messages do."""

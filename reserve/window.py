@@ -51,10 +51,13 @@ def slot(day: date, start: time, length: timedelta, where: tzinfo) -> Slot:
 
 @dataclass(frozen=True)
 class DaysAhead:
-    """A window that opens a number of calendar days ahead, at a time on the facility's clock."""
+    """A window that opens a number of calendar days ahead, at a time on the facility's clock.
+
+    Without a *time* it opens slot by slot, each at the time at which it starts.
+    """
 
     days: int
-    time: time
+    time: time | None = None
 
     def __str__(self) -> str:
         """The rule as it is kept: 7 days 08:00:00."""
@@ -66,14 +69,19 @@ class DaysAhead:
         A release time that the clocks skip is reached when they have been put forward.
         """
         day = start.date() - timedelta(days=self.days)
+        wall = self.time or start.time()
         where = getattr(start.tzinfo, "zone", None)
         local = pytz.timezone(where) if where else start.tzinfo
         if local is None:
             raise ValueError("a slot needs a time zone")
         try:
-            return at(day, self.time, local)
+            return at(day, wall, local)
         except UsageError:
-            return at(day, (datetime.combine(day, self.time) + timedelta(hours=1)).time(), local)
+            return at(day, (datetime.combine(day, wall) + timedelta(hours=1)).time(), local)
+
+    def __str__(self) -> str:
+        """Say it as a person would."""
+        return f"{self.days} days ahead" + (f" at {self.time:%H:%M}" if self.time else "")
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,13 @@ class HoursAhead:
         """When a slot that starts at *start* can be booked, in the zone of *start*."""
         moment = start.astimezone(pytz.utc) - timedelta(hours=self.hours)
         return moment.astimezone(start.tzinfo)
+
+    def __str__(self) -> str:
+        """Say it as a person would."""
+        return f"{self.hours} hours ahead"
+
+
+Window = DaysAhead | HoursAhead
 
 
 OpeningRule = DaysAhead | HoursAhead

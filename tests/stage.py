@@ -19,13 +19,13 @@ from reserve.booking.stop import Stop
 from reserve.commands.options import booking_parser, read_booking
 from reserve.commands.wiring import build_run
 from reserve.errors import SignInError
-from reserve.http import Http, read
+from reserve.http import Answer, Http
 from reserve.settings import read_settings
 from reserve.simulator import SIMULATED_SYSTEMS, Ledger
 from reserve.systems import SYSTEMS
 from reserve.systems.atrium.adapter import Atrium
-from reserve.systems.atrium.sign_in import by_code
 from reserve.systems.base import BookingSystem
+from reserve.systems.reading import read
 from reserve.systems.recus.adapter import RecUs
 from tests.fakes import FakeClock, InProcess
 
@@ -46,21 +46,22 @@ class RecUsWithoutBrowser(RecUs):
         )
         if not answer.is_good:
             raise SignInError("the sign-in was refused")
-        self.use_token(str(read(answer.json(), "idToken")))
+        self.use_token(read(answer, str, "idToken"))
 
 
 class AtriumWithoutBrowser(Atrium):
     """Logs in by form, at the address that the browser would send it to; the page has a test of its own."""
 
-    def log_in(self) -> None:
-        web = self.context.addresses["ATRIUM_WEB_URL"]
-        auth = self.auth()
+    def log_in(self) -> Answer:
+        web, where = (self.context.addresses[name] for name in ("ATRIUM_WEB_URL", "ATRIUM_AUTH_URL"))
+        auth = self.context.connect(where, {})
         path = f"/realms/my-tfc/login-actions/authenticate?redirect_uri={web}/"
         form = {"username": self.account.email, "password": self.account.password}
         address = auth.ask("POST", path, form=form).headers.get("Location", "")
         if "code=" not in address:
             raise SignInError("the sign-in was refused")
-        self.use(by_code(auth, address.partition("code=")[2], web=web))
+        code = address.partition("code=")[2]
+        return self.tokens_for(grant_type="authorization_code", code=code, redirect_uri=f"{web}/")
 
 
 # Systems whose log-in page wants a browser -> the same without; any other system is taken as it is.

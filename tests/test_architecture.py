@@ -14,7 +14,7 @@ import pytest
 HERE = Path(__file__).parent.parent
 
 PLAIN = "errors redaction money model window clock http browser tokens settings notify"
-BASES = "systems.base systems.api systems.refusals"
+BASES = "systems.base systems.api systems.account_api systems.place systems.reading systems.refusals"
 SYSTEM = f"errors redaction money model window clock http browser {BASES}"
 BOOKING = f"{PLAIN} {BASES} storage"
 
@@ -36,7 +36,10 @@ MAY_IMPORT = {
     "storage": "errors money model redaction tokens storage",
     "systems.base": "errors money model clock http browser tokens",
     "systems.refusals": "errors http",
-    "systems.api": "errors http model systems.base systems.refusals",
+    "systems.reading": "errors http window",
+    "systems.place": "errors money model window",
+    "systems.api": "errors http model systems.base systems.place systems.reading systems.refusals",
+    "systems.account_api": "errors http model systems.api systems.base systems.refusals",
     "systems.recus": f"{SYSTEM} systems.recus",
     "systems.atrium": f"{SYSTEM} systems.atrium",
     "systems.ntnui": f"{SYSTEM} systems.ntnui",

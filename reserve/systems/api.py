@@ -1,22 +1,35 @@
-"""What booking systems with an API have in common: a bearer token, one prepared request for each court."""
+"""What booking systems with a JSON API have in common: one prepared request for each court, and its order."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
 
-from reserve.errors import ReserveError, UnknownRefusal
-from reserve.http import Answer, Http, Json
-from reserve.model import Hold, Offer
+from reserve.errors import LostAnswer, ReserveError, ServiceError, TokenRefused, UnknownAnswer, UnknownRefusal
+from reserve.http import Answer, Http
+from reserve.model import Hold, Offer, Offers, Published
 from reserve.systems.base import BookingSystem, CourtConnection
-from reserve.systems.refusals import trouble_with
+from reserve.systems.place import Place
+from reserve.systems.reading import texts
+from reserve.systems.refusals import Words, by_words, trouble_with
+
+PUBLISHED = timedelta(minutes=1)  # so long what a facility publishes is not read again
+GONE = (404, 410)  # of an order that is to be given back
 
 
 class ApiSystem(BookingSystem):
     """A booking system that is asked in JSON, on behalf of whom its bearer token names."""
 
     api: str  # the one of `addresses` where the API answers
+    order_path = ""  # of one order, "/v1/orders/{id}"; where holds are final nobody needs it
+    refusals: Words = ()  # what its refusals mean
+    doubts: tuple[int, ...] = (
+        401,
+    )  # statuses that say that our token is not accepted; nothing was done then
     token: str | None = None
+    made: tuple[Hold, ...] = ()  # by this run, as the answers said
 
     @property
     @abstractmethod
@@ -24,42 +37,104 @@ class ApiSystem(BookingSystem):
         """Where a court is asked for."""
 
     @property
-    @abstractmethod
     def light_path(self) -> str:
         """Where something light is answered, afresh each time."""
+        return self.path
 
     @abstractmethod
-    def order_for(self, offer: Offer) -> dict[str, object]:
+    def place(self) -> Place:
+        """The facility of the booking request; public. Raises `UsageError` when there is none."""
+
+    @abstractmethod
+    def order_for(self, offer: Offer) -> Mapping[str, object]:
         """The body that asks for *offer*."""
 
     @abstractmethod
-    def held(self, offer: Offer, answer: Answer) -> Hold:
-        """The hold that *answer* tells of; raises a `ReserveError` named after what a refusal means."""
-
-    @abstractmethod
-    def refusal(self, answer: Answer) -> ReserveError:
-        """What a refusal says to the player, when it is about what was asked; unknown words stay unknown."""
-
-    def believed(self, ask: Callable[[], Answer]) -> Answer:
-        """The answer to *ask*; where a token can be renewed, that is done when the answer doubts it."""
-        return ask()
+    def hold_in(self, answer: Answer, offer: Offer) -> Hold:
+        """The hold of *offer* that a good *answer* tells of; raises `UnknownAnswer` when there is none."""
 
     def looks_free(self, offer: Offer) -> bool:
         """Whether a light look says that asking for *offer* makes sense."""
         return True
 
-    def speak_as(self, token: str) -> None:
-        """Speak as the player whom *token* names from now on."""
-        self.context.conceal(token)
-        self.token = token
-        self.close()
+    # What follows from these.
 
-    def get(self, path: str, params: Mapping[str, str] | None = None) -> Json:
-        """What stands at *path*."""
-        answer = self.believed(lambda: self.question(path, params))
+    def offers(self) -> Offers:
+        """What the facility has for the booking request, in order of preference."""
+        return self.place().offers(self.request)
+
+    def published(self) -> list[Published]:
+        """The courts of the facility, and when a slot on the wanted day opens there."""
+        return self.place().published(self.request.day, self.request.starts[0])
+
+    def held(self, offer: Offer, answer: Answer) -> Hold:
+        """The hold that *answer* tells of; raises a `ReserveError` named after what a refusal means."""
         if not answer.is_good:
             raise self.meaning(answer)
-        return answer.json()
+        try:
+            hold = self.hold_in(answer, offer)
+        except UnknownAnswer:
+            self.context.keep(answer.asked, answer.text)
+            raise
+        self.made += (hold,)
+        return hold
+
+    def look(self, hold: Hold) -> Hold:
+        """*hold* with the price and the expiry that its order says."""
+        if self.hold_is_final:
+            return hold
+        seen = self.hold_in(self.get(self.order_path.format(id=hold.order_id)), hold.offer)
+        return replace(hold, price=seen.price, expires_at=seen.expires_at or hold.expires_at)
+
+    def release(self, hold: Hold) -> None:
+        """Delete the order behind *hold*, unless that is final."""
+        if not self.hold_is_final:
+            self.delete(hold)
+
+    def delete(self, hold: Hold) -> Answer:
+        """The answer to deleting the order behind *hold*; one that is gone already is as good as deleted."""
+        answer = self.answer_to(lambda: self.http.ask("DELETE", self.order_path.format(id=hold.order_id)))
+        return answer if answer.status in GONE else self._good(answer)
+
+    # Asking.
+
+    def get(
+        self, path: str, params: Mapping[str, str] | None = None, *, max_age: timedelta | None = None
+    ) -> Answer:
+        """What stands at *path*, perhaps as it was read *max_age* ago; raises what a refusal means."""
+        known, now = self.context.answers, self.context.clock.now()
+        name = (self.api, path, *sorted((params or {}).items()))
+        if max_age is not None and name in known and now - known[name][0] <= max_age:
+            return known[name][1]
+        answer = self._good(self.answer_to(lambda: self.question(path, params)))
+        if max_age is not None:
+            known[name] = now, answer
+        return answer
+
+    def ask(self, method: str, path: str, body: object = None, *, repeatable: bool = False) -> Answer:
+        """The good answer to a request that changes something; raises what a refusal means.
+
+        What is *repeatable* does not matter until another request follows: after a lost answer it is sent
+        once more, and when that is lost too, a `ServiceError` says so. Else a `LostAnswer` may be a yes.
+        """
+        try:
+            return self._good(self.answer_to(lambda: self.http.ask(method, path, json=body)))
+        except LostAnswer:
+            if not repeatable:
+                raise
+        try:
+            return self._good(self.answer_to(lambda: self.http.ask(method, path, json=body)))
+        except LostAnswer as lost:
+            raise ServiceError(f"no answer, twice: {lost}") from lost
+
+    def answer_to(self, ask: Callable[[], Answer]) -> Answer:
+        """The answer to *ask*; where a token can be renewed, that is done when the answer doubts it."""
+        return ask()
+
+    def _good(self, answer: Answer) -> Answer:
+        if not answer.is_good:
+            raise self.meaning(answer)
+        return answer
 
     def meaning(self, answer: Answer) -> ReserveError:
         """What a refusal says to the player; one that nobody knows is kept."""
@@ -68,6 +143,25 @@ class ApiSystem(BookingSystem):
         if isinstance(found, UnknownRefusal):
             self.context.keep(answer.asked, answer.text)
         return found
+
+    def refusal(self, answer: Answer) -> ReserveError:
+        """What a refusal says to the player, when it is about what was asked; unknown words stay unknown."""
+        what = f"{answer.asked}: {answer.status}"
+        if answer.status in self.doubts:
+            return TokenRefused(f"{what}: {self.name} does not accept our token")
+        return by_words(what, self.reason(answer), self.refusals)
+
+    def reason(self, answer: Answer) -> str:
+        """The words of a refusal."""
+        return " ".join(texts(answer.json())) if answer.is_json else ""
+
+    # Connections.
+
+    def speak_as(self, token: str) -> None:
+        """Speak as the player whom *token* names from now on."""
+        self.context.conceal(token)
+        self.token = token
+        self.close()
 
     def headers(self) -> dict[str, str]:
         """What the API wants to see on every request."""
@@ -92,10 +186,11 @@ class ApiConnection(CourtConnection):
         """Everything but the sending is done here."""
         super().__init__(offer)
         self._system = system
-        self._prepare()
+        self.prepare()
 
-    def _prepare(self) -> None:
-        self._token = self._system.token
+    def prepare(self) -> None:
+        """Do everything but the sending, for the token of the moment."""
+        self.token = self._system.token
         self._http = self._system.connect()
         self._light = self._http.prepare("GET", self._system.light_path)
         self._request = self._http.prepare("POST", self._system.path, json=self._system.order_for(self.offer))
@@ -111,15 +206,12 @@ class ApiConnection(CourtConnection):
     def hold(self) -> Hold:
         """Send the request, and read the answer."""
         self.stamp = None
-        answer = self._system.believed(self._send)
+        if self.token != self._system.token:  # it was renewed meanwhile
+            self.close()
+            self.prepare()
+        answer = self._http.send(self._request)
         self.stamp = answer.stamp
         return self._system.held(self.offer, answer)
-
-    def _send(self) -> Answer:
-        if self._token != self._system.token:  # it was renewed meanwhile
-            self.close()
-            self._prepare()
-        return self._http.send(self._request)
 
     def close(self) -> None:
         """Let the connection go."""

@@ -28,17 +28,19 @@ ALL = 1_000  # courts at once: more than any facility has
 
 @dataclass(frozen=True)
 class Context:
-    """What the outside lends to a booking system: time, connections, a browser, addresses, an ear."""
+    """What a run lends to its booking system: time, connections, a browser, addresses, where to report."""
 
     clock: Clock
-    connect: Callable[[str, Mapping[str, str]], Http]
+    connect: Callable[[str, Mapping[str, str]], Http]  # to a host, with headers for every request
     browser: Callable[[], AbstractContextManager[Browser]]
-    addresses: Mapping[str, str]
-    say: Callable[[str], None]
-    keep: Callable[[str, str], None]  # what was asked, and the answer nobody understood; kept without secrets
-    conceal: Callable[[str], None]  # a secret that came up on the way
+    addresses: Mapping[str, str]  # as the system's own `addresses`, or as the player's settings say
+    say: Callable[[str], None]  # a line for the run's timeline
+    keep: Callable[[str, str], None]  # what was asked, and an answer nobody understood; kept without secrets
+    conceal: Callable[[str], None]  # a secret that came up on the way; masked in every text from then on
     user_agent: str
     tokens: Tokens = field(default_factory=Tokens)
+    # What was read, and when: systems that share it ask once.
+    answers: dict[tuple[object, ...], tuple[datetime, Answer]] = field(default_factory=dict, repr=False)
 
 
 class CourtConnection(ABC):
@@ -94,6 +96,7 @@ class BookingSystem(ABC):
     asks: tuple[str, ...] = ("RESERVE_EMAIL", "RESERVE_PASSWORD")  # environment variables of one account
     token_variable: str | None = None  # of these, the one with a refresh token given by hand
     knows_reservations = True  # whether the last answer of `reservations` is all there is
+    lists_holds = True  # if not, nobody can look up what is held, and a lost answer leaves it to lapse
     usual_lengths: tuple[timedelta, ...] = (timedelta(hours=1),)  # of a slot, best first, if nobody says it
     look_every = timedelta(seconds=30)  # on the waiting list: as others do who watch pages (NTNUI facts 7)
     renew_every: timedelta | None = None  # how often the sign-in is to be kept alive, if at all
@@ -140,28 +143,29 @@ class BookingSystem(ABC):
     def reservations(self) -> list[Reservation]:
         """The player's reservations, past ones of this week included."""
 
-    @abstractmethod
     def holds(self) -> list[Hold]:
         """What the player holds and has not confirmed; this is how a lost answer is looked up.
 
-        Where a hold is final, the reservations.
+        Where a hold is final, the reservations. Raises `ServiceError` where nobody can list them.
         """
+        raise ServiceError(f"{self.name} has no list of what is held")
 
     @abstractmethod
     def connection_for(self, offer: Offer) -> CourtConnection:
         """A connection for asking for *offer*."""
 
-    @abstractmethod
     def look(self, hold: Hold) -> Hold:
-        """*hold* with the price and the expiry that its order says."""
+        """*hold* with the price and the expiry that its order says; a final one has neither."""
+        assert self.hold_is_final
+        return hold
 
-    @abstractmethod
     def confirm(self, hold: Hold) -> None:
-        """Make *hold* final. Never to be repeated after a `LostAnswer`."""
+        """Make *hold* final, unless it is. Never to be repeated after a `LostAnswer`."""
+        assert self.hold_is_final
 
-    @abstractmethod
     def release(self, hold: Hold) -> None:
-        """Give *hold* back; no error when it is already gone. May be repeated."""
+        """Give *hold* back, unless it is final; no error when it is already gone. May be repeated."""
+        assert self.hold_is_final
 
     def send_code(self) -> None:
         """Have a one-time code texted to the player."""

@@ -34,9 +34,10 @@ from reserve.simulator import AtriumScenario, SimulatedAtrium, serve
 from reserve.simulator.atrium.club import FAULTS
 from reserve.storage.runs import Store
 from reserve.storage.schema import ACTIONS, RUNS
+from reserve.systems.account_api import Granted
 from reserve.systems.atrium.adapter import Atrium
-from reserve.systems.atrium.places import places
-from reserve.systems.atrium.sign_in import by_code, by_refresh_token, log_in
+from reserve.systems.atrium.places import buildings
+from reserve.systems.atrium.sign_in import REALM, log_in
 from reserve.systems.base import Context
 from reserve.tokens import Tokens
 from tests.documents import named, rows
@@ -301,10 +302,12 @@ def test_hours_or_calendar_days_is_a_switch_of_the_building(
     about = {"zone": "America/New_York", "amenity_type": "10", "courts": {"Court 1": 8}, "window": window}
     described.write_text(json.dumps({"TFC": about}))
 
-    (place,) = places(str(described))
+    (building,) = buildings(str(described))
+    rule = building.courts[0].window
 
-    start = datetime.fromisoformat("2026-11-02T17:00:00-05:00").astimezone(place.zone)
-    assert place.opens_at(start) == datetime.fromisoformat(opens_at)
+    start = datetime.fromisoformat("2026-11-02T17:00:00-05:00").astimezone(building.zone)
+    assert rule is not None
+    assert rule.opens_at(start) == datetime.fromisoformat(opens_at)
 
 
 # What the player asks for.
@@ -334,11 +337,11 @@ def test_without_an_end_it_is_half_an_hour_of_tennis() -> None:
     ("words", "told"),
     [
         (("-c", "Court 3"), "--court: 'Court 3' is not known on Atrium"),
-        (("--only", "3"), "--only: '3' is no court of TFC"),
-        (("-y", "19:30"), "60 at most"),
+        (("--only", "3"), "--only: TFC has no tennis court '3'; it has Court 1, Court 2"),
+        (("-y", "19:30"), "60 minutes at most"),
         (("-y", "18:45"), "steps of 30 minutes"),
         (("-t", "18:10"), "nothing starts at 18:10"),
-        (("-s", "pickleball"), "only tennis"),
+        (("-s", "pickleball"), "TFC has no pickleball court; it has tennis"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_a_sentence(words: tuple[str, ...], told: str) -> None:
@@ -370,7 +373,7 @@ def test_a_file_that_describes_no_building_is_refused(tmp_path: Path, text: str)
     (tmp_path / "places.json").write_text(text)
 
     with pytest.raises(UsageError):
-        places(str(tmp_path / "places.json"))
+        buildings(str(tmp_path / "places.json"))
 
 
 # What Atrium says: every sample is read.
@@ -443,23 +446,25 @@ def test_refusals_mean_what_they_say(answer: Answer, kind: type[ReserveError]) -
 @pytest.mark.parametrize("name", ["token_error_expired", "token_error_session"])
 def test_a_dead_refresh_token_is_told_from_trouble(name: str) -> None:
     with pytest.raises(TokenRefused):
-        by_refresh_token(_saying(sample(name), 400), "old")
+        renewed(sample(name), 400)
 
 
 def test_the_tokens_of_the_sample_are_read() -> None:
-    granted = by_refresh_token(_saying(sample("token_response"), 200), "old")
+    granted = renewed(sample("token_response"), 200)
 
-    assert (granted.access, granted.refresh) == ("DUMMY.ACCESS.2", "DUMMY.REFRESH.2")
+    assert (granted.token, granted.refresh) == ("DUMMY.ACCESS.2", "DUMMY.REFRESH.2")
     assert granted.refresh_lives == timedelta(minutes=30)
 
 
-def _saying(body: Any, status: int) -> Http:
+def renewed(body: Any, status: int) -> Granted:
+    """What a refresh token gives that is answered so."""
     from flask import Flask, jsonify
 
     app = Flask("says")
     path = "/realms/my-tfc/protocol/openid-connect/token"
     app.add_url_rule(path, view_func=lambda: (jsonify(body), status), methods=["POST"])
-    return Http("https://auth", headers={}, adapter=InProcess(app, FakeClock()))
+    system = adapter(apps={"auth.atriumapp.co": app})
+    return system.accepted(system.renewal("old"))
 
 
 # The log-in page, in a real browser.
@@ -469,10 +474,10 @@ def test_the_log_in_page_gives_a_code_that_is_good_for_tokens(browser: Browser) 
     simulated = SimulatedAtrium(AtriumScenario(opens_at=Clock().now(), day=Clock().now().date()), Clock())
     with serve(simulated.app) as server:
         code = log_in(browser, server.url, simulated.scenario.account, web=server.url, clock=Clock())
-        http = Http(server.url, headers={})
-        granted = by_code(http, code, web=server.url)
-        http.close()
+        form = {"client_id": "my-tfc", "grant_type": "authorization_code", "code": code}
+        answer = Http(server.url, headers={}).ask("POST", f"{REALM}/token", form=form)
 
+    granted = adapter().granted(answer)
     assert granted.refresh == simulated.rules.refresh
     assert len(simulated.ledger.all("signed-in")) == 1
 

@@ -48,7 +48,7 @@ class SessionLink:
         return Slot(start, window.at(self.day, end, ZONE, "--link"))
 
     def on(self, day: date) -> SessionLink:
-        """The same session in another week, at the same time on the wall, under the same number (facts 2).
+        """The same session in another week: same time on the wall, same number (facts 2 and 6).
 
         Raises `UsageError` when it is not on that day of the week.
         """

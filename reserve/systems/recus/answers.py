@@ -1,23 +1,19 @@
-"""Reading what rec.us answers: orders, bookings, refusals. All guessing about its API is in here."""
+"""What rec.us answers, as far as we read it, and what its refusals mean: all guessing about its API.
+
+Of an `object` only its truth counts, or what it equals.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from typing import Annotated
 
-from dateutil.parser import isoparse
+from msgspec import UNSET, Meta, Struct
 
-from reserve.errors import (
-    LimitReached,
-    NotOpenYet,
-    NotVerified,
-    ReserveError,
-    SlotTaken,
-    TokenRefused,
-    UnknownAnswer,
-)
+from reserve.errors import LimitReached, NotOpenYet, NotVerified, SlotTaken, UnknownAnswer
 from reserve.http import Answer
 from reserve.model import Court, Slot
-from reserve.systems.refusals import Words, by_words
+from reserve.systems.reading import NOTHING, Amount, Maybe, Readable, fitting, moment
+from reserve.systems.refusals import Words
 
 # What the texts of refusals mean. Only the daily limit is recorded (facts 4); the rest are the words of the
 # web page and of documents about it. Whatever matches none of them stays unknown, and so does a court that is
@@ -29,80 +25,226 @@ REFUSALS: Words = (
     (r"verif|totp|one-time|mobile code", NotVerified),
 )  # fmt: skip
 
-
-def refusal(answer: Answer) -> ReserveError:
-    """What a refusal by the API means for the player."""
-    what = f"{answer.asked}: {answer.status}"
-    if answer.status == 401:
-        return TokenRefused(f"{what}: rec.us no longer accepts our sign-in")
-    body = answer.json() if answer.is_json else {}
-    said = " ".join(str(body.get(key, "")) for key in ("message", "type")) if isinstance(body, dict) else ""
-    return by_words(what, said, REFUSALS)
+Days = Annotated[int, Meta(ge=0, le=1000)]  # ahead
+Minutes = Annotated[int, Meta(gt=0, le=24 * 60)]
 
 
-def text(value: object) -> str:
-    """*value* when it is a text; raises `UnknownAnswer` otherwise."""
-    if not isinstance(value, str):
-        raise UnknownAnswer(f"the answer has {type(value).__name__} where a text should be")
-    return value
+class Part(Struct, rename="camel"):
+    """A part of an answer."""
 
 
-def order_in(body: object) -> dict[str, object] | None:
-    """The order in *body*: under `data.order`, `order` or `data`, or bare (facts 3.3)."""
-    if not isinstance(body, dict):
-        return None
-    data = body.get("data")
-    inner = data.get("order") if isinstance(data, dict) else None
-    for candidate, wrapped in ((inner, True), (body.get("order"), True), (data, False), (body, False)):
-        if not isinstance(candidate, dict) or not isinstance(candidate.get("id"), str):
-            continue
-        if wrapped or {"total", "items", "expiresAt"} & set(candidate):
-            return candidate
-    return None
+class Refusal(Part):
+    """Why something was refused (facts 4)."""
+
+    message: object = ""
+    type: object = ""
 
 
-def court_and_slot(booking: dict[str, object], included: object) -> tuple[Court, Slot] | None:
+class Player(Part):
+    """Who we are (facts 3.1)."""
+
+    id: str
+
+
+class Named(Part):
+    """One facility in the list of all (facts 2.4)."""
+
+    id: str
+    name: str
+
+
+class FixedSlot(Part):
+    """A slot that a court has every week (facts 2.3, 2.8)."""
+
+    day_of_week: int  # 1 is Monday
+    start_time_local: str
+    end_time_local: str
+
+
+class Policy(Part):
+    """A rule of a court, in its `config.bookingPolicies`."""
+
+    type: object = None
+    is_active: object = None
+    slots: list[FixedSlot] | None = None
+
+
+class DefaultPrice(Part):
+    """What a court costs where no rule says otherwise."""
+
+    type: str
+    cents: Amount
+
+
+class Pricing(Part):
+    """What a court costs, in its `config.pricing`."""
+
+    default: DefaultPrice
+    rules: object = None
+
+
+class CourtSport(Part):
+    """One sport on a court; a reservation asks for its `id`, the courtSportId (facts 2.1)."""
+
+    id: str
+    sport_id: str
+
+
+class PublishedCourt(Part):
+    """One court (facts 2.3)."""
+
+    court_number: str  # its name
+    archived_at: object = None
+    no_reservation_text: object = None
+    sports: Readable[CourtSport] | None = None
+    config: object = None
+    max_reservation_time: Maybe[str] = NOTHING
+    allowed_reservation_durations: object = None
+    default_reservation_window_days: Maybe[Days] = NOTHING
+    reservation_release_time_local: Maybe[str] = NOTHING
+
+
+class Facility(Part):
+    """One facility (facts 2.3)."""
+
+    name: str
+    timezone: str
+    courts: Readable[PublishedCourt]
+    id: Maybe[str] = NOTHING
+    default_reservation_window: Maybe[Days] = NOTHING
+    reservation_release_time_local: Maybe[str] = NOTHING
+    reservation_requires_verification: object = None
+
+
+class CourtDay(Part):
+    """A court's day in the schedule, its pieces by their span: "09:00, 19:30" (facts 2.5)."""
+
+    court_number: object = None
+    schedule: dict[str, object] = {}
+
+
+class Order(Part):
+    """The record behind a hold (facts 3.3, 3.5)."""
+
+    id: str
+    status: object = None
+    total: Maybe[Amount] = NOTHING
+    max_credit_adjustment_allowed: Maybe[Amount] = NOTHING
+    expires_at: object = UNSET
+    items: object = UNSET
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits to be paid."""
+        return self.status in (None, "pending")
+
+
+def order_in(answer: Answer) -> Order:
+    """The order in *answer*: under `data.order`, `order` or `data`, or bare (facts 3.3)."""
+    body = answer.json()
+    if wrapped := fitting(body, Order, "data.order", "order"):
+        return wrapped
+    for place in ("data", ""):
+        found = fitting(body, Order, place)
+        if found and (
+            found.total is not NOTHING or found.items is not UNSET or found.expires_at is not UNSET
+        ):
+            return found  # and neither a payment nor a booking
+    raise UnknownAnswer(f"{answer.asked}: the answer ({answer.status}) has no order we can read")
+
+
+class Payment(Part):
+    """How a payment went (facts 3.4)."""
+
+    status: object
+
+
+class Card(Part):
+    """A card of the player."""
+
+    id: str
+
+
+class Gateway(Part):
+    """What Stripe has to be told (facts 3.4)."""
+
+    payment_methods: list[Card] | None
+    payment_intent_id: str
+    client_secret: str
+
+
+class Booking(Part):
+    """One booking; what belongs to it has one of its ids (facts 3.5)."""
+
+    id: str
+    status: object = None
+    time_status: object = None
+    canceled_at: object = None
+    linked_reservation_id: object = None
+    reservation_id: object = None
+    facility_rental_id: object = None
+
+
+class BookedTime(Part):
+    """When a booking is; in their words a reservation."""
+
+    id: object = None
+    booking_id: object = None
+    facility_rental_id: object = None
+    location_id: object = None
+    starts_at: object = None
+    ends_at: object = None
+
+
+class Site(Part):
+    """Where a booking is."""
+
+    id: str
+    court_number: object = None
+    name: object = None
+    location_id: object = None
+
+
+class Included(Part):
+    """What comes with bookings."""
+
+    reservations: Maybe[Readable[BookedTime]] = NOTHING
+    sites: Maybe[Readable[Site]] = NOTHING
+    reservation_site_ids: Maybe[dict[str, Maybe[list[str]]]] = NOTHING
+
+
+class Bookings(Part):
+    """A page of bookings."""
+
+    data: list[Maybe[Booking]]
+    included: Maybe[Included] = NOTHING
+
+
+def court_and_slot(booking: Booking, included: Included | None) -> tuple[Court, Slot] | None:
     """Where and when a booking is, from what came with it."""
-    if not isinstance(included, dict):
+    if included is None:
         return None
-    sites = {site["id"]: site for site in _dicts(included.get("sites")) if "id" in site}
-    sites_of = included.get("reservationSiteIds")
-    for reservation in _dicts(included.get("reservations")):
-        if not _belongs(reservation, booking):
+    sites = {site.id: site for site in included.sites.value or ()}
+    sites_of = included.reservation_site_ids.value or {}
+    for booked in included.reservations.value or ():
+        if not _belong(booking, booked):
             continue
-        ids = sites_of.get(reservation.get("id")) if isinstance(sites_of, dict) else None
-        site = next((sites[each] for each in ids if each in sites), {}) if isinstance(ids, list) else {}
-        start, end = utc(reservation.get("startsAt")), utc(reservation.get("endsAt"))
+        ids = sites_of.get(str(booked.id), NOTHING).value or ()
+        site = next((sites[each] for each in ids if each in sites), Site(""))
+        start, end = moment(booked.starts_at), moment(booked.ends_at)
         if start is None or end is None or end <= start:
             return None
-        name = site.get("courtNumber") or site.get("name")
-        facility = reservation.get("locationId") or site.get("locationId") or ""
-        return Court(str(site.get("id", "")), str(name or "a court"), str(facility)), Slot(start, end)
+        name = site.court_number or site.name or "a court"
+        return Court(site.id, str(name), str(booked.location_id or site.location_id or "")), Slot(start, end)
     return None
 
 
-def _belongs(reservation: dict[str, object], booking: dict[str, object]) -> bool:
+def _belong(booking: Booking, booked: BookedTime) -> bool:
+    """Whether both are about one thing."""
     links = (
-        (booking.get("linkedReservationId"), reservation.get("id")),
-        (booking.get("reservationId"), reservation.get("id")),
-        (booking.get("id"), reservation.get("bookingId")),
-        (booking.get("facilityRentalId"), reservation.get("facilityRentalId")),
+        (booking.linked_reservation_id, booked.id),
+        (booking.reservation_id, booked.id),
+        (booking.id, booked.booking_id),
+        (booking.facility_rental_id, booked.facility_rental_id),
     )
     return any(mine is not None and mine == its for mine, its in links)
-
-
-def _dicts(value: object) -> list[dict[str, object]]:
-    """The objects in a list, or among the values of an object keyed by id."""
-    values = list(value.values()) if isinstance(value, dict) else value
-    return [each for each in values if isinstance(each, dict)] if isinstance(values, list) else []
-
-
-def utc(value: object) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = isoparse(value)
-        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
-    return moment if 2000 <= moment.year < 3000 else None  # others cannot be told in every zone

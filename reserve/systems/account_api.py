@@ -1,0 +1,146 @@
+"""A JSON API whose bearer token comes of a log-in or of a refresh token, and is renewed when doubted."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from reserve.errors import ReserveError, SignInError, TokenRefused, UnknownRefusal
+from reserve.http import Answer
+from reserve.model import Hold, Offer
+from reserve.systems.api import ApiConnection, ApiSystem
+from reserve.systems.base import CourtConnection
+from reserve.systems.refusals import trouble_with
+
+REFUSED = (400, 401, 403, 404, 422)  # a log-in
+BEFORE_IT_ENDS = timedelta(seconds=30)  # a refresh token is used (Atrium facts 2.2)
+LEAST_PAUSE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Granted:
+    """What a log-in gave: a bearer token, and perhaps one to renew it with and how long that lives."""
+
+    token: str
+    refresh: str | None = None
+    refresh_lives: timedelta | None = None
+
+
+class AccountApi(ApiSystem):
+    """An API that is told e-mail and password, or a refresh token, for a bearer token."""
+
+    how_to_renew = ""  # a refresh token, by hand; for the player
+
+    @abstractmethod
+    def log_in(self) -> Answer:
+        """What the API answers to e-mail and password, which are sent once."""
+
+    @abstractmethod
+    def granted(self, answer: Answer) -> Granted:
+        """What a good *answer* to a log-in, or to a refresh token, gave."""
+
+    def renewal(self, refresh: str) -> Answer:
+        """What the API answers to a refresh token."""
+        raise TokenRefused(f"{self.name} takes no refresh token")
+
+    def sign_in_refusal(self, answer: Answer) -> ReserveError:
+        """What a refused log-in, or refresh token, means; a `SignInError` if it is worth nothing any more."""
+        what = f"{answer.asked}: {answer.status}"
+        if answer.status in REFUSED:
+            return SignInError(f"{self.name} does not accept the e-mail address or the password ({what})")
+        return UnknownRefusal(what)
+
+    # What follows from these.
+
+    def sign_in(self) -> None:
+        """Renew the sign-in with a refresh token; when none is accepted, log in."""
+        try:
+            self.renew()
+        except TokenRefused:
+            if not self.account.password:
+                raise
+            self.use(self.accepted(self.log_in()))
+
+    def keep_alive(self) -> None:
+        """Renew the sign-in; a dead one is no matter while there is a password to log in with later."""
+        try:
+            self.renew()
+        except TokenRefused:
+            if not self.account.password:
+                raise
+
+    def renew(self) -> None:
+        """Have a new token for the best of the refresh tokens kept; raises `TokenRefused` if none is good."""
+        with self.context.tokens.alone():
+            kept = self.context.tokens.kept()
+            for refresh in kept:
+                self.context.conceal(refresh)
+                try:
+                    granted = self.accepted(self.renewal(refresh))
+                except SignInError:
+                    continue
+                self.use(granted)
+                return
+        why = "no refresh token is accepted any more" if kept else "there is no refresh token"
+        raise TokenRefused(f"{why}, and there is no password to log in with. {self.how_to_renew}".strip())
+
+    def use(self, granted: Granted) -> None:
+        """Speak with the new token from now on, and keep what renews it."""
+        self.speak_as(granted.token)
+        if granted.refresh is None:
+            return
+        self.context.conceal(granted.refresh)
+        if granted.refresh_lives is not None:
+            usual = type(self).renew_every or granted.refresh_lives
+            self.renew_every = max(LEAST_PAUSE, min(usual, granted.refresh_lives - BEFORE_IT_ENDS))
+        try:
+            self.context.tokens.replace(granted.refresh)
+        except ReserveError as failure:  # this run can go on; the next one will have to log in
+            self.context.say(f"warning: the new refresh token is not kept: {failure}")
+
+    def accepted(self, answer: Answer) -> Granted:
+        """What *answer* to a log-in or a refresh token gave; raises what a refusal means."""
+        if not answer.is_good:
+            raise trouble_with(answer) or self.sign_in_refusal(answer)
+        return self.granted(answer)
+
+    def answer_to(self, ask: Callable[[], Answer]) -> Answer:
+        """The answer to *ask*; when it doubts our token, that is renewed once, and asked once more."""
+        answer = ask()
+        found = self.meaning(answer) if answer.status in self.doubts else None
+        if isinstance(found, TokenRefused):
+            self.renew_after(found)
+            answer = ask()
+        return answer
+
+    def renew_after(self, doubt: TokenRefused) -> None:
+        """Sign in once more during a run; raises `TokenRefused` when that fails."""
+        self.context.say(f"{doubt}; signing in again")
+        try:
+            self.sign_in()
+        except ReserveError as failure:
+            raise TokenRefused(f"{doubt}, and: {failure}") from failure
+
+    def connection_for(self, offer: Offer) -> CourtConnection:
+        """A connection for one court, its request ready to go."""
+        return AccountConnection(offer, self)
+
+
+class AccountConnection(ApiConnection):
+    """One court, asked for once more with a new token when the old one is doubted: nothing was done then."""
+
+    def __init__(self, offer: Offer, system: AccountApi) -> None:
+        """Everything but the sending is done here."""
+        super().__init__(offer, system)
+        self._account = system
+
+    def hold(self) -> Hold:
+        """Send the request, and read the answer."""
+        try:
+            return super().hold()
+        except TokenRefused as doubt:
+            if self.token == self._account.token:  # nobody has renewed it meanwhile
+                self._account.renew_after(doubt)
+            return super().hold()

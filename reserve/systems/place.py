@@ -1,0 +1,178 @@
+"""A facility as data: its courts, what each can be had for, and when it opens; the same for every system."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, time, timedelta, tzinfo
+
+from reserve import window
+from reserve.errors import UnknownAnswer, UsageError
+from reserve.model import BookingRequest, Court, Limits, Offer, Offers, Published, Slot
+from reserve.money import Money
+from reserve.window import Window
+
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class BookableCourt:
+    """One court as its facility publishes it; what is not published is left at its default."""
+
+    name: str
+    ids: Mapping[str, str]  # sport -> the id under which the court is asked for
+    window: Window | None
+    lengths: Sequence[timedelta] = ()  # that it can be had for; empty for any
+    longest: timedelta | None = None
+    step: timedelta | None = None  # it starts at multiples of this from midnight, and lasts a multiple
+    fixed: Mapping[int, Sequence[str]] | None = None  # its only slots, "18:00-19:30", by day (1 is Monday)
+    an_hour: Money | None = None
+    takes_reservations: bool = True
+
+    def fixed_on(self, day: date) -> Sequence[str] | None:
+        """Its only slots on *day*, None when any time will do."""
+        return None if self.fixed is None else self.fixed.get(day.isoweekday(), ())
+
+    def unfit(self, slot: Slot) -> str | None:
+        """Why it cannot be had for *slot*, None when it can."""
+        fixed = self.fixed_on(slot.start.date())
+        wanted = f"{slot.start:%H:%M}-{slot.end:%H:%M}"
+        length = slot.end - slot.start
+        start = timedelta(hours=slot.start.hour, minutes=slot.start.minute, seconds=slot.start.second)
+        if not self.takes_reservations:
+            return "takes no reservations"
+        if fixed is not None:
+            return None if wanted in fixed else f"no {wanted} slot"
+        if self.longest is not None and length > self.longest:
+            return f"{self.longest // MINUTE} minutes at most"
+        if self.lengths and length not in self.lengths:
+            return f"only for {_minutes(self.lengths)}"
+        if self.step and (start % self.step or length % self.step):
+            return f"only in steps of {self.step // MINUTE} minutes; nothing starts at {slot.start:%H:%M}"
+        return None
+
+    def lengths_on(self, day: date) -> str:
+        """For how long, or when, it can be had on *day*, in words."""
+        if not self.takes_reservations:
+            return "takes no reservations"
+        fixed = self.fixed_on(day)
+        if fixed is not None:
+            return ", ".join(fixed) or "no slot on that day"
+        if self.lengths:
+            return _minutes(self.lengths)
+        longest = f"{self.longest // MINUTE} minutes" if self.longest else ""
+        if self.step:
+            return (
+                f"{self.step // MINUTE} to {longest}" if longest else f"in steps of {_minutes([self.step])}"
+            )
+        return f"up to {longest}" if longest else "any length"
+
+    def price_of(self, slot: Slot) -> Money | None:
+        """What *slot* costs, as far as it is published; the order has the last word."""
+        if self.an_hour is None:
+            return None
+        hours = (slot.end - slot.start) / timedelta(hours=1)
+        return Money(round(self.an_hour.minor * hours), self.an_hour.currency)
+
+
+@dataclass(frozen=True)
+class Place:
+    """One facility: its bookable courts in the order in which they are asked for."""
+
+    id: str
+    name: str
+    zone: tzinfo
+    courts: Sequence[BookableCourt]
+    limits: Limits = field(default_factory=Limits)
+    wants_code: bool = False
+
+    def court(self, wanted: str, among: Sequence[BookableCourt]) -> BookableCourt | None:
+        """The court of *among* that the player calls *wanted*."""
+        return next((court for court in among if plain(court.name) == plain(wanted)), None)
+
+    def offers(self, request: BookingRequest) -> Offers:
+        """What there is for *request*, in the order of preference; raises `UsageError` for nothing."""
+        offers, left_out, exist = [], [], set[str]()
+        courts = self._wanted(request)
+        for start in request.starts:
+            slot = window.slot(request.day, start, request.length, self.zone)
+            for bookable in courts:
+                court = Court(bookable.ids[request.sport], bookable.name, self.id)
+                if why := bookable.unfit(slot):
+                    left_out.append((court, why))
+                    exist.update(bookable.fixed_on(request.day) or ())
+                elif bookable.window is None:
+                    raise UnknownAnswer(f"nothing says when {bookable.name} opens")
+                else:
+                    opens_at = bookable.window.opens_at(slot.start)
+                    offers.append(Offer(court, slot, opens_at, bookable.price_of(slot)))
+        if not offers:
+            reasons = "; ".join(dict.fromkeys(why for _, why in left_out))
+            there_are = f"on that day there are {', '.join(sorted(exist))}" if exist else reasons
+            raise UsageError(
+                f"--start-time, --end-time: no court of {self.name} offers {request.sport} at {slot}; "
+                f"{there_are}"
+            )
+        return Offers(self.name, self.zone, tuple(offers), tuple(left_out), self.limits, self.wants_code)
+
+    def published(self, day: date, start: time) -> list[Published]:
+        """Every court, and when a slot at *start* on *day* opens there."""
+        moment = window.at(day, start, self.zone)
+        return [
+            Published(
+                court.name,
+                tuple(court.ids),
+                court.lengths_on(day),
+                f"{court.window}" if court.window else "",
+                court.window.opens_at(moment) if court.window else None,
+            )
+            if court.takes_reservations
+            else Published(court.name, tuple(court.ids), court.lengths_on(day), "")
+            for court in self.courts
+        ]
+
+    def _wanted(self, request: BookingRequest) -> Sequence[BookableCourt]:
+        courts = [court for court in self.courts if request.sport in court.ids]
+        if not courts:
+            sports = ", ".join(sorted({sport for court in self.courts for sport in court.ids}))
+            only = f"; it has {sports}" if sports else ""
+            raise UsageError(f"--sport: {self.name} has no {request.sport} court{only}")
+        wanted = []
+        for name in request.only:
+            court = self.court(name, courts)
+            if court is None:
+                names = ", ".join(court.name for court in courts)
+                raise UsageError(f"--only: {self.name} has no {request.sport} court {name!r}; it has {names}")
+            wanted.append(court)
+        return wanted or courts
+
+
+def called(name: str, ids: dict[str, str], option: str = "--court") -> str:
+    """The id of what is called *name*, whatever its letters; a near miss is suggested, never taken."""
+    by_plain = {plain(each): each for each in reversed(ids)}  # of two that look alike, the first
+    if found := by_plain.get(plain(name)):
+        return ids[found]
+    near = difflib.get_close_matches(plain(name), by_plain, n=3, cutoff=0.5)
+    nearest = f"the nearest are {', '.join(by_plain[each] for each in near)}"
+    raise UsageError(
+        f"{option}: no facility is called {name!r}; "
+        + (nearest if near else f"there are {', '.join(sorted(ids))}")
+    )
+
+
+def plain(name: str) -> str:
+    """*name* without case, accents and surplus blanks."""
+    letters = unicodedata.normalize("NFKD", name)
+    return " ".join("".join(each for each in letters if not unicodedata.combining(each)).casefold().split())
+
+
+def by_number(name: str) -> list[tuple[int, str]]:
+    """A key to sort names by: Court 2 comes before Court 10."""
+    return [(int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name)]
+
+
+def _minutes(lengths: Sequence[timedelta]) -> str:
+    return f"{', '.join(str(length // MINUTE) for length in lengths)} minutes"
