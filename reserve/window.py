@@ -61,7 +61,7 @@ class DaysAhead:
 
     def __str__(self) -> str:
         """The rule as it is kept: 7 days 08:00:00."""
-        return f"{self.days} days {self.time}"
+        return f"{self.days} days {self.time}" if self.time else f"{self.days} days"
 
     def opens_at(self, start: datetime) -> datetime:
         """When a slot that starts at *start* (in the facility's zone) can be booked.
@@ -79,8 +79,9 @@ class DaysAhead:
         except UsageError:
             return at(day, (datetime.combine(day, wall) + timedelta(hours=1)).time(), local)
 
-    def __str__(self) -> str:
-        """Say it as a person would."""
+    @property
+    def in_words(self) -> str:
+        """The rule as a person would say it."""
         return f"{self.days} days ahead" + (f" at {self.time:%H:%M}" if self.time else "")
 
 
@@ -99,12 +100,10 @@ class HoursAhead:
         moment = start.astimezone(pytz.utc) - timedelta(hours=self.hours)
         return moment.astimezone(start.tzinfo)
 
-    def __str__(self) -> str:
-        """Say it as a person would."""
+    @property
+    def in_words(self) -> str:
+        """The rule as a person would say it."""
         return f"{self.hours} hours ahead"
-
-
-Window = DaysAhead | HoursAhead
 
 
 OpeningRule = DaysAhead | HoursAhead
@@ -115,7 +114,7 @@ def parse_rule(text: str) -> OpeningRule:
     number, unit, *rest = text.split()
     if unit == "hours":
         return HoursAhead(int(number))
-    return DaysAhead(int(number), time.fromisoformat(rest[0]))
+    return DaysAhead(int(number), time.fromisoformat(rest[0]) if rest else None)
 
 
 def rule_behind(seen: Sequence[tuple[datetime, datetime]]) -> OpeningRule:

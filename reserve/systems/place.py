@@ -13,7 +13,7 @@ from reserve import window
 from reserve.errors import UnknownAnswer, UsageError
 from reserve.model import BookingRequest, Court, Limits, Offer, Offers, Published, Slot
 from reserve.money import Money
-from reserve.window import Window
+from reserve.window import OpeningRule
 
 MINUTE = timedelta(minutes=1)
 
@@ -24,7 +24,7 @@ class BookableCourt:
 
     name: str
     ids: Mapping[str, str]  # sport -> the id under which the court is asked for
-    window: Window | None
+    window: OpeningRule | None
     lengths: Sequence[timedelta] = ()  # that it can be had for; empty for any
     longest: timedelta | None = None
     step: timedelta | None = None  # it starts at multiples of this from midnight, and lasts a multiple
@@ -126,7 +126,7 @@ class Place:
                 court.name,
                 tuple(court.ids),
                 court.lengths_on(day),
-                f"{court.window}" if court.window else "",
+                court.window.in_words if court.window else "",
                 court.window.opens_at(moment) if court.window else None,
             )
             if court.takes_reservations
