@@ -13,7 +13,7 @@ class Tokens:
         self._tokens = tokens
 
     def alone(self) -> AbstractContextManager[None]:
-        """Inside, no other process on this machine renews them."""
+        """Inside, nobody else renews them."""
         return nullcontext()
 
     def kept(self) -> tuple[str, ...]:

@@ -56,6 +56,7 @@ class Run:
                 opening = self.opening(found)
 
                 self.sign_in.wait_until(opening.opens_at - self.leads.sign_in)
+                self.stay_alone()
                 self.sign_in.make()
                 recover(self.context, self.releases)
                 limits = BookingLimits(self.context, found, opening)
@@ -93,6 +94,11 @@ class Run:
                 f"another run of this player for {self.request.day} is under way; waiting for it"
             )
         self.context.wait_until(self.clock.now() + ANOTHER_LOOK)
+
+    def stay_alone(self) -> None:
+        """Raise `AlreadyReserved` when another run began while this one had lost its database."""
+        if self.context.record is not None:
+            self.context.record.stay_alone()
 
     def find(self) -> Offers:
         """What the facility has for the booking request, and whether a one-time code could reach us."""

@@ -71,7 +71,7 @@ def _parser() -> Parser:
 @contextmanager
 def opened(settings: Settings) -> Iterator[SecretStore]:
     """The safe of this machine."""
-    from reserve.storage.runs import Store
+    from reserve.storage.database import Store
     from reserve.storage.secrets import SecretStore
 
     store = Store(settings.data, settings.database_url)

@@ -31,20 +31,18 @@ def book(
     settings: Settings,
     leads: Leads,
     *,
-    takes_over: bool = False,
     in_turn: bool = False,
 ) -> tuple[RunResult, WiredRun]:
     """One run of *booking*, shown on standard error as it goes.
 
-    With *takes_over*, what another machine began for the same request is put in order like our own; with
-    *in_turn*, another run for the same day is waited for.
+    With *in_turn*, another run for the same day is waited for.
     """
     from reserve.booking.stop import Stop
     from reserve.commands.screen import shown
     from reserve.commands.wiring import build_run
 
     stop = Stop()
-    wired = build_run(booking, settings, stop, leads, takes_over=takes_over)
+    wired = build_run(booking, settings, stop, leads)
     timeline = wired.run.timeline
     with shown(timeline):
         for warning in booking.warnings:

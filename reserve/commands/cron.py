@@ -18,8 +18,8 @@ from reserve.commands import COMMANDS
 from reserve.commands.options import Parser
 from reserve.errors import UsageError
 from reserve.settings import Settings, read_file
+from reserve.storage.database import Store
 from reserve.storage.plans import PlanStore
-from reserve.storage.runs import Store
 
 HERE = Path(__file__).parents[2]
 STANDARD = ("/usr/local/bin", "/usr/bin", "/bin")

@@ -27,8 +27,8 @@ from reserve.notify import channels, ping, tell
 from reserve.plans import due
 from reserve.plans.plan import Plan
 from reserve.settings import Settings
+from reserve.storage.database import Store
 from reserve.storage.plans import Occurrence, PlanStore, StoredPlan
-from reserve.storage.runs import Store
 
 if TYPE_CHECKING:
     from reserve.booking.result import Outcome
@@ -210,7 +210,7 @@ def serve(plan_store: PlanStore, name: str, settings: Settings, clock: Clock) ->
             booking = read_booking(booking_parser("book").parse_args(words), settings)
         except ReserveError as failure:
             return failed(failure), None
-        result, _ = book(booking, settings, Leads(), takes_over=occurrence.claims > 1, in_turn=True)
+        result, _ = book(booking, settings, Leads(), in_turn=True)
         return result.outcome, result.run_id
 
     with stop.listening():

@@ -10,6 +10,7 @@ from reserve.commands.history import as_json, opened
 from reserve.commands.options import Parser
 from reserve.errors import UsageError
 from reserve.settings import Settings
+from reserve.storage.runs import RunStore
 
 
 def main(arguments: Sequence[str], settings: Settings) -> int:
@@ -19,8 +20,9 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     parser.add_argument("--json", action="store_true", help="as one JSON object")
     options = parser.parse_args(arguments)
     store = opened(settings)
-    runs = store.history(most=2, run_id=options.run)
-    is_alive = bool(runs) and store.is_alive(runs[0].run_id)
+    past = RunStore(store)
+    runs = past.history(most=2, run_id=options.run)
+    is_alive = bool(runs) and past.is_alive(runs[0].run_id)
     store.close()
     if len(runs) != 1:
         raise UsageError(

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from reserve.commands.options import Parser
 from reserve.errors import UsageError
 from reserve.settings import Settings
-from reserve.storage.runs import NAME, PastRun, Store
+from reserve.storage.database import NAME, Store
+from reserve.storage.runs import PastRun, RunStore
 
 MOST = 100_000  # runs; a life of playing every day
 
@@ -22,12 +23,13 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     if not 1 <= options.most <= MOST:
         raise UsageError(f"--most: choose a number from 1 to {MOST}")
     store = opened(settings)
-    runs = store.history(most=options.most)
+    past = RunStore(store)
+    runs = past.history(most=options.most)
     if options.json:
         print(json.dumps([as_json(run) for run in runs], ensure_ascii=False))
     else:
         for run in runs:
-            end = run.sentence or ("Under way." if store.is_alive(run.run_id) else "Cut off.")
+            end = run.sentence or ("Under way." if past.is_alive(run.run_id) else "Cut off.")
             print(f"{run.run_id}  {run.request}: {end}")
         if not runs:
             print("No run is recorded yet.")

@@ -20,8 +20,8 @@ from reserve.plans.file import body_of, content_of, read_plans
 from reserve.plans.plan import Plan
 from reserve.plans.preview import NamedPlan, PlayerPlans, Preview, look
 from reserve.settings import Settings
+from reserve.storage.database import Store
 from reserve.storage.plans import PlanStore, StoredPlan
-from reserve.storage.runs import Store
 
 if TYPE_CHECKING:
     from reserve.clock import Clock

@@ -27,8 +27,9 @@ from reserve.http import Http
 from reserve.model import Account
 from reserve.redaction import MASK, Secrets
 from reserve.settings import Settings
-from reserve.storage.runs import Record, Store, player_key
-from reserve.storage.secrets import KeptTokens, SecretStore
+from reserve.storage.database import Store
+from reserve.storage.runs import Record, player_key
+from reserve.storage.secrets import SecretStore, StoredTokens
 from reserve.systems import SYSTEMS
 from reserve.systems.base import BookingSystem, Context
 from reserve.tokens import Tokens
@@ -78,11 +79,9 @@ def build_run(
     clock: Clock | None = None,
     connect: Connect = connect,
     kind: type[BookingSystem] | None = None,
-    takes_over: bool = False,
 ) -> WiredRun:
     """Everything for one run of *booking*; nothing is sent yet.
 
-    With *takes_over*, another machine has surely stopped serving this request.
     *clock*, *connect* and *kind* stand in for real time, the network and the system that *booking* names.
     """
     clock = clock or Clock()
@@ -127,9 +126,7 @@ def build_run(
     )
     system = kind(booking.account, booking.request, context)
     source = _webhook_service(booking, clock, connect) if phone else None
-    taken_over = str(booking.request) if takes_over else None
-    where = f"{kind.name} {host}"
-    record = Record(store, run_id, player, clock.now, where=where, taken_over=taken_over)
+    record = Record(store, run_id, player, clock.now, where=f"{kind.name} {host}")
     run = Run(RunContext(system, clock, timeline, stop, record, leads), run_id, source)
     return WiredRun(run, run_id, folder, record)
 
@@ -139,10 +136,10 @@ def addresses_of(kind: type[BookingSystem], settings: Settings) -> dict[str, str
     return {name: settings.of_systems.get(name) or default for name, default in kind.addresses.items()}
 
 
-def _tokens(kind: type[BookingSystem], account: Account, safe: SecretStore, player: str) -> Tokens:
+def _tokens(kind: type[BookingSystem], account: Account, secret_store: SecretStore, player: str) -> Tokens:
     if kind.token_variable is None:
         return Tokens()
-    return KeptTokens(safe, player, given=account.details.get(kind.token_variable))
+    return StoredTokens(secret_store, player, given=account.details.get(kind.token_variable))
 
 
 def _webhook_service(booking: Booking, clock: Clock, connect: Connect) -> WebhookService:

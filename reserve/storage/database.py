@@ -1,54 +1,88 @@
-"""Opening the database of the store, which then has the tables of `schema.py`, whoever made it."""
+"""The store: a database that is opened with the tables of `schema.py`, whoever made it."""
 
 from __future__ import annotations
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from pathlib import Path
+
+from sqlalchemy import URL, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import SQLAlchemyError
 
 from reserve.errors import UsageError
+from reserve.storage.exclusive import Exclusive
 from reserve.storage.schema import HEAD
 
+NAME = "reserve.sqlite3"
+KINDS = ("sqlite", "postgresql")
 BUSY = 5_000  # milliseconds that a write waits for another process; writes take about one
-# What keeps others from changing the tables until the transaction ends, by database.
-ALONE = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "SELECT pg_advisory_xact_lock(7227)"}
+# A connection that is dead is noticed within seconds, however long it was idle.
+POSTGRESQL = {
+    "connect_timeout": 10,  # seconds, as below
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 5_000,  # milliseconds
+}
 
 
-def opened(url: str) -> Engine:
-    """The database at *url*, with the tables of today.
+class Store:
+    """What outlives a process: one database, for this machine or for all machines that share it.
 
-    Raises `UsageError` when they are those of a later First Serve, or the database is of another kind.
+    What stands in it is the business of `RunStore`, `PlanStore` and `SecretStore`.
     """
-    engine = _engine(url)
-    try:
-        _bring_up_to_date(engine)
-    except BaseException:
-        engine.dispose()
-        raise
-    return engine
+
+    def __init__(self, folder: Path, url: str | None = None) -> None:
+        """Open the database, by default a file in *folder*; raises `UsageError` when that cannot be."""
+        try:
+            if not folder.exists():  # one that is there may be shared, and is not ours to close
+                folder.mkdir(parents=True)
+                folder.chmod(0o700)
+            if url is None:
+                (folder / NAME).touch(mode=0o600)  # SQLite gives its side files the same mode
+            self.engine = _engine(url or f"sqlite:///{folder / NAME}")
+            self.exclusive = Exclusive(self.engine, folder)
+            try:
+                _bring_up_to_date(self.engine, self.exclusive)
+            except BaseException:
+                self.close()
+                raise
+        except (SQLAlchemyError, OSError) as failure:
+            cause = str(getattr(failure, "orig", None) or failure).partition("\n")[0]
+            place = "RESERVE_DATABASE_URL: cannot keep state there"
+            if url is None:
+                place = f"RESERVE_DATA: cannot keep state in {folder}"
+            raise UsageError(f"{place}: {cause}") from failure
+
+    def close(self) -> None:
+        """Let the database go."""
+        self.engine.dispose()
 
 
 def _engine(url: str) -> Engine:
     address = _address(url)
-    if address.get_backend_name() not in ALONE:
-        raise UsageError(f"RESERVE_DATABASE_URL: choose {' or '.join(ALONE)}")
+    if (kind := address.get_backend_name()) not in KINDS:
+        raise UsageError(f"RESERVE_DATABASE_URL: choose {' or '.join(KINDS)}")
+    settings = {name: value for name, value in POSTGRESQL.items() if name not in address.query}
     try:
+        if kind == "postgresql":  # it may have been restarted since a connection was used
+            return create_engine(address, connect_args=settings, pool_pre_ping=True)
         engine = create_engine(address)
     except ModuleNotFoundError as missing:
         raise UsageError(
             f"RESERVE_DATABASE_URL: {missing.name} is not installed; for PostgreSQL write postgresql+psycopg://…"
         ) from None
-    if engine.dialect.name == "sqlite":
-
-        @event.listens_for(engine, "connect")
-        def _careful(connection: DBAPIConnection, _: object) -> None:
-            cursor = connection.cursor()
-            cursor.execute("PRAGMA journal_mode=WAL")
-            cursor.execute("PRAGMA synchronous=FULL")
-            cursor.execute(f"PRAGMA busy_timeout={BUSY}")
-            cursor.execute("PRAGMA foreign_keys=ON")
-            cursor.close()
-
+    event.listen(engine, "connect", _prepare)
     return engine
+
+
+def _prepare(connection: DBAPIConnection, _: object) -> None:
+    """Have SQLite write what is committed to the disk, and wait for others who write."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute(f"PRAGMA busy_timeout={BUSY}")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
 
 
 def _address(url: str) -> URL:
@@ -62,24 +96,30 @@ def _address(url: str) -> URL:
     return address
 
 
-def _bring_up_to_date(engine: Engine) -> None:
-    with engine.connect() as connection:
-        if _revision(connection) == HEAD:
+def _bring_up_to_date(engine: Engine, exclusive: Exclusive) -> None:
+    """Make the tables those of today; raises `UsageError` when they are those of a later First Serve."""
+    # SQLite refuses those who come while another sets up a new file. On PostgreSQL a lock costs a connection.
+    if engine.dialect.name == "postgresql" and _revision(engine) == HEAD:
+        return
+    with exclusive.held("tables"):
+        if (found := _revision(engine)) == HEAD:
             return
-    from reserve.storage.migrations import upgrade  # slow to load, and seldom needed
-
-    with engine.begin() as connection:
-        connection.execute(text(ALONE[engine.dialect.name]))
-        if (found := _revision(connection)) > HEAD:
+        if found > HEAD:
             raise UsageError(
                 f"the store was written by a later First Serve (revision {found}, this one knows {HEAD});"
                 " please update this one"
             )
-        upgrade(connection)
+        from reserve.storage.migrations import upgrade  # slow to load, and seldom needed
+
+        with engine.begin() as connection:
+            if engine.dialect.name == "sqlite":  # where else each statement would be a transaction of its own
+                connection.execute(text("BEGIN IMMEDIATE"))
+            upgrade(connection)
 
 
-def _revision(connection: Connection) -> str:
+def _revision(engine: Engine) -> str:
     """Which revision the tables are of; empty when they are older than revisions, or not there."""
-    if not inspect(connection).has_table("alembic_version"):
-        return ""
-    return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return ""
+        return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())

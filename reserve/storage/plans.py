@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import RowMapping, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from reserve.storage.runs import Store
+from reserve.storage.database import Store
 from reserve.storage.schema import AHEAD, LAST_DONE, OCCURRENCES, PLANS
 
 AT_ONCE = 10  # occurrences that one machine claims before it starts them; the others take the next

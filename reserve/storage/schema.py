@@ -25,18 +25,18 @@ from sqlalchemy import (
 HEAD = "0004"
 
 
-class Utc(TypeDecorator[datetime]):
-    """A moment with a time zone, kept in UTC; most databases forget the zone."""
+class Moment(TypeDecorator[datetime]):
+    """A moment with a time zone, kept in UTC without one, as SQLite has no type for time zones."""
 
     impl = DateTime
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Ours to theirs."""
+        """What is kept of an aware datetime."""
         return value.astimezone(UTC).replace(tzinfo=None) if value else None
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Theirs to ours."""
+        """The aware datetime, in UTC, for what is kept."""
         return value.replace(tzinfo=UTC) if value else None
 
 
@@ -47,11 +47,10 @@ RUNS = Table(
     Column("run_id", String, primary_key=True),
     Column("system", String, nullable=False),
     Column("player", String, nullable=False),  # a fingerprint; whose it is stands nowhere
-    Column("host", String, nullable=False),  # the machine that runs it
     Column("request", String, nullable=False),
-    Column("started", Utc, nullable=False),
-    Column("opens_at", Utc),
-    Column("ended", Utc),
+    Column("started", Moment, nullable=False),
+    Column("opens_at", Moment),
+    Column("ended", Moment),
     Column("exit_code", Integer),
     Column("sentence", String),
     Index("runs_of_player", "player", "ended"),
@@ -61,11 +60,11 @@ ACTIONS = Table(
     SCHEMA,
     Column("id", Integer, primary_key=True),
     Column("run_id", String, ForeignKey("runs.run_id"), nullable=False, index=True),
-    Column("moment", Utc, nullable=False),
+    Column("moment", Moment, nullable=False),
     # asking, held, confirming, confirmed, unconfirmed, kept, released
     Column("kind", String, nullable=False),
     Column("court", String, nullable=False),
-    Column("start", Utc, nullable=False),
+    Column("start", Moment, nullable=False),
     Column("order_id", String),
     Column("facility", String),  # its id, as the booking system tells it
 )
@@ -73,7 +72,7 @@ OPENING_DELAYS = Table(
     "opening_delays",
     SCHEMA,
     Column("facility", String, primary_key=True),
-    Column("learned", Utc, nullable=False),
+    Column("learned", Moment, nullable=False),
     Column("soonest_ms", Integer, nullable=False),  # after the published opening, by the server's clock
     Column("latest_ms", Integer, nullable=False),
 )
@@ -90,7 +89,7 @@ PLANS = Table(
     Column("body", Text, nullable=False),  # the plan, in the form of `plan import`
     Column("zone", String),  # of the facility; None until it was looked at
     Column("rule", String),  # days or hours ahead, as JSON
-    Column("looked", Utc),
+    Column("looked", Moment),
     Column("trouble", String),
     Column("is_paused", Boolean, nullable=False, default=False),
     Index("plans_looked", "looked"),
@@ -99,13 +98,13 @@ OCCURRENCES = Table(
     "occurrences",
     SCHEMA,
     Column("plan_id", Integer, primary_key=True, autoincrement=False),
-    Column("starts_at", Utc, primary_key=True),  # so no slot has two occurrences
-    Column("opens_at", Utc, nullable=False),
-    Column("wake_at", Utc, nullable=False),
+    Column("starts_at", Moment, primary_key=True),  # so no slot has two occurrences
+    Column("opens_at", Moment, nullable=False),
+    Column("wake_at", Moment, nullable=False),
     Column("worker", String),
     Column("claims", Integer, nullable=False, default=0),
     Column("false_starts", Integer, nullable=False, server_default="0"),  # claims since a run went well
-    Column("ended", Utc),
+    Column("ended", Moment),
     Column("exit_code", Integer),
     Column("sentence", String),
     Column("run_id", String),
@@ -113,5 +112,5 @@ OCCURRENCES = Table(
 AHEAD = OCCURRENCES.c.ended.is_(None)
 Index("occurrences_ahead", OCCURRENCES.c.wake_at, sqlite_where=AHEAD, postgresql_where=AHEAD)
 LAST_DONE = Table(
-    "last_done", SCHEMA, Column("name", String, primary_key=True), Column("moment", Utc, nullable=False)
+    "last_done", SCHEMA, Column("name", String, primary_key=True), Column("moment", Moment, nullable=False)
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reserve.storage.runs import RunStore
 from tests.stage import OPENS_AT, Stage
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def test_nothing_is_learnt_from_a_morning_on_which_our_clock_was_set(tmp_path: P
 def test_nothing_waits_for_the_disk_in_the_last_seconds_before_the_opening(tmp_path: Path) -> None:
     with Stage(tmp_path) as stage:
         stage.book()
-        actions = stage.wired.record.store.history()[0].actions
+        actions = RunStore(stage.wired.record.store).history()[0].actions
 
         asking = [action.moment for action in actions if action.kind == "asking"]
         assert len(asking) == 3

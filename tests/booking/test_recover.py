@@ -13,8 +13,9 @@ from reserve.booking.recover import recover
 from reserve.booking.release import Releases
 from reserve.errors import AlreadyReserved, LostAnswer, Unconfirmed
 from reserve.model import ActionKind, Hold, Offer, Reservation
-from reserve.storage.runs import Record, Store, player_key
-from reserve.storage.schema import ACTIONS, RUNS
+from reserve.storage.database import Store
+from reserve.storage.runs import Record, RunStore, player_key
+from reserve.storage.schema import ACTIONS
 from tests.fakes import EVENING, START, FakeClock, FakeSystem, context_of, offer
 
 PLAYER = player_key("recus", "api.rec.us", "player@example.com")
@@ -30,20 +31,21 @@ def store(tmp_path: Path, database: str | None) -> Iterator[Store]:
 
 def cut_off(store: Store, **actions: Any) -> None:
     """A run of the player that did *actions* and was never heard of again."""
-    store.begin("cut-off", system="recus", player=PLAYER, request="a court", started=START)
+    runs = RunStore(store)
+    runs.begin("cut-off", system="recus", player=PLAYER, request="a court", started=START)
     for what, about in actions.items():
-        store.note("cut-off", ActionKind(what), about, START)
+        runs.note("cut-off", ActionKind(what), about, START)
 
 
-def put_in_order(store: Store, system: FakeSystem, *, taken_over: str | None = None) -> str:
-    record = Record(store, "mine", PLAYER, system.clock.now, taken_over=taken_over)
+def put_in_order(store: Store, system: FakeSystem) -> str:
+    record = Record(store, "mine", PLAYER, system.clock.now)
     context = context_of(system, record=record)
     recover(context, Releases(context))
     return "\n".join(text for _, text in context.timeline.steps)
 
 
 def sentence(store: Store) -> str | None:
-    return store.history(run_id="cut-off")[0].sentence
+    return RunStore(store).history(run_id="cut-off")[0].sentence
 
 
 def held(system: FakeSystem, number: int, order_id: str) -> Hold:
@@ -149,22 +151,6 @@ def test_a_hold_kept_for_the_player_to_pay_is_left_alone(store: Store, clock: Fa
     put_in_order(store, system)
 
     assert "release order-1" not in system.said
-
-
-@pytest.mark.parametrize(("taken_over", "released"), [(None, False), ("a court", True), ("another", False)])
-def test_what_another_machine_held_is_given_back_by_who_takes_over_its_wish(
-    store: Store, clock: FakeClock, taken_over: str | None, released: bool
-) -> None:
-    system = FakeSystem(clock)
-    hold = held(system, 1, "order-1")
-    system.answers["holds"] = [[hold]]
-    cut_off(store, asking=COURTS, held=[hold])
-    with store.engine.begin() as connection:
-        connection.execute(update(RUNS).values(host="elsewhere"))
-
-    put_in_order(store, system, taken_over=taken_over)
-
-    assert ("release order-1" in system.said) is released
 
 
 def test_a_payment_that_went_through_is_told(store: Store, clock: FakeClock) -> None:

@@ -19,8 +19,8 @@ from reserve.clock import Clock
 from reserve.plans import due
 from reserve.plans.file import body_of
 from reserve.plans.plan import Choice, Plan
+from reserve.storage.database import Store
 from reserve.storage.plans import PlanStore
-from reserve.storage.runs import Store
 from reserve.window import DaysAhead
 from tests.postgres import Missing, postgres
 

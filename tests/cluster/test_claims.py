@@ -7,8 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from reserve.plans import due
+from reserve.storage.database import Store
 from reserve.storage.plans import PlanStore
-from reserve.storage.runs import Store
 from tests.plans.test_due import OPENING, keep, tick
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from reserve.clock import Clock
 from reserve.plans import due
+from reserve.storage.database import Store
 from reserve.storage.plans import Occurrence, PlanStore
-from reserve.storage.runs import Store
 
 TICK = timedelta(seconds=5)  # cron ticks every minute, but each tick looks again near an opening
 

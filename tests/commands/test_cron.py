@@ -32,8 +32,8 @@ from reserve.errors import UsageError
 from reserve.plans.due import name_of
 from reserve.plans.file import body_of
 from reserve.settings import OURS, Settings, read_settings
+from reserve.storage.database import Store
 from reserve.storage.plans import PlanStore
-from reserve.storage.runs import Store
 from reserve.systems import SYSTEMS
 from tests.plans.test_due import ADDED, RULE, WEEKLY, keep, tick
 

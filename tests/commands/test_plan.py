@@ -19,8 +19,8 @@ from reserve.commands.plan_options import parser
 from reserve.errors import UsageError
 from reserve.plans import due
 from reserve.settings import read_settings
+from reserve.storage.database import Store
 from reserve.storage.plans import Occurrence, PlanStore
-from reserve.storage.runs import Store
 from reserve.storage.secrets import Accounts
 from tests.plans.test_plan import EARLIER_TOOL
 from tests.stage import Stage

@@ -36,8 +36,8 @@ from reserve.plans import due
 from reserve.plans.file import body_of
 from reserve.plans.plan import Choice, Plan
 from reserve.settings import Settings
+from reserve.storage.database import Store
 from reserve.storage.plans import Occurrence, PlanStore
-from reserve.storage.runs import Store
 from reserve.storage.schema import OCCURRENCES
 from reserve.systems import SYSTEMS
 from reserve.window import DaysAhead, HoursAhead, OpeningRule, zone

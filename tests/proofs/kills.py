@@ -26,7 +26,8 @@ from reserve.commands.wiring import build_run
 from reserve.http import Answer, Http
 from reserve.settings import read_settings
 from reserve.simulator import PLAYER, Ledger, RecUsScenario, SimulatedRecUs, serve
-from reserve.storage.runs import Store
+from reserve.storage.database import Store
+from reserve.storage.runs import RunStore
 from reserve.window import zone
 from tests.proofs.matrix import memory, report
 from tests.stage import RecUsWithoutBrowser
@@ -182,7 +183,7 @@ def problems(kill_at: str, *, verify: str) -> list[str]:
         second = here.run()
         ledger, now = here.ledger(), datetime.now(UTC)
         store = Store(here.data)
-        runs = store.history()
+        runs = RunStore(store).history()
         store.close()
     assert second is not None
     end = f"exit code {second['exit_code']}: {second['sentence']}"

@@ -15,9 +15,11 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from reserve.errors import UsageError
 from reserve.model import ActionKind
 from reserve.storage import migrations
+from reserve.storage.database import NAME, Store
 from reserve.storage.plans import PlanStore
-from reserve.storage.runs import NAME, Store
+from reserve.storage.runs import RunStore
 from reserve.storage.schema import HEAD, SCHEMA
+from reserve.storage.secrets import SecretStore
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 OF_PLANS = ("plans", "turns", "beats")  # a program that only booked did not make them
@@ -84,10 +86,10 @@ def test_a_store_from_before_revisions_is_taken_over_and_nothing_is_lost(
 
     store = Store(tmp_path, database)
 
-    (run,) = store.history()
+    (run,) = RunStore(store).history()
     assert (run.request, run.orders(ActionKind.HELD)) == ("Alice Marble", {"order-1"})
     assert [action.facility for action in run.actions] == [None]
-    assert store.encrypted() == {"account home": "gAAAAA"}
+    assert SecretStore(store, tmp_path).names("") == ["account home"]
     plan_store = PlanStore(store)
     assert [len(plan_store.all()), len(plan_store.occurrences())] == ([0, 0] if missing else [1, 1])
     store.close()
@@ -135,7 +137,7 @@ def test_many_may_open_a_new_store_at_the_same_moment(
     for thread in threads:
         thread.join()
 
-    assert [store.history() for store in opened] == [[]] * 6
+    assert [RunStore(store).history() for store in opened] == [[]] * 6
     assert differences(engine) == []
     for store in opened:
         store.close()

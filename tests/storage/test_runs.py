@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -14,23 +13,30 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event, text
 
 from reserve.errors import AlreadyReserved, UsageError
 from reserve.model import ActionKind, Hold
-from reserve.storage.runs import Record, Store, player_key
+from reserve.storage.database import Store
+from reserve.storage.runs import PastRun, Record, RunStore, player_key
 from reserve.storage.schema import ACTIONS, RUNS
 from tests.fakes import START, offer
+from tests.postgres import postgres
 
 REPOSITORY = Path(__file__).parents[2]
 PLAYER = player_key("recus", "api.rec.us", "player@example.com")
 COURT = offer("Court 1")
 HOLD = Hold(COURT, "order-1")
 
+DAY = "2026-03-09"
+LOSE = text("SELECT pg_terminate_backend(pid, 1000) FROM pg_locks WHERE locktype = 'advisory'")
+
 # A run in a process of its own that is under way when it says so, until somebody ends it.
 UNDER_WAY = """
 import sys
 from pathlib import Path
-from reserve.storage.runs import Record, Store
+from reserve.storage.database import Store
+from reserve.storage.runs import Record
 from tests.storage.test_runs import COURT, PLAYER, START
 store = Store(Path(sys.argv[1]), sys.argv[2] or None)
 record = Record(store, "other", PLAYER, lambda: START)
@@ -50,8 +56,9 @@ def store(tmp_path: Path, database: str | None) -> Iterator[Store]:
 
 @pytest.fixture
 def other(tmp_path: Path, database: str | None, store: Store) -> Iterator[subprocess.Popen[str]]:
-    """A run of the same player in another process, under way."""
-    command = [sys.executable, "-c", UNDER_WAY, str(tmp_path / "data"), database or ""]
+    """A run of the same player in another process, under way; on another machine, if those can share."""
+    folder = tmp_path / ("elsewhere" if database else "data")
+    command = [sys.executable, "-c", UNDER_WAY, str(folder), database or ""]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=REPOSITORY, text=True, stdin=pipe, stdout=pipe) as process:
         assert process.stdout
@@ -64,17 +71,39 @@ def record(store: Store, run_id: str = "mine", player: str = PLAYER) -> Record:
     return Record(store, run_id, player, lambda: START)
 
 
-def kept(record: Record, day: str = "2026-03-09") -> AbstractContextManager[None]:
+def die(process: subprocess.Popen[str], store: Store) -> None:
+    """Kill a run, and wait until the database has noticed."""
+    process.kill()
+    for name in ("run other", f"{PLAYER} {DAY}"):
+        with store.exclusive.held(name):
+            pass
+
+
+def lose_connections(store: Store) -> None:
+    """Have the database end every session that holds a lock."""
+    with store.engine.connect() as connection:
+        connection.execute(LOSE)
+
+
+def history(store: Store) -> list[PastRun]:
+    return RunStore(store).history()
+
+
+def cut_off(store: Store, player: str = PLAYER) -> list[PastRun]:
+    return RunStore(store).cut_off(player)
+
+
+def kept(record: Record, day: str = DAY) -> AbstractContextManager[None]:
     return record.kept(system="recus", request="a court", day=day)
 
 
-def test_a_deed_is_read_by_the_next_process(tmp_path: Path, database: str | None, store: Store) -> None:
+def test_an_action_is_read_by_the_next_process(tmp_path: Path, database: str | None, store: Store) -> None:
     with kept(record(store)):
         record(store).note(ActionKind.ASKING, [COURT])
         record(store).note(ActionKind.HELD, [HOLD])
 
     again = Store(tmp_path / "data", database)
-    (run,) = again.history()
+    (run,) = history(again)
     again.close()
 
     assert [(action.kind, action.court, action.start, action.order_id) for action in run.actions] == [
@@ -85,51 +114,47 @@ def test_a_deed_is_read_by_the_next_process(tmp_path: Path, database: str | None
     assert (run.started, run.ended, held) == (START, None, {"order-1"})
 
 
-def test_a_deed_outlives_a_killed_process(store: Store, other: subprocess.Popen[str]) -> None:
-    other.kill()
-    other.wait()
+def test_an_action_outlives_a_killed_process(store: Store, other: subprocess.Popen[str]) -> None:
+    die(other, store)
 
-    (run,) = store.cut_off(PLAYER, but="mine")
+    (run,) = cut_off(store)
 
     assert [(action.kind, action.court) for action in run.actions] == [("asking", "Court 1")]
 
 
 def test_a_run_under_way_is_not_cut_off(store: Store, other: subprocess.Popen[str]) -> None:
-    assert store.cut_off(PLAYER, but="mine") == []
-    assert store.is_alive("other")
+    assert cut_off(store) == []
+    assert RunStore(store).is_alive("other")
 
 
 def test_a_stopped_process_is_still_alive(store: Store, other: subprocess.Popen[str]) -> None:
     other.send_signal(signal.SIGSTOP)
 
-    assert store.cut_off(PLAYER, but="mine") == []
+    assert cut_off(store) == []
 
 
 def test_a_run_that_ended_is_not_cut_off(store: Store) -> None:
     with kept(record(store)):
         record(store).end(1, "Not reserved: taken.")
 
-    assert store.cut_off(PLAYER, but="another") == []
+    assert cut_off(store) == []
 
 
 def test_what_became_of_a_cut_off_run_is_told_by_another(store: Store, other: subprocess.Popen[str]) -> None:
-    other.kill()
-    other.wait()
+    die(other, store)
 
     record(store).end(None, "Not reserved: cut off.", of="other")
 
-    assert store.cut_off(PLAYER, but="mine") == []
-    assert [(run.sentence, run.exit_code) for run in store.history()] == [("Not reserved: cut off.", None)]
+    assert cut_off(store) == []
+    assert [(run.sentence, run.exit_code) for run in history(store)] == [("Not reserved: cut off.", None)]
 
 
-def test_other_players_and_other_machines_are_none_of_our_business(
+def test_the_runs_of_other_players_are_none_of_our_business(
     store: Store, other: subprocess.Popen[str]
 ) -> None:
-    other.kill()
-    other.wait()
+    die(other, store)
 
-    assert store.cut_off(player_key("recus", "api.rec.us", "other@example.com"), but="mine") == []
-    assert socket.gethostname() not in repr(store.history())
+    assert cut_off(store, player_key("recus", "api.rec.us", "other@example.com")) == []
 
 
 def test_a_second_run_for_the_same_day_is_refused_and_says_why(
@@ -147,10 +172,9 @@ def test_a_second_run_for_the_same_day_may_wait_until_the_first_has_ended(
     def wait() -> None:
         waited.append(1)
         if len(waited) == 3:
-            other.kill()
-            other.wait()
+            die(other, store)
 
-    with record(store).kept(system="recus", request="a court", day="2026-03-09", wait=wait):
+    with record(store).kept(system="recus", request="a court", day=DAY, wait=wait):
         assert waited == [1, 1, 1]
 
 
@@ -158,15 +182,14 @@ def test_another_day_and_another_player_may_run_at_the_same_time(
     store: Store, other: subprocess.Popen[str]
 ) -> None:
     with kept(record(store), day="2026-03-10"), kept(record(store, "third", "somebody else")):
-        assert len(store.history()) == 3
+        assert len(history(store)) == 3
 
 
 def test_a_killed_run_excludes_nobody(store: Store, other: subprocess.Popen[str]) -> None:
-    other.kill()
-    other.wait()
+    die(other, store)
 
     with kept(record(store)):
-        assert [run.run_id for run in store.cut_off(PLAYER, but="mine")] == ["other"]
+        assert [run.run_id for run in cut_off(store)] == ["other"]
 
 
 def test_two_processes_write_at_the_same_time_and_nothing_is_lost(
@@ -185,7 +208,7 @@ def test_two_processes_write_at_the_same_time_and_nothing_is_lost(
     ]
 
     assert [writer.wait() for writer in writers] == [0, 0]
-    assert [len(run.actions) for run in store.history()] == [50, 50]
+    assert [len(run.actions) for run in history(store)] == [50, 50]
 
 
 def test_everything_is_readable_by_the_player_only(tmp_path: Path) -> None:
@@ -265,7 +288,67 @@ def test_a_run_begins_although_it_cannot_be_written_down(store: Store) -> None:
 def test_the_latest_run_is_shown_first(store: Store) -> None:
     for number in range(3):
         late = START + timedelta(minutes=number)
-        store.begin(f"run-{number}", system="recus", player=PLAYER, request="a court", started=late)
+        RunStore(store).begin(f"run-{number}", system="recus", player=PLAYER, request="a court", started=late)
 
-    assert [run.run_id for run in store.history(most=2)] == ["run-2", "run-1"]
-    assert [run.run_id for run in store.history(run_id="run-1")] == ["run-1"]
+    assert [run.run_id for run in RunStore(store).history(most=2)] == ["run-2", "run-1"]
+    assert [run.run_id for run in RunStore(store).history(run_id="run-1")] == ["run-1"]
+
+
+def test_a_long_history_is_read_in_one_query(store: Store) -> None:
+    for number in range(5):
+        with kept(record(store, f"run-{number}"), day=str(number)):
+            record(store, f"run-{number}").note(ActionKind.ASKING, [COURT, offer("Court 2")])
+    queries: list[str] = []
+    event.listen(store.engine, "before_cursor_execute", lambda *about: queries.append(about[2]))
+
+    runs = history(store)
+
+    assert [len(run.actions) for run in runs] == [2] * 5
+    assert len(queries) == 1
+
+
+def test_the_actions_of_a_run_stay_in_their_order(store: Store) -> None:
+    with kept(record(store)):
+        for kind in (ActionKind.HELD, ActionKind.ASKING, ActionKind.RELEASED):
+            record(store).note(kind, [HOLD])
+
+    assert [action.kind for action in history(store)[0].actions] == ["held", "asking", "released"]
+
+
+def test_a_run_that_lost_its_database_for_a_while_excludes_others_again(server: str, tmp_path: Path) -> None:
+    here, elsewhere = Store(tmp_path / "here", server), Store(tmp_path / "elsewhere", server)
+    mine = record(here)
+    with kept(mine):
+        lose_connections(elsewhere)
+        mine.stay_alone()
+
+        with pytest.raises(AlreadyReserved), kept(record(elsewhere, "second")):
+            pass
+        assert RunStore(elsewhere).is_alive("mine")
+    here.close()
+    elsewhere.close()
+
+
+def test_a_run_that_lost_its_database_gives_way_to_one_that_began_meanwhile(
+    server: str, tmp_path: Path
+) -> None:
+    here, elsewhere = Store(tmp_path / "here", server), Store(tmp_path / "elsewhere", server)
+    mine = record(here)
+    with kept(mine):
+        lose_connections(elsewhere)
+        with kept(record(elsewhere, "second")), pytest.raises(AlreadyReserved, match="has begun meanwhile"):
+            mine.stay_alone()
+    here.close()
+    elsewhere.close()
+
+
+def test_a_run_whose_database_is_gone_goes_on(tmp_path: Path) -> None:
+    with postgres("fsync=off") as url:
+        store = Store(tmp_path, url)
+        mine = record(store)
+        run = kept(mine)
+        run.__enter__()
+
+    mine.stay_alone()
+    run.__exit__(None, None, None)
+    store.close()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from sqlalchemy import select
 
 from reserve.clock import Clock
 from reserve.commands import account
@@ -19,8 +20,9 @@ from reserve.commands.options import booking_parser, read_booking
 from reserve.errors import UsageError
 from reserve.settings import read_settings
 from reserve.simulator import AtriumScenario, SimulatedAtrium, serve
-from reserve.storage.runs import Store
-from reserve.storage.secrets import Accounts, KeptTokens, SecretStore
+from reserve.storage.database import Store
+from reserve.storage.schema import SECRETS
+from reserve.storage.secrets import Accounts, SecretStore, StoredTokens
 
 HERE = Path(__file__).parents[2]
 MINE = {"RESERVE_SYSTEM": "atrium", "RESERVE_EMAIL": "player@example.com", "RESERVE_PASSWORD": "c4nary"}
@@ -55,6 +57,12 @@ def call(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def encrypted(store: Store) -> dict[str, str]:
+    """What the database holds of the secrets."""
+    with store.engine.connect() as connection:
+        return {row.name: row.encrypted for row in connection.execute(select(SECRETS))}
+
+
 # The key.
 
 
@@ -81,7 +89,6 @@ def test_a_given_key_needs_no_file(store: Store, tmp_path: Path) -> None:
 
 def lose(path: Path) -> None:
     path.unlink()
-    return
 
 
 @pytest.mark.parametrize(
@@ -97,7 +104,7 @@ def test_a_lost_or_wrong_key_is_told_and_nothing_overwritten(
     store: Store, tmp_path: Path, spoil: Callable[[Path], str | None], told: str
 ) -> None:
     Accounts(SecretStore(store, tmp_path)).add("mine", MINE)
-    right, before = (tmp_path / "fernet.key").read_text(), store.encrypted()
+    right, before = (tmp_path / "fernet.key").read_text(), encrypted(store)
 
     spoilt = Accounts(SecretStore(store, tmp_path, spoil(tmp_path / "fernet.key")))
 
@@ -106,7 +113,7 @@ def test_a_lost_or_wrong_key_is_told_and_nothing_overwritten(
     for name in ("mine", "new"):
         with pytest.raises(UsageError, match=told):
             spoilt.add(name, MINE)
-    assert store.encrypted() == before
+    assert encrypted(store) == before
     assert Accounts(SecretStore(store, tmp_path, right.strip())).read("mine") == MINE
 
 
@@ -124,43 +131,43 @@ def test_names_and_removing_need_no_key(store: Store, tmp_path: Path) -> None:
 
 
 def test_a_new_token_takes_the_place_of_the_old_one(store: Store, tmp_path: Path) -> None:
-    tokens = KeptTokens(SecretStore(store, tmp_path), "player", given="first")
+    tokens = StoredTokens(SecretStore(store, tmp_path), "player", given="first")
     assert tokens.kept() == ("first",)
 
     tokens.replace("second")
 
-    assert KeptTokens(SecretStore(store, tmp_path), "player", given="first").kept() == ("second",)
-    assert KeptTokens(SecretStore(store, tmp_path), "player").kept() == ("second",)
+    assert StoredTokens(SecretStore(store, tmp_path), "player", given="first").kept() == ("second",)
+    assert StoredTokens(SecretStore(store, tmp_path), "player").kept() == ("second",)
 
 
 def test_a_token_given_anew_by_hand_comes_first(store: Store, tmp_path: Path) -> None:
-    KeptTokens(SecretStore(store, tmp_path), "player", given="first").replace("second")
+    StoredTokens(SecretStore(store, tmp_path), "player", given="first").replace("second")
 
-    assert KeptTokens(SecretStore(store, tmp_path), "player", given="pasted").kept() == ("pasted", "second")
+    assert StoredTokens(SecretStore(store, tmp_path), "player", given="pasted").kept() == ("pasted", "second")
 
 
 def test_players_do_not_share_tokens(store: Store, tmp_path: Path) -> None:
-    KeptTokens(SecretStore(store, tmp_path), "player").replace("mine")
+    StoredTokens(SecretStore(store, tmp_path), "player").replace("mine")
 
-    assert KeptTokens(SecretStore(store, tmp_path), "other").kept() == ()
+    assert StoredTokens(SecretStore(store, tmp_path), "other").kept() == ()
 
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from reserve.storage.secrets import KeptTokens, SecretStore
-from reserve.storage.runs import Store
+from reserve.storage.secrets import StoredTokens, SecretStore
+from reserve.storage.database import Store
 
-class Mortal(Store):
+class Mortal(SecretStore):
     writes = 0
-    def write_secret(self, name, encrypted):
+    def write(self, name, text):
         if self.writes == int(sys.argv[2]):
             os.kill(os.getpid(), signal.SIGKILL)
-        super().write_secret(name, encrypted)
-        Mortal.writes += 1
+        super().write(name, text)
+        self.writes += 1
 
-store = Mortal(Path(sys.argv[1]), sys.argv[3] or None)
-KeptTokens(SecretStore(store, Path(sys.argv[1])), "player").replace("new")
+store = Store(Path(sys.argv[1]), sys.argv[3] or None)
+StoredTokens(Mortal(store, Path(sys.argv[1])), "player").replace("new")
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -169,13 +176,13 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_a_process_killed_while_a_token_rotates_loses_neither(
     store: Store, tmp_path: Path, database: str | None, writes: int, kept: tuple[str, ...]
 ) -> None:
-    KeptTokens(SecretStore(store, tmp_path), "player").replace("old")
+    StoredTokens(SecretStore(store, tmp_path), "player").replace("old")
 
     command = [sys.executable, "-c", KILLED, str(tmp_path), str(writes), database or ""]
     killed = subprocess.run(command, cwd=HERE, timeout=60)
 
     assert killed.returncode == -signal.SIGKILL
-    assert KeptTokens(SecretStore(store, tmp_path), "player").kept() == kept
+    assert StoredTokens(SecretStore(store, tmp_path), "player").kept() == kept
 
 
 # The command.
@@ -224,8 +231,8 @@ def test_a_password_can_come_from_a_file_descriptor(
 
     assert account.main(words, read_settings({**environ, "RESERVE_EMAIL": "player@example.com"})) == 0
 
-    with account.opened(read_settings(environ)) as safe:
-        assert Accounts(safe).read("mine")["RESERVE_PASSWORD"] == "c4nary by pipe"
+    with account.opened(read_settings(environ)) as secrets:
+        assert Accounts(secrets).read("mine")["RESERVE_PASSWORD"] == "c4nary by pipe"
 
 
 @pytest.mark.parametrize("missing", ["RESERVE_EMAIL", "RESERVE_PASSWORD"])
@@ -283,8 +290,8 @@ def test_a_lost_key_is_no_dead_end(
         ["add", "home", "--system", "atrium"],
         read_settings(environ | {"ATRIUM_REFRESH_TOKEN": "a", "RESERVE_EMAIL": "x@y"}),
     )
-    with account.opened(read_settings(environ)) as safe:
-        KeptTokens(safe, "player").replace("rotated")
+    with account.opened(read_settings(environ)) as secrets:
+        StoredTokens(secrets, "player").replace("rotated")
     (tmp_path / "data" / "fernet.key").unlink()
 
     with pytest.raises(UsageError, match="key of the stored accounts is gone"):
@@ -334,8 +341,8 @@ def test_what_earlier_tools_left_is_taken_over_and_named_as_deletable(
 
     assert account.main(["add", "mine", "--system", "atrium"], read_settings({**environ, **written})) == 0
 
-    with account.opened(read_settings(environ)) as safe:
-        stored = Accounts(safe).read("mine")
+    with account.opened(read_settings(environ)) as secrets:
+        stored = Accounts(secrets).read("mine")
     told = capsys.readouterr().out
     assert stored["ATRIUM_REFRESH_TOKEN"] == "old-canary"
     assert (stored["RESERVE_EMAIL"], stored["RESERVE_PASSWORD"]) == ("player@example.com", "c4nary")

@@ -32,7 +32,7 @@ from reserve.model import Account, BookingRequest
 from reserve.settings import read_settings
 from reserve.simulator import AtriumScenario, SimulatedAtrium, serve
 from reserve.simulator.atrium.club import FAULTS
-from reserve.storage.runs import Store
+from reserve.storage.database import Store
 from reserve.storage.schema import ACTIONS, RUNS
 from reserve.systems.account_api import Granted
 from reserve.systems.atrium.adapter import Atrium

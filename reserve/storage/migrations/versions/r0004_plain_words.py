@@ -8,7 +8,8 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Rename; nothing that is kept changes."""
+    """Rename; nothing that anybody reads is lost."""
+    op.drop_column("runs", "host")  # a run is alive while its lock is held, on whichever machine
     op.alter_column("runs", "wish", new_column_name="request")
     op.rename_table("deeds", "actions")
     op.alter_column("actions", "what", new_column_name="kind")
