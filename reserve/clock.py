@@ -73,23 +73,11 @@ class Clock:
 
         Raises what the first failing one raised, but only after all have ended.
         """
-        results: dict[int, T] = {}
-        failures: list[BaseException] = []
+        from concurrent.futures import ThreadPoolExecutor  # here, because `due` needs none of it
 
-        def do(place: int) -> None:
-            try:
-                results[place] = calls[place]()
-            except BaseException as failure:
-                failures.append(failure)
-
-        threads = [threading.Thread(target=do, args=(place,)) for place in range(len(calls))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if failures:
-            raise failures[0]
-        return [results[place] for place in range(len(calls))]
+        with ThreadPoolExecutor(max(1, len(calls))) as pool:
+            results = list(map(pool.submit, calls))
+        return [result.result() for result in results]
 
 
 class Watch:

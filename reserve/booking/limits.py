@@ -54,12 +54,12 @@ def affordable(opening: Opening, max_price: Money | None) -> Opening:
     """*opening* without what is published as costing more; raises `TooDear` when everything does."""
     if max_price is None:
         return opening
-    dear = [offer for offer in opening.offers if offer.price is not None and offer.price > max_price]
-    if len(dear) == len(opening.offers):
-        price = min(offer.price for offer in dear if offer.price is not None)
+    above = [offer for offer in opening.offers if offer.price is not None and offer.price > max_price]
+    if len(above) == len(opening.offers):
+        price = min(offer.price for offer in above if offer.price is not None)
         raise TooDear(f"the cheapest court costs {price}, more than --max-price allows")
-    left_out = tuple((offer.court, f"{offer.slot} costs more than --max-price allows") for offer in dear)
-    kept = tuple(offer for offer in opening.offers if offer not in dear)
+    left_out = tuple((offer.court, f"{offer.slot} costs more than --max-price allows") for offer in above)
+    kept = tuple(offer for offer in opening.offers if offer not in above)
     return replace(opening, offers=kept, left_out=opening.left_out + left_out)
 
 

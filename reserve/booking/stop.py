@@ -30,7 +30,7 @@ class Stop:
 
     @property
     def is_asked(self) -> bool:
-        """Whether to ask for nothing more, and give back what is held."""
+        """Whether to ask for nothing more, and release what is held."""
         return self.signal_number is not None
 
     def obey(self) -> None:

@@ -100,7 +100,7 @@ class Phone:
         return self.code.enter(until=START + timedelta(seconds=seconds), again_at=again)
 
     @property
-    def told(self) -> str:
+    def log(self) -> str:
         return " | ".join(text for _, text in self.timeline.steps)
 
 
@@ -235,7 +235,7 @@ def test_when_no_text_is_to_be_had_nothing_is_awaited(phone: Phone, refusal: Res
 
     assert not phone.code.ask()
     assert not phone.code.is_awaited
-    assert "no one-time code can be had now" in phone.told
+    assert "no one-time code can be had now" in phone.log
 
 
 def test_a_lost_answer_to_the_asking_may_still_bring_a_text(phone: Phone) -> None:
@@ -261,7 +261,7 @@ def test_a_lost_answer_to_the_code_counts_as_accepted_and_is_not_repeated(phone:
 
     assert phone.enter()
     assert phone.entered == ["482913"]
-    assert "going on as if it had been accepted" in phone.told
+    assert "going on as if it had been accepted" in phone.log
 
 
 def test_a_webhook_service_that_starts_again_meanwhile_costs_nothing(phone: Phone) -> None:
@@ -288,7 +288,7 @@ def test_a_webhook_service_that_is_down_at_the_asking_does_not_end_the_run(
     assert phone.enter()
 
     assert phone.entered == ["482913"]
-    assert "the webhook service does not answer now" in phone.told
+    assert "the webhook service does not answer now" in phone.log
 
 
 def test_a_wish_to_stop_ends_the_waiting(phone: Phone, clock: FakeClock) -> None:

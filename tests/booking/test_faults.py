@@ -74,19 +74,19 @@ def book(tmp_path: Path) -> Iterator[Booker]:
 
 def fair(stage: Stage, outcome: Outcome) -> Outcome:
     """*outcome*, when it is what the ledger says, and nothing was done that a fair player never does."""
-    told = f"{outcome.exit_code} {outcome.sentence}\n" + "\n".join(stage.steps)
-    assert outcome.word == OUTCOMES[outcome.exit_code], told
-    assert outcome.sentence.startswith(outcome.word.beginning), told
+    seen = f"{outcome.exit_code} {outcome.sentence}\n" + "\n".join(stage.steps)
+    assert outcome.word == OUTCOMES[outcome.exit_code], seen
+    assert outcome.sentence.startswith(outcome.word.beginning), seen
     assert "\n" not in outcome.sentence
-    assert stage.ledger.violations == [], told
+    assert stage.ledger.violations == [], seen
     if outcome.exit_code == 0:
-        assert stage.ledger.paid == [outcome.order_id], told
+        assert stage.ledger.paid == [outcome.order_id], seen
     elif outcome.exit_code != 7:
-        assert stage.ledger.paid == [], told
+        assert stage.ledger.paid == [], seen
     if outcome.exit_code == 8:
-        assert stage.open_holds == [outcome.order_id], told
+        assert stage.open_holds == [outcome.order_id], seen
     for order in set(stage.open_holds) - {outcome.order_id}:
-        assert order in outcome.sentence or f"could not release order {order}" in told, told
+        assert order in outcome.sentence or f"could not release order {order}" in seen, seen
     assert not list(stage.folder.rglob("bug.txt"))
     return outcome
 

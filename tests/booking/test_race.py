@@ -155,14 +155,14 @@ def test_a_refusal_in_unknown_words_is_asked_again_three_times_at_most_and_stays
     assert isinstance(contest.verdict(), UnknownRefusal)
 
 
-def test_who_is_told_to_wait_waits_as_long_as_that(clock: FakeClock) -> None:
+def test_who_is_asked_to_wait_waits_as_long_as_that(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": [Throttled("slow down", timedelta(seconds=3)), "a"]})
 
     assert orders(race(system, ONE)) == ["a"]
     assert system.times("hold Court 1")[1] == pytest.approx(3.02)
 
 
-def test_who_is_told_to_wait_without_being_told_how_long_waits_a_second(clock: FakeClock) -> None:
+def test_who_is_asked_to_wait_and_not_how_long_waits_a_second(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": [Throttled("slow down"), "a"]})
 
     race(system, ONE)

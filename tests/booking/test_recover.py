@@ -1,4 +1,4 @@
-"""A run that was cut off is put in order by the next one: nothing stays held, and a payment is told."""
+"""A run that was cut off is put in order by the next one: nothing stays held, and a payment is noted."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -64,7 +64,7 @@ def test_nobody_is_asked_when_every_run_ended(store: Store, clock: FakeClock) ->
     assert system.said == []
 
 
-def test_what_a_cut_off_run_held_is_given_back(store: Store, clock: FakeClock) -> None:
+def test_what_a_cut_off_run_held_is_released(store: Store, clock: FakeClock) -> None:
     system = FakeSystem(clock)
     holds = [held(system, number, f"order-{number}") for number in (1, 2)]
     system.answers["holds"] = [holds]
@@ -77,7 +77,7 @@ def test_what_a_cut_off_run_held_is_given_back(store: Store, clock: FakeClock) -
     assert sentence(store) == "Not reserved: cut off; holds released later: 2."
 
 
-def test_a_hold_whose_order_was_never_written_down_is_given_back_too(store: Store, clock: FakeClock) -> None:
+def test_a_hold_whose_order_was_never_written_down_is_released_too(store: Store, clock: FakeClock) -> None:
     system = FakeSystem(clock)
     system.answers["holds"] = [[held(system, 3, "order-nobody-knows")]]
     cut_off(store, asking=COURTS)
@@ -153,7 +153,7 @@ def test_a_hold_kept_for_the_player_to_pay_is_left_alone(store: Store, clock: Fa
     assert "release order-1" not in system.said
 
 
-def test_a_payment_that_went_through_is_told(store: Store, clock: FakeClock) -> None:
+def test_a_payment_that_went_through_is_noted(store: Store, clock: FakeClock) -> None:
     system = FakeSystem(clock, {"reservations": [[reserved(2)]]})
     hold = held(system, 2, "order-2")
     cut_off(store, asking=COURTS, held=[hold], confirming=[hold])
@@ -174,7 +174,7 @@ def test_what_cannot_be_looked_at_is_left_for_the_next_run(store: Store, clock: 
     assert sentence(store) is not None
 
 
-def test_what_cannot_be_given_back_is_named_and_left_for_the_next_run(store: Store, clock: FakeClock) -> None:
+def test_what_cannot_be_released_is_named_and_left_for_the_next_run(store: Store, clock: FakeClock) -> None:
     system = FakeSystem(clock)
     hold = held(system, 1, "order-1")
     system.answers |= {"holds": [[hold]], "release order-1": [LostAnswer("DELETE: no answer")] * 4}
@@ -186,7 +186,7 @@ def test_what_cannot_be_given_back_is_named_and_left_for_the_next_run(store: Sto
     assert sentence(store) is None
 
 
-def test_where_a_hold_is_final_it_is_told_as_the_reservation_it_is(store: Store, clock: FakeClock) -> None:
+def test_where_a_hold_is_final_it_is_noted_as_the_reservation_it_is(store: Store, clock: FakeClock) -> None:
     system = FakeSystem(clock)
     system.hold_is_final = True
     system.answers |= {"holds": [[held(system, 1, "order-1")]], "reservations": [[reserved(1)]]}

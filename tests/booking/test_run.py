@@ -40,7 +40,7 @@ def seconds(stage: Stage, *what: str) -> list[float]:
     return [(event.moment - OPENS_AT).total_seconds() for event in stage.ledger.all(*what)]
 
 
-def told(stage: Stage) -> str:
+def log(stage: Stage) -> str:
     return "\n".join(stage.steps)
 
 
@@ -65,13 +65,13 @@ def test_each_step_has_its_time(stage: Callable[..., Stage]) -> None:
     assert seconds(a_stage, "paid") == pytest.approx([0], abs=0.2)
 
 
-def test_the_story_is_told_with_its_moments(stage: Callable[..., Stage]) -> None:
+def test_every_line_of_the_log_has_its_moment(stage: Callable[..., Stage]) -> None:
     a_stage = stage()
 
     a_stage.book()
 
     stamps = [line.split()[0] for line in a_stage.steps]
-    assert "T-60.0 asked for a one-time code" in told(a_stage)
+    assert "T-60.0 asked for a one-time code" in log(a_stage)
     assert all(stamp.startswith(("T-", "T+")) for stamp in stamps)
 
 
@@ -89,7 +89,7 @@ def test_a_run_that_starts_late_says_so_and_goes_on(stage: Callable[..., Stage])
     a_stage = stage(ahead=timedelta(seconds=40))
 
     assert a_stage.book().exit_code == 0
-    assert "started 80 s later than planned; going on" in told(a_stage)
+    assert "started 80 s later than planned; going on" in log(a_stage)
 
 
 def test_a_run_that_starts_in_time_does_not_say_it_is_late(stage: Callable[..., Stage]) -> None:
@@ -97,7 +97,7 @@ def test_a_run_that_starts_in_time_does_not_say_it_is_late(stage: Callable[..., 
 
     a_stage.book()
 
-    assert "later than planned" not in told(a_stage)
+    assert "later than planned" not in log(a_stage)
 
 
 @pytest.mark.parametrize("ahead", [3, 1, 0.2])
@@ -133,7 +133,7 @@ def test_a_court_with_other_slots_is_left_out_and_the_timeline_says_why(stage: C
 
     a_stage.book()
 
-    assert "Court 4 skipped: Court 4 has no such slot" in told(a_stage)
+    assert "Court 4 skipped: no 18:00-19:30 slot" in log(a_stage)
     assert "Court 4" not in asked_for(a_stage)
 
 
@@ -145,7 +145,7 @@ def test_the_players_opening_wins_with_a_warning(stage: Callable[..., Stage]) ->
     assert min(seconds(a_stage, "attempt")) >= 4
     assert (
         "warning: --opens-at says 2026-03-02 08:00:04, but Alice Marble publishes 2026-03-02 08:00:00"
-        in told(a_stage)
+        in log(a_stage)
     )
 
 
@@ -155,7 +155,7 @@ def test_the_players_opening_needs_no_warning_when_it_is_the_published_one(
     a_stage = stage()
 
     assert a_stage.book("-r", "2026-03-02 08:00:00").exit_code == 0
-    assert "warning" not in told(a_stage)
+    assert "warning" not in log(a_stage)
 
 
 def test_the_order_of_preference_decides_which_hold_is_kept(stage: Callable[..., Stage]) -> None:
@@ -322,7 +322,7 @@ def test_a_wish_to_stop_is_obeyed_at_once_until_courts_are_asked_for() -> None:
 
 
 @pytest.mark.parametrize("moment", [0.001, 0.005, 0.012, 0.02])
-def test_a_run_that_is_stopped_during_the_race_gives_back_what_it_holds(
+def test_a_run_that_is_stopped_during_the_race_releases_what_it_holds(
     stage: Callable[..., Stage], moment: float
 ) -> None:
     a_stage = stage(latency=timedelta(milliseconds=40))
@@ -395,7 +395,7 @@ def test_the_outcome_as_json_has_all_that_the_contract_says(stage: Callable[...,
         assert -100 < attempt["sent_ms"] < attempt["answered_ms"] < 100
 
 
-def test_a_run_that_is_stopped_while_it_gives_the_others_back_does_not_pay(
+def test_a_run_that_is_stopped_while_it_releases_the_others_does_not_pay(
     stage: Callable[..., Stage],
 ) -> None:
     a_stage = stage({"faults": ("slow-release",)})

@@ -1,4 +1,4 @@
-"""One hold confirmed, once; the rest given back; the outcome read from the bookings."""
+"""One hold confirmed, once; the rest released; the outcome read from the bookings."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -78,11 +78,11 @@ class Settling:
         return self.releases.released
 
     @property
-    def told(self) -> str:
+    def log(self) -> str:
         return " | ".join(text for _, text in self.context.timeline.steps)
 
 
-def test_the_first_hold_is_confirmed_and_the_others_are_given_back(clock: FakeClock) -> None:
+def test_the_first_hold_is_confirmed_and_the_others_are_released(clock: FakeClock) -> None:
     settling = Settling(clock, prices=(0, 0, 0))
 
     assert settling.end() == Reservation(ONE.court, EVENING, "order-1", usd(0))
@@ -91,7 +91,7 @@ def test_the_first_hold_is_confirmed_and_the_others_are_given_back(clock: FakeCl
     assert "release order-1" not in settling.system.said
 
 
-def test_spare_courts_are_given_back_at_the_same_time_and_first(clock: FakeClock) -> None:
+def test_spare_courts_are_released_at_the_same_time_and_first(clock: FakeClock) -> None:
     settling = Settling(clock, prices=(0, 0, 0))
 
     settling.end()
@@ -111,13 +111,13 @@ def test_a_release_that_fails_is_tried_again_after_the_confirmation(clock: FakeC
     assert said.index("release order-2") < said.index("confirm order-1") < len(said) - 2
 
 
-def test_a_hold_that_cannot_be_given_back_is_named_and_does_not_spoil_the_reservation(
+def test_a_hold_that_cannot_be_released_is_named_and_does_not_spoil_the_reservation(
     clock: FakeClock,
 ) -> None:
     settling = Settling(clock, {"release order-2": [Unreachable("down")] * 5}, prices=(0, 0))
 
     assert isinstance(settling.end(), Reservation)
-    assert "could not release order order-2 for Court 2; it stays held until 15:10:00 UTC" in settling.told
+    assert "could not release order order-2 for Court 2; it stays held until 15:10:00 UTC" in settling.log
 
 
 def test_the_best_court_within_the_ceiling_is_confirmed(clock: FakeClock) -> None:
@@ -132,7 +132,7 @@ def test_a_price_at_the_ceiling_is_not_above_it(clock: FakeClock) -> None:
     assert isinstance(Settling(clock, prices=(750,), max_price_cents=750).end(), Reservation)
 
 
-def test_when_all_cost_too_much_everything_is_given_back(clock: FakeClock) -> None:
+def test_when_all_cost_too_much_everything_is_released(clock: FakeClock) -> None:
     settling = Settling(clock, prices=(900, 850), max_price_cents=800)
 
     with pytest.raises(TooDear, match=r"the cheapest costs 8\.50"):
@@ -181,7 +181,7 @@ def test_a_reservation_that_shows_late_or_not_at_once_is_waited_for(clock: FakeC
 
 @pytest.mark.parametrize("confirmed", [None, LostAnswer("cut")], ids=["accepted", "lost"])
 @pytest.mark.parametrize("read", [[], Unreachable("down")], ids=["not there", "down"])
-def test_what_cannot_be_found_out_is_unconfirmed_and_not_given_back(
+def test_what_cannot_be_found_out_is_unconfirmed_and_not_released(
     clock: FakeClock, confirmed: ReserveError | None, read: Any
 ) -> None:
     settling = Settling(clock, {"confirm order-1": [confirmed], "reservations": [read] * 5}, prices=(0, 0))
@@ -199,7 +199,7 @@ def test_what_cannot_be_found_out_is_unconfirmed_and_not_given_back(
     [UnknownRefusal("no"), LimitReached("1 a day"), ServiceError("no")],
     ids=lambda e: type(e).__name__,
 )
-def test_a_certain_refusal_gives_the_hold_back(clock: FakeClock, refusal: ReserveError) -> None:
+def test_a_certain_refusal_releases_the_hold(clock: FakeClock, refusal: ReserveError) -> None:
     settling = Settling(clock, {"confirm order-1": [refusal]})
 
     with pytest.raises(type(refusal)):
@@ -208,7 +208,7 @@ def test_a_certain_refusal_gives_the_hold_back(clock: FakeClock, refusal: Reserv
     assert settling.released == ["order-1"]
 
 
-def test_a_bug_while_confirming_gives_the_hold_back(clock: FakeClock) -> None:
+def test_a_bug_while_confirming_releases_the_hold(clock: FakeClock) -> None:
     settling = Settling(clock, {"confirm order-1": [ValueError("bug")]})
 
     with pytest.raises(ValueError, match="bug"):
@@ -233,7 +233,7 @@ def test_what_surely_did_not_arrive_may_be_sent_again_but_not_for_ever(
     assert for_ever.released == ["order-1"]
 
 
-def test_nobody_keeps_a_court_while_told_to_wait_for_an_hour(clock: FakeClock) -> None:
+def test_nobody_keeps_a_court_while_asked_to_wait_for_an_hour(clock: FakeClock) -> None:
     settling = Settling(clock, {"confirm order-1": [Throttled("slow", timedelta(hours=1))]})
 
     with pytest.raises(Throttled):
@@ -251,7 +251,7 @@ def test_a_hold_that_wants_a_code_is_proved_and_confirmed_once_more(clock: FakeC
     assert proved == settling.holds
 
 
-def test_a_hold_that_cannot_be_proved_is_given_back(clock: FakeClock) -> None:
+def test_a_hold_that_cannot_be_proved_is_released(clock: FakeClock) -> None:
     def no_code(hold: Hold) -> None:
         raise CodeError("no code came")
 
@@ -263,7 +263,7 @@ def test_a_hold_that_cannot_be_proved_is_given_back(clock: FakeClock) -> None:
     assert settling.released == ["order-1"]
 
 
-def test_who_was_asked_to_stop_gives_everything_back_and_pays_nothing(clock: FakeClock) -> None:
+def test_who_was_asked_to_stop_releases_everything_and_pays_nothing(clock: FakeClock) -> None:
     stop = Stop()
     stop.shield()
     stop.ask(15)

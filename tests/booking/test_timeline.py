@@ -111,7 +111,7 @@ def test_moments_count_by_the_clock_of_the_server(clock: FakeClock) -> None:
     assert timeline.stamp(START) == "T+0.250"
 
 
-def test_what_is_said_is_kept_and_told_at_once_without_secrets(clock: FakeClock) -> None:
+def test_what_is_said_is_kept_and_shown_at_once_without_secrets(clock: FakeClock) -> None:
     lines: list[str] = []
     timeline = Timeline(clock.now, Secrets(["hunter2!"]), lines.append, START)
 

@@ -12,12 +12,12 @@ from reserve.systems import SYSTEMS
 from tests.stage import Stage
 
 
-def verdicts(stage: Stage, *words: str) -> dict[str, str]:
+def verdicts(stage: Stage, *options: str) -> dict[str, str]:
     """How each step went."""
-    stage.get_ready(*words)
-    told: dict[str, str] = {each.step: each.word for each in Check(stage.run, lambda: None).verdicts()}
+    stage.get_ready(*options)
+    words: dict[str, str] = {each.step: each.word for each in Check(stage.run, lambda: None).verdicts()}
     stage.run.system.close()
-    return told
+    return words
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -31,10 +31,10 @@ def test_every_step_passes_and_no_court_is_asked_for(tmp_path: Path, system: str
 
 def test_a_day_that_is_past_fails_and_what_needs_its_opening_is_skipped(tmp_path: Path) -> None:
     with Stage(tmp_path) as stage:
-        told = verdicts(stage, "-d", "2020-03-09")
+        words = verdicts(stage, "-d", "2020-03-09")
 
-        assert told["opening"] == "FAILED"
-        assert [step for step, word in told.items() if word == "passed"] == [
+        assert words["opening"] == "FAILED"
+        assert [step for step, word in words.items() if word == "passed"] == [
             *("facility, courts and slot", "webhook service", "this machine's clock")
         ]
         assert stage.ledger.all("signed-in") == []
@@ -42,10 +42,10 @@ def test_a_day_that_is_past_fails_and_what_needs_its_opening_is_skipped(tmp_path
 
 def test_a_wrong_password_fails_and_the_rest_is_skipped(tmp_path: Path) -> None:
     with Stage(tmp_path, {"faults": ("wrong-password",)}) as stage:
-        told = verdicts(stage)
+        words = verdicts(stage)
 
-        assert told["sign-in"] == "FAILED"
-        assert told["limits and reservations"] == told["one-time code"] == "skipped"
+        assert words["sign-in"] == "FAILED"
+        assert words["limits and reservations"] == words["one-time code"] == "skipped"
 
 
 def test_a_code_is_really_asked_for_and_entered(tmp_path: Path) -> None:
