@@ -117,7 +117,7 @@ def test_every_known_dialog_gives_a_token_that_the_booking_system_believes(
     with rec_us(dialog, cookie_http_only=dialog == "B") as (simulated, url):
         token = sign_in(browser, url, simulated.scenario.account, clock=CLOCK)
 
-        simulated.rules.admit(token)
+        simulated.admit(token)
 
 
 @pytest.mark.parametrize("dialog", ["C", "D"])

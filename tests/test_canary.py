@@ -38,8 +38,7 @@ def spellings(secret: str) -> set[str]:
 
 def secrets_of(stage: Stage) -> list[str]:
     """The password, our tokens, every code that was sent, and the phone's number."""
-    player = stage.simulated.rules.player
-    codes = {player.code, *player.old_codes} - {None}
+    codes = stage.simulated.codes.sent
     system: Any = stage.wired.run.system
     tokens = [system.token] if system.token else []
     digits = "".join(filter(str.isdigit, PHONE))
@@ -123,7 +122,7 @@ def test_an_exception_from_the_depth_shows_no_secret(stage: Callable[..., Stage]
     outputs(a_stage)
 
     system: Any = a_stage.run.system
-    http, code = system.connect(), a_stage.simulated.rules.player.code
+    http, code = system.connect(), a_stage.simulated.codes.sent[-1]
     a_stage.apps.clear()
     with pytest.raises(ServiceError) as failed:
         http.ask("POST", "/v1/users/mobile-totp/verify", json={"code": code})

@@ -20,7 +20,7 @@ from reserve.settings import Settings, read_settings
 if TYPE_CHECKING:
     from reserve.booking.result import RunResult
     from reserve.booking.timeline import Timeline
-    from reserve.simulator import SimulatedSystem
+    from reserve.simulator import Club
 
 RIVALS_COME = timedelta(seconds=8)  # after the opening, the slowest of them; only then who took what is known
 # Events of the ledger that a person is shown, by how they begin.
@@ -80,7 +80,7 @@ def _parser() -> Parser:
 
 
 @contextmanager
-def _simulated(options: argparse.Namespace) -> Iterator[tuple[SimulatedSystem, Mapping[str, str]]]:
+def _simulated(options: argparse.Namespace) -> Iterator[tuple[Club, Mapping[str, str]]]:
     """A simulated system and a webhook service on free ports, and the environment that leads to both."""
     import webhook_server
     from reserve.clock import Clock
@@ -100,7 +100,7 @@ def _simulated(options: argparse.Namespace) -> Iterator[tuple[SimulatedSystem, M
                 yield simulated, simulated.environ_of_player(server.url, webhook, token)
 
 
-def show(simulated: SimulatedSystem, timeline: Timeline, result: RunResult) -> None:
+def show(simulated: Club, timeline: Timeline, result: RunResult) -> None:
     """Tables for a person: what we saw, and what really happened."""
     from rich.console import Console
     from rich.table import Table

@@ -1,35 +1,37 @@
 """Booking systems that run here, keep their own rules, and remember what really happened."""
 
 from reserve.simulator.atrium.club import AtriumScenario, SimulatedAtrium
-from reserve.simulator.club import PLAYER, Scenario, SimulatedSystem
+from reserve.simulator.club import Club
 from reserve.simulator.faults import CutConnection, Fault
 from reserve.simulator.ledger import Event, Ledger
 from reserve.simulator.ntnui.club import SimulatedNtnui
 from reserve.simulator.phone import post_to
 from reserve.simulator.recus.club import SimulatedRecUs
-from reserve.simulator.recus.scenario import ANSWERS, Answer, RecUsScenario
-from reserve.simulator.server import Server, serve
+from reserve.simulator.recus.scenario import WORDINGS, RecUsScenario, Wording
+from reserve.simulator.scenario import PLAYER, Scenario
+from reserve.simulator.server import SimulatorServer, serve
 
-SIMULATED_SYSTEMS: dict[str, type[SimulatedSystem]] = {
+SIMULATED_SYSTEMS: dict[str, type[Club]] = {
     simulated.name: simulated for simulated in (SimulatedRecUs, SimulatedAtrium, SimulatedNtnui)
 }
 
 __all__ = [
-    "ANSWERS",
     "PLAYER",
     "SIMULATED_SYSTEMS",
-    "Answer",
+    "WORDINGS",
     "AtriumScenario",
+    "Club",
     "CutConnection",
     "Event",
     "Fault",
     "Ledger",
     "RecUsScenario",
     "Scenario",
-    "Server",
     "SimulatedAtrium",
+    "SimulatedNtnui",
     "SimulatedRecUs",
-    "SimulatedSystem",
+    "SimulatorServer",
+    "Wording",
     "post_to",
     "serve",
 ]

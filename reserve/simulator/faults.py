@@ -1,15 +1,14 @@
-"""What can go wrong, by name, and the layer before the simulated system that makes it happen."""
+"""What can happen to a request, and the layer before a simulated system that makes it happen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from fnmatch import fnmatch
 from io import BytesIO
-from random import Random
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 from werkzeug.wrappers import Response
 
@@ -17,10 +16,6 @@ from reserve.simulator.ledger import Sent
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-    from reserve.simulator.club import Scenario
-
-S = TypeVar("S", bound="Scenario")
 
 HTML_500 = "<html><head><title>500 Internal Server Error</title></head><body><h1>Sorry</h1></body></html>"
 HTML_403 = (
@@ -30,6 +25,8 @@ HTML_403 = (
 PATIENCE = timedelta(seconds=15)  # no client waits longer for an answer
 HTML = "text/html"
 JSON = "application/json"
+
+Match = str | Callable[[str, str], bool]  # a pattern such as "POST /v1/orders/*/pay"; or of method and path
 
 
 class CutConnection(ConnectionError):
@@ -51,7 +48,7 @@ class Fault:
     requests that were refused are not counted.
     """
 
-    match: str | Callable[[str, str], bool]
+    match: Match
     nth: int
     kind: str
     times: int = 1
@@ -73,40 +70,23 @@ class Fault:
         return self.nth == 0 or self.nth <= count < self.nth + self.times
 
 
-Switch = Callable[[Any], dict[str, Any]]
+class Host(Protocol):
+    """What stands behind the faults, and hears of every request."""
 
+    def sent(self, request: str) -> Sent:
+        """A request (its method and path) was sent, whatever will become of it."""
 
-def _drawn(scenario: Scenario) -> timedelta:
-    return timedelta(milliseconds=Random(f"{scenario.seed}/clock").randint(200, 1000))
+    def arrived(self, request: str) -> None:
+        """It has arrived."""
 
+    def swallowed(self, request: str, body: bytes, kind: str) -> None:
+        """It arrived, and a fault of this kind keeps it from the app."""
 
-def _soon(scenario: Scenario) -> timedelta:
-    return timedelta(seconds=Random(f"{scenario.seed}/frees").uniform(12, 28))
+    def is_done(self, request: str, status: int) -> bool:
+        """Whether what it asked for was done."""
 
-
-# Faults that every scenario can have: its switches, set otherwise.
-COMMON: Mapping[str, Switch] = {
-    "clock-ahead": lambda scenario: {"clock_offset": _drawn(scenario)},
-    "clock-behind": lambda scenario: {"clock_offset": -_drawn(scenario)},
-    "opens-late": lambda scenario: {"opens_late": timedelta(seconds=0.7)},
-    "all-taken": lambda scenario: {"all_taken": True},
-    "full": lambda scenario: {"all_taken": True, "frees_after": _soon(scenario)},
-}
-
-
-def apply_faults(
-    scenario: S, switches: Mapping[str, Switch], trouble: Mapping[str, Sequence[Fault]]
-) -> tuple[S, list[Fault]]:
-    """The scenario with its named faults worked in, and the faults that strike requests."""
-    request_faults: list[Fault] = []
-    for fault in scenario.faults:
-        if isinstance(fault, Fault):
-            request_faults.append(fault)
-        elif fault in switches:
-            scenario = scenario.changed(**switches[fault](scenario))
-        else:
-            request_faults.extend(trouble[fault])
-    return scenario, request_faults
+    def date(self) -> str:
+        """The moment with which answers are stamped."""
 
 
 class FaultMiddleware:
@@ -116,53 +96,47 @@ class FaultMiddleware:
         self,
         app: WSGIApplication,
         faults: list[Fault],
+        host: Host,
         *,
         lock: AbstractContextManager[Any],
         latency: timedelta,
         sleep: Callable[[timedelta], None],
-        date: Callable[[], str],
-        sent: Callable[[str, str], Sent],
-        seen: Callable[[str, str], None],
-        swallowed: Callable[[str, str, bytes, Fault], None],
     ) -> None:
-        """Stand before *app*.
-
-        Of a request *sent* hears at once, *seen* when it arrives, *swallowed* if it never gets to the app.
-        """
-        self.app, self.faults, self.lock = app, faults, lock
+        """Stand before *app*, which is that of *host*."""
+        self.app, self.faults, self.host, self.lock = app, faults, host, lock
         self.latency, self.sleep = latency, sleep
-        self.date, self.sent, self.seen, self.swallowed = date, sent, seen, swallowed
         self.counts = [0] * len(faults)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request, or raise CutConnection."""
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        request = f"{method} {path}"
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = BytesIO(body)
         with self.lock:
             struck = self._struck(method, path, only_done=False)
-            sent = self.sent(method, path)
+            sent = self.host.sent(request)
             sent.is_lost = loses_the_answer(struck)
         if any(fault.kind == "refused" for fault in struck):
-            raise NoConnection(f"{method} {path}")
+            raise NoConnection(request)
         self._pause(_length(struck, "held-up") + self.latency / 2)
         with self.lock:
-            self.seen(method, path)
+            self.host.arrived(request)
             before = next((fault for fault in struck if fault.kind in ("cut-before", "status")), None)
             if before is not None:
-                self.swallowed(method, path, body, before)
+                self.host.swallowed(request, body, before.kind)
                 response = _reply(before)
             else:
                 response = Response.from_app(self.app, environ, buffered=True)
-                if response.status_code < 300:
+                if self.host.is_done(request, response.status_code):
                     struck += self._struck(method, path, only_done=True)
                     sent.is_lost = loses_the_answer(struck)
                     sent.is_granted = not sent.is_lost and not any(each.kind == "answer" for each in struck)
                 response = _spoilt(response, struck)
         self._pause(_length(struck, "delay") + self.latency / 2)
         if any(fault.kind in ("cut-before", "cut-after") for fault in struck):
-            raise CutConnection(f"{method} {path}")
-        response.headers["Date"] = self.date()
+            raise CutConnection(request)
+        response.headers["Date"] = self.host.date()
         return response(environ, start_response)
 
     def _struck(self, method: str, path: str, *, only_done: bool) -> list[Fault]:

@@ -92,8 +92,7 @@ class Ledger:
         return [
             event.details["order"]
             for event in self.all("held")
-            if event.details["order"] not in gone
-            and event.moment <= now < datetime.fromisoformat(event.details["expires_at"])
+            if event.details["order"] not in gone and event.moment <= now < _end_of(event)
         ]
 
     @property
@@ -143,3 +142,9 @@ class Ledger:
         if any(event.details["meaning"] == "held-already" for event in self.attempts):
             found.append("a court was asked for that the player held already")
         return found
+
+
+def _end_of(held: Event) -> datetime:
+    """When a hold lapses, unless something else becomes of it; one that says nothing of it never does."""
+    expires_at = held.details["expires_at"]
+    return datetime.fromisoformat(expires_at) if expires_at else datetime.max.replace(tzinfo=UTC)

@@ -7,8 +7,8 @@ from dataclasses import fields
 from datetime import timedelta
 
 from reserve.clock import Clock
-from reserve.simulator import SIMULATED_SYSTEMS, SimulatedSystem
-from reserve.simulator.club import Deliver
+from reserve.simulator import SIMULATED_SYSTEMS, Club
+from reserve.simulator.phone import Deliver
 
 FLOOR = timedelta(seconds=1)  # what is published has whole seconds, so an opening may lose up to one
 
@@ -34,17 +34,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = "\n".join(
         f"faults of {simulated.name}:\n"
-        + "\n".join(f"  {name:<28}{what}" for name, what in simulated.scenario_type.FAULTS.items())
+        + "\n".join(f"  {name:<28}{fault.meaning}" for name, fault in simulated.faults.items())
         for simulated in SIMULATED_SYSTEMS.values()
     )
 
 
 def simulated_for(
     options: argparse.Namespace, clock: Clock, deliver: Deliver | None, *, ahead: timedelta | None = None
-) -> SimulatedSystem:
+) -> Club:
     """The simulated system that *options* ask for, opening *ahead* of now, or in time for a rehearsal.
 
-    Raises ValueError for an option that only other systems have, and for a scenario that cannot be told.
+    Raises ValueError for an option that only other systems have, and for a scenario that makes no sense.
     """
     simulated = SIMULATED_SYSTEMS[options.system]
     settings = {"seed": options.seed, "rivals": options.rivals, "faults": tuple(options.fault)}

@@ -61,7 +61,7 @@ class _Listener(ThreadedWSGIServer):
         """A client that went away is no news."""
 
 
-class Server:
+class SimulatorServer:
     """A listening simulated system; ends with `close()` or at the end of a `with` block."""
 
     def __init__(self, app: Any, port: int) -> None:
@@ -83,7 +83,7 @@ class Server:
                 continue  # it went away by itself
         self._thread.join()
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> SimulatorServer:
         """Be closed at the end of the block."""
         return self
 
@@ -94,6 +94,6 @@ class Server:
         self.close()
 
 
-def serve(app: Any, *, port: int = 0) -> Server:
+def serve(app: Any, *, port: int = 0) -> SimulatorServer:
     """Serve *app* over HTTP/1.1 on this machine, from threads of its own."""
-    return Server(app, port)
+    return SimulatorServer(app, port)

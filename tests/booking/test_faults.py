@@ -11,7 +11,8 @@ import pytest
 from reserve.booking.result import Outcome
 from reserve.simulator.faults import Fault
 from reserve.simulator.recus.faults import FAULTS, HOLD, PAY, RELEASE
-from reserve.simulator.recus.scenario import SHAPES, VERIFY
+from reserve.simulator.recus.scenario import SHAPES
+from reserve.simulator.scenario import VERIFY
 from tests.fakes import usd
 from tests.stage import Stage
 

@@ -237,7 +237,7 @@ def test_while_it_waits_a_run_asks_for_no_court_that_the_schedule_shows_as_taken
 
 def test_a_run_that_waits_signs_in_again_before_its_sign_in_dies(waited: Stage) -> None:
     assert len(waited.ledger.all("signed-in")) == 3
-    assert waited.ledger.all("token-expired") == []
+    assert waited.ledger.all("token-refused") == []
 
 
 def test_a_run_that_waits_proves_the_phone_again_when_the_court_wants_that(waited: Stage) -> None:

@@ -192,7 +192,7 @@ def cases(systems: Sequence[str] = tuple(SIMULATED_SYSTEMS)) -> Iterator[Case]:
 def mishaps(systems: Sequence[str] = tuple(SIMULATED_SYSTEMS)) -> Iterator[Mishap]:
     """Every fault of every system, met in every way."""
     for system in systems:
-        for fault in SIMULATED_SYSTEMS[system].scenario_type.FAULTS:
+        for fault in SIMULATED_SYSTEMS[system].faults:
             for way in WAYS:
                 yield Mishap(system, fault, way)
 
@@ -302,7 +302,7 @@ def _print_table(system: str, scenario: str, found: Mapping[Case | Mishap, Verdi
 def _print_mishaps(system: str, found: Mapping[Case | Mishap, Verdict]) -> None:
     """The exit codes of each fault, by the way it is met; ! marks what is wrong."""
     print(f"\n{system}: exit code of each fault {' / '.join(WAYS)}")
-    for fault in SIMULATED_SYSTEMS[system].scenario_type.FAULTS:
+    for fault in SIMULATED_SYSTEMS[system].faults:
         met = [found[Mishap(system, fault, way)] for way in WAYS]
         wrong = "!" if any(each.problems for each in met) else ""
         print(f"{fault:<28}" + "/".join(str(each.exit_code) for each in met) + wrong)

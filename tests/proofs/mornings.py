@@ -96,7 +96,7 @@ def morning(which: tuple[str, int]) -> Verdict:
     system, seed = which
     draw = Random(f"morning {system} {seed}")
     own, words = OWN[system](draw) if system in OWN else ({}, [])
-    named = draw.sample(sorted(SIMULATED_SYSTEMS[system].scenario_type.FAULTS), draw.choice([0, 0, 1, 2]))
+    named = draw.sample(sorted(SIMULATED_SYSTEMS[system].faults), draw.choice([0, 0, 1, 2]))
     scenario = {
         **own,
         "rivals": draw.choice([0, 0, 2, 6]),

@@ -72,10 +72,10 @@ def _money(stage: TroubledStage) -> Iterator[tuple[str, str]]:
 def _blind(stage: TroubledStage) -> Iterator[tuple[str, str]]:
     """Where asking for a court reserves it, whoever lost an answer has to look before asking again."""
     simulated = stage.simulated
-    if simulated.reserves is None:
+    if not simulated.hold_is_final:
         return
     looks = [moment for moment, request in stage.ledger.asked if fnmatchcase(request, simulated.look)]
-    holds = [each for each in stage.ledger.sent if fnmatchcase(each.request, simulated.reserves)]
+    holds = [each for each in stage.ledger.sent if fnmatchcase(each.request, simulated.asks)]
     for before, after in pairwise(holds):
         if before.is_lost and not any(before.moment < moment <= after.moment for moment in looks):
             yield "unfair", f"{after.request} came after a lost answer, without a look"

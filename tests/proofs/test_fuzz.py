@@ -157,7 +157,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplayStage]:
         stage.answers = {}
         stage.book("--pay", "card", "--max-price", "20")
         stage.offers = stage.run.system.offers()
-        order = next(iter(stage.simulated.rules.orders))
+        order = next(iter(stage.simulated.orders))
         stage.hold = Hold(stage.offers.offers[0], order, usd(750))
         stage.run.system.look(stage.hold)
         system: Any = stage.run.system

@@ -90,18 +90,12 @@ def test_the_referee_has_nothing_to_say_about_a_good_run(tmp_path: Path, system:
         assert problems(stage, lambda outcome: outcome) == set()
 
 
-@pytest.mark.parametrize(
-    ("system", "hold", "seen"),
-    [
-        ("recus", "POST /v1/reservations", set()),
-        ("atrium", "POST /api/v1/my/occupants/*/amenity-reservations/", {"unfair"}),
-        ("ntnui", "GET /timeinfo.php/*", {"unfair"}),
-    ],
-)
+@pytest.mark.parametrize("system", SIMULATED_SYSTEMS)
 def test_the_referee_sees_who_asks_on_without_a_look_where_asking_reserves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str, hold: str, seen: set[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str
 ) -> None:
-    strike = Strike(hold, 1, "500")
+    simulated = SIMULATED_SYSTEMS[system]
+    strike, seen = Strike(simulated.asks, 1, "500"), {"unfair"} if simulated.hold_is_final else set()
     with TroubledStage(tmp_path / "careful", {}, system, strikes=(strike,)) as stage:
         assert problems(stage, lambda outcome: outcome) == set()
 
@@ -195,7 +189,7 @@ def test_the_referee_sees_a_secret(stage: TroubledStage, canary: str) -> None:
 
 def test_a_one_time_code_is_a_secret_too(stage: TroubledStage) -> None:
     def leak(outcome: Outcome) -> Outcome:
-        (stage.wired.folder / "leak.txt").write_text(f"the code is {stage.simulated.rules.player.code}.")
+        (stage.wired.folder / "leak.txt").write_text(f"the code is {stage.simulated.codes.sent[-1]}.")
         return outcome
 
     assert problems(stage, leak) == {"leaked"}

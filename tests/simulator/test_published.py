@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from reserve.simulator import RecUsScenario
 from reserve.simulator.recus.facilities import PICKLEBALL, TENNIS
 from tests.simulator.visitor import ALICE_MARBLE, COURTS, DAY, OPENS_AT, Visitor
 
@@ -182,9 +181,9 @@ def test_a_refusal_has_every_field_of_the_sample(sample: Callable[[str], Any]) -
         {"faults": ("no-such-fault",)},
     ],
 )
-def test_a_story_that_cannot_be_told_is_refused(wrong: dict[str, Any]) -> None:
+def test_a_scenario_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        RecUsScenario(**{"opens_at": OPENS_AT, "day": DAY, **wrong})
+        Visitor(**wrong)
 
 
 def test_a_day_before_its_opening_is_refused() -> None:

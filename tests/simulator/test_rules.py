@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reserve.simulator import Answer, Event
+from reserve.simulator import Event, Wording
 from tests.simulator.visitor import COURTS, DAY, FREE, OPENS_AT, Visitor, card, meanings
 
 
@@ -178,7 +178,7 @@ def test_a_story_may_forbid_a_second_hold(scenario: dict[str, bool]) -> None:
 
 
 def test_an_answer_can_be_worded_otherwise() -> None:
-    visitor = Visitor(answers={"early": Answer(409, "E_TOO_EARLY", "Patience until {day}")})
+    visitor = Visitor(wordings={"early": Wording(409, "E_TOO_EARLY", "Patience until {day}")})
     visitor.sign_in()
 
     answer = visitor.hold()

@@ -13,12 +13,12 @@ import pytest
 
 from reserve.commands.options import booking_parser, read_booking
 from reserve.settings import read_settings
-from reserve.simulator import PLAYER, SIMULATED_SYSTEMS, Fault, SimulatedSystem, serve
-from reserve.simulator.server import Server
+from reserve.simulator import PLAYER, SIMULATED_SYSTEMS, Club, Fault, serve
+from reserve.simulator.server import SimulatorServer
 from tests.simulator.visitor import Visitor
 
 
-def connect(server: Server) -> http.client.HTTPConnection:
+def connect(server: SimulatorServer) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=10)
 
 
@@ -142,7 +142,7 @@ def test_it_starts_alone_invites_the_real_command_and_shows_the_ledger_when_inte
 
 
 @pytest.mark.parametrize("simulated", SIMULATED_SYSTEMS.values())
-def test_an_option_of_a_twin_sets_a_field_of_its_story(simulated: type[SimulatedSystem]) -> None:
+def test_an_option_of_a_system_sets_a_field_of_its_scenario(simulated: type[Club]) -> None:
     assert {field for field, _ in simulated.options.values()} <= {
         field.name for field in fields(simulated.scenario_type)
     }

@@ -265,7 +265,7 @@ def test_the_next_run_goes_on_with_the_token_that_the_last_one_was_given(tmp_pat
 def test_tokens_are_nowhere_in_plain_text(tmp_path: Path) -> None:
     with Stage(tmp_path, {}, "atrium", JUNE) as stage:
         stage.book()
-        secrets = [stage.simulated.rules.first_refresh, stage.simulated.rules.refresh]
+        secrets = [stage.simulated.first_refresh, stage.simulated.refresh]
 
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert written
@@ -478,7 +478,7 @@ def test_the_log_in_page_gives_a_code_that_is_good_for_tokens(browser: Browser) 
         answer = Http(server.url, headers={}).ask("POST", f"{REALM}/token", form=form)
 
     granted = adapter().granted(answer)
-    assert granted.refresh == simulated.rules.refresh
+    assert granted.refresh == simulated.refresh
     assert len(simulated.ledger.all("signed-in")) == 1
 
 

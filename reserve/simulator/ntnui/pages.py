@@ -126,8 +126,8 @@ def countdown(left: timedelta) -> str:
         (minutes, "minutt" if minutes == 1 else "minutter"),
     )
     words = [f"{number} {unit}" for number, unit in units if number] or ["0 minutter"]
-    told = " og ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
-    return f"<p>&Aring;pnes for <i>&ldquo;drop in&rdquo;</i> om <strong>{told}</strong>.</p>"
+    in_words = " og ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
+    return f"<p>&Aring;pnes for <i>&ldquo;drop in&rdquo;</i> om <strong>{in_words}</strong>.</p>"
 
 
 def door_code(give_up: str, *, padel: bool) -> str:

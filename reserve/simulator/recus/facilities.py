@@ -9,11 +9,11 @@ from itertools import pairwise
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from reserve.model import Slot
+from reserve.model import Court, Slot
 from reserve.simulator.recus.scenario import RecUsScenario
 from reserve.window import at, zone
 
-# Ids as published (rec.us facts 2.1).
+# Ids as published (facts 2.1).
 ORGANIZATION = {
     "id": "17380e28-7e02-4b52-82c5-fab18557fd7a",
     "name": "San Francisco Rec & Park",
@@ -47,12 +47,12 @@ TENNIS_IDS = {
     (MOSCONE, 4): "6eeb43f8-3c37-4397-a270-0e19bf97961e",
 }
 
-DAY_STARTS, DAY_ENDS = time(7, 0), time(21, 0)  # what the schedule shows (rec.us facts 2.5)
+DAY_STARTS, DAY_ENDS = time(7, 0), time(21, 0)  # what the schedule shows (facts 2.5)
 
 
 @dataclass(frozen=True)
 class Policy:
-    """Which fixed slots a court has on every day, and how far ahead they open (rec.us facts 2.7, 2.8)."""
+    """Which fixed slots a court has on every day, and how far ahead they open (facts 2.7, 2.8)."""
 
     days_ahead: int
     release: time
@@ -72,17 +72,11 @@ LAST_COURT = Policy(days_ahead=2, release=time(12, 0), minutes=60, first=time(7,
 
 
 @dataclass(frozen=True)
-class Court:
-    """One court with its three kinds of ids (rec.us facts 2.1)."""
+class PublishedCourt(Court):
+    """One court with its three kinds of ids; `id` is that of the site (facts 2.1)."""
 
-    site_id: str
-    name: str
-    policy: Policy
-    sports: dict[str, str] = field(hash=False, compare=False)  # courtSportId -> sportId
-
-    def __str__(self) -> str:
-        """Name the court."""
-        return self.name
+    policy: Policy = LAST_COURT
+    sports: dict[str, str] = field(default_factory=dict, hash=False, compare=False)  # courtSportId -> sportId
 
 
 @dataclass(frozen=True)
@@ -93,7 +87,17 @@ class Facility:
     name: str
     address: str
     zone: tzinfo
-    courts: tuple[Court, ...]
+    courts: tuple[PublishedCourt, ...]  # in no order, as published (facts 2.1)
+
+    @property
+    def usual(self) -> list[PublishedCourt]:
+        """Those that open at the usual time, by number."""
+        found = [court for court in self.courts if court.policy is not LAST_COURT]
+        return sorted(found, key=lambda court: int(court.name.split()[1]))
+
+    def published(self, court: Court) -> PublishedCourt:
+        """What is published of a court of this facility."""
+        return next(each for each in self.courts if each.id == court.id)
 
     def moment(self, day: date, wall: time) -> datetime:
         """The moment of a local wall-clock time."""
@@ -103,11 +107,11 @@ class Facility:
         """A moment in local wall-clock time."""
         return moment.astimezone(self.zone)
 
-    def opening(self, court: Court, day: date) -> datetime:
-        """The published moment at which *day* opens for *court*, by calendar days (rec.us facts 2.7)."""
+    def opening(self, court: PublishedCourt, day: date) -> datetime:
+        """The published moment at which *day* opens for *court*, by calendar days (facts 2.7)."""
         return self.moment(day - timedelta(days=court.policy.days_ahead), court.policy.release)
 
-    def slots(self, court: Court, day: date) -> list[Slot]:
+    def slots(self, court: PublishedCourt, day: date) -> list[Slot]:
         """All fixed slots of *court* on *day*."""
         return [Slot(self.moment(day, start), self.moment(day, end)) for start, end in court.policy.blocks()]
 
@@ -124,8 +128,7 @@ def facilities(scenario: RecUsScenario) -> list[Facility]:
     def facility(id_: str, name: str, address: str, courts: int) -> Facility:
         policies = [usual] * courts + [LAST_COURT]
         built = [_court(id_, number, policy, courts) for number, policy in enumerate(policies, 1)]
-        unsorted = built[1::2] + built[::2]  # 2, 4, 1, 3: as published (rec.us facts 2.1)
-        return Facility(id_, name, address, here, tuple(unsorted))
+        return Facility(id_, name, address, here, (*built[1::2], *built[::2]))  # 2, 4, 1, 3
 
     return [
         facility(
@@ -140,12 +143,13 @@ def facilities(scenario: RecUsScenario) -> list[Facility]:
     ]
 
 
-def _court(facility: str, number: int, policy: Policy, courts: int) -> Court:
+def _court(facility: str, number: int, policy: Policy, courts: int) -> PublishedCourt:
     place = (facility, number)
     sports = {TENNIS_IDS.get(place, _made_up("tennis", place)): TENNIS}
     if number == min(2, courts):
         sports[_made_up("pickleball", place)] = PICKLEBALL
-    return Court(SITES.get(place, _made_up("site", place)), f"Court {number}", policy, sports)
+    site = SITES.get(place, _made_up("site", place))
+    return PublishedCourt(site, f"Court {number}", facility, policy, sports)
 
 
 def _made_up(kind: str, place: tuple[str, int]) -> str:
@@ -159,8 +163,8 @@ def days(first: date, last: date) -> Iterator[date]:
 
 
 def published(facility: Facility, scenario: RecUsScenario, free: Any) -> dict[str, Any]:
-    """A facility as `GET /v1/locations/<id>` tells it; *free* gives a court's bookable slots."""
-    usual = next(court.policy for court in facility.courts if court.policy is not LAST_COURT)
+    """A facility as `GET /v1/locations/<id>` shows it; *free* gives a court's bookable slots."""
+    usual = facility.usual[0].policy
     verification = scenario.publishes_verification
     return {
         "id": facility.id,
@@ -193,11 +197,11 @@ def published(facility: Facility, scenario: RecUsScenario, free: Any) -> dict[st
 
 
 def _published_court(
-    facility: Facility, court: Court, scenario: RecUsScenario, free: list[Slot]
+    facility: Facility, court: PublishedCourt, scenario: RecUsScenario, free: list[Slot]
 ) -> dict[str, Any]:
     blocks = court.policy.blocks()
     return {
-        "id": court.site_id,
+        "id": court.id,
         "locationId": facility.id,
         "courtNumber": court.name,
         "type": "court",
@@ -210,7 +214,7 @@ def _published_court(
         "isInstantBookable": True,
         "maxReservationTime": f"{court.policy.minutes // 60:02}:{court.policy.minutes % 60:02}:00",
         "bufferMinutesBetweenReservations": 0,
-        # A stale superset, as published (rec.us facts 2.3).
+        # A stale superset, as published (facts 2.3).
         "allowedReservationDurations": {"minutes": list(range(30, court.policy.minutes + 1, 30))},
         "defaultReservationWindowDays": court.policy.days_ahead,
         "reservationReleaseTimeLocal": court.policy.release.isoformat("seconds"),
@@ -233,7 +237,7 @@ def _published_court(
             ],
         },
         "sports": [
-            {"id": id_, "courtId": court.site_id, "sportId": sport, "price": 0, "currency": "USD"}
+            {"id": id_, "courtId": court.id, "sportId": sport, "price": 0, "currency": "USD"}
             for id_, sport in court.sports.items()
         ],
         "availableSlots": [tick for slot in free for tick in _ticks(facility, slot)],
@@ -244,7 +248,7 @@ def _published_court(
                 "openTo": blocks[-1][1].isoformat("seconds"),
                 "dayOfWeek": weekday,
             }
-            for weekday in range(7)  # 0 = Sunday here (rec.us facts 2.3)
+            for weekday in range(7)  # 0 = Sunday here (facts 2.3)
         ],
         "images": {"map": [], "mainGallery": []},
         "amenities": {"amenityTagIds": []},
@@ -252,7 +256,7 @@ def _published_court(
 
 
 def _ticks(facility: Facility, slot: Slot) -> list[str]:
-    """The half hours of a slot, local, as `availableSlots` lists them (rec.us facts 2.4)."""
+    """The half hours of a slot, local, as `availableSlots` lists them (facts 2.4)."""
     count = int((slot.end - slot.start) / timedelta(minutes=30))
     start = facility.local(slot.start).replace(tzinfo=None)
     return [str(start + number * timedelta(minutes=30)) for number in range(count)]

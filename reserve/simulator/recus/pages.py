@@ -1,15 +1,15 @@
-"""The web pages of the simulated rec.us, whose JavaScript draws the login dialogs (rec.us facts 1)."""
+"""The web pages of the simulated rec.us, whose JavaScript draws the login dialogs (facts 1)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
 from flask import Flask, Response, redirect, render_template_string, request
 
-from reserve.simulator.ledger import Ledger
-from reserve.simulator.recus.facilities import ORGANIZATION
-from reserve.simulator.recus.rules import Rules
+from reserve.simulator.recus.facilities import ORGANIZATION, Facility
+from reserve.simulator.recus.scenario import RecUsScenario
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -140,14 +140,17 @@ drawMain();
 """
 
 
-def add_pages(app: Flask, rules: Rules, ledger: Ledger) -> None:
-    """Add the web app's pages to *app*."""
-    scenario = rules.scenario
-    facilities = rules.facilities
+def add_pages(
+    app: Flask,
+    scenario: RecUsScenario,
+    facilities: Mapping[str, Facility],
+    visited: Callable[[str], None],
+) -> None:
+    """Add the web app's pages to *app*; *visited* hears of each that is opened."""
     slugs = {facility.name.lower().replace(" ", ""): facility.id for facility in facilities.values()}
 
     def page(title: str, **more: Any) -> str:
-        ledger.record(rules.now, "page-visited", path=request.path)
+        visited(request.path)
         whole = {
             "dialog": scenario.dialog,
             "httpOnly": scenario.cookie_http_only,

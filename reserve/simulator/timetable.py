@@ -16,36 +16,25 @@ T = TypeVar("T")
 SLOWEST_RIVAL = timedelta(seconds=8)  # popular courts are gone after 5-10 s (rec.us facts 6)
 
 
-class Agenda:
-    """Deeds and their moments, worked out from the clock whenever somebody asks, never by a thread."""
+class Timetable:
+    """Events and their moments, worked out from the clock whenever somebody asks, never by a thread."""
 
-    def __init__(self, clock: Clock, offset: timedelta) -> None:
-        """Nothing is due yet; the server's clock is *offset* ahead of the true time."""
-        self.clock = clock
-        self._offset = offset
+    def __init__(self, clock: Clock) -> None:
+        """Nothing is due yet."""
+        self._clock = clock
         self._due: list[tuple[datetime, int, Callable[[datetime], None]]] = []
         self._numbers = count()
 
-    @property
-    def now(self) -> datetime:
-        """The true time."""
-        return self.clock.now()
-
-    @property
-    def server_now(self) -> datetime:
-        """What the server believes the time to be."""
-        return self.now + self._offset
+    def at(self, moment: datetime, event: Callable[[datetime], None]) -> None:
+        """Have *event* happen at *moment*."""
+        heapq.heappush(self._due, (moment, next(self._numbers), event))
 
     def catch_up(self) -> None:
         """Let everything happen that was due until now, in order."""
-        now = self.now
+        now = self._clock.now()
         while self._due and self._due[0][0] <= now:
             moment, _, event = heapq.heappop(self._due)
             event(moment)
-
-    def at(self, moment: datetime, event: Callable[[datetime], None]) -> None:
-        """Have *event* done at *moment*."""
-        heapq.heappush(self._due, (moment, next(self._numbers), event))
 
 
 def rivals(

@@ -1,0 +1,83 @@
+"""Who has which court when: the player's orders, and what rivals have taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from reserve.model import Court, Slot
+
+
+@dataclass
+class Order:
+    """A court that the player was given: a hold at first, and perhaps a reservation later."""
+
+    id: str
+    court: Court
+    slot: Slot  # in the facility's time zone
+    created_at: datetime
+    expires_at: datetime | None = None  # None: the hold stays
+    cents: int = 0
+    was_before: bool = False  # reserved before the scenario began
+    status: str = "held"  # then "paid" or "released" or "lapsed"; what is paid may become "canceled"
+    is_being_paid: bool = False  # a payment was accepted that may still fail
+    paid_at: datetime | None = None
+    ended_at: datetime | None = None  # of the hold or of the reservation
+
+    @property
+    def is_open(self) -> bool:
+        """Is it a hold that can still be paid?"""
+        return self.status == "held"
+
+    @property
+    def is_reservation(self) -> bool:
+        """Is it a court that is the player's?"""
+        return self.status == "paid"
+
+    @property
+    def day(self) -> date:
+        """The local day of play."""
+        return self.slot.start.date()
+
+    def end(self, status: str, moment: datetime) -> None:
+        """Be released, lapsed or canceled."""
+        self.status, self.ended_at = status, moment
+
+
+def overlap(one: Slot, other: Slot) -> bool:
+    """Whether the two cannot both be had on one court."""
+    return one.start < other.end and other.start < one.end
+
+
+class Orders(dict[str, Order]):
+    """The player's orders by id, and beside them what rivals have taken."""
+
+    def __init__(self) -> None:
+        """Everything is free."""
+        super().__init__()
+        self._rivals: dict[Court, list[tuple[str, Slot]]] = {}
+
+    def of_player(self, court: Court, slot: Slot) -> list[Order]:
+        """The player's holds and reservations of *court* that leave no room for *slot*."""
+        alive = [order for order in self.values() if order.is_open or order.is_reservation]
+        return [order for order in alive if order.court == court and overlap(order.slot, slot)]
+
+    def of_rivals(self, court: Court, slot: Slot) -> list[str]:
+        """The rivals who have *court* at a time that overlaps *slot*, in the order in which they came."""
+        return [name for name, taken in self._rivals.get(court, ()) if overlap(taken, slot)]
+
+    def count(self, court: Court, slot: Slot) -> int:
+        """How many have *court* at a time that overlaps *slot*."""
+        return len(self.of_player(court, slot)) + len(self.of_rivals(court, slot))
+
+    def take(self, court: Court, slot: Slot, rival: str) -> None:
+        """Give *slot* on *court* to a rival."""
+        self._rivals.setdefault(court, []).append((rival, slot))
+
+    def give_up(self, slot: Slot, rival: str) -> Iterator[Court]:
+        """Take *slot* from a rival; the courts on which there was something to take."""
+        for court, taken in self._rivals.items():
+            if (rival, slot) in taken:
+                taken.remove((rival, slot))
+                yield court
