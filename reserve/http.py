@@ -77,18 +77,6 @@ def _moment(text: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def read(answer: object, *keys: str | int) -> object:
-    """What stands in *answer* under *keys*; raises `UnknownAnswer` naming the path when it is not there."""
-    value = answer
-    for key in keys:
-        try:
-            value = value[key]  # type: ignore[index]  # anything wrong is caught just below
-        except (KeyError, IndexError, TypeError):
-            path = ".".join(map(str, keys))
-            raise UnknownAnswer(f"the answer has no '{path}'") from None
-    return value
-
-
 class Http:
     """One connection to one host, kept open; every request on it carries the same headers."""
 

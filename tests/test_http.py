@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from io import BufferedReader
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 
 from reserve.booking.codes.webhook import HOLD_BACK
 from reserve.errors import LostAnswer, Overdue, UnknownAnswer, Unreachable
-from reserve.http import LARGEST, TIMEOUT, Answer, Http, read
+from reserve.http import LARGEST, TIMEOUT, Answer, Http
 
 NOW = datetime(2026, 3, 2, 16, tzinfo=UTC)
 QUICK = (1.0, 0.2)  # seconds; a server of ours that says nothing is given up soon
@@ -207,22 +206,6 @@ def test_a_page_is_read_in_its_letters_whatever_its_header_says(body: bytes, con
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nContent-Type: {content_type}\r\n\r\n"
     with talking_to(head.encode() + body) as (http, _):
         assert http.ask("GET", "/a").text == "Åpnes"
-
-
-@pytest.mark.parametrize(
-    ("keys", "found"),
-    [(("data", "order", "id"), "7"), (("list", 0), 1), ((), {"data": {"order": {"id": "7"}}, "list": [1]})],
-)
-def test_a_path_into_an_answer_is_read(keys: tuple[str | int, ...], found: Any) -> None:
-    assert read({"data": {"order": {"id": "7"}}, "list": [1]}, *keys) == found
-
-
-@pytest.mark.parametrize(
-    "answer", [{}, {"order": {}}, {"order": None}, {"order": "x"}, [], None, {"order": []}]
-)
-def test_a_path_that_is_not_there_is_named(answer: Any) -> None:
-    with pytest.raises(UnknownAnswer, match=r"the answer has no 'order\.id'"):
-        read(answer, "order", "id")
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from reserve.booking.context import RunContext
 from reserve.booking.release import Releases
 from reserve.errors import ReserveError
-from reserve.model import ActionKind, Hold, Reservation
+from reserve.model import ActionKind, Court, Hold, Offer, Reservation, Slot
 from reserve.storage.runs import PastRun
+
+A_WHILE = timedelta(minutes=1)
 
 
 def recover(context: RunContext, releases: Releases) -> None:
@@ -18,7 +22,8 @@ def recover(context: RunContext, releases: Releases) -> None:
     system, timeline, record = context.system, context.timeline, context.record
     for past in record.cut_off() if record else ():
         try:
-            holds, reservations = system.holds(), system.reservations()
+            holds = system.holds() if system.lists_holds else _written_down(past)
+            reservations = system.reservations()
         except ReserveError as failure:
             timeline.say(f"cannot look for what the run {past.run_id} left behind: {failure}")
             continue
@@ -28,6 +33,19 @@ def recover(context: RunContext, releases: Releases) -> None:
         timeline.say(f"the run {past.run_id} was cut off. {sentence}")
         if record and not left:
             record.end(None, sentence, of=past.run_id)
+
+
+def _written_down(past: PastRun) -> list[Hold]:
+    """What *past* held, where only its own record can tell; not what it may have confirmed."""
+    gone = past.orders(ActionKind.CONFIRMING, ActionKind.RELEASED)
+    return [
+        # Nobody needs to know when it ends.
+        Hold(
+            Offer(Court("", action.court), Slot(action.start, action.start + A_WHILE), action.start), order_id
+        )
+        for action in past.actions
+        if action.kind is ActionKind.HELD and (order_id := action.order_id) and order_id not in gone
+    ]
 
 
 def _is_left_by(past: PastRun, hold: Hold) -> bool:

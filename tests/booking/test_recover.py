@@ -87,6 +87,20 @@ def test_a_hold_whose_order_was_never_written_down_is_released_too(store: Store,
     assert "release order-nobody-knows" in system.said
 
 
+def test_where_nobody_can_list_holds_those_that_were_written_down_are_given_back(
+    store: Store, clock: FakeClock
+) -> None:
+    system = FakeSystem(clock)
+    system.lists_holds = False
+    holds = [held(system, number, f"order-{number}") for number in (1, 2, 3)]
+    cut_off(store, asking=COURTS, held=holds, released=holds[:1], confirming=holds[1:2])
+
+    put_in_order(store, system)
+
+    assert sorted(system.said) == ["release order-3", "reservations"]
+    assert sentence(store) == "Not reserved: cut off; holds released later: 1."
+
+
 def test_a_hold_that_the_player_made_by_hand_is_left_alone(store: Store, clock: FakeClock) -> None:
     system = FakeSystem(clock)
     by_hand = [held(system, 3, "by-hand"), system.held(offer("Another Court"), "elsewhere")]

@@ -107,7 +107,8 @@ def _left(stage: TroubledStage, outcome: Outcome, held: list[str]) -> Iterator[t
     for order in held:
         court = _courts(stage)[order]
         lapses = (
-            rf"{order}.*until \d\d:\d\d|by \d\d:\d\d:\d\d at .*{order}|{court} may be held until it lapses"
+            rf"{order}.*until (\d\d:\d\d|it lapses)|(by \d\d:\d\d:\d\d|soon) at .*{order}"
+            rf"|{court} may be held until it lapses"
         )
         if not any(re.search(lapses, line) for line in said):
             yield "left", f"{court} stays held by {order}, and nobody says so; {outcome.sentence!r}"

@@ -234,7 +234,12 @@ def test_the_number_of_free_places_is_read_in_the_singular_too(name: str, free: 
 
 @pytest.mark.parametrize(
     ("name", "member"),
-    [("session_open", "9001"), ("session_signed_up_padel", "9001"), ("session_full", None)],
+    [
+        ("session_open", "9001"),
+        ("session_signed_up_tennis", "9001"),
+        ("session_signed_up_padel", "9001"),
+        ("session_full", None),
+    ],
 )
 def test_the_players_number_stands_in_the_links(name: str, member: str | None) -> None:
     assert read_page(sample(name)).member == member

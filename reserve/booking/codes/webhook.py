@@ -8,7 +8,8 @@ from reserve.booking.codes.source import ReceivedCode
 from reserve.booking.stop import Stop
 from reserve.clock import Clock
 from reserve.errors import ServiceError, UsageError
-from reserve.http import Http, read
+from reserve.http import Http
+from reserve.systems.reading import read
 
 HOLD_BACK = timedelta(seconds=10)  # asked of the webhook service; less than we wait for any answer
 BETWEEN_QUESTIONS = timedelta(seconds=1)  # to the service, when it does not hold its answer back
@@ -44,11 +45,10 @@ class WebhookService:
         answer = self._http.ask("GET", "/newest", params={"phonenumber": self._phone})
         if answer.status in (401, 403):
             raise UsageError("--webhook-token: the webhook service refuses it; use its WEBHOOK_TOKEN")
-        newest = read(answer.json(), "id") if answer.is_good else None
-        if not isinstance(newest, int):
+        if not answer.is_good:
             raise ServiceError(f"{answer.asked}: the webhook service answered {answer.status}")
-        self.known = newest
-        return newest
+        self.known = read(answer, int, "id")
+        return self.known
 
     def next_code(self, *, after: int, until: datetime, stop: Stop) -> ReceivedCode | None:
         """The newest code later than *after*; None when none comes until *until*, or we should stop."""
@@ -85,8 +85,7 @@ class WebhookService:
         answer = self._http.ask("GET", "/get_verification_code", params=params)
         if not answer.is_good:
             return None
-        id_, digits = read(answer.json(), "id"), read(answer.json(), "verification_code")
-        is_code = isinstance(digits, str) and digits.isdigit()
-        if not isinstance(id_, int) or id_ <= after or not is_code:
+        id_, digits = read(answer, int, "id"), read(answer, str, "verification_code")
+        if id_ <= after or not digits.isdigit():
             raise ServiceError(f"{answer.asked}: the webhook service said something we do not know")
-        return ReceivedCode(id_, str(digits))
+        return ReceivedCode(id_, digits)

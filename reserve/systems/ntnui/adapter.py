@@ -90,7 +90,7 @@ class Ntnui(BookingSystem):
     def offers(self) -> Offers:
         """The one session that is wanted, as its page shows it to everybody."""
         session = self.session
-        answer, page = self._look()
+        answer, page = self._visit()
         if page.is_error:
             raise UsageError(f"--link: the site knows no session {session.timeid}; they change every term")
         if not page.is_session:
@@ -127,7 +127,7 @@ class Ntnui(BookingSystem):
         places = [self.session.path(), *(f"/{link.lstrip('./')}" for link in page.sessions[:OTHER_SESSIONS])]
         for place in places:
             with suppress(ServiceError):  # it can still be read from the page of the session when that opens
-                self._note_member(self._look(place)[1])
+                self._note_member(self._visit(place)[1])
             if self.member is not None:
                 return
         self.context.say(
@@ -151,10 +151,6 @@ class Ntnui(BookingSystem):
             raise UnknownRefusal("the log-in was answered with a page that we do not know")
         return page
 
-    def look(self, hold: Hold) -> Hold:
-        """A session has no price and does not lapse."""
-        return hold
-
     def reservations(self) -> list[Reservation]:
         """This session, when the player is signed up for it; the site lists no others."""
         return [Reservation(hold.offer.court, hold.offer.slot, hold.order_id) for hold in self.holds()]
@@ -174,10 +170,10 @@ class Ntnui(BookingSystem):
 
     def session_page(self) -> Page:
         """The page of the session as the player sees it; logs in again when the site forgot the player."""
-        answer, page = self._look()
+        answer, page = self._visit()
         if page.is_signed_out:
             self.log_in_again()
-            answer, page = self._look()
+            answer, page = self._visit()
         if page.is_signed_out:
             raise TokenRefused("the site does not know us any more, although it accepted the log-in")
         if not page.is_signed_in and not page.shows_reservation:
@@ -216,12 +212,6 @@ class Ntnui(BookingSystem):
         """The one connection there is: one session, one log-in."""
         return NtnuiConnection(offer, self)
 
-    def confirm(self, hold: Hold) -> None:
-        """A place is final as soon as it is taken."""
-
-    def release(self, hold: Hold) -> None:
-        """A place is never given up by us: it is the reservation."""
-
     def connect(self) -> Http:
         """A connection that will remember the player's cookies."""
         headers = {"User-Agent": self.context.user_agent, "Accept": "text/html"}
@@ -233,7 +223,7 @@ class Ntnui(BookingSystem):
         if self._kept <= PAGES_KEPT:
             self.context.keep(answer.asked, redacted(answer.text))
 
-    def _look(self, place: str | None = None) -> tuple[Answer, Page]:
+    def _visit(self, place: str | None = None) -> tuple[Answer, Page]:
         answer = self.question(place or self.session.path())
         return answer, self._read(answer)
 
