@@ -25,7 +25,7 @@ class Settings:
     data: Path = DATA
     database_url: str | None = field(default=None, repr=False)
     fernet_key: str | None = field(default=None, repr=False)
-    system: str | None = None
+    system: str = "recus"
     account: str | None = None
     email: str | None = None
     password: str | None = field(default=None, repr=False)
@@ -60,7 +60,7 @@ def read_settings(environ: Mapping[str, str], file: Path | None = None) -> Setti
         data=Path(said("RESERVE_DATA") or DATA),
         database_url=said("RESERVE_DATABASE_URL"),
         fernet_key=said("FERNET_KEY"),
-        system=said("RESERVE_SYSTEM"),
+        system=(said("RESERVE_SYSTEM") or Settings.system).casefold(),
         account=said("RESERVE_ACCOUNT"),
         email=said("RESERVE_EMAIL"),
         password=ours.get("RESERVE_PASSWORD", "").strip("\r\n") or None,

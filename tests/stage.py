@@ -142,13 +142,14 @@ class Stage:
         )
         booking = read_booking(booking_parser("book").parse_args([*usual, *words]), settings)
         self.wired = build_run(
-            booking,
-            settings,
+            booking.request,
+            booking.account,
+            booking.settings,
             self.stop,
             Leads(),
             clock=self.clock,
             connect=self.connect,
-            kind=WITHOUT_BROWSER.get(self.system),
+            system_type=WITHOUT_BROWSER.get(self.system),
         )
         self.run: Run = self.wired.run
         if isinstance(source := self.run.verification.source, WebhookService):

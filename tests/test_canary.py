@@ -141,7 +141,7 @@ def test_a_bug_is_written_down_without_secrets(stage: Callable[..., Stage]) -> N
     except ValueError as bug:
         a_stage.wired.write_down(replace(a_stage.result, end=bug))
 
-    written = (a_stage.wired.folder / "bug.txt").read_text()
+    written = (a_stage.wired.folder.path / "bug.txt").read_text()
     assert "ValueError" in written
     assert leaks(a_stage, {"bug.txt": written}) == []
 

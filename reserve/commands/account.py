@@ -8,8 +8,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,6 @@ from reserve.settings import Settings, read_file
 
 if TYPE_CHECKING:
     from reserve.model import Account
-    from reserve.storage.secrets import SecretStore
 
 ACTIONS = {
     "add": "store an account; asks at a terminal, else reads the environment",
@@ -68,27 +67,15 @@ def _parser() -> Parser:
     return parser
 
 
-@contextmanager
-def opened(settings: Settings) -> Iterator[SecretStore]:
-    """The safe of this machine."""
-    from reserve.storage.database import Store
-    from reserve.storage.secrets import SecretStore
-
-    store = Store(settings.data, settings.database_url)
-    try:
-        yield SecretStore(store, settings.data, settings.fernet_key)
-    finally:
-        store.close()
-
-
 def add(options: argparse.Namespace, settings: Settings) -> int:
     """Store an account; what earlier tools left in plain text is taken over."""
+    from reserve.commands.wiring import secret_store
     from reserve.storage.secrets import Accounts
     from reserve.systems import SYSTEMS
 
     if not re.fullmatch(r"[\w.@+-]{1,60}", options.name):
         raise UsageError(f"NAME: {options.name!r} is no name; write it with letters, digits and . _ - @ +")
-    system = (options.system or settings.system or "recus").strip().casefold()
+    system = (options.system or settings.system).strip().casefold()
     if system not in SYSTEMS:
         raise UsageError(f"--system: {system!r} is not known; choose {', '.join(SYSTEMS)}")
     earlier, leftovers = _earlier(settings, SYSTEMS[system].asks)
@@ -105,8 +92,8 @@ def add(options: argparse.Namespace, settings: Settings) -> int:
         raise UsageError("ATRIUM_OCCUPANT_ID: it is a number, in the portal's address of a reservation")
     if not given.keys() & SECRETS.keys():
         raise UsageError("there is no password: call this at a terminal, or set RESERVE_PASSWORD")
-    with opened(settings) as safe:
-        Accounts(safe).add(options.name, {"RESERVE_SYSTEM": system, **given})
+    with secret_store(settings) as secrets:
+        Accounts(secrets).add(options.name, {"RESERVE_SYSTEM": system, **given})
     print(f"Stored {options.name!r} for {system}; use it with --account {options.name}.")
     for leftover in leftovers:
         print(f"{leftover} secrets in plain text and can be deleted now.")
@@ -115,10 +102,11 @@ def add(options: argparse.Namespace, settings: Settings) -> int:
 
 def list_all(options: argparse.Namespace, settings: Settings) -> int:
     """Print a line for each account; no secrets."""
+    from reserve.commands.wiring import secret_store
     from reserve.storage.secrets import Accounts
 
-    with opened(settings) as safe:
-        accounts = Accounts(safe)
+    with secret_store(settings) as secrets:
+        accounts = Accounts(secrets)
         trouble: UsageError | None = None
         for name in accounts.names:
             try:
@@ -137,10 +125,11 @@ def list_all(options: argparse.Namespace, settings: Settings) -> int:
 
 def remove(options: argparse.Namespace, settings: Settings) -> int:
     """Forget an account; this works without the key."""
+    from reserve.commands.wiring import secret_store
     from reserve.storage.secrets import Accounts
 
-    with opened(settings) as safe:
-        if not Accounts(safe).remove(options.name):
+    with secret_store(settings) as secrets:
+        if not Accounts(secrets).remove(options.name):
             raise UsageError(f"there is no account {options.name!r}; see `account list`")
     print(f"Removed {options.name!r}.")
     return 0
@@ -148,16 +137,17 @@ def remove(options: argparse.Namespace, settings: Settings) -> int:
 
 def refresh(options: argparse.Namespace, settings: Settings) -> int:
     """Renew the refresh token of each account that has one; the exit code is that of the worst."""
+    from reserve.commands.wiring import secret_store
     from reserve.storage.secrets import Accounts
     from reserve.systems import SYSTEMS
 
-    with opened(settings) as safe:
-        accounts = Accounts(safe)
+    with secret_store(settings) as secrets:
+        accounts = Accounts(secrets)
         names = [options.name] if options.name else accounts.names
         stored = {name: accounts.read(name) for name in names}
     found = [(name, each["RESERVE_SYSTEM"], account_of(each)) for name, each in stored.items()]
     if not found:
-        system = one_of(settings.system or "recus", tuple(SYSTEMS), "RESERVE_SYSTEM")
+        system = one_of(settings.system, tuple(SYSTEMS), "RESERVE_SYSTEM")
         details = _in_environment(settings, SYSTEMS[system].asks)
         found = [("the environment", system, account_of({"RESERVE_EMAIL": "", **details}))]
     return max(_refreshed(name, system, account, settings) for name, system, account in found)
@@ -167,7 +157,6 @@ def _refreshed(name: str, system: str, account: Account, settings: Settings) -> 
     """Sign in as this account does, which renews its token; says how it went."""
     from reserve.booking.context import Leads
     from reserve.booking.stop import Stop
-    from reserve.commands.options import Booking
     from reserve.commands.wiring import build_run
     from reserve.model import BookingRequest
     from reserve.systems import SYSTEMS
@@ -176,8 +165,7 @@ def _refreshed(name: str, system: str, account: Account, settings: Settings) -> 
         print(f"Nothing to renew for {name}: {system} has no refresh tokens.")
         return 0
     nothing = BookingRequest(facility="", sport="", day=date.min, starts=(), length=timedelta())
-    booking = Booking(nothing, account, system, webhook_url="", webhook_token=None, as_json=False)
-    wired = build_run(booking, settings, Stop(), Leads())
+    wired = build_run(nothing, account, replace(settings, system=system), Stop(), Leads())
     try:
         wired.run.system.sign_in()
     except ReserveError as failure:
@@ -186,8 +174,7 @@ def _refreshed(name: str, system: str, account: Account, settings: Settings) -> 
     finally:
         wired.run.system.close()
         wired.record.store.close()
-        with suppress(OSError):  # nothing is left there, unless something went wrong
-            wired.folder.rmdir()
+        wired.folder.remove_if_empty()
     print(f"Renewed the refresh token of {name}.")
     return 0
 

@@ -21,14 +21,13 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     from reserve.booking.context import Leads
     from reserve.commands.outcome import as_json, tell
 
-    result, _ = book(booking, settings, Leads())
+    result, _ = book(booking, Leads())
     tell(result.outcome.sentence, as_json(result) if booking.as_json else None)
     return result.outcome.exit_code
 
 
 def book(
     booking: Booking,
-    settings: Settings,
     leads: Leads,
     *,
     in_turn: bool = False,
@@ -42,7 +41,7 @@ def book(
     from reserve.commands.wiring import build_run
 
     stop = Stop()
-    wired = build_run(booking, settings, stop, leads)
+    wired = build_run(booking.request, booking.account, booking.settings, stop, leads)
     timeline = wired.run.timeline
     with shown(timeline):
         for warning in booking.warnings:

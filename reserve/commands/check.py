@@ -32,7 +32,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     from reserve.commands.wiring import build_run
 
     stop = Stop()
-    wired = build_run(booking, settings, stop, Leads())
+    wired = build_run(booking.request, booking.account, booking.settings, stop, Leads())
     run = wired.run
     with shown(run.timeline), stop.listening():
         for warning in booking.warnings:
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     outcome = replace(outcome, sentence=mask(outcome.sentence))
     as_json = {
         **outcome_as_json(outcome),
-        "system": booking.system,
+        "system": run.system.name,
         "facility": run.found.facility if run.found else booking.request.facility,
         "run_id": wired.run_id,
         "opens_at": run.timeline.opens_at.isoformat() if run.timeline.opens_at else None,

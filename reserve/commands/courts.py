@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 
 from reserve.clock import Clock
@@ -41,18 +42,20 @@ def main(
     parser.add_argument("--link", metavar="URL", help="ntnui: the session's page, instead of -c and -d")
     options = parser.parse_args(arguments)
     refuse_garbled(options)
-    from reserve.commands.lookup import NOBODY, looking
+    from reserve.commands.lookup import NOBODY
+    from reserve.commands.wiring import public_system
     from reserve.systems import SYSTEMS
 
     clock = clock or Clock()
-    system = one_of(options.system or settings.system or "recus", tuple(SYSTEMS), "--system")
+    system = one_of(options.system or settings.system, tuple(SYSTEMS), "--system")
+    settings = replace(settings, system=system)
     sport = one_of(options.sport, SPORTS, "--sport") if options.sport else None
     day = parse_day(options.date, "--date") if options.date else (clock.now() + IN_A_WHILE).date()
     # Any slot will do: what is published about a facility says nothing about a slot.
     request = BookingRequest(
         options.court or "", sport or "tennis", day, (NOON,), HALF_AN_HOUR, link=options.link
     )
-    with looking(system, request, NOBODY, settings, clock, connect) as asked:
+    with public_system(request, NOBODY, settings, clock=clock, connect=connect) as asked:
         if not (options.court or options.link):
             word, option = ("link", "--link") if "link" in asked.needs else ("facility", "-c")
             rows = [{word: name} for name in asked.facilities()]

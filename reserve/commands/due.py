@@ -210,7 +210,7 @@ def serve(plan_store: PlanStore, name: str, settings: Settings, clock: Clock) ->
             booking = read_booking(booking_parser("book").parse_args(words), settings)
         except ReserveError as failure:
             return failed(failure), None
-        result, _ = book(booking, settings, Leads(), in_turn=True)
+        result, _ = book(booking, Leads(), in_turn=True)
         return result.outcome, result.run_id
 
     with stop.listening():

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from reserve.commands.history import as_json, opened
 from reserve.commands.options import Parser
 from reserve.errors import UsageError
 from reserve.settings import Settings
+from reserve.storage.run_folder import steps_of
 from reserve.storage.runs import RunStore
 
 
@@ -29,8 +29,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
             f"{'several runs begin' if runs else 'no run begins'} with {options.run!r}; see history"
         )
     run = runs[0]
-    folder = settings.data / "runs" / run.run_id
-    steps = [json.loads(line) for line in _lines(folder / "timeline.jsonl")]
+    steps = steps_of(settings.data, run.run_id)
     actions = [
         {
             "at": action.moment.isoformat(),
@@ -52,7 +51,3 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
             print(f"  {action.moment:%H:%M:%S} {action.kind} {action.court} {action.order_id or ''}".rstrip())
     print(run.sentence or ("Under way." if is_alive else "Cut off; the next run puts it in order."))
     return 0
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text().splitlines() if path.exists() else []

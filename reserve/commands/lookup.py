@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
-from reserve.browser import Browser
 from reserve.clock import Clock
 from reserve.commands.options import booking_parser, read_booking
-from reserve.commands.wiring import USER_AGENT, Connect, addresses_of, connect
-from reserve.model import Account, BookingRequest, Offers
+from reserve.commands.wiring import Connect, connect, public_system
+from reserve.model import Account, Offers
 from reserve.plans.plan import Choice, Plan
 from reserve.settings import Settings
-from reserve.systems import SYSTEMS
-from reserve.systems.base import BookingSystem, Context
 
 NOBODY = Account("nobody@example.com", "none")
 
@@ -32,32 +27,8 @@ def asking(
             settings, email=settings.email or NOBODY.email, password=settings.password or NOBODY.password
         )
         booking = read_booking(booking_parser("book").parse_args(words), somebody)
-        with looking(booking.system, booking.request, booking.account, settings, clock, connect) as system:
+        wanted = booking.request, booking.account, booking.settings
+        with public_system(*wanted, clock=clock, connect=connect) as system:
             return system.offers()
 
     return ask
-
-
-@contextmanager
-def looking(
-    system: str,
-    request: BookingRequest,
-    account: Account,
-    settings: Settings,
-    clock: Clock,
-    connect: Connect = connect,
-) -> Iterator[BookingSystem]:
-    """The booking system called *system*, to be asked what is public about *request*."""
-    kind = SYSTEMS[system]
-    context = Context(
-        clock=clock,
-        connect=connect,
-        browser=lambda: Browser(clock, binary=None, driver=None, evidence=Path()),
-        addresses=addresses_of(kind, settings),
-        say=lambda text: None,
-        keep=lambda asked, text: None,
-        conceal=lambda secret: None,
-        user_agent=settings.user_agent or USER_AGENT,
-    )
-    with closing(kind(account, request, context)) as found:
-        yield found

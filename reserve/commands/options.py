@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, NoReturn
 
@@ -86,13 +86,11 @@ def booking_parser(command: str) -> Parser:
 
 @dataclass(frozen=True)
 class Booking:
-    """Everything that options and environment say about one booking."""
+    """What is asked for, on whose behalf, and the settings, over which the options have won."""
 
     request: BookingRequest
     account: Account
-    system: str
-    webhook_url: str
-    webhook_token: str | None = field(repr=False)
+    settings: Settings
     as_json: bool
     warnings: tuple[str, ...] = ()
 
@@ -104,9 +102,14 @@ def read_booking(options: argparse.Namespace, settings: Settings) -> Booking:
 
     refuse_garbled(options)
     stored = _stored(options, settings)
-    system = stored["RESERVE_SYSTEM"] if stored else options.system or settings.system or "recus"
-    system = one_of(system, tuple(SYSTEMS), "--system")
-    kind = SYSTEMS[system]
+    system = stored["RESERVE_SYSTEM"] if stored else options.system or settings.system
+    settings = replace(
+        settings,
+        system=one_of(system, tuple(SYSTEMS), "--system"),
+        webhook_url=address(options.webhook_url or settings.webhook_url, "--webhook-url"),
+        webhook_token=token(options.webhook_token or settings.webhook_token, "--webhook-token"),
+    )
+    kind = SYSTEMS[settings.system]
     given = kind.completed(
         {name: text for name in REQUEST_OPTIONS if (text := (getattr(options, name, None) or "").strip())}
     )
@@ -148,9 +151,7 @@ def read_booking(options: argparse.Namespace, settings: Settings) -> Booking:
     return Booking(
         request,
         account_of(stored) if stored else _account(options, settings, kind),
-        system,
-        webhook_url=address(options.webhook_url or settings.webhook_url, "--webhook-url"),
-        webhook_token=token(options.webhook_token or settings.webhook_token, "--webhook-token"),
+        settings,
         as_json=options.json,
         warnings=tuple(warnings),
     )
@@ -180,12 +181,11 @@ def _stored(options: argparse.Namespace, settings: Settings) -> Mapping[str, str
     for option in ("email", "password", "phone"):
         if getattr(options, option):
             raise UsageError(f"--{option}: account {name!r} is used as it is stored; leave one of them out")
-    from reserve.commands.account import opened
+    from reserve.commands.wiring import secret_store
+    from reserve.storage.secrets import Accounts
 
-    with opened(settings) as safe:
-        from reserve.storage.secrets import Accounts
-
-        stored = Accounts(safe).read(name)
+    with secret_store(settings) as secrets:
+        stored = Accounts(secrets).read(name)
     if options.system and options.system.strip().casefold() != stored["RESERVE_SYSTEM"]:
         raise UsageError(
             f"--account: {name!r} is for {stored['RESERVE_SYSTEM']}, not for --system {options.system}"

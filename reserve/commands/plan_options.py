@@ -105,7 +105,7 @@ def plans_from(options: argparse.Namespace, settings: Settings, today: date) -> 
     from reserve.systems import SYSTEMS
 
     refuse_garbled(options)
-    system = one_of(options.system or settings.system or "recus", tuple(SYSTEMS), "--system")
+    system = one_of(options.system or settings.system, tuple(SYSTEMS), "--system")
     what = "link" if "link" in SYSTEMS[system].needs else "court"
     if not getattr(options, what):
         raise UsageError(f"--{what} is missing; see plan add --help")

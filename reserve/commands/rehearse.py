@@ -51,7 +51,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         waits = options.wait_list or simulated.scenario.frees_after is not None
         words += ["--wait-list"] if waits else []
         booking = read_booking(booking_parser("book").parse_args(words), settings)
-        result, wired = book(booking, settings, leads)
+        result, wired = book(booking, leads)
         timeline = wired.run.timeline
         if options.rivals and timeline.opens_at:
             wired.run.clock.sleep_until(timeline.opens_at + RIVALS_COME)

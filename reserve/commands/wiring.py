@@ -1,15 +1,11 @@
-"""What one run is given: a booking system, a clock, an inbox, a folder of its own."""
+"""What one run is given: a booking system, a clock, the player's texts, a folder of its own."""
 
 from __future__ import annotations
 
-import json
-import re
 import secrets
-import traceback
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,12 +18,12 @@ from reserve.booking.stop import Stop
 from reserve.booking.timeline import Timeline
 from reserve.browser import Browser
 from reserve.clock import Clock
-from reserve.commands.options import Booking
 from reserve.http import Http
-from reserve.model import Account
-from reserve.redaction import MASK, Secrets
+from reserve.model import Account, BookingRequest
+from reserve.redaction import Secrets
 from reserve.settings import Settings
 from reserve.storage.database import Store
+from reserve.storage.run_folder import RunFolder
 from reserve.storage.runs import Record, player_key
 from reserve.storage.secrets import SecretStore, StoredTokens
 from reserve.systems import SYSTEMS
@@ -35,9 +31,6 @@ from reserve.systems.base import BookingSystem, Context
 from reserve.tokens import Tokens
 
 USER_AGENT = f"FirstServe/{__version__} (reserves one court for one player)"
-PERSONAL = re.compile(r"[^\s\"@]{1,64}@[^\s\"@]+|\beyJ[\w-]+\.[\w.-]+|\+?\d[\d ().-]{8,40}\d")
-LONGEST = 20_000  # characters of an answer that are worth keeping
-
 
 Connect = Callable[[str, Mapping[str, str]], Http]
 
@@ -49,101 +42,124 @@ def connect(base_url: str, headers: Mapping[str, str]) -> Http:
 
 @dataclass(frozen=True)
 class WiredRun:
-    """One run and where it leaves its papers."""
+    """One run, the folder for its files, and its record in the store."""
 
     run: Run
     run_id: str
-    folder: Path
+    folder: RunFolder
     record: Record
 
     def write_down(self, result: RunResult | None = None) -> None:
         """Leave the timeline in the folder of the run, and the traceback of a bug, without secrets."""
         timeline = self.run.timeline
-        lines = [
-            json.dumps({"at": moment.isoformat(), "stamp": timeline.stamp(moment), "step": text})
-            for moment, text in timeline.steps
-        ]
-        with suppress(OSError):  # the outcome counts, also when the disk is full
-            (self.folder / "timeline.jsonl").write_text("".join(line + "\n" for line in lines))
-            if result is not None and result.bug is not None:
-                traced = "".join(traceback.format_exception(result.bug))
-                (self.folder / "bug.txt").write_text(timeline.secrets.mask(traced))
+        self.folder.keep_steps((moment, timeline.stamp(moment), text) for moment, text in timeline.steps)
+        if result is not None and result.bug is not None:
+            self.folder.keep_bug(result.bug)
 
 
 def build_run(
-    booking: Booking,
+    request: BookingRequest,
+    account: Account,
     settings: Settings,
     stop: Stop,
     leads: Leads,
     *,
     clock: Clock | None = None,
     connect: Connect = connect,
-    kind: type[BookingSystem] | None = None,
+    system_type: type[BookingSystem] | None = None,
 ) -> WiredRun:
-    """Everything for one run of *booking*; nothing is sent yet.
+    """Everything for one run of *request* on behalf of *account*; nothing is sent yet.
 
-    *clock*, *connect* and *kind* stand in for real time, the network and the system that *booking* names.
+    *clock*, *connect* and *system_type* stand in for real time, the network and the booking system that
+    *settings* name.
     """
     clock = clock or Clock()
-    run_id = f"{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
-    folder = settings.data / "runs" / run_id
-    store = Store(settings.data, settings.database_url)
-    folder.mkdir(parents=True, exist_ok=True)
-    phone = booking.account.phone
+    system_type = system_type or SYSTEMS[settings.system]
+    phone = account.phone or ""  # is masked without its country, too
     timeline = Timeline(
-        clock.now,
-        Secrets(
-            [booking.account.password, booking.webhook_token, phone, phone and phone[1:], phone and phone[2:]]
-        ),
+        clock.now, Secrets([account.password, settings.webhook_token, phone, phone[1:], phone[2:]])
     )
-    numbers = count(1)
+    store = Store(settings.data, settings.database_url)
+    run_id = f"{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+    folder = RunFolder(settings.data, run_id, timeline.secrets)
+    host = urlsplit(next(iter(addresses_of(system_type, settings).values()), "")).hostname or ""
+    player = player_key(system_type.name, host, account.email)
+
+    tokens = None
+    if system_type.token_variable is not None:
+        given = account.details.get(system_type.token_variable)
+        tokens = StoredTokens(SecretStore(store, settings.data, settings.fernet_key), player, given=given)
+    context = _context(system_type, settings, clock, connect, timeline, folder, tokens)
+    system = system_type(account, request, context)
+    record = Record(store, run_id, player, clock.now, where=f"{system_type.name} {host}")
+    texts = _texts(phone, settings, clock, connect) if phone else None
+    run = Run(RunContext(system, clock, timeline, stop, record, leads), run_id, texts)
+    return WiredRun(run, run_id, folder, record)
+
+
+@contextmanager
+def public_system(
+    request: BookingRequest,
+    account: Account,
+    settings: Settings,
+    *,
+    clock: Clock,
+    connect: Connect = connect,
+) -> Iterator[BookingSystem]:
+    """The booking system that *settings* name, to be asked what is public; nobody signs in."""
+    system_type = SYSTEMS[settings.system]
+    context = _context(system_type, settings, clock, connect, Timeline(clock.now))
+    with closing(system_type(account, request, context)) as system:
+        yield system
+
+
+@contextmanager
+def secret_store(settings: Settings) -> Iterator[SecretStore]:
+    """The stored accounts and tokens of this machine."""
+    with closing(Store(settings.data, settings.database_url)) as store:
+        yield SecretStore(store, settings.data, settings.fernet_key)
+
+
+def _context(
+    system_type: type[BookingSystem],
+    settings: Settings,
+    clock: Clock,
+    connect: Connect,
+    timeline: Timeline,
+    folder: RunFolder | None = None,
+    tokens: Tokens | None = None,
+) -> Context:
+    """What a booking system is lent; without a *folder* nothing that it shows is kept."""
 
     def keep(asked: str, text: str) -> None:
-        path = folder / f"unknown-{next(numbers)}.txt"
-        with suppress(OSError):  # a full disk is no reason to lose a court
-            path.write_text(f"{asked}\n\n{PERSONAL.sub(MASK, timeline.secrets.mask(text)[:LONGEST])}\n")
-        timeline.say(f"an answer we do not know is kept in {path}")
+        if folder is not None:
+            timeline.say(f"an answer we do not know is kept in {folder.keep_answer(asked, text)}")
 
-    kind = kind or SYSTEMS[booking.system]
-    addresses = addresses_of(kind, settings)
-    host = urlsplit(next(iter(addresses.values()), "")).hostname or ""
-    player = player_key(kind.name, host, booking.account.email)
-    context = Context(
+    evidence = folder.path if folder else Path()
+    return Context(
         clock=clock,
         connect=connect,
         browser=lambda: Browser(
-            clock,
-            binary=settings.chrome,
-            driver=settings.chromedriver,
-            evidence=folder,
+            clock, binary=settings.chrome, driver=settings.chromedriver, evidence=evidence
         ),
-        addresses=addresses,
+        addresses=addresses_of(system_type, settings),
         say=timeline.say,
         keep=keep,
         conceal=timeline.secrets.add,
         user_agent=settings.user_agent or USER_AGENT,
-        tokens=_tokens(kind, booking.account, SecretStore(store, settings.data, settings.fernet_key), player),
+        tokens=tokens or Tokens(),
     )
-    system = kind(booking.account, booking.request, context)
-    source = _webhook_service(booking, clock, connect) if phone else None
-    record = Record(store, run_id, player, clock.now, where=f"{kind.name} {host}")
-    run = Run(RunContext(system, clock, timeline, stop, record, leads), run_id, source)
-    return WiredRun(run, run_id, folder, record)
 
 
-def addresses_of(kind: type[BookingSystem], settings: Settings) -> dict[str, str]:
+def addresses_of(system_type: type[BookingSystem], settings: Settings) -> dict[str, str]:
     """Where the booking system answers, by the names of the variables that say so."""
-    return {name: settings.of_systems.get(name) or default for name, default in kind.addresses.items()}
+    addresses = system_type.addresses.items()
+    return {name: settings.of_systems.get(name) or default for name, default in addresses}
 
 
-def _tokens(kind: type[BookingSystem], account: Account, secret_store: SecretStore, player: str) -> Tokens:
-    if kind.token_variable is None:
-        return Tokens()
-    return StoredTokens(secret_store, player, given=account.details.get(kind.token_variable))
-
-
-def _webhook_service(booking: Booking, clock: Clock, connect: Connect) -> WebhookService:
+def _texts(phone: str, settings: Settings, clock: Clock, connect: Connect) -> WebhookService:
+    """The service to which the texts come that are sent to *phone*."""
     headers = {"User-Agent": USER_AGENT}
-    if booking.webhook_token:
-        headers["Authorization"] = f"Bearer {booking.webhook_token}"
-    return WebhookService(connect(booking.webhook_url, headers), booking.account.phone or "", clock)
+    if settings.webhook_token:
+        headers["Authorization"] = f"Bearer {settings.webhook_token}"
+    return WebhookService(connect(settings.webhook_url, headers), phone, clock)

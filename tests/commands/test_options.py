@@ -146,7 +146,7 @@ def test_the_usual_options_make_a_booking_request() -> None:
     assert request.opens_at.time == time(8)
     assert (request.pay, request.max_price) == ("by-hand", None)
     assert request.patience == timedelta(seconds=10)
-    assert (booking.system, booking.webhook_url) == ("recus", "http://127.0.0.1:5000")
+    assert (booking.settings.system, booking.settings.webhook_url) == ("recus", "http://127.0.0.1:5000")
 
 
 @pytest.mark.parametrize(("text", "cents"), [("7.50", 750), ("$8", 800), ("0", 0), (" 10 ", 1000)])
@@ -192,12 +192,16 @@ def test_an_option_wins_over_the_environment() -> None:
         read(*more, environ=environ, e="me@example.com", p="mine", n="4155550199"),
     )
 
-    assert (booking.request.max_price, booking.webhook_url, booking.webhook_token) == (
+    assert (booking.request.max_price, booking.settings.webhook_url, booking.settings.webhook_token) == (
         usd(500),
         "http://a:1",
         "t",
     )
-    assert (other.request.max_price, other.webhook_url, other.webhook_token) == (usd(600), "http://b:2", "u")
+    assert (other.request.max_price, other.settings.webhook_url, other.settings.webhook_token) == (
+        usd(600),
+        "http://b:2",
+        "u",
+    )
     assert (other.account.email, other.account.password) == ("me@example.com", "mine")
     assert other.account.phone == "+14155550199"
 

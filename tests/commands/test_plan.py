@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from reserve.commands import account
 from reserve.commands.plan import DO, Plans, opened
 from reserve.commands.plan_options import parser
+from reserve.commands.wiring import secret_store
 from reserve.errors import UsageError
 from reserve.plans import due
 from reserve.settings import read_settings
@@ -96,7 +96,7 @@ def test_another_plan_of_the_same_player_shows_what_it_stops_and_that_of_another
     assert troubles()[1:] == [["over the daily limit: plan 1 uses the only one"]] * 4
     player.types("remove 2")
     capsys.readouterr()
-    with account.opened(read_settings(player.environ)) as safe:
+    with secret_store(read_settings(player.environ)) as safe:
         bob = {"RESERVE_SYSTEM": "recus", "RESERVE_EMAIL": "bob@example.com", "RESERVE_PASSWORD": "secret"}
         Accounts(safe).add("bob", bob)
     player.types(f"{earlier_on_mondays} --account bob")

@@ -97,7 +97,15 @@ def run_and_die(kill_at: str) -> None:
     words = ["-c", "Alice Marble", "-d", day, "-s", "tennis", "-t", "18:00", "-y", "19:30", "-m"]
     settings = read_settings(os.environ)
     booking = read_booking(booking_parser("book").parse_args(words), settings)
-    wired = build_run(booking, settings, Stop(), Leads(), connect=steps.connect, kind=RecUsWithoutBrowser)
+    wired = build_run(
+        booking.request,
+        booking.account,
+        booking.settings,
+        Stop(),
+        Leads(),
+        connect=steps.connect,
+        system_type=RecUsWithoutBrowser,
+    )
     noting: Any = wired.record
     noting.note = steps.written(noting.note)
     wired.run.timeline.tell = lambda line: steps.step(f"said {_short(line)}")

@@ -52,7 +52,7 @@ def judged(stage: TroubledStage, name: str, *words: str) -> Verdict:
         *(("unfair", each) for each in stage.ledger.violations),
     ]
     if outcome.exit_code == ExitCode.BUG:
-        problems.append(("tracebacks", (stage.wired.folder / "bug.txt").read_text()))
+        problems.append(("tracebacks", (stage.wired.folder.path / "bug.txt").read_text()))
     return Verdict(name, outcome.exit_code, outcome.sentence, tuple(problems))
 
 

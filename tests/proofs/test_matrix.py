@@ -181,7 +181,7 @@ def test_the_referee_sees_a_hold_that_nobody_names(stage: TroubledStage) -> None
 @pytest.mark.parametrize("canary", ["4155550100", "webhook-canary-token", "correct horse $% \\\"battery'"])
 def test_the_referee_sees_a_secret(stage: TroubledStage, canary: str) -> None:
     def leak(outcome: Outcome) -> Outcome:
-        (stage.wired.folder / "leak.txt").write_text(canary)
+        (stage.wired.folder.path / "leak.txt").write_text(canary)
         return outcome
 
     assert problems(stage, leak) == {"leaked"}
@@ -189,7 +189,7 @@ def test_the_referee_sees_a_secret(stage: TroubledStage, canary: str) -> None:
 
 def test_a_one_time_code_is_a_secret_too(stage: TroubledStage) -> None:
     def leak(outcome: Outcome) -> Outcome:
-        (stage.wired.folder / "leak.txt").write_text(f"the code is {stage.simulated.codes.sent[-1]}.")
+        (stage.wired.folder.path / "leak.txt").write_text(f"the code is {stage.simulated.codes.sent[-1]}.")
         return outcome
 
     assert problems(stage, leak) == {"leaked"}

@@ -132,7 +132,7 @@ def test_it_starts_alone_invites_the_real_command_and_shows_the_ledger_when_inte
     program, *words = shlex.split(line)
     booking = read_booking(booking_parser("book").parse_args(words[1:]), read_settings(exports))
     assert (program, words[0]) == ("python3", "main.py")
-    assert booking.system == system
+    assert booking.settings.system == system
     assert booking.account.password == PLAYER.password
     addresses = [value for name, value in exports.items() if name.endswith("_URL") and value]
     assert addresses

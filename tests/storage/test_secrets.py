@@ -17,7 +17,9 @@ from sqlalchemy import select
 from reserve.clock import Clock
 from reserve.commands import account
 from reserve.commands.options import booking_parser, read_booking
+from reserve.commands.wiring import secret_store
 from reserve.errors import UsageError
+from reserve.model import Account
 from reserve.settings import read_settings
 from reserve.simulator import AtriumScenario, SimulatedAtrium, serve
 from reserve.storage.database import Store
@@ -221,6 +223,36 @@ def test_an_account_of_one_system_is_not_used_for_another(environ: dict[str, str
         )
 
 
+def test_a_stored_account_never_takes_anothers_password_from_the_environment(environ: dict[str, str]) -> None:
+    mine = {"RESERVE_EMAIL": "mine@example.com", "ATRIUM_REFRESH_TOKEN": "t", "ATRIUM_OCCUPANT_ID": "1"}
+    account.main(["add", "mine", "--system", "atrium"], read_settings(environ | mine))
+    hers = {
+        "RESERVE_SYSTEM": "recus",
+        "RESERVE_EMAIL": "hers@example.com",
+        "RESERVE_PASSWORD": "c4nary",
+        "RESERVE_PHONE": "+14155550100",
+        "ATRIUM_OCCUPANT_ID": "2",
+    }
+    words = ["-c", "Court 1", "-d", "2026-12-04", "-t", "18:00", "--account", "mine"]
+
+    booking = read_booking(booking_parser("book").parse_args(words), read_settings(environ | hers))
+
+    assert booking.settings.system == "atrium"
+    assert booking.account == Account(
+        "mine@example.com", "", None, {"ATRIUM_REFRESH_TOKEN": "t", "ATRIUM_OCCUPANT_ID": "1"}
+    )
+
+
+@pytest.mark.parametrize("option", ["--email", "--password", "--phone"])
+def test_a_stored_account_is_not_mixed_with_an_option(environ: dict[str, str], option: str) -> None:
+    options = booking_parser("book").parse_args(["--account", "mine", option, "x@example.com"])
+
+    with pytest.raises(UsageError, match=f"^{option}: account 'mine' is used as it is stored") as refused:
+        read_booking(options, read_settings(environ))
+
+    assert "x@example.com" not in str(refused.value)
+
+
 def test_a_password_can_come_from_a_file_descriptor(
     environ: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -231,7 +263,7 @@ def test_a_password_can_come_from_a_file_descriptor(
 
     assert account.main(words, read_settings({**environ, "RESERVE_EMAIL": "player@example.com"})) == 0
 
-    with account.opened(read_settings(environ)) as secrets:
+    with secret_store(read_settings(environ)) as secrets:
         assert Accounts(secrets).read("mine")["RESERVE_PASSWORD"] == "c4nary by pipe"
 
 
@@ -290,7 +322,7 @@ def test_a_lost_key_is_no_dead_end(
         ["add", "home", "--system", "atrium"],
         read_settings(environ | {"ATRIUM_REFRESH_TOKEN": "a", "RESERVE_EMAIL": "x@y"}),
     )
-    with account.opened(read_settings(environ)) as secrets:
+    with secret_store(read_settings(environ)) as secrets:
         StoredTokens(secrets, "player").replace("rotated")
     (tmp_path / "data" / "fernet.key").unlink()
 
@@ -341,7 +373,7 @@ def test_what_earlier_tools_left_is_taken_over_and_named_as_deletable(
 
     assert account.main(["add", "mine", "--system", "atrium"], read_settings({**environ, **written})) == 0
 
-    with account.opened(read_settings(environ)) as secrets:
+    with secret_store(read_settings(environ)) as secrets:
         stored = Accounts(secrets).read("mine")
     told = capsys.readouterr().out
     assert stored["ATRIUM_REFRESH_TOKEN"] == "old-canary"

@@ -74,7 +74,15 @@ class Stage:
             }
         )
         booking = read_booking(booking_parser("book").parse_args([*self.simulated.words(), *words]), settings)
-        self.wired = build_run(booking, settings, self.stop, Leads(), clock=self.clock, connect=self.connect)
+        self.wired = build_run(
+            booking.request,
+            booking.account,
+            booking.settings,
+            self.stop,
+            Leads(),
+            clock=self.clock,
+            connect=self.connect,
+        )
         self.result: RunResult = self.wired.run.book()
         return self.result.outcome
 

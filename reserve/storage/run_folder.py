@@ -1,0 +1,70 @@
+"""The files that one run leaves for whoever wants to know what happened; nothing in them is secret."""
+
+from __future__ import annotations
+
+import json
+import re
+import traceback
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+
+from reserve.redaction import MASK, Secrets
+
+PERSONAL = re.compile(r"[^\s\"@]{1,64}@[^\s\"@]+|\beyJ[\w-]+\.[\w.-]+|\+?\d[\d ().-]{8,40}\d")
+LONGEST = 20_000  # characters of an answer that are worth keeping
+STEPS, BUG = "timeline.jsonl", "bug.txt"
+
+
+class RunFolder:
+    """The folder of one run; a full disk is no reason to lose a court, so nothing here raises OSError."""
+
+    def __init__(self, data: Path, run_id: str, secrets: Secrets) -> None:
+        """Make the folder, in which nothing that *secrets* knows is written."""
+        self.path = folder_of(data, run_id)
+        self._secrets = secrets
+        self._numbers = count(1)
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def keep_answer(self, asked: str, text: str) -> Path:
+        """Keep the answer *text*, which nobody understood, without what it says about people."""
+        path = self.path / f"unknown-{next(self._numbers)}.txt"
+        self._write(path, f"{asked}\n\n{PERSONAL.sub(MASK, self._secrets.mask(text)[:LONGEST])}\n")
+        return path
+
+    def keep_steps(self, steps: Iterable[tuple[datetime, str, str]]) -> None:
+        """Keep each step of the run: its moment, its stamp and what it says."""
+        lines = [
+            json.dumps({"at": moment.isoformat(), "stamp": stamp, "step": text})
+            for moment, stamp, text in steps
+        ]
+        self._write(self.path / STEPS, "".join(line + "\n" for line in lines))
+
+    def keep_bug(self, failure: BaseException) -> None:
+        """Keep the traceback of a bug."""
+        self._write(self.path / BUG, self._secrets.mask("".join(traceback.format_exception(failure))))
+
+    def remove_if_empty(self) -> None:
+        """Leave no folder behind when there is nothing in it."""
+        with suppress(OSError):
+            self.path.rmdir()
+
+    def _write(self, path: Path, text: str) -> None:
+        with suppress(OSError):
+            path.write_text(text)
+
+
+def folder_of(data: Path, run_id: str) -> Path:
+    """Where the run *run_id* leaves its files."""
+    return data / "runs" / run_id
+
+
+def steps_of(data: Path, run_id: str) -> list[dict[str, str]]:
+    """The steps that a run kept, none when it kept none: each with its moment, stamp and words."""
+    try:
+        text = (folder_of(data, run_id) / STEPS).read_text()
+    except FileNotFoundError:
+        return []
+    return [json.loads(line) for line in text.splitlines()]
