@@ -256,7 +256,7 @@ ONCE = "-d 2026-03-09 -t 18:00"
         (f'add -c "Alice\nMarble" {EVERY}', "has a line break"),
         (f'add -c "Alice Marble: Court 99" {EVERY}', "it has Court 1, Court 2"),
         (f"{MARBLE} -c Moscone {EVERY} --only 'Court 1'", "with several facilities"),
-        (f'{MARBLE} --every "mon 18:10"', "no sub-court of Alice Marble offers tennis"),
+        (f'{MARBLE} --every "mon 18:10"', "no court of Alice Marble offers tennis"),
         (f"{MARBLE} {EVERY} -y 19:00", "the end stands in --every already"),
         (f"{MARBLE} {EVERY} --minutes 60", "the end is said already"),
         (f'{MARBLE} --every "mon 18:00-17:00"', "is not after the start"),
