@@ -40,10 +40,14 @@ def do(engine: Engine, *statements: str) -> None:
             connection.execute(text(each))
 
 
+def statements(script: Path) -> list[str]:
+    """What stands in a recorded *script*, for `do`."""
+    return [each.replace(":", r"\:") for each in script.read_text().split(";\n") if each.strip()]
+
+
 def without_revisions(engine: Engine) -> None:
     """Make what a version of the program made that knew no revisions; recorded from it."""
-    script = (SAMPLES / f"store-without-revisions.{engine.dialect.name}.sql").read_text()
-    do(engine, *filter(str.strip, script.replace(":", r"\:").split(";\n")))
+    do(engine, *statements(SAMPLES / f"store-without-revisions.{engine.dialect.name}.sql"))
 
 
 def tables(engine: Engine) -> set[str]:
