@@ -29,7 +29,7 @@ from reserve.booking.stop import Stop
 from reserve.booking.timeline import Timeline
 from reserve.clock import Clock, Probe
 from reserve.http import Http
-from reserve.model import BookingRequest, Court, Hold, Offer, Offers, Opening, Reservation, Slot
+from reserve.model import ActionKind, BookingRequest, Court, Hold, Offer, Offers, Opening, Reservation, Slot
 from reserve.money import Money
 from reserve.simulator.faults import CutConnection, NoConnection
 from reserve.storage.runs import Record
@@ -518,6 +518,16 @@ class FakeConnection(CourtConnection):
         return self._system.held(self.offer, order_id)
 
 
+class NoRecord(Record):
+    """A record that nobody keeps."""
+
+    def __init__(self) -> None:
+        pass
+
+    def note(self, kind: ActionKind, about: Sequence[Hold | Offer]) -> str | None:
+        return None
+
+
 def context_of(
     system: FakeSystem,
     *,
@@ -527,7 +537,7 @@ def context_of(
 ) -> RunContext:
     """What the steps of a run at *system* work with."""
     timeline = Timeline(system.clock.now, opens_at=opens_at)
-    return RunContext(system, system.clock, timeline, stop or Stop(), record)
+    return RunContext(system, system.clock, timeline, stop or Stop(), record or NoRecord())
 
 
 class NoLimits(BookingLimits):

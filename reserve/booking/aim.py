@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reserve.booking.context import RunContext
+from reserve.booking.timeline import Timeline
 from reserve.booking.verification import Verification
 from reserve.clock import UNKNOWN, ServerTime, Watch, measure, plan
 from reserve.model import ActionKind, Opening
+from reserve.storage.runs import Record
 from reserve.systems.base import BookingSystem, CourtConnection
 
 PLANNED = 3  # attempts for each court: at the likely opening, at the certain one, and between them
@@ -18,14 +19,6 @@ LONGEST_DELAY = timedelta(seconds=3)  # of an opening; more is something else, a
 LONGEST_TRIP = timedelta(seconds=1)  # there and back; a slower server's clock is not known well enough
 
 OpeningDelay = tuple[timedelta, timedelta]  # how late a window opened, at least and at most
-
-
-@dataclass(frozen=True)
-class Aim:
-    """When to ask for a court, later only if sooner was too early; and the server's time as far as known."""
-
-    moments: Sequence[datetime]
-    server: ServerTime = UNKNOWN
 
 
 @contextmanager
@@ -45,8 +38,8 @@ def aim(
     opening: Opening,
     verification: Verification,
     delay: OpeningDelay | None,
-) -> Aim:
-    """Learn the server's time and use every connection once; returns shortly before the opening.
+) -> tuple[ServerTime, list[datetime]]:
+    """The server's time, and when to ask for each court; returns shortly before the opening.
 
     When the server's answers contradict each other, or it does not tell its time, our own clock counts.
     *delay* is that of the last opening.
@@ -74,7 +67,7 @@ def aim(
         first, last = moments[0], moments[-1]
         # Four, so that one attempt is left.
         moments = sorted([first, last, first + (soonest + latest) / 2, first + latest])
-    return Aim(moments, server)
+    return server, moments
 
 
 def server_time(
@@ -89,19 +82,19 @@ def server_time(
     return server if server.consistent and server.trip <= LONGEST_TRIP else UNKNOWN
 
 
-def known_delay(context: RunContext, facility: str) -> OpeningDelay | None:
+def known_delay(record: Record, facility: str) -> OpeningDelay | None:
     """How late the window of *facility* opened the last time, if that is known and worth going by."""
-    delay = context.record.opening_delay(facility) if context.record else None
+    delay = record.opening_delay(facility)
     return delay if delay is not None and timedelta(0) < delay[1] < LONGEST_DELAY else None
 
 
 def remember_delay(
-    context: RunContext, facility: str, delay: OpeningDelay | None, server: ServerTime
+    record: Record, timeline: Timeline, facility: str, delay: OpeningDelay | None, server: ServerTime
 ) -> None:
     """Keep for the next run how late the window of *facility* opened, if this run could tell."""
-    if delay is None or context.record is None or server is UNKNOWN:
+    if delay is None or server is UNKNOWN:
         return
     soonest, latest = (each.total_seconds() for each in delay)
     if latest > 0:
-        context.timeline.say(f"the window opened {soonest:.2f} to {latest:.2f} s late")
-    context.record.remember_delay(facility, delay)
+        timeline.say(f"the window opened {soonest:.2f} to {latest:.2f} s late")
+    record.remember_delay(facility, delay)

@@ -42,12 +42,12 @@ class RunContext:
     clock: Clock
     timeline: Timeline
     stop: Stop
-    record: Record | None = None
+    record: Record
     leads: Leads = Leads()
 
     def write(self, kind: ActionKind, about: Sequence[Hold | Offer]) -> None:
         """Write an action into the record, before or after it is done; trouble with that costs no court."""
-        if about and self.record is not None and (trouble := self.record.note(kind, about)):
+        if about and (trouble := self.record.note(kind, about)):
             self.timeline.say(trouble)
 
     def wait_until(self, moment: datetime) -> None:

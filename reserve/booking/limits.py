@@ -24,7 +24,7 @@ class BookingLimits:
         """Raise `AlreadyReserved` or `LimitReached` when the player's own reservations forbid another one."""
         context = self.context
         mine = context.system.reservations()
-        if not context.system.knows_reservations and context.record is not None:
+        if not context.system.knows_reservations:
             for slot in {offer.slot for offer in self.opening.offers}:
                 respect_record(context.record, slot)
         context.timeline.say(f"looked at the player's bookings: {len(mine)} reserved")

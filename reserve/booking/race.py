@@ -42,6 +42,8 @@ UNKNOWN_ATTEMPTS = 3  # after unknown words: nobody has recorded what an early r
 IN_TIME = timedelta(milliseconds=50)  # after the first moment; a later request says nothing about the opening
 LOOKS = 3  # for what a lost answer left behind, where that would be a reservation
 BETWEEN_LOOKS = timedelta(seconds=1)
+# In the order in which answers explain why nothing is held.
+REASONS = (Unconfirmed, SignInError, NotVerified, LimitReached, Blocked, ServiceError, NotOpenYet, SlotTaken)
 FINAL = (LimitReached, Blocked, SignInError)  # an answer to one court that holds for all of them
 
 MEANINGS: tuple[tuple[type[ReserveError], Meaning], ...] = (
@@ -261,16 +263,7 @@ class Race:
 
     def verdict(self) -> ReserveError:
         """Why nothing is held: the answer that says most, in words for the player."""
-        for kind in (
-            Unconfirmed,
-            SignInError,
-            NotVerified,
-            LimitReached,
-            Blocked,
-            ServiceError,
-            NotOpenYet,
-            SlotTaken,
-        ):
+        for kind in REASONS:
             for offer, refusal in self.refused.items():
                 if isinstance(refusal, kind):
                     return self._said(offer, refusal)

@@ -20,7 +20,7 @@ def recover(context: RunContext, releases: Releases) -> None:
     hold that is final: it is a reservation.
     """
     system, timeline, record = context.system, context.timeline, context.record
-    for past in record.cut_off() if record else ():
+    for past in record.cut_off():
         try:
             holds = system.holds() if system.lists_holds else _written_down(past)
             reservations = system.reservations()
@@ -31,7 +31,7 @@ def recover(context: RunContext, releases: Releases) -> None:
         left = releases.release_all(stray)
         sentence = f"{_what_became(past, reservations)}; holds released later: {len(stray) - len(left)}."
         timeline.say(f"the run {past.run_id} was cut off. {sentence}")
-        if record and not left:
+        if not left:
             record.end(None, sentence, of=past.run_id)
 
 

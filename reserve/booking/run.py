@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from datetime import timedelta
 
 from reserve import window
@@ -19,7 +19,7 @@ from reserve.booking.settle import settle
 from reserve.booking.sign_in import SignIn
 from reserve.booking.verification import Verification
 from reserve.booking.waiting import WaitingList
-from reserve.clock import UNKNOWN, ServerTime
+from reserve.clock import UNKNOWN
 from reserve.errors import NotOpenYet, SlotTaken
 from reserve.model import Attempt, Hold, Offers, Opening
 from reserve.systems.base import CourtConnection
@@ -31,12 +31,11 @@ LATE_START = timedelta(seconds=5)  # so late is worth a line in the log
 class Run:
     """One booking request on its way to one reservation."""
 
-    def __init__(self, context: RunContext, run_id: str = "", source: CodeSource | None = None) -> None:
+    def __init__(self, context: RunContext, source: CodeSource | None = None) -> None:
         """Nothing is sent yet; one-time codes come from *source*."""
-        self.context, self.run_id = context, run_id
-        self.request = context.system.request
+        self.context, self.request = context, context.system.request
         self.system, self.clock, self.timeline = context.system, context.clock, context.timeline
-        self.stop, self.leads = context.stop, context.leads
+        self.stop, self.record, self.leads = context.stop, context.record, context.leads
         self.sign_in = SignIn(context)
         self.verification = Verification(context, source)
         self.releases = Releases(context)
@@ -50,13 +49,15 @@ class Run:
 
         With *in_turn*, another run of the player for the same day is waited for instead of refused.
         """
-        try:
-            with self.alone(in_turn=in_turn):
+        with ExitStack() as under_way:  # until the end is written, so that nobody takes this run for cut off
+            under_way.callback(self.record.store.close)
+            try:
+                under_way.enter_context(self.alone(in_turn=in_turn))
                 found = self.find()
                 opening = self.opening(found)
 
                 self.sign_in.wait_until(opening.opens_at - self.leads.sign_in)
-                self.stay_alone()
+                self.record.stay_alone()
                 self.sign_in.make()
                 recover(self.context, self.releases)
                 limits = BookingLimits(self.context, found, opening)
@@ -66,25 +67,26 @@ class Run:
                 self.verification.verify(found, opening)
 
                 with connected(self.system, opening) as connections:
-                    self.server, race = self.aim(connections, found, opening)
+                    race = self.aim(connections, found, opening)
                     self.stop.shield()
                     holds = race.win(connections, at_once=self.request.at_once)  # sleeps until the opening
-                    remember_delay(self.context, found.facility, race.opening_delay, self.server)
+                    remember_delay(
+                        self.record, self.timeline, found.facility, race.opening_delay, self.server
+                    )
                     holds = holds or self.wait_for_a_court(race, connections)
                     end: End = settle(self.context, holds, self.releases, self.verification, limits)
-        except Exception as failure:
-            end = failure
-        finally:
-            self.system.close()
-        return self.ended(end)
+            except Exception as failure:
+                end = failure
+            finally:
+                self.system.close()
+            return self.ended(end)
 
     def alone(self, *, in_turn: bool) -> AbstractContextManager[None]:
         """Inside, this run is on record as under way, and no other of the player for the same day is."""
-        record, request = self.context.record, self.request
-        if record is None:
-            return nullcontext()
-        wait = self.wait_for_another if in_turn else None
-        return record.kept(system=self.system.name, request=str(request), day=str(request.day), wait=wait)
+        request, wait = self.request, self.wait_for_another if in_turn else None
+        return self.record.kept(
+            system=self.system.name, request=str(request), day=str(request.day), wait=wait
+        )
 
     def wait_for_another(self) -> None:
         """Wait a little for another run of the player to end."""
@@ -94,11 +96,6 @@ class Run:
                 f"another run of this player for {self.request.day} is under way; waiting for it"
             )
         self.context.wait_until(self.clock.now() + ANOTHER_LOOK)
-
-    def stay_alone(self) -> None:
-        """Raise `AlreadyReserved` when another run began while this one had lost its database."""
-        if self.context.record is not None:
-            self.context.record.stay_alone()
 
     def find(self) -> Offers:
         """What the facility has for the booking request, and whether a one-time code could reach us."""
@@ -125,15 +122,12 @@ class Run:
             self.timeline.say(f"started {late.total_seconds():.0f} s later than planned; going on")
         return opening
 
-    def aim(
-        self, connections: Sequence[CourtConnection], found: Offers, opening: Opening
-    ) -> tuple[ServerTime, Race]:
-        """The server's time, and a race planned by it; returns shortly before the opening."""
-        delay = known_delay(self.context, found.facility)
-        aimed = aim(self.context, connections, opening, self.verification, delay)
-        deadline = max(aimed.moments[0], self.clock.now()) + self.request.patience
-        race = Race(self.context, aimed.moments, deadline, self.verification, self.releases, self.attempts)
-        return aimed.server, race
+    def aim(self, connections: Sequence[CourtConnection], found: Offers, opening: Opening) -> Race:
+        """A race planned by the server's time; returns shortly before the opening."""
+        delay = known_delay(self.record, found.facility)
+        self.server, moments = aim(self.context, connections, opening, self.verification, delay)
+        deadline = max(moments[0], self.clock.now()) + self.request.patience
+        return Race(self.context, moments, deadline, self.verification, self.releases, self.attempts)
 
     def wait_for_a_court(self, race: Race, connections: Sequence[CourtConnection]) -> list[Hold]:
         """The court that the waiting list brings; raises why none is held when the player does not wait."""
@@ -148,11 +142,9 @@ class Run:
         """The result of the run, its end written into the record."""
         released, left = tuple(self.releases.released), tuple(self.releases.left)
         outcome = describe(end, self.found, released, left, self.timeline.secrets.mask)
-        if (record := self.context.record) is not None:
-            record.end(outcome.exit_code, outcome.sentence)
-            record.store.close()
+        self.record.end(outcome.exit_code, outcome.sentence)
         return RunResult(
-            run_id=self.run_id,
+            run_id=self.record.run_id,
             end=end,
             outcome=outcome,
             system=self.system.name,

@@ -63,6 +63,9 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     return outcome.exit_code
 
 
+Step = Callable[[], str | None]  # says what was found out, or nothing when there is nothing to do
+
+
 class Word(StrEnum):
     """How one step went, in a word."""
 
@@ -93,78 +96,70 @@ def passed(verdicts: Sequence[Verdict]) -> Outcome:
 class Check:
     """The steps of a run, each tried even when another one failed, unless it needs that one."""
 
+    found: Offers
+    chosen: Opening
+
     def __init__(self, run: Run, true_time: Callable[[], timedelta | None]) -> None:
         self.run = run
         self.true_time = true_time  # how far it is ahead of our clock, as public time servers say
-        self.found: Offers | None = None
-        self.chosen: Opening | None = None
-        self.is_signed_in = False
 
     def verdicts(self) -> Iterator[Verdict]:
         """Each step with its verdict, as it is done."""
-        steps: tuple[tuple[str, Callable[[], str | None]], ...] = (
-            ("facility, courts and slot", self.find),
-            ("opening", self.opening),
-            ("webhook service", self.webhook_service),
-            ("sign-in", self.sign_in),
-            ("limits and reservations", self.limits),
-            ("one-time code", self.code),
-            ("connections and the server's clock", self.connections),
-            ("this machine's clock", self.clock),
+        done: set[Step | None] = {None}
+        # What it is called, what does it, and the step that it needs.
+        steps: tuple[tuple[str, Step, Step | None], ...] = (
+            ("facility, courts and slot", self.find, None),
+            ("opening", self.opening, self.find),
+            ("webhook service", self.webhook_service, self.find),
+            ("sign-in", self.sign_in, self.opening),
+            ("limits and reservations", self.limits, self.sign_in),
+            ("one-time code", self.code, self.sign_in),
+            ("connections and the server's clock", self.connections, self.sign_in),
+            ("this machine's clock", self.clock, None),
         )
-        for name, step in steps:
+        for name, step, needed in steps:
             try:
-                said = step()
+                said = step() if needed in done else None
             except ReserveError as failure:
                 yield Verdict(name, Word.FAILED, str(failure), failure)
             else:
+                if said is not None:
+                    done.add(step)
                 yield Verdict(name, Word.SKIPPED if said is None else Word.PASSED, said or "")
             if self.run.stop.is_asked:
                 return
 
     def find(self) -> str:
         """Whether anything is on offer."""
-        self.found = found = self.run.system.offers()
-        self.run.found = found
+        self.found = self.run.found = found = self.run.system.offers()
         return f"{found.facility}: {len(found.offers)} sub-courts, {len(found.left_out)} skipped"
 
-    def opening(self) -> str | None:
+    def opening(self) -> str:
         """When the window opens, however far ahead that is."""
-        if self.found is None:
-            return None
-        self.chosen = chosen = self.run.opening(self.found, reach=None)
-        return f"{chosen.opens_at:%A %Y-%m-%d %H:%M:%S %Z}"
+        self.chosen = self.run.opening(self.found, reach=None)
+        return f"{self.chosen.opens_at:%A %Y-%m-%d %H:%M:%S %Z}"
 
-    def webhook_service(self) -> str | None:
+    def webhook_service(self) -> str:
         """Whether the texts would reach us."""
-        if self.found is None:
-            return None
         if not self.found.wants_code:
             return "no one-time code is wanted"
         self.run.verification.check()
         return "answers, and knows our token"
 
-    def sign_in(self) -> str | None:
+    def sign_in(self) -> str:
         """Whether the account is good."""
-        if self.chosen is None:
-            return None
         self.run.sign_in.make()
-        self.is_signed_in = True
         return "the account is accepted"
 
-    def limits(self) -> str | None:
+    def limits(self) -> str:
         """Whether the city's limits leave room."""
         from reserve.booking.limits import BookingLimits
 
-        if self.found is None or self.chosen is None or not self.is_signed_in:
-            return None
         BookingLimits(self.run.context, self.found, self.chosen).respect()
         return "nothing stands in the way"
 
     def code(self) -> str | None:
         """Whether a real code comes and is accepted."""
-        if self.found is None or self.chosen is None or not self.is_signed_in:
-            return None
         if not self.found.wants_code:
             return None
         self.run.verification.check()
@@ -175,12 +170,10 @@ class Check:
             raise CodeError("no valid one-time code arrived in time")
         return "asked for, received and entered"
 
-    def connections(self) -> str | None:
+    def connections(self) -> str:
         """Whether the connections of the race stand, and how far the server's clock is from ours."""
         from reserve.booking.aim import connected, server_time
 
-        if self.chosen is None or not self.is_signed_in:
-            return None
         with connected(self.run.system, self.chosen) as connections:
             return f"{len(connections)} open; {server_time(self.run.context, connections)}"
 

@@ -93,7 +93,7 @@ def build_run(
     system = system_type(account, request, context)
     record = Record(store, run_id, player, clock.now, where=f"{system_type.name} {host}")
     texts = _texts(phone, settings, clock, connect) if phone else None
-    run = Run(RunContext(system, clock, timeline, stop, record, leads), run_id, texts)
+    run = Run(RunContext(system, clock, timeline, stop, record, leads), texts)
     return WiredRun(run, run_id, folder, record)
 
 

@@ -39,6 +39,7 @@ from reserve.systems.base import Context
 from reserve.systems.recus.adapter import RecUs
 from tests.benchmarks.figures import spread
 from tests.benchmarks.server import HOST, NETWORKS, Network
+from tests.fakes import NoRecord
 
 COURTS = (1, 4, 12, 32)
 WORKERS = 6  # processes for what mostly waits: asking for one court after the other
@@ -182,7 +183,7 @@ class Ours:
     def ask(self, opens_at: datetime, server: ServerTime, *, at_once: bool) -> None:
         """Everything from the plan of moments to the last answer."""
         moments = plan(opens_at, server, PLANNED)
-        context = RunContext(self.system, self.clock, Timeline(self.clock.now), Stop())
+        context = RunContext(self.system, self.clock, Timeline(self.clock.now), Stop(), NoRecord())
         deadline = opens_at + timedelta(seconds=60)
         race = Race(context, moments, deadline, Verification(context), Releases(context))
         race.win(self.lines, at_once=at_once)

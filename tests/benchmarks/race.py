@@ -27,7 +27,7 @@ from reserve.systems.base import CourtConnection
 from reserve.systems.recus.adapter import RecUs
 from tests.benchmarks.figures import kept
 from tests.benchmarks.opening import ACCOUNT, REQUEST, SLOT, surroundings
-from tests.fakes import START, FakeClock, StampingServer
+from tests.fakes import START, FakeClock, NoRecord, StampingServer
 
 OPENS_AT = START + timedelta(minutes=1)
 CLOCK_ERROR = 300  # ms
@@ -73,7 +73,7 @@ def ours(chance: random.Random, courts: int, model: Mapping[str, Any]) -> list[f
         for place, machine in enumerate(chance.choice(model["ours_ms"])[:courts])
     ]
     system = RecUs(ACCOUNT, REQUEST, surroundings("", clock))
-    context = RunContext(system, clock, Timeline(clock.now), Stop())
+    context = RunContext(system, clock, Timeline(clock.now), Stop(), NoRecord())
     race = Race(context, moments, moments[0] + PATIENCE, Verification(context), Releases(context))
     race.win(lines, at_once=True)
     return [line.arrived for line in lines]

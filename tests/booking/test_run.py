@@ -17,6 +17,7 @@ from reserve.errors import AlreadyReserved, Interrupted
 from reserve.model import Offers, Opening, Reservation
 from reserve.simulator.faults import Fault
 from reserve.simulator.recus.faults import HOLD, PAY
+from reserve.storage.runs import RunStore
 from tests.fakes import EVENING, START, FakeClock, FakeSystem, context_of, offer
 from tests.stage import OPENS_AT, Stage
 
@@ -411,3 +412,21 @@ def test_a_second_wish_to_stop_does_not_break_the_tidying_up() -> None:
         stop.ask(SIGINT)
 
     stop.ask(SIGINT)
+
+
+def test_the_end_of_a_run_is_written_before_another_run_may_take_it_for_cut_off(
+    stage: Callable[..., Stage],
+) -> None:
+    a_stage = stage()
+    a_stage.get_ready()
+    record: Any = a_stage.wired.record
+    write_end, was_alive = record.end, list[bool]()
+
+    def end(*words: Any) -> None:
+        was_alive.append(RunStore(record.store).is_alive(record.run_id))
+        write_end(*words)
+
+    record.end = end
+    a_stage.run.book()
+
+    assert was_alive == [True]

@@ -18,7 +18,7 @@ from reserve.booking.timeline import Timeline
 from reserve.booking.verification import Verification
 from reserve.errors import Interrupted, ReserveError, Unconfirmed
 from reserve.model import Reservation
-from tests.fakes import START, FakeClock, NoLimits, offer
+from tests.fakes import START, FakeClock, NoLimits, NoRecord, offer
 from tests.proofs.wild import MUCH_LATER, OF_CONFIRM, OF_HOLD, OF_READ, OF_RELEASE, OVERDUE, WildSystem
 
 COURTS = [f"Court {number}" for number in (1, 2, 3)]
@@ -74,7 +74,7 @@ class Scenario:
         timeline = Timeline(clock.now, opens_at=OPENING)
         self.system = WildSystem(clock, plan, seed, is_final, says_price)
         stop = Stop()
-        context = RunContext(self.system, clock, timeline, stop)
+        context = RunContext(self.system, clock, timeline, stop, NoRecord())
         releases, verification = Releases(context), Verification(context)
         deadline = OPENING + self.system.request.patience
         race = Race(context, [OPENING], deadline, verification, releases)
