@@ -5,36 +5,26 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from reserve.booking.stop import SIGNALS, Stop
 from reserve.clock import Clock
 from reserve.commands import COMMANDS
 from reserve.commands.options import Parser
-from reserve.errors import ExitCode, Interrupted, ReserveError, UsageError
+from reserve.errors import ReserveError, UsageError
 from reserve.notify import channels, ping, tell
 from reserve.plans import due
-from reserve.plans.plan import Plan
 from reserve.settings import Settings
 from reserve.storage.database import Store
-from reserve.storage.plans import Occurrence, PlanStore, StoredPlan
-
-if TYPE_CHECKING:
-    from reserve.booking.result import Outcome
-    from reserve.plans.preview import Ask
-
-    OneRun = Callable[[Sequence[str]], tuple[Outcome, str | None]]  # with the words of its command line
+from reserve.storage.plans import PlanStore
 
 MAIN = Path(__file__).parents[2] / "main.py"
 WATCH = timedelta(seconds=50)  # the next tick comes after a minute
@@ -42,18 +32,14 @@ LOOK_EVERY = timedelta(seconds=10)
 NEAR = timedelta(minutes=2)
 # Systems whose sign-in has to be kept alive, as in SYSTEMS, which would load the network library each time.
 RENEWED = {"atrium": timedelta(minutes=20)}
-TOO_EARLY = timedelta(minutes=10)  # before an opening; the run would wait for nothing
-STOPPED = [Interrupted(number).exit_code for number in SIGNALS]
 FAILED = "due.failed"  # a file that is there from the first failure to the next success
-# After these the next facility of a plan is worth trying.
-GO_ON = (ExitCode.NOT_RESERVED, ExitCode.USAGE, ExitCode.FORBIDDEN, ExitCode.SERVICE)
 
 
 def main(arguments: Sequence[str], settings: Settings) -> int:
     """Start what is due, or serve one occurrence when *arguments* name it."""
     parser = Parser(prog="main.py due", description=COMMANDS["due"].capitalize() + ".", allow_abbrev=False)
     parser.add_argument("--occurrence", metavar="NAME", help="serve this one; `due` calls itself so")
-    parser.add_argument("--verbose", action="store_true", help="say a word also when nothing is due")
+    parser.add_argument("--verbose", action="store_true", help="print a status line even when nothing is due")
     options = parser.parse_args(arguments)
     marks = failure_marks(settings)
     try:
@@ -97,7 +83,9 @@ def called(options: argparse.Namespace, settings: Settings, clock: Clock) -> int
     with closing(store):
         plan_store = PlanStore(store)
         if options.occurrence:
-            return serve(plan_store, options.occurrence, settings, clock)
+            from reserve.commands.serving import serve
+
+            return serve(plan_store, options.occurrence, settings, clock, partial(tell_player, settings))
         said = Ticking(plan_store, clock, starter(settings), settings).minute()
         if said or options.verbose or sys.stdout.isatty():
             print("\n".join([*said, summary(plan_store, len(said))]))
@@ -186,135 +174,3 @@ def starter(settings: Settings) -> Callable[[Sequence[str]], None]:
         process.returncode = 0  # nobody waits for it here
 
     return start
-
-
-def serve(plan_store: PlanStore, name: str, settings: Settings, clock: Clock) -> int:
-    """Book for the occurrence called *name*, facility by facility, and tell the player how it ended."""
-    from reserve.booking.context import Leads
-    from reserve.booking.result import failed
-    from reserve.commands.book import book
-    from reserve.commands.lookup import asking
-    from reserve.commands.options import booking_parser, read_booking
-
-    occurrence = due.occurrence_named(plan_store, name)
-    stored = plan_store.get(occurrence.plan_id) if occurrence else None
-    if occurrence is None or stored is None:
-        print(f"Refused: --occurrence: {name!r} does not wait for anything, or for another process.")
-        return UsageError.exit_code
-    stop = Stop()
-    stop.shield()  # a run listens for itself; before, between and after runs the wish to stop is noted
-
-    def one(words: Sequence[str]) -> tuple[Outcome, str | None]:
-        try:
-            stop.obey()
-            booking = read_booking(booking_parser("book").parse_args(words), settings)
-        except ReserveError as failure:
-            return failed(failure), None
-        result, _ = book(booking, Leads(), in_turn=True)
-        return result.outcome, result.run_id
-
-    with stop.listening():
-        return serve_occurrence(plan_store, occurrence, stored, asking(settings, clock), one, settings, clock)
-
-
-def serve_occurrence(
-    plan_store: PlanStore,
-    occurrence: Occurrence,
-    stored: StoredPlan,
-    ask: Ask,
-    one: OneRun,
-    settings: Settings,
-    clock: Clock,
-) -> int:
-    """Have *one* run after the other for *occurrence*, and end it, unless it opens later."""
-    plan = due.plan_of(stored)
-    with claim_kept(plan_store, occurrence, clock, lost=_stop_this_process):
-        if opens_later(plan_store, occurrence, plan, due.wall(stored, occurrence), ask, clock.now()):
-            return 0
-        if late := due.lateness(occurrence, clock.now()):
-            print(f"plan {occurrence.plan_id}{late}; trying all the same", file=sys.stderr, flush=True)
-        wait_ends = due.wait_ends(plan, occurrence, clock.now())
-        if wait_ends is not None:
-            clock.call_at(wait_ends, _stop_this_process)
-        outcome, run_id = in_order(plan, due.wall(stored, occurrence), one, waits=wait_ends is not None)
-    sentence = outcome.sentence
-    if outcome.exit_code in STOPPED:
-        if wait_ends is None or clock.now() < wait_ends:
-            return outcome.exit_code  # the claim lapses, and the next tick goes on: machines are restarted
-        sentence = "Not reserved: no court became free in time for you to get there."
-    plan_store.end(
-        occurrence, ended=clock.now(), exit_code=outcome.exit_code, sentence=sentence, run_id=run_id
-    )
-    print(sentence, flush=True)
-    tell_player(
-        settings, f"{sentence} (plan {occurrence.plan_id}, {due.wall(stored, occurrence):%a %Y-%m-%d %H:%M})"
-    )
-    return outcome.exit_code
-
-
-def opens_later(
-    plan_store: PlanStore, occurrence: Occurrence, plan: Plan, start: datetime, ask: Ask, now: datetime
-) -> bool:
-    """Whether the facility has changed its window since it was looked at; then *occurrence* waits on."""
-    try:
-        opens_at = min(offer.opens_at for offer in ask(plan, start, plan.choices[0]).offers)
-    except ReserveError:
-        return False  # the run will find out, and say so
-    if opens_at - now < TOO_EARLY:
-        return False
-    plan_store.reschedule(occurrence, opens_at=opens_at, wake_at=opens_at - due.LEAD)
-    print(f"plan {occurrence.plan_id} opens only at {opens_at:%Y-%m-%d %H:%M:%S %Z}", file=sys.stderr)
-    return True
-
-
-def in_order(plan: Plan, start: datetime, one: OneRun, *, waits: bool) -> tuple[Outcome, str | None]:
-    """Try the facilities of *plan* in their order; who *waits* does so at the first whose courts are taken.
-
-    Without a court, the result is that of the wait, or else that of the first facility.
-    """
-    if len(plan.choices) == 1:
-        return one(plan.words(start, plan.choices[0], waits=waits))
-    results = []
-    for choice in plan.choices:
-        result = one(plan.words(start, choice))
-        if result[0].exit_code not in GO_ON or result[0].is_blocked:
-            return result
-        results.append(result)
-    for choice, (outcome, _) in zip(plan.choices, results, strict=True):
-        if waits and outcome.exit_code == ExitCode.NOT_RESERVED:
-            return one(plan.words(start, choice, waits=True))
-    return results[0]
-
-
-@contextmanager
-def claim_kept(
-    plan_store: PlanStore, occurrence: Occurrence, clock: Clock, lost: Callable[[], None]
-) -> Iterator[None]:
-    """Inside, our claim of *occurrence* is extended again and again; *lost* is called when it is lost."""
-    over = threading.Event()
-    began, ours_until = clock.now(), occurrence.wake_at
-
-    def heartbeat() -> None:
-        nonlocal ours_until
-        now = clock.now()
-        if over.is_set():
-            return
-        kept = plan_store.keep(occurrence, now + due.LEASE, went_well=now - began >= due.WELL)
-        if kept:
-            ours_until = now + due.LEASE
-        if kept or (kept is None and clock.now() < ours_until):
-            clock.call_at(now + due.HEARTBEAT, heartbeat)
-        elif not over.is_set():
-            why = "no database answers" if kept is None else "its turn was called off or taken over"
-            print(f"plan {occurrence.plan_id}: {why}", file=sys.stderr, flush=True)
-            lost()
-
-    heartbeat()
-    try:
-        yield
-    finally:
-        over.set()
-
-
-def _stop_this_process() -> None:
-    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,34 +1,41 @@
-"""Asking a booking system what it publishes, on nobody's behalf: nothing is signed in, kept or held."""
+"""Asking booking systems what they publish: nothing is signed in, kept or held, and nothing read twice."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
 from reserve.clock import Clock
-from reserve.commands.options import booking_parser, read_booking
+from reserve.commands.planned import booking_for
 from reserve.commands.wiring import Connect, connect, public_system
 from reserve.model import Account, Offers
 from reserve.plans.plan import Choice, Plan
 from reserve.settings import Settings
+from reserve.systems.base import Answers
 
 NOBODY = Account("nobody@example.com", "none")
 
 
-def asking(
-    settings: Settings, clock: Clock, connect: Connect = connect
-) -> Callable[[Plan, datetime, Choice], Offers]:
-    """A function that reads what a choice of a plan has for the slot that starts at some time."""
+class Lookup:
+    """What facilities publish; an answer that was read serves every question of one command."""
 
-    def ask(plan: Plan, start: datetime, choice: Choice) -> Offers:
-        words = plan.words(start, choice)
-        somebody = replace(
-            settings, email=settings.email or NOBODY.email, password=settings.password or NOBODY.password
-        )
-        booking = read_booking(booking_parser("book").parse_args(words), somebody)
-        wanted = booking.request, booking.account, booking.settings
-        with public_system(*wanted, clock=clock, connect=connect) as system:
+    def __init__(self, settings: Settings, clock: Clock, connect: Connect = connect) -> None:
+        """Nothing is sent yet."""
+        email, password = settings.email or NOBODY.email, settings.password or NOBODY.password
+        self._settings = replace(settings, email=email, password=password)
+        self._clock = clock
+        self._connect = connect
+        self._answers: Answers = {}
+
+    def offers(self, plan: Plan, start: datetime, choice: Choice) -> Offers:
+        """What *choice* of *plan* has for the slot that starts at *start* on the wall clock."""
+        booking = booking_for(plan, start, choice, self._settings)
+        with public_system(
+            booking.request,
+            booking.account,
+            booking.settings,
+            clock=self._clock,
+            connect=self._connect,
+            answers=self._answers,
+        ) as system:
             return system.offers()
-
-    return ask

@@ -126,10 +126,6 @@ def read_booking(options: argparse.Namespace, settings: Settings) -> Booking:
     others = [window.parse_time(text, "--or") for text in _list(options.or_starts)]
     max_price = ceiling(options.max_price or settings.max_price, kind.currency)
     pay = one_of(options.pay, PAYS, "--pay")
-    if pay != "by-hand" and max_price is None:
-        raise UsageError(f"--pay {pay} needs --max-price: the most that may be paid without asking you")
-    if pay == "card" and not settings.of_systems.get("RECUS_STRIPE_KEY"):
-        raise UsageError("--pay card needs RECUS_STRIPE_KEY, the public key on rec.us's checkout page")
     request = BookingRequest(
         facility=given["court"].strip(),
         sport=one_of(given["sport"], SPORTS, "--sport"),
@@ -145,12 +141,14 @@ def read_booking(options: argparse.Namespace, settings: Settings) -> Booking:
         link=given.get("link"),
         wait_list=options.wait_list,
     )
+    refuse_unlimited_payment(request, settings)
+    request = kind.fitted(request)
     warnings = []
     if options.password:
         warnings.append("--password can be read by other users of this machine; set RESERVE_PASSWORD instead")
     return Booking(
         request,
-        account_of(stored) if stored else _account(options, settings, kind),
+        account_of(stored) if stored else account_in(_overlaid(options, settings), kind),
         settings,
         as_json=options.json,
         warnings=tuple(warnings),
@@ -181,16 +179,38 @@ def _stored(options: argparse.Namespace, settings: Settings) -> Mapping[str, str
     for option in ("email", "password", "phone"):
         if getattr(options, option):
             raise UsageError(f"--{option}: account {name!r} is used as it is stored; leave one of them out")
+    return stored_account(name, options.system, settings)
+
+
+def stored_account(name: str, system: str | None, settings: Settings) -> Mapping[str, str]:
+    """The variables of the stored account *name*; raises `UsageError` when it is not for *system*."""
     from reserve.commands.wiring import secret_store
     from reserve.storage.secrets import Accounts
 
     with secret_store(settings) as secrets:
         stored = Accounts(secrets).read(name)
-    if options.system and options.system.strip().casefold() != stored["RESERVE_SYSTEM"]:
-        raise UsageError(
-            f"--account: {name!r} is for {stored['RESERVE_SYSTEM']}, not for --system {options.system}"
-        )
+    if system and system.strip().casefold() != stored["RESERVE_SYSTEM"]:
+        raise UsageError(f"--account: {name!r} is for {stored['RESERVE_SYSTEM']}, not for --system {system}")
     return stored
+
+
+def account_named(name: str | None, system: str, settings: Settings) -> Account:
+    """The stored account *name* for *system*, without a name that of *settings*."""
+    from reserve.systems import SYSTEMS
+
+    if name := name or settings.account:
+        return account_of(stored_account(name, system, settings))
+    return account_in(settings, SYSTEMS[system])
+
+
+def refuse_unlimited_payment(request: BookingRequest, settings: Settings) -> None:
+    """Raise `UsageError` when *request* may pay, but nothing says how much, or how."""
+    if request.pay != "by-hand" and request.max_price is None:
+        raise UsageError(
+            f"--pay {request.pay} needs --max-price: the most that may be paid without asking you"
+        )
+    if request.pay == "card" and not settings.of_systems.get("RECUS_STRIPE_KEY"):
+        raise UsageError("--pay card needs RECUS_STRIPE_KEY, the public key on rec.us's checkout page")
 
 
 def account_of(variables: Mapping[str, str]) -> Account:
@@ -203,11 +223,21 @@ def account_of(variables: Mapping[str, str]) -> Account:
     )
 
 
-def _account(options: argparse.Namespace, settings: Settings, kind: type[BookingSystem]) -> Account:
-    """The account that *options* and *settings* describe."""
-    email = (options.email or settings.email or "").strip()
-    password = (options.password or settings.password or "").strip("\r\n")
-    phone = (options.phone or settings.phone or "").strip()
+def _overlaid(options: argparse.Namespace, settings: Settings) -> Settings:
+    """*settings*, but as *options* say who plays."""
+    return replace(
+        settings,
+        email=options.email or settings.email,
+        password=options.password or settings.password,
+        phone=options.phone or settings.phone,
+    )
+
+
+def account_in(settings: Settings, kind: type[BookingSystem]) -> Account:
+    """The account that *settings* describe; raises `UsageError` when something is missing."""
+    email = (settings.email or "").strip()
+    password = (settings.password or "").strip("\r\n")
+    phone = (settings.phone or "").strip()
     if not email:
         raise UsageError("--email is missing; give it or set RESERVE_EMAIL")
     refuse_no_address(email, "--email")

@@ -9,11 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reserve import window
-from reserve.commands.plan_options import amount, parser, plans_from
+from reserve.commands.options import account_named
+from reserve.commands.plan_options import parser, plans_from
+from reserve.commands.planned import filled
 from reserve.errors import ExitCode, ReserveError, UsageError
 from reserve.plans.due import HEARTBEAT, STALE, plan_of, schedule_next, wall
 from reserve.plans.file import body_of, content_of, read_plans
@@ -25,6 +28,7 @@ from reserve.storage.plans import PlanStore, StoredPlan
 
 if TYPE_CHECKING:
     from reserve.clock import Clock
+    from reserve.commands.lookup import Lookup
     from reserve.commands.wiring import Connect
 
 WITH_A_COURT = (ExitCode.SUCCESS, ExitCode.UNCONFIRMED, ExitCode.HELD)
@@ -95,17 +99,19 @@ class Plans:
 
     def look(self, plan: Plan, name: str, player_plans: PlayerPlans) -> Preview | None:
         """What the facilities say about *plan*, which is called *name* in *player_plans*."""
-        from reserve.commands.lookup import asking
+        plan = filled(plan, self.settings)
+        return look(plan, self.lookup.offers, self.clock.now(), name=name, player_plans=player_plans)
 
-        ceiling = plan.max_price or amount(self.settings.max_price)
-        ask = asking(self.settings, self.clock, self.connect)
-        return look(
-            replace(plan, max_price=ceiling), ask, self.clock.now(), name=name, player_plans=player_plans
-        )
+    @cached_property
+    def lookup(self) -> Lookup:
+        """What facilities publish, for the length of this command."""
+        from reserve.commands.lookup import Lookup
+
+        return Lookup(self.settings, self.clock, self.connect)
 
     def player(self, plan: Plan) -> tuple[str, str]:
         """Whose limits count for *plan*: the booking system and the account."""
-        return plan.system, plan.account or self.settings.account or ""
+        return plan.system, filled(plan, self.settings).account or ""
 
     def plans_of(self, player: tuple[str, str], *more: NamedPlan) -> PlayerPlans:
         """The plans of *player* that are kept and not paused, and what *more* there is."""
@@ -126,14 +132,11 @@ class Plans:
 
     def account_trouble(self, plan: Plan, preview: Preview) -> str | None:
         """What an account that is missing or incomplete would stop."""
-        from reserve.commands.options import booking_parser, read_booking
-
-        words = plan.words(preview.slots[0].start, plan.choices[0])
         try:
-            booking = read_booking(booking_parser("book").parse_args(words), self.settings)
+            account = account_named(plan.account, plan.system, self.settings)
         except UsageError as failure:
             return str(failure)
-        if preview.wants_code and booking.account.phone is None:
+        if preview.wants_code and account.phone is None:
             return "--phone is missing; set RESERVE_PHONE, the one-time code has to go somewhere"
         return None
 

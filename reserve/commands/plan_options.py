@@ -7,11 +7,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 
 from reserve import window
 from reserve.commands import COMMANDS
-from reserve.commands.options import PAYS, SPORTS, Parser, ceiling, one_of, refuse_garbled
+from reserve.commands.options import PAYS, SPORTS, Parser, one_of, refuse_garbled
+from reserve.commands.planned import amount
 from reserve.errors import UsageError
 from reserve.plans.plan import Choice, Plan
 from reserve.plans.rule import parse_every, parse_rule
@@ -106,9 +106,9 @@ def plans_from(options: argparse.Namespace, settings: Settings, today: date) -> 
 
     refuse_garbled(options)
     system = one_of(options.system or settings.system, tuple(SYSTEMS), "--system")
-    what = "link" if "link" in SYSTEMS[system].needs else "court"
-    if not getattr(options, what):
-        raise UsageError(f"--{what} is missing; see plan add --help")
+    wants_link = "link" in SYSTEMS[system].needs
+    if not (options.link if wants_link else all(options.court or [""])):
+        raise UsageError(f"--{'link' if wants_link else 'court'} is missing; see plan add --help")
     if sum(map(bool, (options.every, options.rrule, options.date))) != 1:
         raise UsageError("say when with one of --every, --rrule and --date")
     start = window.parse_time(options.start_time, "--start-time") if options.start_time else None
@@ -172,12 +172,6 @@ def _number(text: str) -> int:
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"{text!r} is not the number of a plan")
     return int(text)
-
-
-def amount(text: str | None) -> Decimal | None:
-    """A price as a plan keeps it, in whatever currency."""
-    found = ceiling(text, "USD")
-    return None if found is None else Decimal(found.amount)
 
 
 def _choice(text: str, only: Sequence[str], or_starts: tuple[time, ...]) -> Choice:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,7 +27,7 @@ from reserve.storage.run_folder import RunFolder
 from reserve.storage.runs import Record, player_key
 from reserve.storage.secrets import SecretStore, StoredTokens
 from reserve.systems import SYSTEMS
-from reserve.systems.base import BookingSystem, Context
+from reserve.systems.base import Answers, BookingSystem, Context
 from reserve.tokens import Tokens
 
 USER_AGENT = f"FirstServe/{__version__} (reserves one court for one player)"
@@ -105,10 +105,16 @@ def public_system(
     *,
     clock: Clock,
     connect: Connect = connect,
+    answers: Answers | None = None,
 ) -> Iterator[BookingSystem]:
-    """The booking system that *settings* name, to be asked what is public; nobody signs in."""
+    """The booking system that *settings* name, to be asked what is public; nobody signs in.
+
+    Those that are given the same *answers* read what is published once.
+    """
     system_type = SYSTEMS[settings.system]
     context = _context(system_type, settings, clock, connect, Timeline(clock.now))
+    if answers is not None:
+        context = replace(context, answers=answers)
     with closing(system_type(account, request, context)) as system:
         yield system
 

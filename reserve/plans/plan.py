@@ -117,20 +117,3 @@ class Plan:
             link=self.link,
             wait_list=waits,
         )
-
-    def words(self, start: datetime, choice: Choice, *, waits: bool = False) -> list[str]:
-        """What the player would write on the command line to book the slot that starts at *start*."""
-        end = start + self.length
-        words = ["-c", choice.facility, "-s", self.sport, "--system", self.system]
-        words += ["-d", f"{start:%Y-%m-%d}", "-t", f"{start:%H:%M:%S}", "-y", f"{end:%H:%M:%S}"]
-        options = {
-            "--only": ",".join(choice.courts),
-            "--or": ",".join(f"{each:%H:%M:%S}" for each in choice.or_starts),
-            "--account": self.account,
-            "--max-price": None if self.max_price is None else str(self.max_price),
-            "--pay": self.pay if self.pay != "by-hand" else None,
-            "--link": self.link,
-        }
-        for option, value in options.items():
-            words += [option, value] if value else []
-        return words + ["-m"] * self.at_once + ["--wait-list"] * waits

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 ALL = 1_000  # courts at once: more than any facility has
 
 
+Answers = dict[tuple[object, ...], tuple[datetime, "Answer"]]  # what was read, and when, by what was asked
+
+
 @dataclass(frozen=True)
 class Context:
     """What a run lends to its booking system: time, connections, a browser, addresses, where to report."""
@@ -39,8 +42,8 @@ class Context:
     conceal: Callable[[str], None]  # a secret that came up on the way; masked in every text from then on
     user_agent: str
     tokens: Tokens = field(default_factory=Tokens)
-    # What was read, and when: systems that share it ask once.
-    answers: dict[tuple[object, ...], tuple[datetime, Answer]] = field(default_factory=dict, repr=False)
+    # Systems that share it ask once.
+    answers: Answers = field(default_factory=dict, repr=False)
 
 
 class CourtConnection(ABC):
@@ -113,6 +116,11 @@ class BookingSystem(ABC):
     def completed(cls, options: Mapping[str, str]) -> Mapping[str, str]:
         """*options* of the command line, with what follows from them here; `needs` is looked for in that."""
         return options
+
+    @classmethod
+    def fitted(cls, request: BookingRequest) -> BookingRequest:
+        """*request* with what follows from its other parts here; raises `UsageError` when they contradict."""
+        return request
 
     @abstractmethod
     def offers(self) -> Offers:

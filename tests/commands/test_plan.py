@@ -6,10 +6,11 @@ import json
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import redirect_stdout, suppress
 from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -25,14 +26,26 @@ from reserve.storage.secrets import Accounts
 from tests.plans.test_plan import EARLIER_TOOL
 from tests.stage import Stage
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 
 class Player:
-    """Somebody who types `plan …` where the simulator answers."""
+    """Somebody who types `plan …` where the simulator answers, and what it was asked for."""
 
     def __init__(self, stage: Stage, store: Store, environ: dict[str, str]) -> None:
         self.plan_store = PlanStore(store)
         self.environ = environ
+        self.asked: list[str] = []
         self._stage = stage
+        stage.apps = {host: self._noting(app) for host, app in stage.apps.items()}
+
+    def _noting(self, app: WSGIApplication) -> WSGIApplication:
+        def noting(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            self.asked.append(environ["PATH_INFO"])
+            return app(environ, start_response)
+
+        return noting
 
     def types(self, line: str) -> int:
         """The exit code of `plan` with the words of *line*."""
@@ -66,6 +79,36 @@ def test_five_openings_are_shown_in_local_time_and_utc_and_the_last_line_is_a_se
     assert slots[0].endswith("opens Mon 2026-03-02 08:00:00 PST = 2026-03-02 16:00:00 UTC")
     assert slots[1].endswith("opens Mon 2026-03-09 08:00:00 PDT = 2026-03-09 15:00:00 UTC")
     assert last == "Saved as plan 1; `main.py cron --install` has its bookings started in time."
+
+
+@pytest.mark.parametrize(
+    ("line", "requests"),
+    [
+        (MONDAYS, 2),  # the list of facilities, and the facility
+        ('add --every "mon 17:00" -c "Alice Marble"', 2),  # tries several lengths
+        (f'{MONDAYS} -c "Moscone"', 3),
+    ],
+)
+def test_what_a_facility_publishes_is_read_once_to_add_a_plan(
+    player: Player, line: str, requests: int
+) -> None:
+    player.types(line)
+
+    assert len(player.asked) == requests
+
+
+def test_what_a_facility_publishes_is_read_once_to_refresh_fifty_plans(player: Player) -> None:
+    player.types(MONDAYS)
+    (stored,) = player.plan_store.all()
+    for number in player.plan_store.add([stored.body] * 49):
+        player.plan_store.change(number, looked=None)
+    player.plan_store.change(stored.plan_id, looked=None)
+    player.asked.clear()
+
+    player.types("refresh")
+
+    assert len(player.asked) == 2
+    assert len(player.plan_store.occurrences(ended=False)) == 50
 
 
 def test_a_saved_plan_waits_for_its_next_opening_and_is_listed(

@@ -7,29 +7,21 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 
 from reserve.booking.result import Outcome, failed
 from reserve.booking.stop import Stop
 from reserve.clock import Clock
-from reserve.commands.due import (
-    RENEWED,
-    Ticking,
-    claim_kept,
-    in_order,
-    opens_later,
-    serve,
-    serve_occurrence,
-    starter,
-)
+from reserve.commands.due import RENEWED, Ticking, starter
 from reserve.commands.options import Booking
+from reserve.commands.serving import Run, claim_kept, in_order, opens_later, runs_for, serve_occurrence
 from reserve.errors import Blocked, Interrupted, OutcomeWord
 from reserve.model import Court, Offer, Offers, Slot
 from reserve.plans import due
@@ -42,9 +34,6 @@ from reserve.storage.schema import OCCURRENCES
 from reserve.systems import SYSTEMS
 from reserve.window import DaysAhead, HoursAhead, OpeningRule, zone
 from tests.fakes import FakeClock
-
-if TYPE_CHECKING:
-    from reserve.commands.due import OneRun
 
 HERE = Path(__file__).parents[2]
 MINUTE = timedelta(minutes=1)
@@ -505,60 +494,57 @@ def test_a_booking_whose_window_was_changed_waits_for_the_new_opening(
     assert bool(tick(plan_store, now + ahead - due.LEAD)) == is_later
 
 
-WALL = datetime.fromisoformat("2026-03-11T18:00")
-
-
-def outcomes(*codes: int) -> tuple[Callable[[Sequence[str]], tuple[Outcome, str | None]], list[str]]:
-    """Runs that end so, one after the other, and the command lines they were given."""
+def outcomes(*codes: int) -> tuple[Run, list[str]]:
+    """Runs that end so, one after the other, and where they were asked to run."""
     left, asked = list(codes), list[str]()
 
-    def one(words: Sequence[str]) -> tuple[Outcome, str | None]:
-        asked.append(" ".join(words))
+    def run(choice: Choice, waits: bool) -> tuple[Outcome, str | None]:
+        asked.append(f"{choice.facility}, waiting" if waits else choice.facility)
         return Outcome(OutcomeWord.NOT_RESERVED, left.pop(0), f"Run {len(asked)}."), None
 
-    return one, asked
+    return run, asked
+
+
+TWO = replace(WEEKLY, choices=(Choice("A"), Choice("B")))
 
 
 @pytest.mark.parametrize(
-    ("codes", "asked"), [((1, 0), ["A", "B"]), ((0,), ["A"]), ((7,), ["A"]), ((3,), ["A"])]
+    ("codes", "expected"), [((1, 0), ["A", "B"]), ((0,), ["A"]), ((7,), ["A"]), ((3,), ["A"])]
 )
 def test_facilities_are_tried_in_order_until_one_has_a_court_or_nobody_knows(
-    codes: tuple[int, ...], asked: list[str]
+    codes: tuple[int, ...], expected: list[str]
 ) -> None:
-    one, lines = outcomes(*codes)
+    run, asked = outcomes(*codes)
 
-    in_order(replace(WEEKLY, choices=(Choice("A"), Choice("B"))), WALL, one, waits=True)
+    in_order(TWO, run, waits=True)
 
-    assert [line.split()[1] for line in lines] == asked
-    assert not any("--wait-list" in line for line in lines)
-    assert all("-d 2026-03-11 -t 18:00:00 -y 19:30:00" in line for line in lines)
+    assert asked == expected
 
 
 @pytest.mark.parametrize(
-    ("codes", "asked", "told"),
+    ("codes", "expected", "told"),
     [
-        ((1, 1, 0), ["A", "B", "A"], "Run 3."),
-        ((1, 5, 0), ["A", "B", "A"], "Run 3."),
-        ((6, 1, 0), ["A", "B", "B"], "Run 3."),
+        ((1, 1, 0), ["A", "B", "A, waiting"], "Run 3."),
+        ((1, 5, 0), ["A", "B", "A, waiting"], "Run 3."),
+        ((6, 1, 0), ["A", "B", "B, waiting"], "Run 3."),
         ((6, 2), ["A", "B"], "Run 1."),
     ],
 )
 def test_a_plan_waits_at_the_first_facility_whose_courts_are_taken(
-    codes: tuple[int, ...], asked: list[str], told: str
+    codes: tuple[int, ...], expected: list[str], told: str
 ) -> None:
-    one, lines = outcomes(*codes)
+    run, asked = outcomes(*codes)
 
-    outcome, _ = in_order(replace(WEEKLY, choices=(Choice("A"), Choice("B"))), WALL, one, waits=True)
+    outcome, _ = in_order(TWO, run, waits=True)
 
-    assert [line.split()[1] for line in lines] == asked
-    assert ["--wait-list" in line for line in lines] == [False, False, True][: len(lines)]
+    assert asked == expected
     assert outcome.sentence == told
 
 
 def test_without_a_court_and_a_waiting_list_the_first_facility_is_told_of() -> None:
-    one, _ = outcomes(1, 5)
+    run, _ = outcomes(1, 5)
 
-    outcome, _ = in_order(replace(WEEKLY, choices=(Choice("A"), Choice("B"))), WALL, one, waits=False)
+    outcome, _ = in_order(TWO, run, waits=False)
 
     assert (outcome.exit_code, outcome.sentence) == (1, "Run 1.")
 
@@ -566,11 +552,11 @@ def test_without_a_court_and_a_waiting_list_the_first_facility_is_told_of() -> N
 def test_where_a_firewall_blocks_us_no_other_facility_is_asked() -> None:
     asked = []
 
-    def one(words: Sequence[str]) -> tuple[Outcome, str | None]:
-        asked.append(words[words.index("-c") + 1])
+    def run(choice: Choice, waits: bool) -> tuple[Outcome, str | None]:
+        asked.append(choice.facility)
         return failed(Blocked("a firewall refuses us")), "run-1"
 
-    in_order(replace(WEEKLY, choices=(Choice("A"), Choice("B"))), WALL, one, waits=True)
+    in_order(TWO, run, waits=True)
 
     assert asked == ["A"]
 
@@ -580,23 +566,24 @@ class Serving:
 
     def __init__(self, plan_store: PlanStore, now: datetime, plan: Plan = WEEKLY) -> None:
         self.plan_store, self.clock = plan_store, FakeClock(now)
-        self.lines: list[str] = []
+        self.waited: list[bool] = []
+        self.told: list[str] = []
         self.number = keep(plan_store, replace(plan, wait_list=True))
         self.occurrence, *_ = tick(plan_store, now)
         slot = Slot(self.occurrence.starts_at, self.occurrence.starts_at + WEEKLY.length)
         self.offers = Offers("A", UTC, (Offer(Court("1", "Court 1"), slot, self.occurrence.opens_at),))
 
-    def serve(self, one: OneRun) -> int:
-        """The exit code, when *one* is how a run goes."""
+    def serve(self, run: Run) -> int:
+        """The exit code, when *run* is how a run goes."""
         stored = self.plan_store.get(self.number)
         assert stored is not None
         stop = Stop()
         stop.shield()
         with stop.listening():
 
-            def noted(words: Sequence[str]) -> tuple[Outcome, str | None]:
-                self.lines.append(" ".join(words))
-                return one(words)
+            def noted(choice: Choice, waits: bool) -> tuple[Outcome, str | None]:
+                self.waited.append(waits)
+                return run(choice, waits)
 
             return serve_occurrence(
                 self.plan_store,
@@ -604,11 +591,11 @@ class Serving:
                 stored,
                 lambda *asked: self.offers,
                 noted,
-                Settings(),
                 self.clock,
+                self.told.append,
             )
 
-    def waits(self, words: Sequence[str]) -> tuple[Outcome, str | None]:
+    def waits(self, choice: Choice, waits: bool) -> tuple[Outcome, str | None]:
         """A run that looks for a court until it is stopped, or the slot has started."""
         stop = Stop()
         with stop.listening():
@@ -646,47 +633,45 @@ def test_where_there_is_no_time_to_wait_a_court_is_asked_for_all_the_same(
     lasting: PlanStore, notice: timedelta, now: datetime
 ) -> None:
     serving = Serving(lasting, now, replace(WEEKLY, notice=notice))
-    one, _ = outcomes(0)
+    run, _ = outcomes(0)
 
-    assert serving.serve(one) == 0
+    assert serving.serve(run) == 0
 
-    assert ["--wait-list" in line for line in serving.lines] == [False]
+    assert serving.waited == [False]
     assert serving.ended is not None
     assert serving.ended.sentence == "Run 1."
+    assert serving.told == ["Run 1. (plan 1, Wed 2026-03-11 18:00)"]
 
 
 @pytest.mark.parametrize("notice", [WEEKLY.notice, timedelta(days=7)])
 def test_an_occurrence_whose_machine_is_restarted_is_not_ended(lasting: PlanStore, notice: timedelta) -> None:
     now = OPENING + timedelta(hours=10)
     serving = Serving(lasting, now, replace(WEEKLY, notice=notice))
-    one, _ = outcomes(143)
+    run, _ = outcomes(143)
 
-    assert serving.serve(one) == 143
+    assert serving.serve(run) == 143
 
     assert serving.ended is None
     assert len(tick(lasting, now + due.LEASE * 2)) == 1
 
 
-def test_a_wish_to_stop_between_two_facilities_is_obeyed_before_the_second(
-    lasting: PlanStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    serving = Serving(lasting, OPENING, replace(WEEKLY, choices=(Choice("A"), Choice("B"))))
+def test_a_wish_to_stop_between_two_facilities_is_obeyed_before_the_second() -> None:
     asked = []
 
-    def book(booking: Booking, *around: object, **more: object) -> tuple[SimpleNamespace, None]:
+    def book(booking: Booking, *around: object, **more: object) -> tuple[Any, None]:
         asked.append(booking.request.facility)
         os.kill(os.getpid(), signal.SIGTERM)
         outcome = Outcome(OutcomeWord.NOT_RESERVED, 1, "Not reserved.")
         return SimpleNamespace(outcome=outcome, run_id="run-1"), None
 
-    monkeypatch.setattr("reserve.commands.book.book", book)
-    monkeypatch.setattr("reserve.commands.lookup.asking", lambda *around: lambda *asked: serving.offers)
-    settings = Settings(data=tmp_path, email="a@example.org", password="canary")
+    settings = Settings(email="a@example.org", password="canary")
+    wall, stop = datetime.fromisoformat("2026-03-11T18:00"), Stop()
+    stop.shield()
+    with stop.listening():
+        run = runs_for(TWO, wall, settings, stop, book=book)
+        outcome, _ = in_order(TWO, run, waits=False)
 
-    assert serve(lasting, due.name_of(serving.occurrence), settings, serving.clock) == 143
-
-    assert asked == ["A"]
-    assert serving.ended is None
+    assert (asked, outcome.exit_code) == (["A"], 143)
 
 
 def test_a_process_of_its_own_gets_its_secrets_by_the_environment(
@@ -702,7 +687,7 @@ def test_a_process_of_its_own_gets_its_secrets_by_the_environment(
     waited = clock.now() + timedelta(seconds=20)
     while "Refused" not in log.read_text() and clock.now() < waited:
         clock.sleep(timedelta(milliseconds=50))
-    assert "--occurrence: '1@nothing' does not wait for anything" in log.read_text()
+    assert "--occurrence: '1@nothing' is not due" in log.read_text()
     assert "canary" not in log.read_text()
 
 

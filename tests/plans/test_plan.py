@@ -13,15 +13,13 @@ from time import process_time
 
 import pytest
 
-from reserve.commands.options import booking_parser, read_booking
 from reserve.errors import UsageError
-from reserve.model import Court, Limits, Offer, Offers, Slot
+from reserve.model import BookingRequest, Court, Limits, Offer, Offers, Slot
 from reserve.plans import file
 from reserve.plans.file import body_of, plan_in, read_plans, schema
 from reserve.plans.plan import Choice, Plan
 from reserve.plans.preview import Ask, NamedPlan, PlayerPlans, look
 from reserve.plans.rule import parse_every, parse_rule
-from reserve.settings import read_settings
 from reserve.systems import SYSTEMS
 from reserve.window import DaysAhead, HoursAhead, OpeningRule, clock_changes, rule_behind, zone
 from reserve.window import parse_rule as parse_opening_rule
@@ -161,19 +159,30 @@ def test_the_next_two_clock_changes_are_found_to_the_minute() -> None:
     assert clock_changes(zone("Asia/Tokyo"), NOW) == []
 
 
-def test_a_plan_is_booked_with_the_words_of_a_command_line() -> None:
+def test_a_plan_makes_its_booking_request_itself() -> None:
     choice = Choice("Alice Marble", ("Court 2", "Court 1"), (time(19),))
     plan = replace(WEEKLY, choices=(choice,), max_price=Decimal("7.50"), at_once=True, wait_list=True)
-    words = plan.words(datetime.fromisoformat("2026-11-25T18:00"), choice, waits=True)
 
-    settings = read_settings({"RESERVE_EMAIL": "you@example.com", "RESERVE_PASSWORD": "secret"})
-    request = read_booking(booking_parser("book").parse_args(words), settings).request
+    request = plan.request(datetime.fromisoformat("2026-11-25T18:00"), choice, currency="USD", waits=True)
 
-    assert (request.facility, request.only) == ("Alice Marble", ("Court 2", "Court 1"))
-    assert (request.day, request.starts) == (date(2026, 11, 25), (time(18), time(19)))
-    assert (request.length, request.max_price) == (timedelta(minutes=90), usd(750))
-    assert request.at_once
-    assert request.wait_list
+    assert request == BookingRequest(
+        facility="Alice Marble",
+        sport="tennis",
+        day=date(2026, 11, 25),
+        starts=(time(18), time(19)),
+        length=timedelta(minutes=90),
+        only=("Court 2", "Court 1"),
+        at_once=True,
+        max_price=usd(750),
+        wait_list=True,
+    )
+
+
+def test_a_slot_that_does_not_end_on_its_day_is_refused() -> None:
+    late = replace(WEEKLY, length=timedelta(hours=6))
+
+    with pytest.raises(UsageError, match="18:00 does not end on its day"):
+        late.request(datetime.fromisoformat("2026-11-25T18:00"), late.choices[0], currency="USD")
 
 
 def test_a_plan_survives_being_written_as_json() -> None:

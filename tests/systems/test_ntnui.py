@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from reserve.errors import (
     UsageError,
 )
 from reserve.http import Http
+from reserve.model import BookingRequest
 from reserve.settings import read_settings
 from reserve.simulator import Fault
 from reserve.simulator.ntnui.club import FAULTS, SIGN_UPS, NtnuiLedger, NtnuiScenario, SimulatedNtnui
@@ -419,11 +421,12 @@ def test_a_plan_leads_the_link_of_one_session_to_that_of_each_week(
 
 
 def test_another_day_leads_to_the_link_of_another_week() -> None:
-    moved = Ntnui.completed({"link": LINK, "date": "2026-06-16"})
+    this_week = BookingRequest("", "tennis", date(2026, 6, 9), (time(15),), timedelta(hours=1), link=LINK)
 
-    assert (moved["date"], moved["start_time"]) == ("2026-06-16", "15:00:00")
-    assert read_link(moved["link"]) == read_link(LINK).on(date(2026, 6, 16))
-    assert Ntnui.completed({"link": LINK})["link"] == LINK
+    next_week = Ntnui.fitted(replace(this_week, day=date(2026, 6, 16)))
+
+    assert read_link(str(next_week.link)) == read_link(LINK).on(date(2026, 6, 16))
+    assert Ntnui.fitted(this_week).link == LINK
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from reserve.errors import (
@@ -21,15 +22,16 @@ from reserve.errors import (
     UsageError,
 )
 from reserve.http import Answer, Http
-from reserve.model import Court, Hold, Offer, Offers, Reservation
+from reserve.model import BookingRequest, Court, Hold, Offer, Offers, Reservation
 from reserve.systems.base import BookingSystem, CourtConnection
 from reserve.systems.ntnui.link import HOST, ZONE, SessionLink, read_link
 from reserve.systems.ntnui.pages import Page, meaning, read_page, redacted, trouble
-from reserve.window import HoursAhead, parse_day, parse_time
+from reserve.window import HoursAhead, parse_time
 
 WEEKS = ("0", "1")  # of the week plan: this one and the next (facts 2)
 WINDOW = HoursAhead(72)  # real hours before the start (facts 5)
 PAGES_KEPT = 5  # of one run; who waits for days may see the same strange page thousands of times
+NO_LINK = "--link is missing; open the session on the site and copy the address of its page"
 OTHER_SESSIONS = 3  # looked at for the player's number; each shows it that has a free place for the player
 
 
@@ -52,33 +54,37 @@ class Ntnui(BookingSystem):
 
     @classmethod
     def completed(cls, options: Mapping[str, str]) -> Mapping[str, str]:
-        """What the link says about day and time, moved to the week of --date if that is another one.
-
-        Raises `UsageError` when other options contradict the link.
-        """
+        """What the link says about day and time, and an hour as long as nobody says more."""
         if "link" not in options:
             return options
         session = read_link(options["link"], hosts=None)
-        if "date" in options and (day := parse_day(options["date"], "--date")) != session.day:
-            session = session.on(day)
-            options = {**options, "link": str(session)}
-        end = session.start + timedelta(hours=1)
-        said = {
-            "date": f"{session.day}",
-            "start_time": f"{session.wall_time}",
-            "end_time": f"{end:%H:%M:%S}" if end.date() == session.day else "23:59:59",
-        }
-        if parse_time(options.get("start_time", said["start_time"]), "--start-time") != session.wall_time:
+        start = parse_time(options.get("start_time", f"{session.wall_time}"), "--start-time")
+        end = datetime.combine(session.day, start) + timedelta(hours=1)
+        end_time = f"{end:%H:%M:%S}" if end.date() == session.day else "23:59:59"
+        said = {"court": "NTNUI", "sport": "tennis", "date": f"{session.day}", "start_time": f"{start}"}
+        return {**said, **options, "end_time": end_time}
+
+    @classmethod
+    def fitted(cls, request: BookingRequest) -> BookingRequest:
+        """*request* with its link moved to the week of its day.
+
+        Raises `UsageError` for a day or a time that is not that of the link.
+        """
+        if not request.link:
+            raise UsageError(NO_LINK)
+        session, link = read_link(request.link, hosts=None), request.link
+        if request.day != session.day:
+            session = session.on(request.day)
+            link = str(session)
+        if request.starts[0] != session.wall_time:
             raise UsageError("--start-time is not the time of --link; leave it out")
-        return {"court": "NTNUI", "sport": "tennis", **options, **said}
+        return replace(request, facility=request.facility or "NTNUI", link=link)
 
     @property
     def session(self) -> SessionLink:
         """The session that `--link` names."""
         if not self.request.link:
-            raise UsageError(
-                "--link is missing; open the session on the site and copy the address of its page"
-            )
+            raise UsageError(NO_LINK)
         mine = urlsplit(self.context.addresses["NTNUI_URL"]).netloc
         return read_link(self.request.link, hosts=(HOST, mine))
 
