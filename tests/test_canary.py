@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from reserve.commands.outcome import as_json, tell
+from reserve.commands.outcome import as_json, print_outcome
 from reserve.commands.screen import shown
 from reserve.errors import ServiceError
 from reserve.model import Account
@@ -52,10 +52,10 @@ def outputs(stage: Stage, *words: str) -> dict[str, str]:
         outcome = stage.book(*words)
         with shown(stage.run.timeline):
             for line in stage.steps:
-                stage.run.timeline.tell(line)
+                stage.run.timeline.show(line)
         stage.wired.write_down(stage.result)
-        tell(outcome.sentence, as_json(stage.result))
-        tell(outcome.sentence)
+        print_outcome(outcome.sentence, as_json(stage.result))
+        print_outcome(outcome.sentence)
     found = {"stdout": out.getvalue(), "stderr": err.getvalue(), "booking": repr(stage.booking)}
     data = stage.folder / "data"
     for path in data.rglob("*"):

@@ -79,8 +79,8 @@ def describe(
     else:
         assert found is not None, "nothing is held before it is found"
         outcome = held(end, found) if isinstance(end, Hold) else reserved(end, found)
-    stays = f" Mind: {', '.join(f'{hold} stays held until {end_of(hold)}' for hold in left)}." if left else ""
-    return replace(outcome, sentence=mask(outcome.sentence + stays))
+    held_on = ", ".join(f"{hold} until {end_of(hold)}" for hold in left)
+    return replace(outcome, sentence=mask(outcome.sentence + (f" Still held: {held_on}." if left else "")))
 
 
 def reserved(reservation: Reservation, found: Offers) -> Outcome:

@@ -12,14 +12,14 @@ from reserve.redaction import Secrets
 
 @dataclass
 class Timeline:
-    """The log of one run, shown to *tell* line by line; nothing in it is secret.
+    """The log of one run, passed to *show* line by line; nothing in it is secret.
 
     Its stamps count from the moment when the server's clock shows the opening, as well as that is known.
     """
 
     now: Callable[[], datetime]
     secrets: Secrets = field(default_factory=Secrets)
-    tell: Callable[[str], None] = lambda line: None
+    show: Callable[[str], None] = lambda line: None
     opens_at: datetime | None = None
     ahead: timedelta = timedelta()  # how far the server's clock is ahead of ours
     steps: list[tuple[datetime, str]] = field(default_factory=list)
@@ -30,7 +30,7 @@ class Timeline:
         text = self.secrets.mask(text)
         self.steps.append((moment, text))
         with suppress(OSError):  # a listener that went away is no reason to lose a court
-            self.tell(f"{self.stamp(moment)} {text}")
+            self.show(f"{self.stamp(moment)} {text}")
 
     def stamp(self, moment: datetime) -> str:
         """*moment* relative to the opening, or by the clock while that is not known: `T-60.0`, `T+0.014`."""

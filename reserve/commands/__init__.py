@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
         settings = read_settings(os.environ, Path(".env"))
         return int(command.main(arguments[1:] if name else arguments, settings))
     except ReserveError as failure:
-        from reserve.commands.outcome import NOTHING, tell
+        from reserve.commands.outcome import NOTHING, print_outcome
 
         sentence = f"Refused: {failure}."
         outcome = {
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
             "exit_code": failure.exit_code,
             "sentence": sentence,
         }
-        tell(sentence, outcome if "--json" in arguments else None)
+        print_outcome(sentence, outcome if "--json" in arguments else None)
         return failure.exit_code
     except BrokenPipeError:
         sys.stderr.close()

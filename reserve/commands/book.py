@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str], settings: Settings) -> int:
-    """Book as *arguments* say, tell the outcome, and return the exit code."""
+    """Book as *arguments* say, print the outcome, and return the exit code."""
     options = booking_parser("book").parse_args(arguments)
     booking = read_booking(options, settings)
     from reserve.booking.context import Leads
-    from reserve.commands.outcome import as_json, tell
+    from reserve.commands.outcome import as_json, print_outcome
 
     result, _ = book(booking, Leads())
-    tell(result.outcome.sentence, as_json(result) if booking.as_json else None)
+    print_outcome(result.outcome.sentence, as_json(result) if booking.as_json else None)
     return result.outcome.exit_code
 
 

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     from reserve.booking.result import failed
     from reserve.booking.stop import Stop
     from reserve.clock import our_error
-    from reserve.commands.outcome import outcome_as_json, tell
+    from reserve.commands.outcome import outcome_as_json, print_outcome
     from reserve.commands.screen import shown
     from reserve.commands.wiring import build_run
 
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
             for verdict in verdicts
         ],
     }
-    tell(outcome.sentence, as_json if booking.as_json else None)
+    print_outcome(outcome.sentence, as_json if booking.as_json else None)
     return outcome.exit_code
 
 

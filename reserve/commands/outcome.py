@@ -54,7 +54,7 @@ def as_json(result: RunResult) -> dict[str, object]:
     }
 
 
-def tell(sentence: str, as_json: object = None) -> None:
+def print_outcome(sentence: str, as_json: object = None) -> None:
     """Say *sentence*, or *as_json* with the sentence on standard error; nobody listening changes nothing."""
     try:
         if as_json is None:

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     """Rehearse as *arguments* say, show what happened, and return the exit code of the booking."""
     from reserve.booking.context import Leads
     from reserve.commands.book import book
-    from reserve.commands.outcome import as_json, tell
+    from reserve.commands.outcome import as_json, print_outcome
 
     options = _parser().parse_args(arguments)
     leads = Leads(*(timedelta(seconds=seconds) for seconds in (20, 14, 4, 10, 2, 0.5)))
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         show(simulated, timeline, result)
         ledger = simulated.ledger.as_json(timeline.now())
     as_one = {"outcome": as_json(result), "ledger": ledger}
-    tell(result.outcome.sentence, as_one if options.json else None)
+    print_outcome(result.outcome.sentence, as_one if options.json else None)
     # The referee saw something that a fair player never does: a bug.
     return ExitCode.BUG if violations else result.outcome.exit_code
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def shown(timeline: Timeline) -> Iterator[None]:
     """Inside, every step of *timeline* goes to standard error, as it happens."""
     if sys.stderr is None or not sys.stderr.isatty():
-        timeline.tell = _plain
+        timeline.show = _plain
         yield
         return
     from rich.console import Console
@@ -25,9 +25,9 @@ def shown(timeline: Timeline) -> Iterator[None]:
 
     console = Console(stderr=True, highlight=False)
     with Live(Countdown(timeline), console=console, refresh_per_second=4, transient=True):
-        timeline.tell = lambda line: console.print(line, markup=False, soft_wrap=True)
+        timeline.show = lambda line: console.print(line, markup=False, soft_wrap=True)
         yield
-    timeline.tell = _plain
+    timeline.show = _plain
 
 
 def _plain(line: str) -> None:

@@ -288,7 +288,7 @@ def test_a_webhook_service_that_is_down_at_the_asking_does_not_end_the_run(
     assert phone.enter()
 
     assert phone.entered == ["482913"]
-    assert "the webhook service does not answer now" in phone.log
+    assert "could not look up the newest code" in phone.log
 
 
 def test_a_wish_to_stop_ends_the_waiting(phone: Phone, clock: FakeClock) -> None:

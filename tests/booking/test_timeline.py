@@ -125,7 +125,7 @@ def test_a_listener_that_went_away_costs_nothing(clock: FakeClock) -> None:
     def gone(line: str) -> None:
         raise BrokenPipeError
 
-    timeline = Timeline(clock.now, tell=gone)
+    timeline = Timeline(clock.now, show=gone)
 
     timeline.say("held a court")
 

@@ -108,7 +108,7 @@ def run_and_die(kill_at: str) -> None:
     )
     noting: Any = wired.record
     noting.note = steps.written(noting.note)
-    wired.run.timeline.tell = lambda line: steps.step(f"said {_short(line)}")
+    wired.run.timeline.show = lambda line: steps.step(f"said {_short(line)}")
     outcome = wired.run.book().outcome
     print(json.dumps({"exit_code": outcome.exit_code, "sentence": outcome.sentence, "steps": steps.names}))
 

@@ -79,7 +79,7 @@ class OneTimeCode:
         try:
             return self._source.newest()
         except ServiceError as failure:
-            self._say(f"the webhook service does not answer now: {failure}")
+            self._say(f"could not look up the newest code: {failure}")
             return self._source.known
 
     def enter(self, *, until: datetime, again_at: datetime | None = None) -> bool:
