@@ -102,11 +102,12 @@ def held(hold: Hold, found: Offers) -> Outcome:
     """A court is ours for the moment, and the player must pay."""
     court, slot = hold.offer.court, hold.offer.slot
     until = f" by {hold.expires_at.astimezone(found.zone):%H:%M:%S}" if hold.expires_at else " soon"
+    where = f" at {hold.link}" if hold.link else " on its site"
     price = str(hold.price) if hold.price is not None else "it"
     return Outcome(
         OutcomeWord.HELD,
         ExitCode.HELD,
-        f"Held {court.name} at {found.facility}, {slot.start:%A} {slot}: pay {price}{until} at {hold.link}",
+        f"Held {court.name} at {found.facility}, {slot.start:%A} {slot}: pay {price}{until}{where}",
         court.name,
         slot,
         hold.order_id,

@@ -182,8 +182,8 @@ class BookingSystem(ABC):
         """Prove the player's phone with the code; raises `WrongCode` when it is refused."""
 
     def settles_by_hand(self, hold: Hold) -> bool:
-        """Whether only the player can pay for *hold*."""
-        return False
+        """Whether only the player can pay for *hold*: a priced one, unless `--pay` says more."""
+        return self.request.pay == "by-hand" and not (hold.price and hold.price.is_free)
 
     @abstractmethod
     def connect(self) -> Http:

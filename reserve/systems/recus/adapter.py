@@ -50,6 +50,7 @@ PAGES = 5  # nobody has more than five hundred bookings to look through
 UNPAID = ("requires_action", "requires_payment_method", "requires_confirmation", "canceled")
 FRESH = timedelta(seconds=10)  # so long one look at the schedule serves all courts
 LOOKED_UP = 10  # bookings without their reservation in the list that are read one by one
+PAYMENTS = {"credit": "organization-credit", "card": "card-online"}  # facts 3.4
 EMPTY_PAYMENT = {"pays_with_an_empty_body": True}  # details of an order made as in 2025 (facts 3.4)
 
 
@@ -177,17 +178,10 @@ class RecUs(ApiSystem):
             "flow": "cart",
         }
 
-    def held(self, offer: Offer, answer: Answer) -> Hold:
-        """The hold that *answer* tells of; one made as in 2025 is paid as in 2025 (facts 3.4)."""
-        hold = super().held(offer, answer)
-        body = answer.json()
-        return (
-            replace(hold, details=EMPTY_PAYMENT) if isinstance(body, dict) and {*body} == {"order"} else hold
-        )
-
     def hold_in(self, answer: Answer, offer: Offer) -> Hold:
-        """The hold behind the order in *answer*."""
-        return self._hold(offer, order_in(answer))
+        """The hold behind the order in *answer*; one made as in 2025 is paid as in 2025 (facts 3.4)."""
+        hold = self._hold(offer, order_in(answer))
+        return replace(hold, details=EMPTY_PAYMENT) if set(answer.json()) == {"order"} else hold
 
     def _hold(self, offer: Offer, order: Order) -> Hold:
         total = order.total.value
@@ -203,16 +197,14 @@ class RecUs(ApiSystem):
         return order_in(self.get(self.order_path.format(id=hold.order_id)))
 
     def settles_by_hand(self, hold: Hold) -> bool:
-        """A priced court is paid by the player, unless `--pay` says otherwise."""
-        if hold.price is not None and hold.price.is_free:
-            return False
-        if self.request.pay == "credit":
-            try:
-                credit = self._order(hold).max_credit_adjustment_allowed.value
-            except ReserveError:
-                return True  # the court is held, and the player can pay
-            return credit is None or hold.price is None or credit < hold.price.minor
-        return self.request.pay == "by-hand"
+        """Whether only the player can pay for *hold*; so it is also when the credit does not suffice."""
+        if self.request.pay != "credit" or (hold.price and hold.price.is_free):
+            return super().settles_by_hand(hold)
+        try:
+            credit = self._order(hold).max_credit_adjustment_allowed.value
+        except ReserveError:
+            return True  # the court is held, and the player can pay
+        return credit is None or hold.price is None or credit < hold.price.minor
 
     def confirm(self, hold: Hold) -> None:
         """Pay the order, in the way `--pay` allows (facts 3.4)."""
@@ -227,11 +219,9 @@ class RecUs(ApiSystem):
             raise UnknownAnswer(f"{hold}: paying was answered with a status we do not know")
 
     def _payment(self, hold: Hold, price: Money) -> dict[str, object]:
-        if price.is_free:
-            if hold.details == EMPTY_PAYMENT:
-                return {"data": {}}
-            return {"data": {"payments": [{"paymentMethodType": "free", "amountCents": 0}]}}
-        kind = {"credit": "organization-credit", "card": "card-online"}[self.request.pay]
+        if price.is_free and hold.details == EMPTY_PAYMENT:
+            return {"data": {}}
+        kind = "free" if price.is_free else PAYMENTS[self.request.pay]
         return {"data": {"payments": [{"paymentMethodType": kind, "amountCents": price.minor}]}}
 
     def _confirm_card(self, hold: Hold, paid: Answer) -> None:
