@@ -57,9 +57,11 @@ def main(
     )
     with public_system(request, NOBODY, settings, clock=clock, connect=connect) as asked:
         if not (options.court or options.link):
-            word, option = ("link", "--link") if "link" in asked.needs else ("facility", "-c")
-            rows = [{word: name} for name in asked.facilities()]
-            return show(rows, f"{option} takes each of them", options.json)
+            wants_link = "link" in asked.needs
+            rows = [{"link" if wants_link else "facility": name} for name in asked.facilities()]
+            if wants_link:
+                return show(rows, f"{_counted(rows, 'session')}; see one with `--link URL`", options.json)
+            return show(rows, f"{_counted(rows, 'facility')}; see one with `-c NAME`", options.json)
         found = asked.published()
     courts = [
         {
@@ -72,12 +74,14 @@ def main(
         for each in found
         if sport is None or sport in each.sports
     ]
-    what = "the session" if options.link else f"{day} {NOON:%H:%M}"
-    return show(courts, f"what opens then is {what}", options.json)
+    if options.link:
+        return show(courts, _counted(courts, "court"), options.json)
+    opens = f"opening times are for play on {day:%a %Y-%m-%d} at {NOON:%H:%M}"
+    return show(courts, f"{_counted(courts, 'court')}; {opens}", options.json)
 
 
-def show(rows: Sequence[Mapping[str, object]], what: str, as_json: bool) -> int:
-    """Print *rows* as a table with *what* they are, or as JSON."""
+def show(rows: Sequence[Mapping[str, object]], summary: str, as_json: bool) -> int:
+    """Print *rows* as a table with a *summary* below it, or as JSON."""
     if as_json:
         print(json.dumps(rows, ensure_ascii=False))
         return 0
@@ -85,8 +89,13 @@ def show(rows: Sequence[Mapping[str, object]], what: str, as_json: bool) -> int:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-    print(f"{len(rows)} found; {what}.")
+    print(f"{summary}.")
     return 0
+
+
+def _counted(rows: Sequence[object], what: str) -> str:
+    many = what.removesuffix("y") + "ies" if what.endswith("y") else what + "s"
+    return f"{len(rows)} {what if len(rows) == 1 else many}"
 
 
 def _plain(value: object) -> str:

@@ -86,9 +86,9 @@ def called(options: argparse.Namespace, settings: Settings, clock: Clock) -> int
             from reserve.commands.serving import serve
 
             return serve(plan_store, options.occurrence, settings, clock, partial(tell_player, settings))
-        said = Ticking(plan_store, clock, starter(settings), settings).minute()
-        if said or options.verbose or sys.stdout.isatty():
-            print("\n".join([*said, summary(plan_store, len(said))]))
+        lines = Ticking(plan_store, clock, starter(settings), settings).minute()
+        if lines or options.verbose or sys.stdout.isatty():
+            print("\n".join([*lines, summary(plan_store, len(lines))]))
     return 0
 
 
@@ -105,9 +105,7 @@ def tell_player(settings: Settings, sentence: str) -> None:
 def summary(plan_store: PlanStore, started: int) -> str:
     """The last line, for a person."""
     wake = plan_store.next_wake()
-    following = (
-        f"the next look is needed at {wake:%Y-%m-%d %H:%M} UTC" if wake else "no plan has a slot ahead"
-    )
+    following = f"next at {wake:%Y-%m-%d %H:%M} UTC" if wake else "no plan has a slot in the future"
     return f"{started or 'Nothing'} due; {following}."
 
 
@@ -123,12 +121,12 @@ class Ticking:
     def minute(self) -> list[str]:
         """Start what is due; near an opening stay for the minute, to take over from a machine that dies."""
         began = self.clock.now()
-        said = self.tick()
+        lines = self.tick()
         self.look_after_plans(began)
         while self._is_near() and (now := self.clock.now()) + LOOK_EVERY < began + WATCH:
             self.clock.sleep_until(now + LOOK_EVERY)
-            said += self.tick()
-        return said
+            lines += self.tick()
+        return lines
 
     def tick(self) -> list[str]:
         """Start what is due now."""

@@ -70,14 +70,14 @@ class Plans:
         """Show what the plan that *options* describe means, and keep it."""
         plan, preview = self.fitting(plans_from(options, self.settings, self.clock.now().date()))
         if preview is None:
-            raise UsageError("the plan has no slot ahead; look at its day, or at --until and --except")
+            raise UsageError("the plan has no slot in the future; check its day, --until and --except")
         (number,) = self.plan_store.add([body_of(plan)])
         self.note(number, preview)
         shown = [] if options.json else described(plan, preview, self.clock.now())
         for line in shown:
             print(line)
         trouble = self.account_trouble(plan, preview)
-        sentence = f"Saved as plan {number}; `main.py cron --install` has its bookings started in time."
+        sentence = f"Saved as plan {number}; run `main.py cron --install` once to have it booked in time."
         if options.json:
             print(json.dumps(as_json(number, plan, preview), ensure_ascii=False))
         if trouble:
@@ -137,11 +137,11 @@ class Plans:
         except UsageError as failure:
             return str(failure)
         if preview.wants_code and account.phone is None:
-            return "--phone is missing; set RESERVE_PHONE, the one-time code has to go somewhere"
+            return "--phone is missing; set RESERVE_PHONE to receive the one-time code"
         return None
 
     def note(self, number: int, preview: Preview | None) -> None:
-        """Keep what was seen of a plan, and have its next slot served."""
+        """Keep what was seen of a plan, and schedule its next slot."""
         now = self.clock.now()
         if preview is not None:
             seen = {
@@ -151,11 +151,11 @@ class Plans:
             }
             self.plan_store.change(number, looked=now, **seen)
         else:
-            self.plan_store.change(number, looked=now, trouble="no slot ahead")
+            self.plan_store.change(number, looked=now, trouble="no slot in the future")
         self.schedule(number)
 
     def schedule(self, number: int) -> None:
-        """Have the next slot of a plan served in time."""
+        """Schedule the next slot of a plan."""
         stored = self.plan_store.get(number)
         if stored is not None:
             schedule_next(self.plan_store, stored, self.clock.now())
@@ -203,14 +203,14 @@ class Plans:
         }
 
     def remove(self, options: argparse.Namespace) -> int:
-        """Forget a plan."""
+        """Delete a plan."""
         stored = self._stored(options.plan)
         self.plan_store.remove(stored.plan_id)
         print(f"Removed plan {stored.plan_id}; what it reserved stays reserved.")
         return 0
 
     def pause(self, options: argparse.Namespace) -> int:
-        """Start nothing more for a plan, and stop what is being served."""
+        """Start nothing more for a plan, and stop the run that is under way."""
         stored = self._stored(options.plan)
         self.plan_store.change(stored.plan_id, is_paused=True)
         print(f"Plan {stored.plan_id} paused; `plan resume {stored.plan_id}` ends the pause.")
@@ -239,7 +239,7 @@ class Plans:
         return 0
 
     def _cancel(self, stored: StoredPlan, why: str, is_meant: Callable[[datetime], bool]) -> None:
-        """Stop what is being served of a plan: the slots whose start on the wall clock is meant."""
+        """Stop the runs under way for the slots of a plan whose start on the wall clock is meant."""
         for occurrence in self.plan_store.occurrences(stored.plan_id, ended=False):
             start = wall(stored, occurrence)
             if occurrence.claims and is_meant(start):
@@ -256,7 +256,7 @@ class Plans:
         self.plan_store.add([body_of(plan) for plan in found])
         yesterday = self.clock.now().replace(tzinfo=None) - timedelta(days=1)
         past = sum(next(plan.starts(yesterday), None) is None for plan in found)
-        over = f", {past} of them with no day ahead" if past else ""
+        over = f", {past} of them with no day in the future" if past else ""
         print(f"Imported {_plans(len(found))}{over}; the next `due` looks up when they open.")
         return 0
 

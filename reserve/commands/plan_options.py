@@ -32,9 +32,9 @@ def parser() -> Parser:
         return made
 
     def numbered(made: argparse.ArgumentParser) -> None:
-        made.add_argument("plan", type=_number, metavar="PLAN", help="its number, as plan list says it")
+        made.add_argument("plan", type=_number, metavar="PLAN", help="its number, as `plan list` shows it")
 
-    add = command("add", "keep a plan; shows its next slots and when each opens")
+    add = command("add", "save a plan; shows its next slots and when each opens")
     when = add.add_argument_group("when to play, in the facility's time")
     when.add_argument(
         "--every", metavar="WHEN", help='e.g. "wed 18:00", "weekdays 7:00-8:30", "other fri 10:00"'
@@ -45,7 +45,7 @@ def parser() -> Parser:
     when.add_argument("-d", "--date", metavar="DATE", help="once, on YYYY-MM-DD")
     when.add_argument("-t", "--start-time", metavar="TIME", help="HH:MM")
     when.add_argument("-y", "--end-time", metavar="TIME", help="HH:MM")
-    when.add_argument("--minutes", type=int, metavar="N", help="how long, instead of --end-time")
+    when.add_argument("--minutes", type=int, metavar="N", help="length, instead of --end-time")
     when.add_argument("--or", dest="or_starts", metavar="TIMES", help="further start times, same length")
     when.add_argument("--until", metavar="DATE", help="the last day of the plan")
     when.add_argument(
@@ -63,7 +63,7 @@ def parser() -> Parser:
         action="append",
         default=[],
         metavar="NAME",
-        help='facility, or "facility: court, court"; repeated: the next best',
+        help='facility, or "facility: court, court"; repeat it for a second choice',
     )
     what.add_argument("--only", metavar="COURTS", help="sub-courts in order of preference, comma-separated")
     what.add_argument(
@@ -72,28 +72,28 @@ def parser() -> Parser:
     what.add_argument("--link", metavar="URL", help="ntnui: the session's page")
     what.add_argument("--system", metavar="NAME", help="booking system (RESERVE_SYSTEM)")
     how = add.add_argument_group("how")
-    how.add_argument("--account", metavar="NAME", help="a stored account; else that of the environment")
-    how.add_argument("--max-price", metavar="AMOUNT", help="dearest court to take (RESERVE_MAX_PRICE)")
+    how.add_argument("--account", metavar="NAME", help="a stored account (RESERVE_ACCOUNT)")
+    how.add_argument("--max-price", metavar="AMOUNT", help="maximum price (RESERVE_MAX_PRICE)")
     how.add_argument("--pay", metavar="HOW", default="by-hand", help="by-hand (default), credit or card")
     how.add_argument("-m", "--multithreaded", action="store_true", help="ask every sub-court at once")
-    how.add_argument("--wait-list", action="store_true", help="when all is taken, go on looking every 30 s")
+    how.add_argument("--wait-list", action="store_true", help="when all is taken, look again every 30 s")
     how.add_argument(
-        "--notice", type=int, default=60, metavar="MINUTES", help="before play, the waiting list ends (60)"
+        "--notice", type=int, default=60, metavar="MINUTES", help="how long before play to stop waiting (60)"
     )
     how.add_argument("--json", action="store_true", help="the plan and its openings as one JSON object")
     listed = command("list", "every plan, its next opening and its last outcome")
     listed.add_argument("--json", action="store_true", help="as one JSON array")
-    numbered(command("remove", "forget a plan"))
-    numbered(command("pause", "let a plan rest"))
-    numbered(command("resume", "end the pause of a plan"))
-    skip = command("skip", "leave one day of a plan out")
+    numbered(command("remove", "delete a plan"))
+    numbered(command("pause", "book nothing for a plan until it is resumed"))
+    numbered(command("resume", "book for a paused plan again"))
+    skip = command("skip", "skip one day of a plan")
     numbered(skip)
     skip.add_argument("date", metavar="DATE", help="YYYY-MM-DD, in the facility's time zone")
-    read = command("import", "keep the plans in a JSON file (reserve/plans/plans.schema.json)")
+    read = command("import", "save the plans in a JSON file (reserve/plans/plans.schema.json)")
     read.add_argument(
-        "file", metavar="FILE", help="a list of plans; that of the earlier Atrium tool is understood"
+        "file", metavar="FILE", help="a list of plans; schedules.json of the earlier Atrium tool works too"
     )
-    command("refresh", "read again when the slots of all plans open; due calls it every day")
+    command("refresh", "look up again when the slots of all plans open; `due` does so every day")
     return top
 
 
@@ -110,16 +110,16 @@ def plans_from(options: argparse.Namespace, settings: Settings, today: date) -> 
     if not (options.link if wants_link else all(options.court or [""])):
         raise UsageError(f"--{'link' if wants_link else 'court'} is missing; see plan add --help")
     if sum(map(bool, (options.every, options.rrule, options.date))) != 1:
-        raise UsageError("say when with one of --every, --rrule and --date")
+        raise UsageError("give one of --every, --rrule and --date")
     start = window.parse_time(options.start_time, "--start-time") if options.start_time else None
     end = window.parse_time(options.end_time, "--end-time") if options.end_time else None
     rule, first = None, datetime.combine(today, start or time())
     if options.every:
         if start is not None:
-            raise UsageError("--start-time: the time stands in --every already")
+            raise UsageError("--start-time: --every has the time already")
         rule, start, ends = parse_every(options.every)
         if end and ends:
-            raise UsageError("--end-time: the end stands in --every already")
+            raise UsageError("--end-time: --every has the end already")
         end = end or ends
         # Every other week counts from the first day there is.
         weekly = Plan((), MINUTE, datetime.combine(today, time()), rule.replace("INTERVAL=2;", ""))
@@ -127,7 +127,7 @@ def plans_from(options: argparse.Namespace, settings: Settings, today: date) -> 
     elif options.rrule:
         rule = parse_rule(options.rrule, first)
         if ("BYHOUR=" in rule) == (start is not None):
-            raise UsageError("--rrule: say the time once, with BYHOUR=18 in it or with --start-time")
+            raise UsageError("--rrule: give the time once, as BYHOUR=18 or with --start-time")
         start = next(Plan((), MINUTE, first, rule).starts(first - MINUTE)).time()
     elif start is None:
         raise UsageError("--start-time is missing; see plan add --help")
@@ -182,9 +182,9 @@ def _choice(text: str, only: Sequence[str], or_starts: tuple[time, ...]) -> Choi
 def _length(start: time, end: time | None, minutes: int | None) -> timedelta | None:
     if minutes is not None:
         if end is not None:
-            raise UsageError("--minutes: the end is said already")
+            raise UsageError("--minutes: the end is given already")
         if not 0 < minutes < 24 * 60:
-            raise UsageError("--minutes: a slot has at least one, and ends on its day")
+            raise UsageError("--minutes: a slot has at least one minute, and ends on the day it starts")
         return minutes * MINUTE
     if end is None:
         return None

@@ -77,7 +77,7 @@ def tick(
             why = _refusal(plan_store, stored, occurrence, now)
             if why is None:
                 start(occurrence)
-                again = f", attempt {occurrence.claims}" if occurrence.claims > 1 else ""
+                again = f" again (start {occurrence.claims})" if occurrence.claims > 1 else ""
                 lines.append(f"{name}: started{again}{lateness(occurrence, now)}")
                 continue
             sentence = f"Not reserved: {why}."

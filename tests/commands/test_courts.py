@@ -27,15 +27,18 @@ def test_all_facilities_are_listed_by_name(tmp_path: Path, capsys: pytest.Captur
 
     *names, last = capsys.readouterr().out.splitlines()
     assert "Alice Marble" in names
-    assert last == f"{len(names)} found; -c takes each of them."
+    assert last == f"{len(names)} facilities; see one with `-c NAME`."
 
 
 def test_the_courts_of_a_facility_come_with_window_lengths_and_opening(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Stage(tmp_path) as stage:
+        assert courts(stage, "-c", "alice marble", "-d", "2026-03-09") == 0
+        last = capsys.readouterr().out.splitlines()[-1]
         assert courts(stage, "-c", "alice marble", "-d", "2026-03-09", "--json") == 0
 
+    assert last.endswith(" courts; opening times are for play on Mon 2026-03-09 at 12:00.")
     found = {row["court"]: row for row in json.loads(capsys.readouterr().out)}
     assert found["Court 1"]["sports"] == ["tennis"]
     assert "18:00-19:30" in found["Court 1"]["slots"]
@@ -63,7 +66,7 @@ def test_the_buildings_of_atrium_are_those_that_are_described_and_need_no_accoun
 ) -> None:
     with Stage(tmp_path) as stage:
         assert courts(stage, "--system", "atrium") == 0
-        assert capsys.readouterr().out == "TFC\n1 found; -c takes each of them.\n"
+        assert capsys.readouterr().out == "TFC\n1 facility; see one with `-c NAME`.\n"
         assert courts(stage, "--system", "atrium", "-c", "TFC", "-d", "2026-03-09", "--json") == 0
 
     found = json.loads(capsys.readouterr().out)

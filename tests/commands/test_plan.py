@@ -78,7 +78,7 @@ def test_five_openings_are_shown_in_local_time_and_utc_and_the_last_line_is_a_se
     assert len(slots) == 5
     assert slots[0].endswith("opens Mon 2026-03-02 08:00:00 PST = 2026-03-02 16:00:00 UTC")
     assert slots[1].endswith("opens Mon 2026-03-09 08:00:00 PDT = 2026-03-09 15:00:00 UTC")
-    assert last == "Saved as plan 1; `main.py cron --install` has its bookings started in time."
+    assert last == "Saved as plan 1; run `main.py cron --install` once to have it booked in time."
 
 
 @pytest.mark.parametrize(
@@ -288,8 +288,8 @@ ONCE = "-d 2026-03-09 -t 18:00"
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        (MARBLE, "say when with one of"),
-        (f"{MARBLE} {EVERY} {ONCE}", "say when with one of"),
+        (MARBLE, "give one of --every"),
+        (f"{MARBLE} {EVERY} {ONCE}", "give one of --every"),
         (f"add {EVERY}", "--court is missing"),
         (f'add -c "" {EVERY}', "--court is missing"),
         (f"add --system ntnui {EVERY}", "--link is missing"),
@@ -300,25 +300,25 @@ ONCE = "-d 2026-03-09 -t 18:00"
         (f'add -c "Alice Marble: Court 99" {EVERY}', "it has Court 1, Court 2"),
         (f"{MARBLE} -c Moscone {EVERY} --only 'Court 1'", "with several facilities"),
         (f'{MARBLE} --every "mon 18:10"', "no court of Alice Marble offers tennis"),
-        (f"{MARBLE} {EVERY} -y 19:00", "the end stands in --every already"),
-        (f"{MARBLE} {EVERY} --minutes 60", "the end is said already"),
+        (f"{MARBLE} {EVERY} -y 19:00", "--every has the end already"),
+        (f"{MARBLE} {EVERY} --minutes 60", "the end is given already"),
         (f'{MARBLE} --every "mon 18:00-17:00"', "is not after the start"),
         (f'{MARBLE} --every "mon 18:17-19:30"', "on that day there are"),
         (f'{MARBLE} --every "blursday 18:00-19:30"', "'blursday' is not a day"),
         (f'{MARBLE} --every "mon 25:00-26:00"', "'25:00' is not a time"),
-        (f"{MARBLE} {EVERY} -t 18:00", "stands in --every already"),
+        (f"{MARBLE} {EVERY} -t 18:00", "--every has the time already"),
         (f'{MARBLE} --rrule "FREQ=HOURLY" --minutes 60', "needs FREQ=DAILY"),
-        (f'{MARBLE} --rrule "FREQ=WEEKLY;BYDAY=MO" --minutes 90', "say the time once"),
-        (f'{MARBLE} --rrule "FREQ=WEEKLY;BYHOUR=18" -t 18:00 --minutes 90', "say the time once"),
+        (f'{MARBLE} --rrule "FREQ=WEEKLY;BYDAY=MO" --minutes 90', "give the time once"),
+        (f'{MARBLE} --rrule "FREQ=WEEKLY;BYHOUR=18" -t 18:00 --minutes 90', "give the time once"),
         (f'{MARBLE} --rrule "FREQ=DAILY;BYHOUR={"9" * 20}" --minutes 90', "is not a rule"),
-        (f"{MARBLE} -d 2026-02-01 -t 18:00 -y 19:30", "no slot ahead"),
+        (f"{MARBLE} -d 2026-02-01 -t 18:00 -y 19:30", "no slot in the future"),
         (f"{MARBLE} -d 2026-02-30 -t 18:00 -y 19:30", "is not a date"),
         (f"{MARBLE} -d 2026-03-08 -t 02:30 -y 03:30", "does not exist on 2026-03-08"),
         (f"{MARBLE} -d 2026-03-09", "--start-time is missing"),
-        (f"{MARBLE} {ONCE} --minutes 0", "a slot has at least one"),
-        (f"{MARBLE} {ONCE} --minutes {'9' * 20}", "a slot has at least one"),
+        (f"{MARBLE} {ONCE} --minutes 0", "a slot has at least one minute"),
+        (f"{MARBLE} {ONCE} --minutes {'9' * 20}", "a slot has at least one minute"),
         (f"{MARBLE} {ONCE} --minutes soon", "invalid int value: 'soon'"),
-        (f"{MARBLE} {EVERY} --until 2020-01-01", "no slot ahead"),
+        (f"{MARBLE} {EVERY} --until 2020-01-01", "no slot in the future"),
         (f"{MARBLE} {EVERY} --until soon", "--until: 'soon' is not a date"),
         (f"{MARBLE} {EVERY} --except 2026-03-10", "--except: the plan has no slot on 2026-03-10"),
         (f"{MARBLE} {EVERY} --notice {'9' * 20}", "--notice: write it as minutes"),
@@ -381,7 +381,7 @@ def test_imported_plans_wait_for_their_openings_as_soon_as_they_were_looked_at(
     player.types("refresh")
 
     told = capsys.readouterr().out.splitlines()
-    assert told[0].startswith("Imported 2 plans, 1 of them with no day ahead")
+    assert told[0].startswith("Imported 2 plans, 1 of them with no day in the future")
     (occurrence,) = player.plan_store.occurrences(ended=False)
     assert (
         f"{occurrence.starts_at - occurrence.opens_at}" == "7 days, 0:00:00"
