@@ -76,7 +76,9 @@ class Club(ABC):
         self.tokens: dict[str, datetime | None] = {}  # each of the player's, and when it ends
         self.given: list[str] = []  # every secret that was made up for the player
         self._ids, self._secrets = (Random(f"{scenario.seed}/{kind}") for kind in ("ids", "tokens"))
-        self.codes = Codes(self.scenario, clock, self._ledger, self._phone(deliver))
+        self.codes = Codes(
+            self.scenario, clock, self._ledger, Phone(self.scenario, clock, self._ledger, self.title, deliver)
+        )
         self._lock = RLock()
         self.app = self._web_app()
         self.app.wsgi_app = FaultMiddleware(  # type: ignore[method-assign]
@@ -273,8 +275,9 @@ class Club(ABC):
 
     def new_order(self, court: Court, slot: Slot) -> Order:
         """Give the court to the player."""
-        length = self.scenario.hold_length
-        order = Order(self.new_id(), court, slot, self.now, self.now + length if length else None)
+        length, hours = self.scenario.hold_length, (slot.end - slot.start) / timedelta(hours=1)
+        cents, expires_at = round(self.scenario.price_cents * hours), self.now + length if length else None
+        order = Order(self.new_id(), court, slot, cents, self.now, expires_at)
         self.orders[order.id] = order
         return order
 
@@ -486,20 +489,6 @@ class Club(ABC):
             return view(**parts)
 
         return admitted
-
-    def _phone(self, deliver: Deliver | None) -> Phone:
-        scenario = self.scenario
-        return Phone(
-            clock=self.clock,
-            ledger=self._ledger,
-            deliver=deliver,
-            sender=self.title,
-            number=scenario.account.phone or "",
-            opens_at=scenario.opens_at,
-            seed=scenario.seed,
-            habit=scenario.texts,
-            payload=scenario.text_payload,
-        )
 
     # What the faults before the web app hear.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 from reserve.model import Court, Slot
 
@@ -16,14 +17,15 @@ class Order:
     id: str
     court: Court
     slot: Slot  # in the facility's time zone
+    cents: int
     created_at: datetime
     expires_at: datetime | None = None  # None: the hold stays
-    cents: int = 0
     was_before: bool = False  # reserved before the scenario began
     status: str = "held"  # then "paid" or "released" or "lapsed"; what is paid may become "canceled"
     is_being_paid: bool = False  # a payment was accepted that may still fail
     paid_at: datetime | None = None
     ended_at: datetime | None = None  # of the hold or of the reservation
+    details: dict[str, Any] = field(default_factory=dict)  # what only one system keeps of it
 
     @property
     def is_open(self) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 
 from reserve.clock import Clock
 from reserve.simulator.ledger import Ledger
+from reserve.simulator.scenario import Scenario
 
 HABITS = ("prompt", "late", "stale", "none", "twice", "wrong-first")
 LATE = timedelta(seconds=2)  # after the opening
@@ -21,40 +21,34 @@ PATIENCE = timedelta(seconds=5)  # with the webhook service, for one text
 Deliver = Callable[[dict[str, object]], None]
 
 
-@dataclass(kw_only=True)
 class Phone:
     """Gets the texts of *sender* and hands each on as a gateway would (SMS facts 1)."""
 
-    clock: Clock
-    ledger: Ledger
-    deliver: Deliver | None  # None: the texts stay on the phone
-    sender: str
-    number: str
-    opens_at: datetime  # which a late text misses
-    seed: int
-    habit: str  # one of HABITS
-    payload: str  # of the gateway: "rental" or "one-time"
-    texts: int = 0
-
-    def __post_init__(self) -> None:
-        """Draw the same delays for the same seed."""
-        self._draws = Random(f"{self.seed}/phone")
+    def __init__(
+        self, scenario: Scenario, clock: Clock, ledger: Ledger, sender: str, deliver: Deliver | None
+    ) -> None:
+        """Belong to the player of *scenario*; without *deliver* the texts stay on the phone."""
+        self.scenario, self.clock, self.ledger, self.sender = scenario, clock, ledger, sender
+        self.deliver = deliver
+        self.texts = 0
+        self._draws = Random(f"{scenario.seed}/phone")
 
     def text(self, code: str) -> None:
         """Receive *code* in a while, as this phone's habit is."""
         now = self.clock.now()
         prompt = now + timedelta(seconds=self._draws.uniform(1.0, 2.0))
         another = str((int(code) + 1 + self._draws.randrange(8)) % 10 ** len(code)).zfill(len(code))
-        if self.habit == "prompt":
+        habit = self.scenario.texts
+        if habit == "prompt":
             self._receive(prompt, code)
-        elif self.habit == "late":
-            self._receive(max(prompt, self.opens_at + LATE), code)
-        elif self.habit == "stale":
+        elif habit == "late":
+            self._receive(max(prompt, self.scenario.opens_at + LATE), code)
+        elif habit == "stale":
             self._receive(now + STALE, another)
             self._receive(prompt + NEXT, code)
-        elif self.habit == "twice":
+        elif habit == "twice":
             self._receive(prompt, code, times=2)
-        elif self.habit == "wrong-first":
+        elif habit == "wrong-first":
             self._receive(prompt, another)
             self._receive(prompt + NEXT, code)
         else:
@@ -62,7 +56,7 @@ class Phone:
 
     def _receive(self, moment: datetime, code: str, *, times: int = 1) -> None:
         self.texts += 1
-        payload = self._payload(moment, code, f"sim-{self.seed}-{self.texts}")
+        payload = self._payload(moment, code, f"sim-{self.scenario.seed}-{self.texts}")
 
         def hand_on() -> None:
             for _ in range(times):
@@ -84,9 +78,9 @@ class Phone:
     def _payload(self, moment: datetime, code: str, id_: str) -> dict[str, object]:
         text = f"Your {self.sender} verification code is: {code}. It expires in 2 minutes."
         stamp = f"{moment.astimezone(UTC):%Y-%m-%d %I:%M:%S%p}".lower()
-        if self.payload == "one-time":
+        if self.scenario.text_payload == "one-time":
             return {"orderid": id_, "sms": code, "full_sms": text, "timestamp": stamp}
-        digits = "".join(filter(str.isdigit, self.number))
+        digits = "".join(filter(str.isdigit, self.scenario.account.phone or ""))
         return {"rental_code": id_.upper(), "phonenumber": digits, "full_sms": text, "timestamp": stamp}
 
 

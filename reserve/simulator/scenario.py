@@ -49,6 +49,7 @@ class Scenario:
     limit_counts_holds: bool = False  # does a hold count against the limits?
     parallel_holds: bool = True  # may one player hold two courts on one day?
     hold_length: timedelta | None = None  # until a hold lapses; None: it stays
+    price_cents: int = 0  # per hour
     # One-time codes, and the phone that receives them.
     verify: str = "never"  # one of VERIFY
     verified_for: timedelta = timedelta(minutes=5)
@@ -63,6 +64,8 @@ class Scenario:
             raise ValueError("the opening needs a time zone")
         if self.rivals < 0:
             raise ValueError("--rivals: there cannot be fewer than none")
+        if self.price_cents < 0:
+            raise ValueError("--price: nobody is paid for playing")
         if self.verify not in VERIFY:
             raise ValueError(f"{self.verify!r} is none of {', '.join(VERIFY)}")
         object.__setattr__(self, "opens_at", self.opens_at.replace(microsecond=0))
@@ -96,6 +99,6 @@ class Scenario:
             if fault not in known:
                 raise ValueError(f"no fault is called {fault!r}; there are {', '.join(known)}")
             strikes += known[fault].strikes
-            if changes := known[fault].changes:
-                scenario = scenario.changed(**changes(scenario))
+            if change := known[fault].change:
+                scenario = scenario.changed(**change(scenario))
         return scenario, strikes

@@ -255,11 +255,11 @@ def test_every_fault_does_what_it_says(name: str) -> None:
 
 @pytest.mark.parametrize("simulated", SIMULATED_SYSTEMS.values())
 def test_every_fault_of_every_system_does_something(simulated: type[Club]) -> None:
-    assert all(fault.strikes or fault.changes for fault in simulated.faults.values())
+    assert all(fault.strikes or fault.change for fault in simulated.faults.values())
 
 
 def test_the_phone_has_only_known_habits() -> None:
-    assert {fault.changes(None)["texts"] for fault in OF_TEXTS.values() if fault.changes} | {"prompt"} == set(
+    assert {fault.change(None)["texts"] for fault in OF_TEXTS.values() if fault.change} | {"prompt"} == set(
         HABITS
     )
 

@@ -46,13 +46,6 @@ def test_a_stranger_is_refused_and_remembered() -> None:
     assert visitor.ledger.violations == ["a request for the player's own data came before the sign-in"]
 
 
-def test_the_player_leads_the_household() -> None:
-    visitor = Visitor()
-    visitor.sign_in()
-
-    assert visitor.get("/v1/users/household-members").json[0]["id"] == visitor.id
-
-
 def test_a_code_is_good_for_two_minutes() -> None:
     visitor = Visitor()
     visitor.sign_in()
@@ -409,14 +402,12 @@ def test_bookings_come_in_pages() -> None:
     assert visitor.get("/v1/users/somebody/bookings").status_code == 403
 
 
-def test_an_order_is_found_by_its_booking_and_as_the_current_one() -> None:
+def test_an_order_is_found_by_its_booking() -> None:
     visitor = Visitor().arrive()
-    assert visitor.get("/v1/orders/current").json["order"] is None
     order = visitor.order()
     booking = order["items"][0]["details"]["bookingId"]
 
     assert visitor.get(f"/v1/orders?bookingId={booking}").json["order"]["id"] == order["id"]
-    assert visitor.get("/v1/orders/current").json["order"]["id"] == order["id"]
     assert visitor.get(f"/v1/bookings/{booking}").json["data"]["status"] == "pending"
     assert visitor.get("/v1/orders/unknown").status_code == 404
 

@@ -16,7 +16,7 @@ from reserve.simulator.faults import JSON, Fault
 from reserve.simulator.orders import Order
 from reserve.simulator.refusal import Refusal
 from reserve.simulator.scenario import Scenario
-from reserve.simulator.usual import NamedFault, usual
+from reserve.simulator.usual import NamedFault, strike, switch, usual
 from reserve.window import DaysAhead, HoursAhead, zone
 
 ZONE = zone("America/New_York")
@@ -33,39 +33,31 @@ NO_LIST = '{"detail": "Method \\"GET\\" not allowed."}'
 USUAL = usual(ASKS)
 FAULTS: dict[str, NamedFault] = {
     **USUAL,
-    "refresh-rotated-and-killed": NamedFault(
-        "an earlier process was killed before it could keep the token it was given",
-        changes=lambda scenario: {"rotated_before": True},
+    "refresh-rotated-and-killed": switch(
+        "an earlier process was killed before it could keep the token it was given", rotated_before=True
     ),
-    "token-dead": NamedFault(
+    "token-dead": switch(
         "the session of the refresh token has ended, and no password is stored",
-        changes=lambda scenario: {"session_ended": True, "has_password": False},
+        session_ended=True,
+        has_password=False,
     ),
-    "wrong-password": NamedFault(
+    "wrong-password": switch(
         "the session of the refresh token has ended, and the log-in is refused",
-        changes=lambda scenario: {"session_ended": True, "refuses_password": True},
+        session_ended=True,
+        refuses_password=True,
     ),
-    "token-forgotten": NamedFault(
-        "at the very opening the API forgets the access token, once, and answers 401",
-        changes=lambda scenario: {"forgets": True, "unauthorized": 401},
+    "token-forgotten": switch(
+        "at the very opening the API forgets the access token, once, and answers 401", forgets=True
     ),
-    "token-forgotten-403": NamedFault(
-        "the same, and it answers 403", changes=lambda scenario: {"forgets": True, "unauthorized": 403}
+    "token-forgotten-403": switch("the same, and it answers 403", forgets=True, unauthorized=403),
+    "list-unknown": switch("there is no list of reservations where the program looks for it", lists=False),
+    "lost-answer-and-list": strike(
+        "lost-answer and list-unknown: nobody can tell whether the court is reserved",
+        *USUAL["lost-answer"].strikes,
+        Fault(LIST, 0, "status", status=405, body=NO_LIST, content_type=JSON),
     ),
-    "list-unknown": NamedFault(
-        "there is no list of reservations where the program looks for it",
-        changes=lambda scenario: {"lists": False},
-    ),
-    "lost-answer-and-list": NamedFault(
-        "both: nobody can tell whether the court is reserved",
-        (
-            *USUAL["lost-answer"].strikes,
-            Fault(LIST, 0, "status", status=405, body=NO_LIST, content_type=JSON),
-        ),
-    ),
-    "unknown-refusal": NamedFault(
-        "requests for Court 1 are refused for a reason nobody knows",
-        changes=lambda scenario: {"refuses_first": True},
+    "unknown-refusal": switch(
+        "requests for Court 1 are refused for a reason nobody knows", refuses_first=True
     ),
 }
 

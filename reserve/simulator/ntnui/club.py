@@ -17,21 +17,12 @@ from reserve.model import Court, Slot
 from reserve.simulator.club import Club
 from reserve.simulator.faults import Fault
 from reserve.simulator.ledger import Ledger
-from reserve.simulator.ntnui.pages import (
-    DOOR_CODE,
-    UNHEARD_OF,
-    Session,
-    countdown,
-    door_code,
-    home,
-    page,
-    places,
-    session,
-)
+from reserve.simulator.ntnui import pages
+from reserve.simulator.ntnui.pages import Session
 from reserve.simulator.phone import Deliver
 from reserve.simulator.refusal import Refusal
 from reserve.simulator.scenario import Scenario
-from reserve.simulator.usual import NamedFault, usual
+from reserve.simulator.usual import NamedFault, strike, switch, usual
 from reserve.window import zone
 
 if TYPE_CHECKING:
@@ -56,16 +47,11 @@ FAULTS: dict[str, NamedFault] = {
         # Everything here is answered with a page, a refusal too, and there is one court.
         without=("token-refused", "unknown-body", "unknown-refusal", "taken-first"),
     ),
-    "not-open": NamedFault(
-        "sign-up opens 40 s later than published",
-        changes=lambda scenario: {"opens_late": timedelta(seconds=40)},
-    ),
-    "logged-out": NamedFault(
-        "at the very opening the site forgets who is logged in", changes=lambda scenario: {"forgets": True}
-    ),
-    "unknown-page": NamedFault(
+    "not-open": switch("sign-up opens 40 s later than published", opens_late=timedelta(seconds=40)),
+    "logged-out": switch("at the very opening the site forgets who is logged in", forgets=True),
+    "unknown-page": strike(
         "sign-ups are answered with a page nobody knows, and nothing is done",
-        (Fault(SIGN_UPS, 0, "status", status=200, body=UNHEARD_OF),),
+        Fault(SIGN_UPS, 0, "status", status=200, body=pages.UNHEARD_OF),
     ),
 }
 
@@ -197,7 +183,7 @@ class SimulatedNtnui(Club):
     @property
     def secrets(self) -> Mapping[str, Iterable[str]]:
         """Also the code of the door."""
-        return {**super().secrets, "code of the door": [DOOR_CODE]}
+        return {**super().secrets, "code of the door": [pages.DOOR_CODE]}
 
     # Rules.
 
@@ -313,29 +299,29 @@ class SimulatedNtnui(Club):
         knows, member = self.knows(token), self.scenario.member
         link = about.link(**{SIGN_UP: member}) if knows else None
         if about == self.scenario.other:
-            return session(about, [], places(2, link))
+            return pages.session(about, [], pages.places(2, link))
         names = [f"Vikar {chr(65 + place)}." for place in range(self.scenario.places - self.free)]
         if self.is_signed_up:
             names[-1] = "Testmedlem T."
         is_open = self.is_open(*self.wanted(None))
         if knows and self.is_signed_up:
-            below = door_code(about.link(**{GIVE_UP: member}), padel=self.scenario.padel)
-            below += places(self.free) if self.free else ""
+            below = pages.door_code(about.link(**{GIVE_UP: member}), padel=self.scenario.padel)
+            below += pages.places(self.free) if self.free else ""
         elif is_open:
-            below = places(self.free, link if self.free else None)
+            below = pages.places(self.free, link if self.free else None)
         else:
-            below = places(self.free) + countdown(self.opens_at - self.now)
-        return session(about, names, below)
+            below = pages.places(self.free) + pages.countdown(self.opens_at - self.now)
+        return pages.session(about, names, below)
 
     def _home(self, token: str | None, notice: str = "") -> Response:
-        return self._page("Forside", home(notice, self._plan), token)
+        return self._page("Forside", pages.home(notice, self._plan), token)
 
     def _page(self, title: str, content: str, token: str | None) -> Response:
         free = [self.scenario.other] if self.scenario.others else []
         if self.is_open(*self.wanted(None)) and self.free:
             free.append(self.scenario.wanted)
         return Response(
-            page(title, content, signed_in=self.knows(token), free=free), content_type="text/html"
+            pages.page(title, content, signed_in=self.knows(token), free=free), content_type="text/html"
         )
 
 

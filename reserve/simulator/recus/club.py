@@ -19,27 +19,18 @@ from reserve.model import Court, Slot
 from reserve.simulator.club import MILLISECOND, Club
 from reserve.simulator.orders import Order
 from reserve.simulator.phone import Deliver
-from reserve.simulator.recus.facilities import (
-    DAY_ENDS,
-    DAY_STARTS,
-    MOSCONE,
-    ORGANIZATION,
-    SPORTS,
-    Facility,
-    PublishedCourt,
-    days,
-    facilities,
-    published,
-)
+from reserve.simulator.recus.facilities import MOSCONE, ORGANIZATION, SPORTS, Facility, days, facilities
 from reserve.simulator.recus.faults import FAULTS, HOLD
 from reserve.simulator.recus.pages import add_pages
 from reserve.simulator.recus.payments import Payment, Payments, UnknownIntent, parts
+from reserve.simulator.recus.published import published, schedule
 from reserve.simulator.recus.scenario import DIALOGS, SHAPES, RecUsScenario
 from reserve.simulator.refusal import Refusal
 from reserve.simulator.scenario import VERIFY, Scenario
 
 TOKEN_VALID_FOR = timedelta(seconds=3600)  # facts 1.4
 MOST_DAYS = 31  # of one schedule
+CARD = "pm_sim_4242"
 
 
 class SimulatedRecUs(Club):
@@ -62,7 +53,6 @@ class SimulatedRecUs(Club):
     }
     public: ClassVar[Mapping[str, str]] = {
         "GET /v1/sports": "sports",
-        "GET /v1/organizations/<slug>": "organization",
         "GET /v1/locations/availability": "availability",
         "GET /v1/locations/<id_>": "location",
         "GET /v1/locations/<id_>/schedule": "schedule",
@@ -71,16 +61,12 @@ class SimulatedRecUs(Club):
     }
     routes: ClassVar[Mapping[str, str]] = {  # facts 1.5
         "GET /v1/users/me": "me",
-        "GET /v1/users/household-members": "household",
         "POST /v1/users/mobile-totp/send": "send_code",
         "POST /v1/users/mobile-totp/verify": "verify_code",
-        "POST /v1/users/<id_>/payment-method-setup": "cards",
         "GET /v1/users/<id_>/bookings": "bookings",
         "POST /v1/reservations": "hold",
         "GET /v1/orders": "order_of_booking",
-        "GET /v1/orders/current": "current_order",
         "GET /v1/orders/<id_>": "order",
-        "GET /v2/orders/<id_>": "order",
         "DELETE /v1/orders/<id_>": "release",
         "POST /v1/orders/<id_>/pay": "pay",
         "GET /v1/bookings/<id_>": "booking",
@@ -119,9 +105,7 @@ class SimulatedRecUs(Club):
         self.payments = Payments(self, self.scenario.card)
         elsewhere = self.facilities[MOSCONE]
         for day, start in self.scenario.bookings:
-            slots = {
-                elsewhere.local(slot.start).time(): slot for slot in elsewhere.slots(elsewhere.usual[0], day)
-            }
+            slots = {slot.start.time(): slot for slot in elsewhere.slots(elsewhere.usual[0], day)}
             self.had_before(elsewhere.usual[0], slots[start])
         super().set_up()
 
@@ -164,22 +148,16 @@ class SimulatedRecUs(Club):
         if slot not in facility.slots(facility.published(court), slot.start.date()):
             raise Refusal("policy")
 
-    def new_order(self, court: Court, slot: Slot) -> Order:
-        """An order costs what the court costs."""
-        order = super().new_order(court, slot)
-        order.cents = round(self.scenario.price_cents * ((slot.end - slot.start) / timedelta(hours=1)))
-        return order
-
     def new_token(self, kind: str = "access") -> str:
         """Something that looks like a Firebase ID token (facts 1.3)."""
-        expires = self.server_now + TOKEN_VALID_FOR
+        now = self.server_now
         claims = {
             "iss": "https://securetoken.google.com/rec-prod",
             "aud": "rec-prod",
             "user_id": self.player,
             "email": self.scenario.account.email,
-            "iat": int(self.server_now.timestamp()),
-            "exp": int(expires.timestamp()),
+            "iat": int(now.timestamp()),
+            "exp": int((now + TOKEN_VALID_FOR).timestamp()),
         }
         pieces = [json.dumps(piece).encode() for piece in ({"alg": "RS256", "typ": "JWT"}, claims)]
         signed = [*pieces, super().new_token(kind).encode()]
@@ -211,19 +189,6 @@ class SimulatedRecUs(Club):
         """What can be played; yoga needs no court (facts 2.2)."""
         return [{"id": id_, "name": name, "description": None} for id_, name in SPORTS.items()]
 
-    def organization(self, slug: str) -> ResponseReturnValue:
-        """The city (facts 2.2)."""
-        if slug not in (ORGANIZATION["slug"], ORGANIZATION["id"]):
-            raise Refusal("not-found")
-        pages: dict[str, Any] = {f"/locations/{id_}": {} for id_ in self.facilities}
-        config = {
-            "tabs": [],
-            "banners": {"pages": pages},
-            "general": {"primaryState": "CA", "primaryTimezone": self.scenario.timezone},
-            "lessons": {"restrictions": {"allowedDurations": [60], "maxWeeklyBookings": 15}},
-        }
-        return {**ORGANIZATION, "description": None, "logo": None, "fullLogo": None, "config": config}
-
     def availability(self) -> ResponseReturnValue:
         """Every facility of the city (facts 2.4)."""
         wanted = request.args.get("organizationSlug") == ORGANIZATION["slug"] or "regionId" in request.args
@@ -244,67 +209,7 @@ class SimulatedRecUs(Club):
             raise Refusal("invalid-body") from None
         if not 0 <= (last - first).days < MOST_DAYS:
             raise Refusal("invalid-body")
-        reservations: dict[str, Any] = {}
-        users: dict[str, Any] = {}
-        dates = {
-            f"{day:%Y%m%d}": [
-                {
-                    "courtNumber": court.name,
-                    "sports": [{"id": sport, "name": SPORTS[sport]} for sport in court.sports.values()],
-                    "schedule": self._day(facility, court, day, reservations, users),
-                }
-                for court in sorted(facility.courts, key=lambda court: court.name)
-            ]
-            for day in days(first, last)
-        }
-        nothing: dict[str, Any] = {"instructors": {}, "classes": {}, "sessions": {}, "facilityRentals": {}}
-        return {"dates": dates, "reservations": reservations, "users": users, **nothing}
-
-    def _day(
-        self,
-        facility: Facility,
-        court: PublishedCourt,
-        day: date,
-        reservations: dict[str, Any],
-        users: dict[str, Any],
-    ) -> dict[str, Any]:
-        """One court's day: taken slots one by one, what is free in one piece (facts 2.5)."""
-        closed = {"referenceType": "OPEN", "referenceLabel": "Not Reservable"}
-        pieces: list[tuple[time, time, dict[str, Any]]] = []
-        blocks = court.policy.blocks()
-        if blocks[0][0] > DAY_STARTS:
-            pieces.append((DAY_STARTS, blocks[0][0], closed))
-        for slot, (start, end) in zip(facility.slots(court, day), blocks, strict=True):
-            if not self.has_room(court, slot):
-                number = f"{len(reservations) + 1:012}"
-                id_, user = f"00000000-0000-4000-8001-{number}", f"00000000-0000-4000-8002-{number}"
-                reservations[id_] = self._reservation(facility, court, id_, user)
-                users[user] = {"id": user, "firstName": "A", "lastName": "Z", "image": None}
-                pieces.append((start, end, {"referenceType": "RESERVATION", "referenceId": id_}))
-            elif pieces and pieces[-1][2]["referenceType"] == "RESERVABLE":
-                pieces[-1] = (pieces[-1][0], end, pieces[-1][2])
-            else:
-                pieces.append((start, end, {"referenceType": "RESERVABLE"}))
-        pieces.append((blocks[-1][1], DAY_ENDS, closed))
-        return {f"{start:%H:%M}, {end:%H:%M}": piece for start, end, piece in pieces}
-
-    def _reservation(self, facility: Facility, court: PublishedCourt, id_: str, user: str) -> dict[str, Any]:
-        cost = round(self.scenario.price_cents * court.policy.minutes / 60)
-        return {
-            "id": id_,
-            "reservationType": "court-reservation",
-            "reservationCost": cost,
-            "reservationCostCurrency": "USD",
-            "guestPrice": cost,
-            "capacity": 1,
-            "paid": True,
-            "visibility": "public",
-            "facilityRentalId": None,
-            "linkedReservationId": None,
-            "locationId": facility.id,
-            "users": [user],
-            "courts": [court.id],
-        }
+        return schedule(facility, days(first, last), self.scenario, self.has_room)
 
     def _facility(self, id_: str) -> Facility:
         if id_ not in self.facilities:
@@ -312,27 +217,23 @@ class SimulatedRecUs(Club):
         return self.facilities[id_]
 
     def _published(self, facility: Facility) -> dict[str, Any]:
-        return published(facility, self.scenario, lambda court: self.free(facility, court))
-
-    def free(self, facility: Facility, court: PublishedCourt) -> list[Slot]:
-        """The slots of the released days that nobody has."""
         today = facility.local(self.server_now).date()
-        return [
-            slot
-            for day in days(today, today + timedelta(days=court.policy.days_ahead))
-            for slot in facility.slots(court, day)
-            if slot.start > self.server_now and self.is_open(court, slot) and self.has_room(court, slot)
-        ]
+        free = {
+            court.id: [
+                slot
+                for day in days(today, today + timedelta(days=court.policy.days_ahead))
+                for slot in facility.slots(court, day)
+                if slot.start > self.server_now and self.is_open(court, slot) and self.has_room(court, slot)
+            ]
+            for court in facility.courts
+        }
+        return published(facility, self.scenario, free)
 
     # The player (facts 3.1, 3.2).
 
     def me(self) -> ResponseReturnValue:
         """Who is signed in."""
         return self._person() | {"firebaseUserId": "sim-firebase-uid", "recId": "SIM1", "role": "user"}
-
-    def household(self) -> ResponseReturnValue:
-        """Who may take part: the player alone."""
-        return [self._person()]
 
     def _person(self) -> dict[str, Any]:
         account = self.scenario.account
@@ -371,17 +272,9 @@ class SimulatedRecUs(Club):
         self.codes.verify(_object(request.get_json(silent=True)).get("code"))
         return {}
 
-    def cards(self, id_: str) -> ResponseReturnValue:
-        """The player's card."""
-        self._only_me(id_)
-        setup = {"provider": "stripe", "setupIntentId": "seti_sim", "clientSecret": "seti_sim_secret_sim"}
-        return {"data": {**setup, "paymentMethods": self._cards()}}
-
     def _cards(self) -> list[dict[str, Any]]:
-        if self.scenario.card == "none":
-            return []
         card = {"brand": "visa", "exp_month": 1, "exp_year": 2031, "last4": "4242"}
-        return [{"id": "pm_sim_4242", "card": card}]
+        return [{"id": CARD, "card": card}] if self.scenario.card != "none" else []
 
     def _only_me(self, id_: str) -> None:
         if id_ != self.player:
@@ -402,11 +295,6 @@ class SimulatedRecUs(Club):
     def order_of_booking(self) -> ResponseReturnValue:
         """An order by the id of its booking."""
         return self._whole(self._booked_as(request.args.get("bookingId", "")))
-
-    def current_order(self) -> ResponseReturnValue:
-        """The newest order that can still be paid."""
-        pending = [order for order in self.orders.values() if order.is_open]
-        return self._whole(pending[-1]) if pending else {"order": None}
 
     def release(self, id_: str) -> ResponseReturnValue:
         """Give a pending order back (facts 3.5)."""
@@ -442,7 +330,7 @@ class SimulatedRecUs(Club):
             error = {"type": "invalid_request_error", "message": "Invalid API Key provided"}
             return {"error": error}, 401
         try:
-            if request.form.get("payment_method") not in [card["id"] for card in self._cards()]:
+            if self.scenario.card == "none" or request.form.get("payment_method") != CARD:
                 raise UnknownIntent("resource_missing")
             payment, status = self.payments.confirm(intent, request.form.get("client_secret", ""))
         except UnknownIntent as unknown:

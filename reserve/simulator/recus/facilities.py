@@ -1,4 +1,4 @@
-"""The facilities of the simulated rec.us: what they publish, and when their courts open."""
+"""The facilities of the simulated rec.us: their courts, and when these open."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
-from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from reserve.model import Court, Slot
@@ -46,8 +45,6 @@ TENNIS_IDS = {
     (MOSCONE, 3): "02b11dc9-eeac-40df-a195-ab97a6ca43e9",
     (MOSCONE, 4): "6eeb43f8-3c37-4397-a270-0e19bf97961e",
 }
-
-DAY_STARTS, DAY_ENDS = time(7, 0), time(21, 0)  # what the schedule shows (facts 2.5)
 
 
 @dataclass(frozen=True)
@@ -160,103 +157,3 @@ def days(first: date, last: date) -> Iterator[date]:
     """Every day from *first* to *last*."""
     for number in range((last - first).days + 1):
         yield first + timedelta(days=number)
-
-
-def published(facility: Facility, scenario: RecUsScenario, free: Any) -> dict[str, Any]:
-    """A facility as `GET /v1/locations/<id>` shows it; *free* gives a court's bookable slots."""
-    usual = facility.usual[0].policy
-    verification = scenario.publishes_verification
-    return {
-        "id": facility.id,
-        "name": facility.name,
-        "description": "TBD",
-        "formattedAddress": facility.address,
-        "lat": "37.8014",
-        "lng": "-122.4198",
-        "placeId": None,
-        "hoursOfOperation": "7:30am to 7:30pm",
-        "timezone": str(facility.zone),
-        "playGuidelines": "One court per day, three per calendar week.",
-        "accessInfo": "",
-        "gettingThereInfo": "",
-        "defaultReservationWindow": usual.days_ahead,
-        "reservationReleaseTimeLocal": usual.release.isoformat("seconds"),
-        "reservationBuffer": 0,
-        "privateLessonReservationWindow": 0,
-        "reservationRequiresVerification": scenario.verify != "never"
-        if verification is None
-        else verification,
-        "noReservationText": None,
-        "organizationId": ORGANIZATION["id"],
-        "organization": ORGANIZATION,
-        "images": dict.fromkeys(["detail", "thumbnail", "mainGallery", "smallGallery1", "smallGallery2"]),
-        "courts": [_published_court(facility, court, scenario, free(court)) for court in facility.courts],
-        "tags": [],
-        "regions": [],
-    }
-
-
-def _published_court(
-    facility: Facility, court: PublishedCourt, scenario: RecUsScenario, free: list[Slot]
-) -> dict[str, Any]:
-    blocks = court.policy.blocks()
-    return {
-        "id": court.id,
-        "locationId": facility.id,
-        "courtNumber": court.name,
-        "type": "court",
-        "capacity": None,
-        "description": None,
-        "publishedAt": "2024-04-01T17:00:00.000Z",
-        "archivedAt": None,
-        "noReservationText": None,
-        "allowPrivateLessons": False,
-        "isInstantBookable": True,
-        "maxReservationTime": f"{court.policy.minutes // 60:02}:{court.policy.minutes % 60:02}:00",
-        "bufferMinutesBetweenReservations": 0,
-        # A stale superset, as published (facts 2.3).
-        "allowedReservationDurations": {"minutes": list(range(30, court.policy.minutes + 1, 30))},
-        "defaultReservationWindowDays": court.policy.days_ahead,
-        "reservationReleaseTimeLocal": court.policy.release.isoformat("seconds"),
-        "config": {
-            "pricing": {"default": {"type": "perHour", "cents": scenario.price_cents}},
-            "bookingPolicies": [
-                {
-                    "type": "fixed-slots",
-                    "isActive": True,
-                    "slots": [
-                        {
-                            "dayOfWeek": weekday,
-                            "startTimeLocal": start.isoformat("seconds"),
-                            "endTimeLocal": end.isoformat("seconds"),
-                        }
-                        for weekday in range(1, 8)  # 1 = Monday here
-                        for start, end in blocks
-                    ],
-                }
-            ],
-        },
-        "sports": [
-            {"id": id_, "courtId": court.id, "sportId": sport, "price": 0, "currency": "USD"}
-            for id_, sport in court.sports.items()
-        ],
-        "availableSlots": [tick for slot in free for tick in _ticks(facility, slot)],
-        "slots": [
-            {
-                "type": "PRIVATE",
-                "openFrom": blocks[0][0].isoformat("seconds"),
-                "openTo": blocks[-1][1].isoformat("seconds"),
-                "dayOfWeek": weekday,
-            }
-            for weekday in range(7)  # 0 = Sunday here (facts 2.3)
-        ],
-        "images": {"map": [], "mainGallery": []},
-        "amenities": {"amenityTagIds": []},
-    }
-
-
-def _ticks(facility: Facility, slot: Slot) -> list[str]:
-    """The half hours of a slot, local, as `availableSlots` lists them (facts 2.4)."""
-    count = int((slot.end - slot.start) / timedelta(minutes=30))
-    start = facility.local(slot.start).replace(tzinfo=None)
-    return [str(start + number * timedelta(minutes=30)) for number in range(count)]

@@ -8,7 +8,7 @@ from datetime import date, time, timedelta
 from typing import Any
 
 from reserve.simulator.faults import JSON, Fault
-from reserve.simulator.usual import OF_TEXTS, NamedFault, usual
+from reserve.simulator.usual import OF_TEXTS, NamedFault, strike, switch, usual
 
 HOLD = "POST /v1/reservations"
 PAY = "POST /v1/orders/*/pay"
@@ -42,29 +42,26 @@ TOO_MANY = _refusal(429, "E_TOO_MANY", "Too many requests")
 FAULTS: dict[str, NamedFault] = {
     **OF_TEXTS,
     **usual(HOLD, slow_too=_other_than_hold, without=("taken-first",)),
-    "throttled": NamedFault(
+    "throttled": strike(
         "the first three requests for a court are answered 429 with Retry-After: 1",
-        (Fault(HOLD, 1, "status", times=3, headers={"Retry-After": "1"}, **TOO_MANY),),
+        Fault(HOLD, 1, "status", times=3, headers={"Retry-After": "1"}, **TOO_MANY),
     ),
-    "lost-pay-answer": NamedFault(
+    "lost-pay-answer": strike(
         "the order is paid, and the connection cut before the answer",
-        (Fault(PAY, 1, "cut-after", only_done=True),),
+        Fault(PAY, 1, "cut-after", only_done=True),
     ),
-    "daily-limit": NamedFault("the player has a reservation at another time of that day", (), _another_time),
-    "weekly-limit": NamedFault("the player has three reservations in that week", (), _three_other_days),
-    "priced": NamedFault(
-        "a court costs 500 cents an hour",
-        changes=lambda scenario: {"price_cents": scenario.price_cents or 500},
+    "daily-limit": switch("the player has a reservation at another time of that day", _another_time),
+    "weekly-limit": switch("the player has three reservations in that week", _three_other_days),
+    "priced": switch(
+        "a court costs 500 cents an hour", lambda scenario: {"price_cents": scenario.price_cents or 500}
     ),
-    "hold-lapses": NamedFault(
-        "a hold lapses after one second", changes=lambda scenario: {"hold_length": timedelta(seconds=1)}
-    ),
-    "send-refused": NamedFault(
+    "hold-lapses": switch("a hold lapses after one second", hold_length=timedelta(seconds=1)),
+    "send-refused": strike(
         "asking for a code is answered 400",
-        (Fault(SEND, 0, "status", **_refusal(400, "E_INVALID_REQUEST", "Could not send the code")),),
+        Fault(SEND, 0, "status", **_refusal(400, "E_INVALID_REQUEST", "Could not send the code")),
     ),
-    "release-fails-once": NamedFault(
-        "the first release is answered 503", (Fault(RELEASE, 1, "status", status=503),)
+    "release-fails-once": strike(
+        "the first release is answered 503", Fault(RELEASE, 1, "status", status=503)
     ),
-    "slow-release": NamedFault("a release takes three seconds", (Fault(RELEASE, 0, "delay"),)),
+    "slow-release": strike("a release takes three seconds", Fault(RELEASE, 0, "delay")),
 }

@@ -61,7 +61,6 @@ class RecUsScenario(Scenario):
     length: timedelta = timedelta(minutes=90)
     facility: str = "Alice Marble"
     courts: int = 3  # "Court 1".."Court n" open on `opens_at`; one more is a 2-day, 12:00, 60-minute court
-    price_cents: int = 0  # per hour; San Francisco asks 500 in 2026
     credit_cents: int = 0
     card: str = "visa"  # or "requires-action", "declined", "none"
     shape: str = "2026"  # of the answer to a hold
@@ -79,8 +78,6 @@ class RecUsScenario(Scenario):
         super().__post_init__()
         if not 1 <= self.courts <= MOST_COURTS:
             raise ValueError(f"there can be 1 to {MOST_COURTS} courts, not {self.courts}")
-        if self.price_cents < 0:
-            raise ValueError("--price: nobody is paid for playing")
         for word, allowed in ((self.shape, SHAPES), (self.dialog, DIALOGS)):
             if word not in allowed:
                 raise ValueError(f"{word!r} is none of {', '.join(allowed)}")
