@@ -51,6 +51,7 @@ class Club(ABC):
     asks: ClassVar[str]  # the request that asks for a court, as a pattern such as "POST /v1/reservations"
     look: ClassVar[str]  # the one that shows what the player has reserved
     hold_is_final: ClassVar[bool] = False  # asking for a court reserves it at once
+    says_when_holds_lapse: ClassVar[bool] = True
     token_valid_for: ClassVar[timedelta | None] = None  # None: for ever
     limits: ClassVar[tuple[int | None, int | None]] = (
         None,

@@ -1,6 +1,6 @@
 """python -m tests.proofs.matrix: every request of a run breaks in every way, and the ledger judges.
 
-All booking systems that have a simulated are judged; the scenarios of one that is new need no words here.
+Every simulated booking system is judged; one that is new needs no words here.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ BUILD = Path("build")
 
 
 @dataclass(frozen=True)
-class Scenario:
-    """A run that goes well when nothing breaks, and which of its requests break here."""
+class Variant:
+    """A kind of run that goes well when nothing breaks, and which of its requests break here."""
 
     scenario: Mapping[str, Any] = field(default_factory=dict)
     words: tuple[str, ...] = ()
@@ -43,84 +43,84 @@ class Scenario:
     together: bool = True
 
 
-PLAIN: Mapping[str, Scenario] = {"plain": Scenario()}  # of a system that has no scenarios here
+PLAIN: Mapping[str, Variant] = {"plain": Variant()}  # of a system that has no row below
 HOLD, PAY, RELEASE = "POST /v1/reservations", "POST /v1/orders/*/pay", "DELETE /v1/orders/*"
 ORDER, BOOKINGS, CODE = "GET /v1/orders/*", "GET /v1/users/*/bookings", "POST /v1/users/mobile-totp/*"
 PRICED = ("--max-price", "20", "--pay")
 SOON = timedelta(minutes=3)
-STORIES: Mapping[str, Mapping[str, Scenario]] = {
+VARIANTS: Mapping[str, Mapping[str, Variant]] = {
     "recus": {
-        "free": Scenario(),
-        "credit": Scenario(
+        "free": Variant(),
+        "credit": Variant(
             {"price_cents": 500, "credit_cents": 5000, "shape": "data-order"},
             (*PRICED, "credit"),
             (BOOKINGS, HOLD, ORDER, PAY, RELEASE),
             seed=1,
         ),
-        "card": Scenario(
+        "card": Variant(
             {"price_cents": 500, "shape": "bare"},
             (*PRICED, "card"),
             (PAY, "*payment_intents*", RELEASE, BOOKINGS),
             seed=2,
         ),
-        "code after the hold": Scenario(
+        "code after the hold": Variant(
             {"verify": "after", "shape": "2025", "texts": "late"},
             (),
             (CODE, HOLD, PAY, "webhook: *"),
             seed=4,
         ),
-        "rivals": Scenario({"rivals": 6}, (), (HOLD, PAY), seed=4),
+        "rivals": Variant({"rivals": 6}, (), (HOLD, PAY), seed=4),
     },
     "atrium": {
-        "plain": Scenario(),
-        "log-in": Scenario({"session_ended": True}, (), ("*/realms/*",)),
-        "second court": Scenario({"first_taken": True}, (), ("*/amenity-reservations/",)),
-        "no list": Scenario({"lists": False}, (), ("*/amenity-reservations/",)),
-        "token forgotten": Scenario({"forgets": True}, (), ("*/token", "*/amenity-reservations/")),
+        "plain": Variant(),
+        "log-in": Variant({"session_ended": True}, (), ("*/realms/*",)),
+        "second court": Variant({"first_taken": True}, (), ("*/amenity-reservations/",)),
+        "no list": Variant({"lists": False}, (), ("*/amenity-reservations/",)),
+        "token forgotten": Variant({"forgets": True}, (), ("*/token", "*/amenity-reservations/")),
     },
     "ntnui": {
-        "plain": Scenario(),
-        "alone": Scenario({"others": False}, (), ("GET /timeinfo.php*",)),
-        "logged out": Scenario({"forgets": True}, (), ("POST /index.php", "GET /timeinfo.php*")),
-        "waiting list": Scenario({"faults": ("full",)}, ("--wait-list",), ("GET /timeinfo.php*",), 0, SOON),
+        "plain": Variant(),
+        "alone": Variant({"others": False}, (), ("GET /timeinfo.php*",)),
+        "logged out": Variant({"forgets": True}, (), ("POST /index.php", "GET /timeinfo.php*")),
+        "waiting list": Variant({"faults": ("full",)}, ("--wait-list",), ("GET /timeinfo.php*",), 0, SOON),
     },
 }
 ENVIRON = {"RECUS_STRIPE_KEY": "pk_test_1"}
 
 
-def scenarios(system: str) -> Mapping[str, Scenario]:
-    """The scenarios of a system by name."""
-    return STORIES.get(system, PLAIN)
+def variants(system: str) -> Mapping[str, Variant]:
+    """The kinds of run of a system, by name."""
+    return VARIANTS.get(system, PLAIN)
 
 
-WAYS: Mapping[str, Scenario] = {  # to meet a fault
-    "together": Scenario(),
-    "one by one": Scenario(together=False),
-    "waiting list": Scenario(words=("--wait-list",), stop_after=SOON),
+WAYS: Mapping[str, Variant] = {  # to meet a fault
+    "together": Variant(),
+    "one by one": Variant(together=False),
+    "waiting list": Variant(words=("--wait-list",), stop_after=SOON),
 }
 
 
 @dataclass(frozen=True)
 class Case:
-    """One cell of the matrix: a request of a scenario breaks."""
+    """One cell of the matrix: a request of a run breaks."""
 
     system: str
-    scenario: str
+    variant: str
     strike: Strike
 
     def __str__(self) -> str:
         """Name it for the table."""
-        return f"{self.system}, {self.scenario}: {self.strike}"
+        return f"{self.system}, {self.variant}: {self.strike}"
 
     def verdict(self) -> Verdict:
         """What comes of such a run."""
-        told = scenarios(self.system)[self.scenario]
-        with staged(self.system, told, self.strike) as stage:
-            return judged(stage, str(self), *told.words)
+        variant = variants(self.system)[self.variant]
+        with staged(self.system, variant, self.strike) as stage:
+            return judged(stage, str(self), *variant.words)
 
 
 @dataclass(frozen=True)
-class Mishap:
+class NamedCase:
     """Another cell: a fault that has a name, met in one of several ways."""
 
     system: str
@@ -133,28 +133,28 @@ class Mishap:
 
     def verdict(self) -> Verdict:
         """What comes of such a run, with rivals."""
-        told = replace(WAYS[self.way], scenario={"faults": (self.fault,), "rivals": 2}, seed=1)
-        with staged(self.system, told) as stage:
-            return judged(stage, str(self), *told.words)
+        variant = replace(WAYS[self.way], scenario={"faults": (self.fault,), "rivals": 2}, seed=1)
+        with staged(self.system, variant) as stage:
+            return judged(stage, str(self), *variant.words)
 
 
 @contextmanager
-def staged(system: str, told: Scenario, *strikes: Strike) -> Iterator[TroubledStage]:
-    """A stage for the scenario, on which these requests break."""
+def staged(system: str, variant: Variant, *strikes: Strike) -> Iterator[TroubledStage]:
+    """A stage for such a run, on which these requests break."""
     with (
         TemporaryDirectory(dir=memory()) as folder,
         TroubledStage(
             Path(folder),
-            told.scenario,
+            variant.scenario,
             system,
-            seed=told.seed,
+            seed=variant.seed,
             environ=ENVIRON,
-            together=told.together,
+            together=variant.together,
             strikes=strikes,
         ) as stage,
     ):
-        if told.stop_after is not None:
-            stage.clock.call_at(stage.opens_at + told.stop_after, lambda: stop(stage))
+        if variant.stop_after is not None:
+            stage.clock.call_at(stage.opens_at + variant.stop_after, lambda: stop(stage))
         yield stage
 
 
@@ -164,40 +164,40 @@ def stop(stage: TroubledStage) -> None:
 
 
 @cache
-def positions(system: str, scenario: str) -> tuple[tuple[str, int], ...]:
+def positions(system: str, name: str) -> tuple[tuple[str, int], ...]:
     """The requests of a run in which nothing breaks: of each name the first, the second and the last."""
-    told = scenarios(system)[scenario]
-    with staged(system, told) as stage:
-        outcome = stage.book(*told.words)
-        assert outcome.exit_code == 0, f"{system}, {scenario}: {outcome.sentence}"
+    variant = variants(system)[name]
+    with staged(system, variant) as stage:
+        outcome = stage.book(*variant.words)
+        assert outcome.exit_code == 0, f"{system}, {name}: {outcome.sentence}"
         found = stage.requests
     return tuple(
-        (name, place)
-        for name, times in found.items()
-        if any(fnmatchcase(name, pattern) for pattern in told.requests)
+        (request, place)
+        for request, times in found.items()
+        if any(fnmatchcase(request, pattern) for pattern in variant.requests)
         for place in sorted({1, min(2, times), times})
     )
 
 
 def cases(systems: Sequence[str] = tuple(SIMULATED_SYSTEMS)) -> Iterator[Case]:
-    """Every cell: those requests of every scenario, with every trouble, once and from then on."""
+    """Every cell: those requests of every kind of run, with every trouble, once and from then on."""
     for system in systems:
-        for scenario in scenarios(system):
-            for request, place in positions(system, scenario):
+        for variant in variants(system):
+            for request, place in positions(system, variant):
                 for trouble in TROUBLES:
                     for and_later in (False, True):
-                        yield Case(system, scenario, Strike(request, place, trouble, and_later))
+                        yield Case(system, variant, Strike(request, place, trouble, and_later))
 
 
-def mishaps(systems: Sequence[str] = tuple(SIMULATED_SYSTEMS)) -> Iterator[Mishap]:
+def named_cases(systems: Sequence[str] = tuple(SIMULATED_SYSTEMS)) -> Iterator[NamedCase]:
     """Every fault of every system, met in every way."""
     for system in systems:
         for fault in SIMULATED_SYSTEMS[system].faults:
             for way in WAYS:
-                yield Mishap(system, fault, way)
+                yield NamedCase(system, fault, way)
 
 
-def verdict(case: Case | Mishap) -> Verdict:
+def verdict(case: Case | NamedCase) -> Verdict:
     """What comes of this cell."""
     return case.verdict()
 
@@ -257,13 +257,13 @@ def parser(about: str | None) -> argparse.ArgumentParser:
 def main() -> int:
     """Print the table, write build/matrix.json, and return 1 when anything is wrong."""
     options = parser(__doc__).parse_args()
-    everything: list[Case | Mishap] = [*cases(systems_in(options)), *mishaps(systems_in(options))]
+    everything: list[Case | NamedCase] = [*cases(systems_in(options)), *named_cases(systems_in(options))]
     started = perf_counter()
     found = dict(zip(everything, verdicts(everything, verdict), strict=True))
     for system in systems_in(options):
-        for scenario in scenarios(system):
-            _print_table(system, scenario, found)
-        _print_mishaps(system, found)
+        for variant in variants(system):
+            _print_table(system, variant, found)
+        _print_named_cases(system, found)
     rows: dict[str, list[Verdict]] = {}
     for case, each in found.items():
         rows.setdefault(case.system, []).append(each)
@@ -280,17 +280,17 @@ def report(name: str, numbers: Mapping[str, Any]) -> int:
     return 1 if numbers["failures"] else 0
 
 
-def _print_table(system: str, scenario: str, found: Mapping[Case | Mishap, Verdict]) -> None:
-    """The exit codes of one scenario, once/from then on; ! marks what is wrong."""
-    print(f"\n{system}, {scenario}: exit code when it breaks once / from then on")
-    lines = positions(system, scenario)
+def _print_table(system: str, variant: str, found: Mapping[Case | NamedCase, Verdict]) -> None:
+    """The exit codes of one kind of run, once/from then on; ! marks what is wrong."""
+    print(f"\n{system}, {variant}: exit code when it breaks once / from then on")
+    lines = positions(system, variant)
     width = max(len(request) for request, _ in lines) + 4
     print(" " * width + " ".join(f"{number:>8}" for number, _ in enumerate(TROUBLES, start=1)))
     for request, place in lines:
         cells = []
         for trouble in TROUBLES:
             both = [
-                found[Case(system, scenario, Strike(request, place, trouble, later))]
+                found[Case(system, variant, Strike(request, place, trouble, later))]
                 for later in (False, True)
             ]
             wrong = "!" if any(each.problems for each in both) else ""
@@ -299,11 +299,11 @@ def _print_table(system: str, scenario: str, found: Mapping[Case | Mishap, Verdi
     print(", ".join(f"{number} {trouble}" for number, trouble in enumerate(TROUBLES, start=1)))
 
 
-def _print_mishaps(system: str, found: Mapping[Case | Mishap, Verdict]) -> None:
+def _print_named_cases(system: str, found: Mapping[Case | NamedCase, Verdict]) -> None:
     """The exit codes of each fault, by the way it is met; ! marks what is wrong."""
     print(f"\n{system}: exit code of each fault {' / '.join(WAYS)}")
     for fault in SIMULATED_SYSTEMS[system].faults:
-        met = [found[Mishap(system, fault, way)] for way in WAYS]
+        met = [found[NamedCase(system, fault, way)] for way in WAYS]
         wrong = "!" if any(each.problems for each in met) else ""
         print(f"{fault:<28}" + "/".join(str(each.exit_code) for each in met) + wrong)
 

@@ -22,21 +22,21 @@ from tests.proofs.matrix import (
     parser,
     positions,
     report,
-    scenarios,
     stop,
     summary,
     systems_in,
+    variants,
     verdicts,
 )
 from tests.proofs.referee import Verdict, judged
 from tests.proofs.trouble import TROUBLES, Strike, TroubledStage
 from tests.stage import OPENS_AT
 
-Told = tuple[dict[str, Any], list[str]]  # of a scenario, and the words of the player
+Drawn = tuple[dict[str, Any], list[str]]  # of a scenario, and the words of the player
 SECOND = timedelta(seconds=1)
 
 
-def of_recus(draw: Random) -> Told:
+def of_recus(draw: Random) -> Drawn:
     """Prices and ways to pay, one-time codes, shapes of answers, and what is wanted."""
     pay, words = draw.choice(["by-hand", "credit", "card"]), []
     if pay != "by-hand":
@@ -58,7 +58,7 @@ def of_recus(draw: Random) -> Told:
     return scenario, words
 
 
-def of_atrium(draw: Random) -> Told:
+def of_atrium(draw: Random) -> Drawn:
     """What nobody has recorded of Atrium, this way or that, and how long tokens live."""
     scenario = {
         "judged": draw.choice(["start", "start", "end"]),
@@ -74,7 +74,7 @@ def of_atrium(draw: Random) -> Told:
     return scenario, draw.choice([[], [], ["--only", "Court 2"], ["--only", "Court 2,Court 1"]])
 
 
-def of_ntnui(draw: Random) -> Told:
+def of_ntnui(draw: Random) -> Drawn:
     """How many places there are and whether one frees up, and where the player's number stands."""
     frees = draw.choice([None, timedelta(seconds=draw.randint(5, 300))])
     scenario = {
@@ -87,8 +87,8 @@ def of_ntnui(draw: Random) -> Told:
     return scenario, []
 
 
-# What can be told of one system only; a system without a row is told what all can be.
-OWN: Mapping[str, Callable[[Random], Told]] = {"recus": of_recus, "atrium": of_atrium, "ntnui": of_ntnui}
+# What only one system can be like; a system without a row is what all can be like.
+OWN: Mapping[str, Callable[[Random], Drawn]] = {"recus": of_recus, "atrium": of_atrium, "ntnui": of_ntnui}
 
 
 def morning(which: tuple[str, int]) -> Verdict:
@@ -103,7 +103,7 @@ def morning(which: tuple[str, int]) -> Verdict:
         "clock_offset": timedelta(milliseconds=draw.randint(-900, 900)),
         "faults": tuple(named),
     }
-    struck = [place for told in scenarios(system) for place in positions(system, told)]
+    struck = [place for name in variants(system) for place in positions(system, name)]
     strikes = tuple(
         Strike(*draw.choice(struck), draw.choice(list(TROUBLES)), draw.random() < 0.2)
         for _ in range(draw.choice([0, 1, 1, 2, 3]))

@@ -87,9 +87,9 @@ def _sentence(stage: TroubledStage, outcome: Outcome, held: list[str]) -> Iterat
     if code not in DOCUMENTED | {ExitCode.BUG} and not (stage.stop.is_asked and code > 128):
         yield "undocumented", f"exit code {code}"
     if not outcome.sentence.startswith(outcome.word.beginning):
-        yield "undocumented", f"{outcome.word} is told as {outcome.sentence!r}"
+        yield "undocumented", f"{outcome.word} is said as {outcome.sentence!r}"
     if (code == 0) != (outcome.word == "reserved") or (code == 7) != (outcome.sentence[:8] == "Not sure"):
-        yield "undocumented", f"exit code {code} is told as {outcome.sentence!r}"
+        yield "undocumented", f"exit code {code} is said as {outcome.sentence!r}"
     if code == 0:
         if paid != [outcome.order_id]:
             yield "silent", f"said {outcome.sentence!r} of {outcome.order_id}, but {paid} was paid"
@@ -102,7 +102,7 @@ def _sentence(stage: TroubledStage, outcome: Outcome, held: list[str]) -> Iterat
 
 
 def _left(stage: TroubledStage, outcome: Outcome, held: list[str]) -> Iterator[tuple[str, str]]:
-    """What stays held must be named, with when it lapses."""
+    """What stays held must be named, with when it lapses if the system says so."""
     said = "\n".join([*stage.steps, outcome.sentence]).splitlines()
     for order in held:
         court = _courts(stage)[order]
@@ -110,6 +110,8 @@ def _left(stage: TroubledStage, outcome: Outcome, held: list[str]) -> Iterator[t
             rf"{order}.*until (\d\d:\d\d|it lapses)|(by \d\d:\d\d:\d\d|soon) at .*{order}"
             rf"|{court} may be held until it lapses"
         )
+        if not stage.simulated.says_when_holds_lapse:
+            lapses = rf"{order}|{court} may be held"
         if not any(re.search(lapses, line) for line in said):
             yield "left", f"{court} stays held by {order}, and nobody says so; {outcome.sentence!r}"
 
@@ -145,8 +147,8 @@ def _courts(stage: TroubledStage) -> dict[str, str]:
     return {event.details["order"]: event.details["court"] for event in stage.ledger.all("held", "paid")}
 
 
-def _is_another(told: str, truth: str, stage: TroubledStage) -> bool:
-    """Whether *settings* is the name of another court; *Court 1* may be short for *Tennis Court 1*."""
+def _is_another(said: str, truth: str, stage: TroubledStage) -> bool:
+    """Whether *said* is the name of another court; *Court 1* may be short for *Tennis Court 1*."""
     known = {str(event.details["court"]) for event in stage.ledger.events if "court" in event.details}
-    named = {court for court in known if court == told or court.endswith(f" {told}")}
+    named = {court for court in known if court == said or court.endswith(f" {said}")}
     return bool(named) and truth not in named

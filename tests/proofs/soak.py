@@ -106,7 +106,7 @@ class Reader(threading.Thread):
         self.wrong: list[str] = []
 
     def run(self) -> None:
-        """Read until told to stop."""
+        """Read until it has to stop."""
         last = 0
         while not self.stop.is_set():
             found = self.client.code(self.to, after=last, wait=2)

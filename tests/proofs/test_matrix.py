@@ -15,11 +15,11 @@ from reserve.simulator.faults import loses_the_answer
 from tests.proofs.matrix import (
     PLAIN,
     cases,
-    mishaps,
+    named_cases,
     positions,
-    scenarios,
     staged,
     summary,
+    variants,
     verdict,
     verdicts,
 )
@@ -32,9 +32,9 @@ EVERY = 19  # cells one is tried; it shares no factor with the number of trouble
 @pytest.fixture(scope="module")
 def found() -> dict[str, list[Verdict]]:
     """The verdicts about some cells, by system."""
-    cells = {system: [*cases([system]), *mishaps([system])][::EVERY] for system in SIMULATED_SYSTEMS}
-    told = verdicts([cell for some in cells.values() for cell in some], verdict)
-    return {system: [told.pop(0) for _ in some] for system, some in cells.items()}
+    cells = {system: [*cases([system]), *named_cases([system])][::EVERY] for system in SIMULATED_SYSTEMS}
+    judged_cells = verdicts([cell for some in cells.values() for cell in some], verdict)
+    return {system: [judged_cells.pop(0) for _ in some] for system, some in cells.items()}
 
 
 @pytest.mark.parametrize("system", SIMULATED_SYSTEMS)
@@ -50,18 +50,18 @@ def test_whatever_breaks_there_is_at_most_one_reservation_and_no_lie(
 
 @pytest.mark.parametrize("system", SIMULATED_SYSTEMS)
 def test_every_request_of_the_matrix_is_there_to_be_struck(system: str) -> None:
-    name, scenario = next(iter(scenarios(system).items()))
+    name, variant = next(iter(variants(system).items()))
     for request, place in positions(system, name):
-        with staged(system, scenario, Strike(request, place, "firewall")) as stage:
-            stage.book(*scenario.words)
+        with staged(system, variant, Strike(request, place, "firewall")) as stage:
+            stage.book(*variant.words)
 
             swallowed = len(stage.ledger.all("fault"))
             of_webhook = stage.apps["127.0.0.1"].counts
             assert (sum(of_webhook) >= place) if request.startswith(OF_WEBHOOK) else swallowed == 1
 
 
-def test_a_system_that_nobody_has_told_stories_of_is_judged_by_a_plain_run() -> None:
-    assert scenarios("a new one") == PLAIN
+def test_a_system_without_a_row_is_judged_by_a_plain_run() -> None:
+    assert variants("a new one") == PLAIN
 
 
 def test_the_troubles_are_those_that_a_network_and_a_server_can_make() -> None:
@@ -104,10 +104,10 @@ def test_the_referee_sees_who_asks_on_without_a_look_where_asking_reserves(
         assert problems(stage, lambda outcome: outcome) == seen
 
 
-def test_the_wire_knows_which_answers_do_not_tell_what_became_of_a_request() -> None:
-    told = {name for name, fault in TROUBLES.items() if not loses_the_answer([fault])}
+def test_it_is_known_which_answers_do_not_tell_what_became_of_a_request() -> None:
+    known = {name for name, fault in TROUBLES.items() if not loses_the_answer([fault])}
 
-    assert told == {"refused", "late", "429", "429 with Retry-After", "firewall", "401"}
+    assert known == {"refused", "late", "429", "429 with Retry-After", "firewall", "401"}
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)

@@ -13,20 +13,20 @@ SOME = range(5000, 5030)
 @pytest.fixture(scope="module")
 def found() -> dict[str, list[Verdict]]:
     """The verdicts about some mornings, by system."""
-    told = verdicts([(system, seed) for system in SIMULATED_SYSTEMS for seed in SOME], morning)
-    return {system: [told.pop(0) for _ in SOME] for system in SIMULATED_SYSTEMS}
+    judged = verdicts([(system, seed) for system in SIMULATED_SYSTEMS for seed in SOME], morning)
+    return {system: [judged.pop(0) for _ in SOME] for system in SIMULATED_SYSTEMS}
 
 
 @pytest.mark.parametrize("system", SIMULATED_SYSTEMS)
 def test_on_thirty_mornings_nothing_is_reserved_twice_and_nothing_is_lost_in_silence(
     found: dict[str, list[Verdict]], system: str
 ) -> None:
-    told = numbers(found[system])
+    counts = numbers(found[system])
 
-    assert told["failures"] == []
-    assert (told["mornings"], told["doubles"], told["silent"]) == (30, 0, 0)
-    assert told["wins"] + sum(told["losses"].values()) == 30
-    assert told["wins"] >= 5
+    assert counts["failures"] == []
+    assert (counts["mornings"], counts["doubles"], counts["silent"]) == (30, 0, 0)
+    assert counts["wins"] + sum(counts["losses"].values()) == 30
+    assert counts["wins"] >= 5
 
 
 def test_the_same_seed_is_the_same_morning() -> None:

@@ -62,7 +62,7 @@ class Strike:
         return f"{self.request} #{self.nth}: {self.trouble}{', and later' if self.and_later else ''}"
 
     def fault(self, name: Callable[[str, str], str]) -> Fault:
-        """What a wire is told, on which requests have a *name*."""
+        """The fault that this is, where requests have such names."""
         times = FOR_EVER if self.and_later else 1
 
         def match(method: str, path: str) -> bool:
@@ -101,7 +101,7 @@ class TroubledStage(Stage):
     strikes: tuple[Strike, ...] = ()
 
     def __post_init__(self) -> None:
-        """Put the strikes on the wires of the simulator and of the webhook service."""
+        """Have the simulator and the webhook service struck."""
         ours = [strike for strike in self.strikes if strike.request.startswith(OF_WEBHOOK)]
         theirs = tuple(strike.fault(self.name) for strike in self.strikes if strike not in ours)
         self.scenario = {**self.scenario, "faults": (*self.scenario.get("faults", ()), *theirs)}

@@ -7,7 +7,7 @@ import pytest
 
 from reserve.simulator import AtriumScenario, SimulatedAtrium
 from tests.fakes import FakeClock
-from tests.simulator.visitor import Told
+from tests.simulator.visitor import Answered
 
 JUNE = datetime.fromisoformat("2026-06-03T18:00:00-04:00")
 TOKEN = "/realms/my-tfc/protocol/openid-connect/token"
@@ -36,22 +36,22 @@ class Resident:
         self.refresh_token = self.simulated.first_refresh
         self.headers: dict[str, str] = {}
 
-    def refresh(self, token: str | None = None) -> Told:
+    def refresh(self, token: str | None = None) -> Answered:
         form = {"grant_type": "refresh_token", "client_id": "my-tfc"}
         form["refresh_token"] = token or self.refresh_token
-        answer = cast("Told", self.http.post(TOKEN, data=form))
+        answer = cast("Answered", self.http.post(TOKEN, data=form))
         if answer.status_code == 200:
             self.refresh_token = answer.json["refresh_token"]
             self.headers = {"Authorization": f"Bearer {answer.json['access_token']}"}
         return answer
 
-    def reserve(self, **changes: Any) -> Told:
+    def reserve(self, **changes: Any) -> Answered:
         if not self.headers:
             self.refresh()
-        return cast("Told", self.http.post(MINE, json={**BODY, **changes}, headers=self.headers))
+        return cast("Answered", self.http.post(MINE, json={**BODY, **changes}, headers=self.headers))
 
     def listed(self) -> Any:
-        return cast("Told", self.http.get(MINE, headers=self.headers)).json["results"]
+        return cast("Answered", self.http.get(MINE, headers=self.headers)).json["results"]
 
 
 def test_a_court_is_reserved_and_listed() -> None:

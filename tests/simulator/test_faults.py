@@ -258,6 +258,16 @@ def test_every_fault_of_every_system_does_something(simulated: type[Club]) -> No
     assert all(fault.strikes or fault.change for fault in simulated.faults.values())
 
 
+@pytest.mark.parametrize("simulated", SIMULATED_SYSTEMS.values())
+def test_every_system_has_the_compulsory_faults(simulated: type[Club]) -> None:
+    compulsory = {
+        *("lost-answer", "wrong-password", "already-reserved", "all-taken", "full", "opens-late"),
+        *("clock-ahead", "clock-behind", "slow-server", "server-errors", "throttled", "firewall"),
+    }
+
+    assert compulsory <= simulated.faults.keys()
+
+
 def test_the_phone_has_only_known_habits() -> None:
     assert {fault.change(None)["texts"] for fault in OF_TEXTS.values() if fault.change} | {"prompt"} == set(
         HABITS
@@ -275,7 +285,7 @@ def test_faults_can_be_combined() -> None:
     ("kind", "held"),
     [("refused", 0), ("cut-before", 0), ("cut-after", 1), ("status", 0), ("answer", 1), ("truncated", 1)],
 )
-def test_a_fault_strikes_before_or_after_the_deed(kind: str, held: int) -> None:
+def test_a_fault_strikes_before_or_after_it_is_done(kind: str, held: int) -> None:
     visitor = Visitor(faults=(Fault(HOLD, 1, kind, status=502),)).arrive()
 
     if kind == "refused" or kind.startswith("cut"):

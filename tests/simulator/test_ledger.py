@@ -1,4 +1,4 @@
-"""The ledger: what it calls unfair, and how it is told."""
+"""The ledger: what it calls unfair, and how it looks as JSON."""
 
 from datetime import timedelta
 

@@ -223,12 +223,12 @@ def test_pages_have_letters_of_iso_8859_1_and_do_not_say_so_in_the_header() -> N
     assert "Ødegård".encode("iso-8859-1") in answer.data
 
 
-def test_the_same_seed_tells_the_same_story_and_another_one_another() -> None:
-    def apply_faults(seed: int) -> list[Any]:
+def test_the_same_seed_has_the_same_events_and_another_one_others() -> None:
+    def events(seed: int) -> list[Any]:
         return [event.as_json() for event in arrived(seed=seed, rivals=5).wait(3600).ledger.events]
 
-    assert apply_faults(1) == apply_faults(1)
-    assert apply_faults(1) != apply_faults(2)
+    assert events(1) == apply_faults(1)
+    assert events(1) != apply_faults(2)
 
 
 def test_rivals_take_places_and_some_give_theirs_up() -> None:
@@ -239,7 +239,7 @@ def test_rivals_take_places_and_some_give_theirs_up() -> None:
     assert {"taken-by-rival", "rival-left", "given-up-by-rival"} <= kinds
 
 
-def test_the_twins_pages_have_the_words_and_links_of_the_samples() -> None:
+def test_the_simulated_pages_have_the_words_and_links_of_the_samples() -> None:
     """What a client may look for stands in both, in the same spelling."""
     member = Member(others=False)
     found = {"session_logged_out": Member(others=False).wait(0).get()}
@@ -293,12 +293,12 @@ def test_a_fair_client_breaks_no_rule() -> None:
         (lambda member: [member.log_in("wrong") for _ in range(2)], "a refused log-in was tried again"),
     ],
 )
-def test_what_is_not_fair_is_told(events: Any, rule: str) -> None:
+def test_what_is_not_fair_is_written_down(events: Any, rule: str) -> None:
     member = arrived()
 
     events(member)
 
-    assert any(rule in told for told in member.ledger.violations)
+    assert any(rule in found for found in member.ledger.violations)
 
 
 def test_more_than_five_sign_ups_in_a_row_are_too_many() -> None:
@@ -327,7 +327,7 @@ def test_whoever_waits_for_a_place_looks_now_and_then_only() -> None:
     assert member.ledger.violations == ["7 requests after the race came within a minute"]
 
 
-def test_a_sign_up_long_before_the_opening_is_told() -> None:
+def test_a_sign_up_long_before_the_opening_is_unfair() -> None:
     member = Member()
     member.log_in()
 
@@ -336,7 +336,7 @@ def test_a_sign_up_long_before_the_opening_is_told() -> None:
     assert member.ledger.violations == ["a hold was asked for more than a second before the opening"]
 
 
-def test_a_sign_up_by_somebody_who_never_logged_in_is_told() -> None:
+def test_a_sign_up_by_somebody_who_never_logged_in_is_unfair() -> None:
     member = Member().wait(0)
 
     member.sign_up()
@@ -407,7 +407,7 @@ def test_without_the_fault_it_does_not_happen(fault: str) -> None:
     assert not SHOWS[fault](arrived())
 
 
-def test_a_story_that_cannot_be_told_is_refused() -> None:
+def test_a_scenario_that_makes_no_sense_is_refused() -> None:
     with pytest.raises(ValueError, match="places"):
         Member(places=0)
     with pytest.raises(ValueError, match="starts on 2026-06-09"):

@@ -64,7 +64,7 @@ def test_only_the_newest_code_is_good() -> None:
     assert visitor.verify(new).status_code == 200
 
 
-def test_a_code_has_the_length_of_the_story() -> None:
+def test_a_code_has_the_length_of_the_scenario() -> None:
     visitor = Visitor(code_length=4)
     visitor.sign_in()
 
@@ -140,7 +140,7 @@ def test_an_unknown_court_and_another_player_are_refused() -> None:
     ("shape", "way"),
     [("2025", ["order"]), ("2026", ["data"]), ("data-order", ["data", "order"]), ("bare", [])],
 )
-def test_a_hold_is_answered_in_the_shape_of_the_story(shape: str, way: list[str]) -> None:
+def test_a_hold_is_answered_in_the_shape_of_the_scenario(shape: str, way: list[str]) -> None:
     answer = Visitor(shape=shape).arrive().hold(flow="cart").json
     for key in way:
         answer = answer[key]
@@ -164,7 +164,7 @@ def test_several_courts_may_be_held_at_once() -> None:
 
 
 @pytest.mark.parametrize("scenario", [{"limit_counts_holds": True}, {"parallel_holds": False}])
-def test_a_story_may_forbid_a_second_hold(scenario: dict[str, bool]) -> None:
+def test_a_scenario_may_forbid_a_second_hold(scenario: dict[str, bool]) -> None:
     visitor = Visitor(**scenario).arrive()
 
     assert [visitor.hold(court).status_code for court in ("Court 1", "Court 2")] == [201, 400]
@@ -237,7 +237,7 @@ def test_a_free_order_is_paid_at_once_and_becomes_a_booking() -> None:
     assert visitor.ledger.violations == []
 
 
-def test_only_the_story_of_2025_takes_a_payment_without_payments() -> None:
+def test_only_the_shape_of_2025_takes_a_payment_without_payments() -> None:
     old, new = Visitor(shape="2025").arrive(), Visitor().arrive()
     first, second = old.hold().json["order"], new.order()
 
@@ -423,7 +423,7 @@ def test_rivals_take_what_is_free_and_the_player_then_hears_taken() -> None:
     assert visitor.ledger.open_holds(visitor.clock.now()) == [order["id"]]
 
 
-def test_the_same_seed_tells_the_same_story() -> None:
+def test_the_same_seed_has_the_same_events() -> None:
     def scenario(seed: int) -> list[Event]:
         visitor = Visitor(rivals=5, seed=seed).arrive()
         visitor.pay(visitor.order())

@@ -84,7 +84,7 @@ def test_closing_leaves_no_thread_even_with_connections_open() -> None:
     connection.close()
 
 
-def test_a_page_draws_the_dialog_of_the_story_and_a_short_address_leads_to_it() -> None:
+def test_a_page_draws_the_dialog_of_the_scenario_and_a_short_address_leads_to_it() -> None:
     visitor = Visitor(dialog="C")
 
     moved = visitor.get("/alicemarble")

@@ -24,7 +24,7 @@ ENDS = {"07:30": "09:00", "09:00": "10:30", "16:30": "18:00", "18:00": "19:30"}
 FREE = [{"paymentMethodType": "free", "amountCents": 0}]
 
 
-class Told(TestResponse):
+class Answered(TestResponse):
     """An answer whose JSON may be anything."""
 
     json: Any
@@ -49,19 +49,19 @@ class Visitor:
     def ledger(self) -> Ledger:
         return self.simulated.ledger
 
-    def get(self, path: str) -> Told:
-        return cast("Told", self.http.get(path, headers=self.headers))
+    def get(self, path: str) -> Answered:
+        return cast("Answered", self.http.get(path, headers=self.headers))
 
-    def post(self, path: str, body: Any = None) -> Told:
-        return cast("Told", self.http.post(path, json=body, headers=self.headers))
+    def post(self, path: str, body: Any = None) -> Answered:
+        return cast("Answered", self.http.post(path, json=body, headers=self.headers))
 
-    def delete(self, path: str) -> Told:
-        return cast("Told", self.http.delete(path, headers=self.headers))
+    def delete(self, path: str) -> Answered:
+        return cast("Answered", self.http.delete(path, headers=self.headers))
 
-    def sign_in(self, email: str = PLAYER.email, password: str = PLAYER.password) -> Told:
+    def sign_in(self, email: str = PLAYER.email, password: str = PLAYER.password) -> Answered:
         body = {"email": email, "password": password, "returnSecureToken": True}
         answer = cast(
-            "Told", self.http.post("/identitytoolkit/v1/accounts:signInWithPassword?key=k", json=body)
+            "Answered", self.http.post("/identitytoolkit/v1/accounts:signInWithPassword?key=k", json=body)
         )
         if answer.status_code == 200:
             self.headers = {"Authorization": f"Bearer {answer.json['idToken']}"}
@@ -77,7 +77,7 @@ class Visitor:
     def newest_code(self) -> str:
         return str(self.texts[-1]["full_sms"]).split("code is: ")[1].split(".")[0]
 
-    def verify(self, code: Any) -> Told:
+    def verify(self, code: Any) -> Answered:
         return self.post("/v1/users/mobile-totp/verify", {"code": code})
 
     def arrive(self) -> Visitor:
@@ -92,7 +92,9 @@ class Visitor:
         self.clock.sleep_until(self.simulated.opens_at + timedelta(seconds=seconds))
         return self
 
-    def hold(self, court: str = "Court 1", *, day: date = DAY, start: str = "18:00", **changes: Any) -> Told:
+    def hold(
+        self, court: str = "Court 1", *, day: date = DAY, start: str = "18:00", **changes: Any
+    ) -> Answered:
         end = changes.pop("end", None) or ENDS[start]
         body = {
             "courtSportIds": [COURTS.get(court, court)],
@@ -110,10 +112,10 @@ class Visitor:
         data: dict[str, Any] = answer.json["data"]
         return data
 
-    def pay(self, order: dict[str, Any], payments: Any = FREE, **more: Any) -> Told:
+    def pay(self, order: dict[str, Any], payments: Any = FREE, **more: Any) -> Answered:
         return self.post(f"/v1/orders/{order['id']}/pay", {"data": {"payments": payments, **more}})
 
-    def confirm(self, paid: Told, **changes: Any) -> Told:
+    def confirm(self, paid: Answered, **changes: Any) -> Answered:
         """What the web page asks of the payment service."""
         gateway = paid.json["included"]["payments"][0]["gatewayData"]
         form = {
@@ -123,7 +125,7 @@ class Visitor:
             **changes,
         }
         path = f"/stripe/v1/payment_intents/{gateway['paymentIntentId']}/confirm"
-        return cast("Told", self.http.post(path, data=form))
+        return cast("Answered", self.http.post(path, data=form))
 
     def bookings(self) -> list[dict[str, Any]]:
         data: list[dict[str, Any]] = self.get(f"/v1/users/{self.id}/bookings?pg[num]=1&pg[size]=100").json[
