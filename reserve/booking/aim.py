@@ -7,11 +7,9 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from reserve.booking.context import RunContext
-from reserve.booking.timeline import Timeline
 from reserve.booking.verification import Verification
 from reserve.clock import UNKNOWN, ServerTime, Watch, measure, plan
 from reserve.model import ActionKind, Opening
-from reserve.storage.runs import Record
 from reserve.systems.base import BookingSystem, CourtConnection
 
 PLANNED = 3  # attempts for each court: at the likely opening, at the certain one, and between them
@@ -82,19 +80,19 @@ def server_time(
     return server if server.consistent and server.trip <= LONGEST_TRIP else UNKNOWN
 
 
-def known_delay(record: Record, facility: str) -> OpeningDelay | None:
+def known_delay(context: RunContext, facility: str) -> OpeningDelay | None:
     """How late the window of *facility* opened the last time, if that is known and worth going by."""
-    delay = record.opening_delay(facility)
+    delay = context.record.opening_delay(facility)
     return delay if delay is not None and timedelta(0) < delay[1] < LONGEST_DELAY else None
 
 
 def remember_delay(
-    record: Record, timeline: Timeline, facility: str, delay: OpeningDelay | None, server: ServerTime
+    context: RunContext, facility: str, delay: OpeningDelay | None, server: ServerTime
 ) -> None:
     """Keep for the next run how late the window of *facility* opened, if this run could tell."""
     if delay is None or server is UNKNOWN:
         return
     soonest, latest = (each.total_seconds() for each in delay)
     if latest > 0:
-        timeline.say(f"the window opened {soonest:.2f} to {latest:.2f} s late")
-    record.remember_delay(facility, delay)
+        context.timeline.say(f"the window opened {soonest:.2f} to {latest:.2f} s late")
+    context.record.remember_delay(facility, delay)

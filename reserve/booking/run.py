@@ -35,7 +35,7 @@ class Run:
         """Nothing is sent yet; one-time codes come from *source*."""
         self.context, self.request = context, context.system.request
         self.system, self.clock, self.timeline = context.system, context.clock, context.timeline
-        self.stop, self.record, self.leads = context.stop, context.record, context.leads
+        self.stop, self.record = context.stop, context.record
         self.sign_in = SignIn(context)
         self.verification = Verification(context, source)
         self.releases = Releases(context)
@@ -49,6 +49,7 @@ class Run:
 
         With *in_turn*, another run of the player for the same day is waited for instead of refused.
         """
+        context, leads = self.context, self.context.leads
         with ExitStack() as under_way:  # until the end is written, so that nobody takes this run for cut off
             under_way.callback(self.record.store.close)
             try:
@@ -56,25 +57,23 @@ class Run:
                 found = self.find()
                 opening = self.opening(found)
 
-                self.sign_in.wait_until(opening.opens_at - self.leads.sign_in)
+                self.sign_in.wait_until(opening.opens_at - leads.sign_in)
                 self.record.stay_alone()
                 self.sign_in.make()
-                recover(self.context, self.releases)
-                limits = BookingLimits(self.context, found, opening)
-                self.context.patiently(limits.respect)
+                recover(context, self.releases)
+                limits = BookingLimits(context, found, opening)
+                context.patiently(limits.respect)
 
-                self.context.wait_until(opening.opens_at - self.leads.code)
+                context.wait_until(opening.opens_at - leads.code)
                 self.verification.verify(found, opening)
 
                 with connected(self.system, opening) as connections:
                     race = self.aim(connections, found, opening)
                     self.stop.shield()
                     holds = race.win(connections, at_once=self.request.at_once)  # sleeps until the opening
-                    remember_delay(
-                        self.record, self.timeline, found.facility, race.opening_delay, self.server
-                    )
+                    remember_delay(context, found.facility, race.opening_delay, self.server)
                     holds = holds or self.wait_for_a_court(race, connections)
-                    end: End = settle(self.context, holds, self.releases, self.verification, limits)
+                    end: End = settle(context, holds, self.releases, self.verification, limits, self.server)
             except Exception as failure:
                 end = failure
             finally:
@@ -117,14 +116,15 @@ class Run:
         moment = f"{opening.opens_at:%Y-%m-%d %H:%M:%S %Z}"
         when = f"opens at {moment}" if opening.opens_at > now else "is open"
         self.timeline.say(f"{found.facility}: {names}; the window {when}")
-        late = now - (opening.opens_at - self.leads.sign_in)
-        if LATE_START < late < self.leads.sign_in:
+        lead = self.context.leads.sign_in
+        late = now - (opening.opens_at - lead)
+        if LATE_START < late < lead:
             self.timeline.say(f"started {late.total_seconds():.0f} s later than planned; going on")
         return opening
 
     def aim(self, connections: Sequence[CourtConnection], found: Offers, opening: Opening) -> Race:
         """A race planned by the server's time; returns shortly before the opening."""
-        delay = known_delay(self.record, found.facility)
+        delay = known_delay(self.context, found.facility)
         self.server, moments = aim(self.context, connections, opening, self.verification, delay)
         deadline = max(moments[0], self.clock.now()) + self.request.patience
         return Race(self.context, moments, deadline, self.verification, self.releases, self.attempts)

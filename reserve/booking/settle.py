@@ -13,6 +13,7 @@ from reserve.booking.context import RunContext
 from reserve.booking.limits import BookingLimits
 from reserve.booking.release import Releases, end_of
 from reserve.booking.verification import Verification
+from reserve.clock import UNKNOWN, ServerTime
 from reserve.errors import (
     LostAnswer,
     NotPaid,
@@ -40,6 +41,7 @@ def settle(
     releases: Releases,
     verification: Verification,
     limits: BookingLimits,
+    server: ServerTime = UNKNOWN,
 ) -> Reservation | Hold:
     """Confirm the best of *holds* that the player can afford and release the others.
 
@@ -67,10 +69,10 @@ def settle(
             context.write(ActionKind.CONFIRMED, [best])
             spare.remove(best)
             return reservation
-        return _kept(context, best, spare)
+        return _kept(context, best, spare, server)
     except NotPaid as refusal:
         timeline.say(f"{refusal}; it stays held, to be paid by hand")
-        return _kept(context, best, spare)
+        return _kept(context, best, spare, server)
     except Unconfirmed:
         context.write(ActionKind.UNCONFIRMED, [best])
         spare.remove(best)  # it may be a reservation by now, which must not be released
@@ -79,9 +81,9 @@ def settle(
         releases.release_all(spare)
 
 
-def _kept(context: RunContext, hold: Hold, spare: list[Hold]) -> Hold:
+def _kept(context: RunContext, hold: Hold, spare: list[Hold], server: ServerTime) -> Hold:
     """*hold*, no longer *spare*, for the player to pay; raises `ServiceError` when it has lapsed."""
-    if hold.expires_at is not None and hold.expires_at <= context.clock.now() + context.timeline.ahead:
+    if hold.expires_at is not None and hold.expires_at <= server.theirs(context.clock.now()):
         raise ServiceError(f"{hold} lapsed before it could be paid")
     context.write(ActionKind.KEPT, [hold])
     spare.remove(hold)

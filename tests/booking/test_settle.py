@@ -12,6 +12,7 @@ from reserve.booking.release import Releases
 from reserve.booking.settle import settle
 from reserve.booking.stop import Stop
 from reserve.booking.verification import Verification
+from reserve.clock import UNKNOWN, ServerTime
 from reserve.errors import (
     CodeError,
     Interrupted,
@@ -27,7 +28,7 @@ from reserve.errors import (
     Unreachable,
 )
 from reserve.model import Hold, Reservation
-from tests.fakes import EVENING, START, FakeClock, FakeSystem, NoLimits, context_of, offer, usd
+from tests.fakes import EVENING, HOLD_LENGTH, START, FakeClock, FakeSystem, NoLimits, context_of, offer, usd
 
 ONE, TWO, THREE = offer("Court 1"), offer("Court 2"), offer("Court 3")
 BOOKED = [Reservation(ONE.court, EVENING)]
@@ -69,9 +70,9 @@ class Settling:
         self.releases = Releases(self.context)
         self.verification = FakeVerification(self.context, verify)
 
-    def end(self) -> Reservation | Hold:
+    def end(self, server: ServerTime = UNKNOWN) -> Reservation | Hold:
         limits = NoLimits(self.context)
-        return settle(self.context, self.holds, self.releases, self.verification, limits)
+        return settle(self.context, self.holds, self.releases, self.verification, limits, server)
 
     @property
     def released(self) -> list[str]:
@@ -164,6 +165,16 @@ def test_what_only_the_player_can_pay_stays_held(clock: FakeClock) -> None:
     assert settling.end() == settling.holds[0]
     assert settling.released == ["order-2"]
     assert "confirm order-1" not in settling.system.said
+
+
+def test_what_has_lapsed_by_the_servers_clock_is_not_left_for_the_player_to_pay(clock: FakeClock) -> None:
+    settling = Settling(clock, {"by hand order-1": [True]}, prices=(750,))
+    ahead = HOLD_LENGTH + timedelta(seconds=1)
+
+    with pytest.raises(ServiceError, match="lapsed before it could be paid"):
+        settling.end(replace(UNKNOWN, low=ahead, high=ahead))
+
+    assert settling.released == ["order-1"]
 
 
 def test_a_confirmation_whose_answer_was_lost_is_looked_up_and_never_repeated(clock: FakeClock) -> None:
