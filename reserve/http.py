@@ -58,18 +58,18 @@ class Answer:
     @property
     def stamp(self) -> datetime | None:
         """The host's own time when it answered, in whole seconds."""
-        return _moment(self.headers.get("Date", ""))
+        return _http_date(self.headers.get("Date", ""))
 
     def retry_after(self, now: datetime) -> timedelta | None:
         """How long the host asks us to wait, if it says so, given in seconds or as a moment."""
         text = self.headers.get("Retry-After", "").strip()
         if text.isascii() and text.isdigit():
             return timedelta(seconds=min(int(text), 86_400))
-        moment = _moment(text)
+        moment = _http_date(text)
         return max(moment - now, timedelta(0)) if moment else None
 
 
-def _moment(text: str) -> datetime | None:
+def _http_date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:
@@ -181,12 +181,12 @@ def _whole(reply: requests.Response, asked: str) -> bytes:
 
 
 def _text(body: bytes, content_type: str) -> str:
-    """*body* in the letters that its header names, or else in UTF-8, or else in the web's older letters."""
+    """*body* in the charset that its header names, or else in UTF-8, or else in Latin-1."""
     header = Message()
     header["Content-Type"] = content_type
-    for letters in (header.get_content_charset("utf-8"), "utf-8"):
+    for charset in (header.get_content_charset("utf-8"), "utf-8"):
         with suppress(UnicodeDecodeError, LookupError):
-            return body.decode(letters)
+            return body.decode(charset)
     return body.decode("iso-8859-1")
 
 

@@ -35,9 +35,6 @@ from reserve.systems.recus.answers import (
     Gateway,
     Included,
     Order,
-    Payment,
-    Player,
-    Refusal,
     court_and_slot,
     order_in,
 )
@@ -105,7 +102,7 @@ class RecUs(ApiSystem):
     def use_token(self, token: str) -> None:
         """Speak as the player whom *token* names."""
         self.speak_as(token)
-        self._me = read(self.get("/v1/users/me"), Player, "data.user", "data", "user", "").id
+        self._me = read(self.get("/v1/users/me"), str, "data.user.id", "data.id", "user.id", "id")
 
     def reservations(self) -> list[Reservation]:
         """Confirmed bookings, past ones included (facts 3.5)."""
@@ -211,7 +208,7 @@ class RecUs(ApiSystem):
         if hold.price is None:
             raise ServiceError(f"{hold}: nothing says what it costs")
         answer = self.ask("POST", f"/v1/orders/{hold.order_id}/pay", self._payment(hold, hold.price))
-        status = read(answer, Payment, "data").status
+        status = read(answer, object, "data.status")
         if status == "pending" and self.request.pay == "card":
             self._confirm_card(hold, answer)
         elif status not in ("succeeded", "pending"):
@@ -225,7 +222,8 @@ class RecUs(ApiSystem):
         return {"data": {"payments": [{"paymentMethodType": kind, "amountCents": price.minor}]}}
 
     def _confirm_card(self, hold: Hold, paid: Answer) -> None:
-        gateway = read(paid, Gateway, "included.payments.0.gatewayData")
+        where = "included.payments.0.gatewayData"
+        gateway = read(paid, Gateway, where)
         if not gateway.payment_methods:
             raise NotPaid(f"{hold}: the account has no card")
         self.context.conceal(gateway.client_secret)
@@ -239,7 +237,7 @@ class RecUs(ApiSystem):
                 f"/v1/payment_intents/{gateway.payment_intent_id}/confirm",
                 form={
                     "client_secret": gateway.client_secret,
-                    "payment_method": gateway.payment_methods[0].id,
+                    "payment_method": read(paid, str, f"{where}.paymentMethods.0.id"),
                     "return_url": self.context.addresses["RECUS_WEB_URL"],
                 },
             )
@@ -249,7 +247,7 @@ class RecUs(ApiSystem):
             stripe.close()
         if 400 <= answer.status < 500 and answer.status != 429:
             raise NotPaid(f"{hold}: the card was refused ({answer.status})")
-        status = read(answer, Payment).status if answer.is_good else f"refused ({answer.status})"
+        status = read(answer, object, "status") if answer.is_good else f"refused ({answer.status})"
         if status in UNPAID:
             raise NotPaid(f"{hold}: the card payment wants more than this program can do ({status})")
         if status not in ("succeeded", "processing"):
@@ -275,8 +273,8 @@ class RecUs(ApiSystem):
 
     def reason(self, answer: Answer) -> str:
         """The words of a refusal (facts 4)."""
-        said = fitting(answer.json(), Refusal) if answer.is_json else None
-        return f"{said.message} {said.type}" if said else ""
+        body = answer.json() if answer.is_json else None
+        return " ".join(fitting(body, str, field) or "" for field in ("message", "type"))
 
 
 def _wall(moment: datetime) -> dict[str, str]:

@@ -33,19 +33,6 @@ class Part(Struct, rename="camel"):
     """A part of an answer."""
 
 
-class Refusal(Part):
-    """Why something was refused (facts 4)."""
-
-    message: object = ""
-    type: object = ""
-
-
-class Player(Part):
-    """Who we are (facts 3.1)."""
-
-    id: str
-
-
 class Named(Part):
     """One facility in the list of all (facts 2.4)."""
 
@@ -153,24 +140,12 @@ def order_in(answer: Answer) -> Order:
     raise UnknownAnswer(f"{answer.asked}: the answer ({answer.status}) has no order we can read")
 
 
-class Payment(Part):
-    """How a payment went (facts 3.4)."""
-
-    status: object
-
-
-class Card(Part):
-    """A card of the player."""
-
-    id: str
-
-
 class Gateway(Part):
     """What Stripe has to be told (facts 3.4)."""
 
-    payment_methods: list[Card] | None
     payment_intent_id: str
     client_secret: str
+    payment_methods: object
 
 
 class Booking(Part):
