@@ -1,7 +1,7 @@
-"""Plans and their occurrences; an occurrence (one slot of one plan) is served by one machine only.
+"""Plans and their occurrences; an occurrence is one slot of one plan, and one machine alone serves it.
 
-All that has to be done stands in one column: `wake_at`. Until an occurrence is claimed it is when to start
-its run; afterwards it is when the claim ends, unless the process that serves it extends it.
+What has to be done next stands in one column, `wake_at`: until an occurrence is claimed, when to start its
+run; afterwards when the claim ends, unless the process that serves it extends it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -37,7 +37,7 @@ class StoredPlan:
 
 @dataclass(frozen=True)
 class Occurrence:
-    """One slot of one plan: when it opens, whose claim it is, and how it ended."""
+    """One slot of one plan: when it opens, who serves it, and how it ended."""
 
     plan_id: int
     starts_at: datetime
@@ -53,10 +53,10 @@ class Occurrence:
 
 
 class PlanStore:
-    """What is to be done for the plans of this machine, or of all machines that share a database."""
+    """All plans in a store, what has to be done for them, and what was done last."""
 
     def __init__(self, store: Store) -> None:
-        """Keep it in *store*."""
+        """Nothing is read yet."""
         self._engine = store.engine
 
     def add(self, bodies: Sequence[dict[str, Any]]) -> list[int]:
@@ -78,7 +78,7 @@ class PlanStore:
             return _stored(row) if row else None
 
     def change(self, plan_id: int, **values: object) -> None:
-        """Set columns of a plan; its occurrences that nobody has begun are forgotten, to be laid out anew."""
+        """Set columns of a plan; its occurrences that nobody has begun are deleted, to be scheduled again."""
         if "body" in values:
             values["body"] = json.dumps(values["body"], ensure_ascii=False)
         with self._engine.begin() as connection:
@@ -88,7 +88,7 @@ class PlanStore:
             )
 
     def remove(self, plan_id: int) -> None:
-        """Forget a plan and what it had ahead; what it did stays in the history of runs."""
+        """Delete a plan and its occurrences; what it did stays in the history of runs."""
         with self._engine.begin() as connection:
             connection.execute(delete(OCCURRENCES).where(OCCURRENCES.c.plan_id == plan_id))
             connection.execute(delete(PLANS).where(PLANS.c.plan_id == plan_id))
@@ -100,7 +100,7 @@ class PlanStore:
             return list(connection.execute(select(PLANS.c.plan_id).where(stale)).scalars())
 
     def first(self, name: str, moment: datetime, *, since: datetime) -> bool:
-        """Whether nobody did *name* since *since*; then it is noted that we do it at *moment*."""
+        """Whether nobody has done *name* since *since*; if so, it counts as done at *moment*."""
         with self._engine.begin() as connection:
             old = LAST_DONE.c.name == name
             values = update(LAST_DONE).where(old, LAST_DONE.c.moment < since).values(moment=moment)
@@ -116,29 +116,23 @@ class PlanStore:
         return True
 
     def schedule(self, occurrence: Occurrence) -> bool:
-        """Have *occurrence* served in time; False when it has been begun already."""
+        """Keep *occurrence* to be served in time, unless it is there; False when it was begun already."""
         key = _row(occurrence)
-        with (
-            suppress(IntegrityError),
-            self._engine.begin() as connection,
-        ):  # another machine may do it just now
-            claims = connection.execute(select(OCCURRENCES.c.claims).where(key)).scalar()
+        with suppress(IntegrityError), self._engine.begin() as connection:  # another machine was quicker
+            claims = connection.scalar(select(OCCURRENCES.c.claims).where(key))
             if claims is not None:
                 return bool(claims == 0)
-            connection.execute(
-                insert(OCCURRENCES).values(
-                    **{each.name: getattr(occurrence, each.name) for each in fields(Occurrence)}
-                )
-            )
+            connection.execute(insert(OCCURRENCES).values(asdict(occurrence)))
         return True
 
     def next_wake(self) -> datetime | None:
         """The next moment at which something has to be done."""
         with self._engine.connect() as connection:
-            return connection.execute(select(func.min(OCCURRENCES.c.wake_at)).where(AHEAD)).scalar()
+            wake: datetime | None = connection.scalar(select(func.min(OCCURRENCES.c.wake_at)).where(AHEAD))
+            return wake
 
     def claim(self, now: datetime, worker: str, until: datetime, *, most: int = AT_ONCE) -> list[Occurrence]:
-        """Some occurrences that are due at *now* and nobody serves: ours until *until*, and nobody else's."""
+        """Some occurrences that are due at *now* and that nobody serves; they are ours until *until*."""
         # One statement, so that neither two processes on SQLite nor two machines on PostgreSQL get the same.
         due = (
             select(OCCURRENCES.c.plan_id, OCCURRENCES.c.starts_at)
@@ -164,7 +158,7 @@ class PlanStore:
         return sorted(occurrences, key=lambda occurrence: occurrence.opens_at)
 
     def has_opening(self, after: datetime, before: datetime) -> bool:
-        """Whether a occurrence that has not ended opens between these moments."""
+        """Whether an occurrence that has not ended opens between these moments."""
         opens = (OCCURRENCES.c.opens_at > after) & (OCCURRENCES.c.opens_at < before)
         with self._engine.connect() as connection:
             return connection.execute(select(OCCURRENCES.c.plan_id).where(AHEAD, opens)).first() is not None
@@ -172,17 +166,16 @@ class PlanStore:
     def keep(self, occurrence: Occurrence, until: datetime, *, went_well: bool = False) -> bool | None:
         """Extend our claim; False when it is not ours any more, None when no database answers.
 
-        When its run *went_well*, the starts before it are not counted any more.
+        When its run *went_well*, the starts before it no longer count as false ones.
         """
         values = {"wake_at": until} | ({"false_starts": 0} if went_well else {})
         with suppress(SQLAlchemyError), self._engine.begin() as connection:
-            return bool(
-                connection.execute(update(OCCURRENCES).where(_same(occurrence)).values(**values)).rowcount
-            )
+            claimed = connection.execute(update(OCCURRENCES).where(_same(occurrence)).values(values))
+            return bool(claimed.rowcount)
         return None
 
     def reschedule(self, occurrence: Occurrence, *, opens_at: datetime, wake_at: datetime) -> None:
-        """Give *occurrence* back, because it opens later than was thought."""
+        """Give up our claim of *occurrence*, because it opens later than was thought."""
         later = {"opens_at": opens_at, "wake_at": wake_at, "worker": None, "claims": 0, "false_starts": 0}
         with self._engine.begin() as connection:
             connection.execute(update(OCCURRENCES).where(_same(occurrence)).values(**later))
@@ -190,13 +183,13 @@ class PlanStore:
     def end(
         self, occurrence: Occurrence, *, ended: datetime, exit_code: int, sentence: str, run_id: str | None
     ) -> None:
-        """Note how *occurrence* ended; who served it knows that better than who called it off meanwhile."""
+        """Note how *occurrence* ended, also when it was cancelled meanwhile: who served it knows better."""
         values = {"ended": ended, "exit_code": exit_code, "sentence": sentence, "run_id": run_id}
         with self._engine.begin() as connection:
             connection.execute(update(OCCURRENCES).where(_claimed(occurrence)).values(**values))
 
     def cancel(self, occurrence: Occurrence, *, ended: datetime, exit_code: int, sentence: str) -> None:
-        """End *occurrence*, whoever serves it: that process learns it when it says that it is alive."""
+        """End *occurrence*, whoever serves it: that process notices when it extends its claim."""
         values = {"ended": ended, "exit_code": exit_code, "sentence": sentence}
         with self._engine.begin() as connection:
             connection.execute(update(OCCURRENCES).where(_row(occurrence), AHEAD).values(**values))
@@ -204,7 +197,7 @@ class PlanStore:
     def occurrences(
         self, plan_id: int | None = None, *, ended: bool | None = None, most: int = 100
     ) -> list[Occurrence]:
-        """Turns, the latest slot first; of one plan, and those that have ended or have not."""
+        """Occurrences, the latest slot first: of one plan or all, those that *ended*, did not, or both."""
         query = select(OCCURRENCES).order_by(OCCURRENCES.c.starts_at.desc()).limit(most)
         if plan_id is not None:
             query = query.where(OCCURRENCES.c.plan_id == plan_id)

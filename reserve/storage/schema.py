@@ -61,8 +61,7 @@ ACTIONS = Table(
     Column("id", Integer, primary_key=True),
     Column("run_id", String, ForeignKey("runs.run_id"), nullable=False, index=True),
     Column("moment", Moment, nullable=False),
-    # asking, held, confirming, confirmed, unconfirmed, kept, released
-    Column("kind", String, nullable=False),
+    Column("kind", String, nullable=False),  # an ActionKind
     Column("court", String, nullable=False),
     Column("start", Moment, nullable=False),
     Column("order_id", String),
@@ -80,17 +79,17 @@ SECRETS = Table(
     "secrets",
     SCHEMA,
     Column("name", String, primary_key=True),
-    Column("encrypted", String, nullable=False),  # by secrets.py; nothing here can read it
+    Column("encrypted", String, nullable=False),  # by secrets.py, which alone can read it
 )
 PLANS = Table(
     "plans",
     SCHEMA,
     Column("plan_id", Integer, primary_key=True),
     Column("body", Text, nullable=False),  # the plan, in the form of `plan import`
-    Column("zone", String),  # of the facility; None until it was looked at
+    Column("zone", String),  # of the facility; None until that was read
     Column("rule", String),  # days or hours ahead, as JSON
-    Column("looked", Moment),
-    Column("trouble", String),
+    Column("looked", Moment),  # when the facility was read
+    Column("trouble", String),  # why it could not be, the last time
     Column("is_paused", Boolean, nullable=False, default=False),
     Index("plans_looked", "looked"),
 )
