@@ -143,7 +143,7 @@ class AdvisoryLock(Lock):
 
     def is_ours(self) -> bool:
         """Whether we have it still, which the database is asked for."""
-        if self._connection is None or self._connection.invalidated:
+        if self._connection is None:
             return False
         with suppress(SQLAlchemyError):
             self._connection.execute(select(1))
