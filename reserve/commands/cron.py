@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,8 +32,8 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     """Print the lines, or write them into the crontab, or take ours out of it again."""
     parser = Parser(prog="main.py cron", description=COMMANDS["cron"].capitalize() + ".", allow_abbrev=False)
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--install", action="store_true", help="write them into the crontab of this user")
-    what.add_argument("--remove", action="store_true", help="take them, and only them, out of it")
+    what.add_argument("--install", action="store_true", help="write the lines into the crontab of this user")
+    what.add_argument("--remove", action="store_true", help="remove these lines from it, and nothing else")
     what.add_argument("--systemd", action="store_true", help="print units for systemd instead")
     options = parser.parse_args(arguments)
     machine = Machine.here(settings)
@@ -53,8 +54,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         machine.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_crontab(without(machine.marks, crontab()) + lines)
     print(lines, end="")
-    for said in clock_change_words(settings, Clock().now()):
-        print(said)
+    print(*clock_change_lines(settings, Clock().now()), sep="\n")
     if options.install:
         print("Installed: cron now calls `due` every minute. `cron --remove` undoes it.")
     else:
@@ -146,17 +146,17 @@ def not_in_file(settings: Settings, written: Collection[str]) -> list[str]:
 
 def crontab() -> str:
     """The crontab of this user, empty if there is none."""
-    told = _crontab("-l")
-    if told.returncode and "no crontab" not in told.stderr:
-        raise UsageError(f"the crontab cannot be read: {told.stderr.strip()}")
-    return told.stdout
+    listed = _crontab("-l")
+    if listed.returncode and "no crontab" not in listed.stderr:
+        raise UsageError(f"the crontab cannot be read: {listed.stderr.strip()}")
+    return listed.stdout
 
 
 def write_crontab(text: str) -> None:
     """Replace the crontab of this user."""
-    told = _crontab("-", text)
-    if told.returncode:
-        raise UsageError(f"the crontab cannot be written: {told.stderr.strip()}")
+    written = _crontab("-", text)
+    if written.returncode:
+        raise UsageError(f"the crontab cannot be written: {written.stderr.strip()}")
 
 
 def _crontab(word: str, text: str = "") -> subprocess.CompletedProcess[str]:
@@ -172,39 +172,32 @@ def without(marks: tuple[str, str], text: str) -> str:
     kept, inside = [], False
     for line in text.splitlines():
         if line in marks and (line == first) == inside:
-            raise UsageError(f"the crontab has {line!r} without the other mark; mend it with crontab -e")
+            raise UsageError(f"the crontab has {line!r} without the other mark; correct it with crontab -e")
         if line not in marks and not inside:
             kept.append(line)
         inside = line == first or (inside and line != last)
     if inside:
-        raise UsageError(f"the crontab has {first!r} without the other mark; mend it with crontab -e")
+        raise UsageError(f"the crontab has {first!r} without the other mark; correct it with crontab -e")
     return "".join(line + "\n" for line in kept)
 
 
-def clock_change_words(settings: Settings, now: datetime) -> list[str]:
-    """What the next two clock changes of the plans' facilities do to them: nothing."""
-    store = Store(settings.data, settings.database_url)
-    try:
+def clock_change_lines(settings: Settings, now: datetime) -> list[str]:
+    """When the clocks of the plans' facilities change, and when their next slots open, here and in UTC."""
+    with closing(Store(settings.data, settings.database_url)) as store:
         stored_plans = PlanStore(store).all()
-        openings = PlanStore(store).occurrences(ended=False)
-    finally:
-        store.close()
-    words = [
-        "`due` comes every minute, and an opening is kept as a moment in UTC: no time zone is needed here."
-    ]
+        ahead = sorted(PlanStore(store).occurrences(ended=False), key=lambda each: each.opens_at)
+    lines = ["`due` runs every minute and openings are stored in UTC, so cron needs no time zone."]
     for name in sorted({stored.zone for stored in stored_plans if stored.zone}):
         zone = window.zone(name)
-        changes = window.clock_changes(zone, now)
-        if changes:
-            told = " and ".join(f"{change:{DAY}} ({change.astimezone(UTC):%H:%M} UTC)" for change in changes)
-            words.append(f"{name}: the clocks change on {told}; the minutes of `due` go on without a gap.")
-        plans = {stored.plan_id for stored in stored_plans if stored.zone == name}
-        for occurrence in sorted(openings, key=lambda occurrence: occurrence.opens_at):
-            if occurrence.plan_id in plans:
-                opening, number = occurrence.opens_at, occurrence.plan_id
-                local = f"{opening.astimezone(zone):{DAY}}"
-                words.append(f"  plan {number}: {local} = {opening:%Y-%m-%d %H:%M} UTC")
-    return words
+        if changes := window.clock_changes(zone, now):
+            days = " and ".join(f"{change:{DAY}} ({change.astimezone(UTC):%H:%M} UTC)" for change in changes)
+            lines.append(f"{name}: clocks change on {days}; `due` runs on as before.")
+        here = {stored.plan_id for stored in stored_plans if stored.zone == name}
+        for each in ahead:
+            if each.plan_id in here:
+                local = f"{each.opens_at.astimezone(zone):{DAY}}"
+                lines.append(f"  plan {each.plan_id}: {local} = {each.opens_at:%Y-%m-%d %H:%M} UTC")
+    return lines
 
 
 def _escaped(text: str) -> str:

@@ -142,16 +142,11 @@ class Plans:
 
     def note(self, number: int, preview: Preview | None) -> None:
         """Keep what was seen of a plan, and schedule its next slot."""
-        now = self.clock.now()
+        seen: dict[str, object] = {"trouble": "no slot in the future"}
         if preview is not None:
-            seen = {
-                "zone": str(preview.zone),
-                "rule": str(preview.rule),
-                "trouble": preview.trouble,
-            }
-            self.plan_store.change(number, looked=now, **seen)
-        else:
-            self.plan_store.change(number, looked=now, trouble="no slot in the future")
+            zone, rule = str(preview.zone), str(preview.rule)
+            seen = {"zone": zone, "rule": rule, "trouble": preview.trouble}
+        self.plan_store.change(number, looked=self.clock.now(), **seen)
         self.schedule(number)
 
     def schedule(self, number: int) -> None:

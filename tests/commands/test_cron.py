@@ -25,7 +25,7 @@ import pytest
 
 from reserve import notify
 from reserve.clock import Clock
-from reserve.commands.cron import Machine, clock_change_words, not_in_file, without
+from reserve.commands.cron import Machine, clock_change_lines, not_in_file, without
 from reserve.commands.due import main as due_command
 from reserve.commands.notify_test import main as notify_test
 from reserve.errors import UsageError
@@ -238,7 +238,7 @@ def test_the_next_two_clock_changes_are_told_and_that_they_do_nothing(tmp_path: 
     plan_store.change(number, zone="America/Los_Angeles", rule=str(RULE), looked=ADDED)
     store.close()
 
-    told = clock_change_words(Settings(data=tmp_path), datetime(2026, 11, 21, tzinfo=UTC))
+    told = clock_change_lines(Settings(data=tmp_path), datetime(2026, 11, 21, tzinfo=UTC))
 
     assert "2027-03-14 03:00 PDT (10:00 UTC) and Sun 2027-11-07 01:00 PST (09:00 UTC)" in told[1]
 

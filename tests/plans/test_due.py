@@ -713,6 +713,6 @@ def test_a_tick_loads_nothing_heavy_and_costs_little(tmp_path: Path) -> None:
     )
 
     seconds, megabytes, *modules = told.stdout.split()
-    assert {"alembic", "flask", "selenium", "requests", "rich"} & set(modules) == set()
+    assert {"alembic", "flask", "msgspec", "selenium", "requests", "rich"} & set(modules) == set()
     assert float(megabytes) < 60
     assert float(seconds) < 2  # 0.3 on an idle machine; a busy one counts more
