@@ -11,11 +11,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from reserve.errors import UsageError
+from reserve.systems import PROFILES, USUAL
 
 DATA = Path("data")
 WEBHOOK = "http://127.0.0.1:5000"
-OF_SYSTEMS = ("RECUS_", "STRIPE_", "ATRIUM_", "NTNUI_", "TFC_", "TOKENS_PATH")
-OURS = ("RESERVE_", "WEBHOOK_", "FERNET_KEY", "CHROME", *OF_SYSTEMS)  # how the names of our variables begin
+OF_SYSTEMS = frozenset[str]().union(*(profile.variables() for profile in PROFILES.values()))
+OURS = ("RESERVE_", "WEBHOOK_", "FERNET_KEY", "CHROME")  # how the names of the other ones of ours begin
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Settings:
     data: Path = DATA
     database_url: str | None = field(default=None, repr=False)
     fernet_key: str | None = field(default=None, repr=False)
-    system: str = "recus"
+    system: str = USUAL
     account: str | None = None
     email: str | None = None
     password: str | None = field(default=None, repr=False)
@@ -49,7 +50,9 @@ def read_settings(environ: Mapping[str, str], file: Path | None = None) -> Setti
     Raises `UsageError` naming the variable that makes no sense, or the file that cannot be read.
     """
     merged = {**(read_file(file) if file else {}), **environ}
-    ours = {name: text for name, text in merged.items() if name.startswith(OURS) and text}
+    ours = {
+        name: text for name, text in merged.items() if text and (name in OF_SYSTEMS or name.startswith(OURS))
+    }
     for name, text in ours.items():
         refuse_strange_bytes(text, name)
 
@@ -60,7 +63,7 @@ def read_settings(environ: Mapping[str, str], file: Path | None = None) -> Setti
         data=Path(said("RESERVE_DATA") or DATA),
         database_url=said("RESERVE_DATABASE_URL"),
         fernet_key=said("FERNET_KEY"),
-        system=(said("RESERVE_SYSTEM") or Settings.system).casefold(),
+        system=(said("RESERVE_SYSTEM") or USUAL).casefold(),
         account=said("RESERVE_ACCOUNT"),
         email=said("RESERVE_EMAIL"),
         password=ours.get("RESERVE_PASSWORD", "").strip("\r\n") or None,
@@ -77,7 +80,7 @@ def read_settings(environ: Mapping[str, str], file: Path | None = None) -> Setti
         of_systems={
             name: address(text.strip(), name) if name.endswith("_URL") else text.strip()
             for name, text in ours.items()
-            if name.startswith(OF_SYSTEMS)
+            if name in OF_SYSTEMS
         },
         given=frozenset(ours),
     )

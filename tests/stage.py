@@ -22,11 +22,11 @@ from reserve.errors import SignInError
 from reserve.http import Answer, Http
 from reserve.settings import read_settings
 from reserve.simulator import SIMULATED_SYSTEMS, Ledger
-from reserve.systems import SYSTEMS
 from reserve.systems.atrium.adapter import Atrium
 from reserve.systems.base import BookingSystem
 from reserve.systems.reading import read
 from reserve.systems.recus.adapter import RecUs
+from reserve.systems.registry import SYSTEMS
 from tests.fakes import FakeClock, InProcess
 
 TOKEN = "webhook-canary-token"

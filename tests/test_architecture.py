@@ -14,7 +14,8 @@ import pytest
 HERE = Path(__file__).parent.parent
 
 PLAIN = "errors redaction money model window clock http browser tokens settings notify"
-BASES = "systems.base systems.api systems.account_api systems.place systems.reading systems.refusals"
+BASES = "systems.profile systems.base systems.api systems.account_api systems.place systems.reading"
+BASES += " systems.refusals"
 SYSTEM = f"errors redaction money model window clock http browser {BASES}"
 BOOKING = f"{PLAIN} {BASES} storage"
 
@@ -32,9 +33,10 @@ MAY_IMPORT = {
     "http": "errors",
     "browser": "errors clock",
     "notify": "errors",
-    "settings": "errors",
+    "settings": "errors systems",
     "storage": "errors money model redaction tokens storage",
-    "systems.base": "errors money model clock http browser tokens",
+    "systems.profile": "",
+    "systems.base": "errors money model clock http browser tokens systems.profile",
     "systems.refusals": "errors http",
     "systems.reading": "errors http window",
     "systems.place": "errors money model window",

@@ -19,7 +19,7 @@ from reserve.commands.options import booking_parser, read_booking
 from reserve.errors import ExitCode
 from reserve.settings import read_settings
 from reserve.simulator.recus.faults import FAULTS
-from reserve.systems import SYSTEMS
+from reserve.systems.registry import SYSTEMS
 from tests.documents import DOCUMENTS, HERE, PATHS, README, named, rows
 from tests.stage import Stage
 from webhook_server.gateways import GATEWAYS
@@ -141,7 +141,8 @@ def test_every_environment_variable_that_is_read_is_in_the_documents() -> None:
         name
         for path in readers
         for name in re.findall(r'(?:said|get)\("([A-Z]+_[A-Z_]+|CHROMEDRIVER)"[,)]', path.read_text())
-    } | {name for system in SYSTEMS.values() for name in (*system.addresses, *system.asks)}
+    } | {name for system in SYSTEMS.values() for name in system.addresses}
+    read |= {each.name for system in SYSTEMS.values() for each in system.account_variables}
     read |= {variable(gateway) for gateway in SIGNED}
 
     assert len(read) > 30

@@ -8,16 +8,18 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reserve.commands import COMMANDS
-from reserve.commands.options import Parser, account_of, one_of, refuse_no_address
+from reserve.commands.options import SYSTEM_HELP, Parser, account_of, one_of, refuse_no_address
 from reserve.errors import ReserveError, UsageError
 from reserve.settings import Settings, read_file
+from reserve.systems import PROFILES
+from reserve.systems.profile import EMAIL, PASSWORD, PHONE, Profile, Variable
 
 if TYPE_CHECKING:
     from reserve.model import Account
@@ -28,19 +30,6 @@ ACTIONS = {
     "remove": "forget an account",
     "refresh": "renew refresh tokens, so that they do not die; for cron",
 }
-# What is asked at a terminal; the answers to SECRETS are not shown while they are typed.
-QUESTIONS = {
-    "RESERVE_EMAIL": "E-mail address",
-    "RESERVE_PHONE": "Phone number for one-time codes",
-    "ATRIUM_OCCUPANT_ID": "Your number in the portal's address of a reservation",
-    "NTNUI_MEMBER_ID": "Your number in sign-up links (empty: it is looked for)",
-}
-SECRETS = {
-    "RESERVE_PASSWORD": "Password",
-    "ATRIUM_REFRESH_TOKEN": "Refresh token (empty: log in with the password)",
-}
-# How the earlier tools called these in their `.env`.
-EARLIER = {"TFC_USERNAME": "RESERVE_EMAIL", "TFC_PASSWORD": "RESERVE_PASSWORD"}
 EARLIER_TOKENS = "tokens.json"  # in the data folder, in plain text
 
 
@@ -62,7 +51,7 @@ def _parser() -> Parser:
     )
     actions.add_argument("name", metavar="NAME", nargs="?", help="of the account")
     adding = parser.add_argument_group("for add")
-    adding.add_argument("--system", metavar="NAME", help="recus (default), atrium or ntnui (RESERVE_SYSTEM)")
+    adding.add_argument("--system", metavar="NAME", help=SYSTEM_HELP)
     adding.add_argument("--password-fd", type=int, metavar="N", help="read the password from this descriptor")
     return parser
 
@@ -71,31 +60,29 @@ def add(options: argparse.Namespace, settings: Settings) -> int:
     """Store an account; what earlier tools left in plain text is taken over."""
     from reserve.commands.wiring import secret_store
     from reserve.storage.secrets import Accounts
-    from reserve.systems import SYSTEMS
 
     if not re.fullmatch(r"[\w.@+-]{1,60}", options.name):
         raise UsageError(f"NAME: {options.name!r} is no name; write it with letters, digits and . _ - @ +")
-    system = (options.system or settings.system).strip().casefold()
-    if system not in SYSTEMS:
-        raise UsageError(f"--system: {system!r} is not known; choose {', '.join(SYSTEMS)}")
-    earlier, leftovers = _earlier(settings, SYSTEMS[system].asks)
-    given = {**earlier, **_in_environment(settings, SYSTEMS[system].asks)}
+    system = one_of(options.system or settings.system, tuple(PROFILES), "--system")
+    profile = PROFILES[system]
+    given = {**_earlier(settings, profile), **_in_environment(settings, profile)}
     if options.password_fd is not None:
-        given["RESERVE_PASSWORD"] = _from_descriptor(options.password_fd)
+        given[PASSWORD.name] = _from_descriptor(options.password_fd)
     elif sys.stdin.isatty():
-        given = {name: _asked(name) or given.get(name, "") for name in SYSTEMS[system].asks}
+        given = {each.name: _asked(each, given.get(each.name)) for each in profile.account_variables}
     given = {name: text for name, text in given.items() if text}
-    if "RESERVE_EMAIL" not in given:
-        raise UsageError("there is no e-mail address: call this at a terminal, or set RESERVE_EMAIL")
-    refuse_no_address(given["RESERVE_EMAIL"], "RESERVE_EMAIL")
-    if not given.get("ATRIUM_OCCUPANT_ID", "0").isdigit():
-        raise UsageError("ATRIUM_OCCUPANT_ID: it is a number, in the portal's address of a reservation")
-    if not given.keys() & SECRETS.keys():
-        raise UsageError("there is no password: call this at a terminal, or set RESERVE_PASSWORD")
+    if EMAIL.name not in given:
+        raise UsageError(f"there is no e-mail address: call this at a terminal, or set {EMAIL.name}")
+    refuse_no_address(given[EMAIL.name], EMAIL.name)
+    for each in profile.account_variables:
+        if each.is_number and not given.get(each.name, "0").isdigit():
+            raise UsageError(f"{each.name}: it is a number. {each.what}")
+    if not any(each.is_secret and each.name in given for each in profile.account_variables):
+        raise UsageError(f"there is no password: call this at a terminal, or set {PASSWORD.name}")
     with secret_store(settings) as secrets:
         Accounts(secrets).add(options.name, {"RESERVE_SYSTEM": system, **given})
     print(f"Stored {options.name!r} for {system}; use it with --account {options.name}.")
-    for leftover in leftovers:
+    for leftover in _leftovers(settings, profile, given):
         print(f"{leftover} secrets in plain text and can be deleted now.")
     return 0
 
@@ -139,7 +126,6 @@ def refresh(options: argparse.Namespace, settings: Settings) -> int:
     """Renew the refresh token of each account that has one; the exit code is that of the worst."""
     from reserve.commands.wiring import secret_store
     from reserve.storage.secrets import Accounts
-    from reserve.systems import SYSTEMS
 
     with secret_store(settings) as secrets:
         accounts = Accounts(secrets)
@@ -147,8 +133,8 @@ def refresh(options: argparse.Namespace, settings: Settings) -> int:
         stored = {name: accounts.read(name) for name in names}
     found = [(name, each["RESERVE_SYSTEM"], account_of(each)) for name, each in stored.items()]
     if not found:
-        system = one_of(settings.system, tuple(SYSTEMS), "RESERVE_SYSTEM")
-        details = _in_environment(settings, SYSTEMS[system].asks)
+        system = one_of(settings.system, tuple(PROFILES), "RESERVE_SYSTEM")
+        details = _in_environment(settings, PROFILES[system])
         found = [("the environment", system, account_of({"RESERVE_EMAIL": "", **details}))]
     return max(_refreshed(name, system, account, settings) for name, system, account in found)
 
@@ -159,9 +145,8 @@ def _refreshed(name: str, system: str, account: Account, settings: Settings) -> 
     from reserve.booking.stop import Stop
     from reserve.commands.wiring import build_run
     from reserve.model import BookingRequest
-    from reserve.systems import SYSTEMS
 
-    if system not in SYSTEMS or SYSTEMS[system].token_variable is None:
+    if system not in PROFILES or PROFILES[system].token_variable is None:
         print(f"Nothing to renew for {name}: {system} has no refresh tokens.")
         return 0
     nothing = BookingRequest(facility="", sport="", day=date.min, starts=(), length=timedelta())
@@ -179,22 +164,23 @@ def _refreshed(name: str, system: str, account: Account, settings: Settings) -> 
     return 0
 
 
-def _in_environment(settings: Settings, asks: Sequence[str]) -> dict[str, str]:
-    """What the environment says of *asks*, the variables that one account needs."""
+def _in_environment(settings: Settings, profile: type[Profile]) -> dict[str, str]:
+    """What the environment says of an account of this booking system."""
     said = {
-        "RESERVE_EMAIL": settings.email,
-        "RESERVE_PASSWORD": settings.password,
-        "RESERVE_PHONE": settings.phone,
+        EMAIL.name: settings.email,
+        PASSWORD.name: settings.password,
+        PHONE.name: settings.phone,
         **settings.of_systems,
     }
-    return {name: text for name in asks if (text := said.get(name))}
+    return {each.name: text for each in profile.account_variables if (text := said.get(each.name))}
 
 
-def _asked(variable: str) -> str:
-    """What the player types; secrets are not shown."""
-    if variable in SECRETS:
-        return getpass.getpass(f"{SECRETS[variable]}: ").strip()
-    return input(f"{QUESTIONS[variable]}: ").strip()
+def _asked(variable: Variable, known: str | None) -> str:
+    """What the player types; Enter takes what is *known*, and says so, but never a secret."""
+    if variable.is_secret:
+        return getpass.getpass(f"{variable.what}: ").strip()
+    hint = f" [{variable.name} from the environment]" if known else ""
+    return input(f"{variable.what}{hint}: ").strip() or known or ""
 
 
 def _from_descriptor(number: int) -> str:
@@ -205,22 +191,33 @@ def _from_descriptor(number: int) -> str:
         raise UsageError(f"--password-fd: nothing to read at {number}: {failure.strerror}") from None
 
 
-def _earlier(settings: Settings, asks: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """What earlier tools left in plain text, under our names, and where it can be deleted."""
-    found: dict[str, str] = {}
-    leftovers = []
-    if "ATRIUM_REFRESH_TOKEN" in asks:
-        others = settings.of_systems
-        found = {ours: others[theirs] for theirs, ours in EARLIER.items() if theirs in others}
-        path = Path(others.get("TOKENS_PATH") or settings.data / EARLIER_TOKENS)
-        if token := _token_in(path):
-            found["ATRIUM_REFRESH_TOKEN"] = token
-            leftovers.append(f"{path} holds")
+def _earlier(settings: Settings, profile: type[Profile]) -> dict[str, str]:
+    """What earlier tools left in plain text, under our names."""
+    names = profile.earlier_names.items()
+    found = {ours: settings.of_systems[theirs] for theirs, ours in names if theirs in settings.of_systems}
+    if profile.token_variable and (token := _token_in(_earlier_tokens(settings, profile))):
+        found[profile.token_variable] = token
+    return found
+
+
+def _earlier_tokens(settings: Settings, profile: type[Profile]) -> Path:
+    return Path(settings.of_systems.get(profile.earlier_tokens or "") or settings.data / EARLIER_TOKENS)
+
+
+def _leftovers(settings: Settings, profile: type[Profile], stored: Mapping[str, str]) -> list[str]:
+    """Where else lies in plain text what is *stored* now."""
+    found, tokens = [], _earlier_tokens(settings, profile)
+    if (
+        profile.token_variable
+        and (token := _token_in(tokens))
+        and stored.get(profile.token_variable) == token
+    ):
+        found.append(f"{tokens} holds")
     written = read_file(Path(".env"))
-    lines = [name for name, value in written.items() if value and (name in EARLIER or name in asks)]
-    if lines:
-        leftovers.append(f"The lines {', '.join(lines)} of .env hold")
-    return found, leftovers
+    ours = {name: profile.earlier_names.get(name, name) for name in written}
+    if lines := [name for name, value in written.items() if value and stored.get(ours[name]) == value]:
+        found.append(f"The lines {', '.join(lines)} of .env hold")
+    return found
 
 
 def _token_in(path: Path) -> str | None:

@@ -10,10 +10,11 @@ from datetime import datetime, time, timedelta
 
 from reserve.clock import Clock
 from reserve.commands import COMMANDS
-from reserve.commands.options import SPORTS, Parser, one_of, refuse_garbled
+from reserve.commands.options import LINK_HELP, SPORTS, SYSTEM_HELP, Parser, one_of, refuse_garbled
 from reserve.commands.wiring import Connect, connect
 from reserve.model import BookingRequest
 from reserve.settings import Settings
+from reserve.systems import PROFILES
 from reserve.window import parse_day
 
 IN_A_WHILE = timedelta(days=14)  # a day that is not open yet, as a rule
@@ -36,24 +37,28 @@ def main(
         "-c", "--court", metavar="NAME", help="facility; without it all facilities are listed"
     )
     parser.add_argument("-d", "--date", metavar="DATE", help="the day to play, YYYY-MM-DD (in two weeks)")
-    parser.add_argument("-s", "--sport", metavar="SPORT", help="only courts for tennis, or for pickleball")
-    parser.add_argument("--system", metavar="NAME", help="booking system (RESERVE_SYSTEM)")
+    parser.add_argument("-s", "--sport", metavar="SPORT", help=f"only courts for {' or '.join(SPORTS)}")
+    parser.add_argument("--system", metavar="NAME", help=SYSTEM_HELP)
     parser.add_argument("--json", action="store_true", help="as one JSON array")
-    parser.add_argument("--link", metavar="URL", help="ntnui: the session's page, instead of -c and -d")
+    parser.add_argument("--link", metavar="URL", help=LINK_HELP)
     options = parser.parse_args(arguments)
     refuse_garbled(options)
     from reserve.commands.lookup import NOBODY
     from reserve.commands.wiring import public_system
-    from reserve.systems import SYSTEMS
 
     clock = clock or Clock()
-    system = one_of(options.system or settings.system, tuple(SYSTEMS), "--system")
+    system = one_of(options.system or settings.system, tuple(PROFILES), "--system")
     settings = replace(settings, system=system)
     sport = one_of(options.sport, SPORTS, "--sport") if options.sport else None
     day = parse_day(options.date, "--date") if options.date else (clock.now() + IN_A_WHILE).date()
     # Any slot will do: what is published about a facility says nothing about a slot.
     request = BookingRequest(
-        options.court or "", sport or "tennis", day, (NOON,), HALF_AN_HOUR, link=options.link
+        options.court or "",
+        sport or PROFILES[system].sports[0],
+        day,
+        (NOON,),
+        HALF_AN_HOUR,
+        link=options.link,
     )
     with public_system(request, NOBODY, settings, clock=clock, connect=connect) as asked:
         if not (options.court or options.link):

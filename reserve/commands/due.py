@@ -25,13 +25,16 @@ from reserve.plans import due
 from reserve.settings import Settings
 from reserve.storage.database import Store
 from reserve.storage.plans import PlanStore
+from reserve.systems import PROFILES
 
 MAIN = Path(__file__).parents[2] / "main.py"
 WATCH = timedelta(seconds=50)  # the next tick comes after a minute
 LOOK_EVERY = timedelta(seconds=10)
 NEAR = timedelta(minutes=2)
-# Systems whose sign-in has to be kept alive, as in SYSTEMS, which would load the network library each time.
-RENEWED = {"atrium": timedelta(minutes=20)}
+# How often the refresh tokens of a booking system are renewed, where it has any.
+RENEWED = {
+    each.name: each.renew_every for each in PROFILES.values() if each.token_variable and each.renew_every
+}
 FAILED = "due.failed"  # a file that is there from the first failure to the next success
 
 

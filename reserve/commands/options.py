@@ -13,12 +13,12 @@ from reserve.errors import UsageError
 from reserve.model import Account, BookingRequest
 from reserve.money import Money, parse_money
 from reserve.settings import Settings, address, refuse_strange_bytes, token
+from reserve.systems import PROFILES, USUAL
 
 if TYPE_CHECKING:
     from reserve.systems.base import BookingSystem
+    from reserve.systems.profile import Profile
 
-SPORTS = ("tennis", "pickleball")
-PAYS = ("by-hand", "credit", "card")
 LONGEST = 500  # letters of one option
 SPELT = {"or_starts": "or", "skipped": "except"}  # options that are words of Python
 REQUEST_OPTIONS = (
@@ -30,6 +30,20 @@ REQUEST_OPTIONS = (
     "link",
 )  # what a booking system may need to know
 LONGEST_PATIENCE = 600  # seconds; whoever wants to wait longer wants a waiting list
+
+
+def every(what: str) -> tuple[str, ...]:
+    """All that any booking system has of *what*: its sports, or its ways to pay."""
+    return tuple(dict.fromkeys(each for profile in PROFILES.values() for each in getattr(profile, what)))
+
+
+SYSTEM_HELP = f"{', '.join(PROFILES)}; {USUAL} if nobody says (RESERVE_SYSTEM)"
+LINKED = ", ".join(name for name, profile in PROFILES.items() if "link" in profile.needs)
+LINK_HELP = f"{LINKED}: the page of the session, instead of all these"
+
+
+SPORTS = every("sports")
+PAY_HELP = f"{', '.join(every('ways_to_pay'))} (%(default)s)"
 
 
 class Parser(argparse.ArgumentParser):
@@ -59,21 +73,21 @@ def booking_parser(command: str) -> Parser:
     what.add_argument("-t", "--start-time", metavar="TIME", help="HH:MM or HH:MM:SS")
     what.add_argument("-y", "--end-time", metavar="TIME", help="HH:MM or HH:MM:SS")
     what.add_argument("--only", metavar="COURTS", help="sub-courts in order of preference, comma-separated")
-    what.add_argument("--link", metavar="URL", help="ntnui: the session's page, instead of all these")
+    what.add_argument("--link", metavar="URL", help=LINK_HELP)
     what.add_argument("--or", dest="or_starts", metavar="TIMES", help="further start times, same length")
     who = parser.add_argument_group("who plays")
     who.add_argument("-e", "--email", help="account (RESERVE_EMAIL)")
     who.add_argument("-p", "--password", help="others on this machine can read it: better RESERVE_PASSWORD")
     who.add_argument("-n", "--phone", help="number that receives the one-time code (RESERVE_PHONE)")
     who.add_argument("--account", metavar="NAME", help="a stored account instead (RESERVE_ACCOUNT)")
-    who.add_argument("--system", metavar="NAME", help="recus (default), atrium or ntnui (RESERVE_SYSTEM)")
+    who.add_argument("--system", metavar="NAME", help=SYSTEM_HELP)
     how = parser.add_argument_group("how")
     how.add_argument(
         "-r", "--opens-at", metavar="MOMENT", help="YYYY-MM-DD HH:MM:SS, facility time; otherwise computed"
     )
     how.add_argument("-m", "--multithreaded", action="store_true", help="ask every sub-court at once")
     how.add_argument("--max-price", metavar="AMOUNT", help="dearest court to take (RESERVE_MAX_PRICE)")
-    how.add_argument("--pay", metavar="HOW", default="by-hand", help="by-hand (default), credit or card")
+    how.add_argument("--pay", metavar="HOW", default="by-hand", help=PAY_HELP)
     how.add_argument(
         "--patience", metavar="SECONDS", default="10", help="to go on asking after the opening (10)"
     )
@@ -98,14 +112,14 @@ class Booking:
 def read_booking(options: argparse.Namespace, settings: Settings) -> Booking:
     """What *options* and *settings* ask for; raises `UsageError` naming the option and the way out."""
     from reserve import window
-    from reserve.systems import SYSTEMS
+    from reserve.systems.registry import SYSTEMS
 
     refuse_garbled(options)
     stored = _stored(options, settings)
     system = stored["RESERVE_SYSTEM"] if stored else options.system or settings.system
     settings = replace(
         settings,
-        system=one_of(system, tuple(SYSTEMS), "--system"),
+        system=one_of(system, tuple(PROFILES), "--system"),
         webhook_url=address(options.webhook_url or settings.webhook_url, "--webhook-url"),
         webhook_token=token(options.webhook_token or settings.webhook_token, "--webhook-token"),
     )
@@ -125,7 +139,7 @@ def read_booking(options: argparse.Namespace, settings: Settings) -> Booking:
         raise UsageError(f"--end-time: {end:%H:%M} is not after --start-time {start:%H:%M}")
     others = [window.parse_time(text, "--or") for text in _list(options.or_starts)]
     max_price = ceiling(options.max_price or settings.max_price, kind.currency)
-    pay = one_of(options.pay, PAYS, "--pay")
+    pay = one_of(options.pay, tuple(kind.ways_to_pay), "--pay")
     request = BookingRequest(
         facility=given["court"].strip(),
         sport=one_of(given["sport"], SPORTS, "--sport"),
@@ -141,7 +155,7 @@ def read_booking(options: argparse.Namespace, settings: Settings) -> Booking:
         link=given.get("link"),
         wait_list=options.wait_list,
     )
-    refuse_unlimited_payment(request, settings)
+    refuse_unlimited_payment(request, kind, settings)
     request = kind.fitted(request)
     warnings = []
     if options.password:
@@ -196,21 +210,22 @@ def stored_account(name: str, system: str | None, settings: Settings) -> Mapping
 
 def account_named(name: str | None, system: str, settings: Settings) -> Account:
     """The stored account *name* for *system*, without a name that of *settings*."""
-    from reserve.systems import SYSTEMS
+    from reserve.systems.registry import SYSTEMS
 
     if name := name or settings.account:
         return account_of(stored_account(name, system, settings))
     return account_in(settings, SYSTEMS[system])
 
 
-def refuse_unlimited_payment(request: BookingRequest, settings: Settings) -> None:
+def refuse_unlimited_payment(request: BookingRequest, profile: type[Profile], settings: Settings) -> None:
     """Raise `UsageError` when *request* may pay, but nothing says how much, or how."""
     if request.pay != "by-hand" and request.max_price is None:
         raise UsageError(
             f"--pay {request.pay} needs --max-price: the most that may be paid without asking you"
         )
-    if request.pay == "card" and not settings.of_systems.get("RECUS_STRIPE_KEY"):
-        raise UsageError("--pay card needs RECUS_STRIPE_KEY, the public key on rec.us's checkout page")
+    variable = profile.ways_to_pay.get(request.pay)
+    if variable is not None and variable.name not in settings.of_systems:
+        raise UsageError(f"--pay {request.pay} needs {variable.name}, {variable.what}")
 
 
 def account_of(variables: Mapping[str, str]) -> Account:
@@ -243,7 +258,11 @@ def account_in(settings: Settings, kind: type[BookingSystem]) -> Account:
     refuse_no_address(email, "--email")
     if not password and "password" in kind.needs:
         raise UsageError("--password is missing; set RESERVE_PASSWORD")
-    details = {name: settings.of_systems[name] for name in kind.asks if name in settings.of_systems}
+    details = {
+        each.name: settings.of_systems[each.name]
+        for each in kind.account_variables
+        if each.name in settings.of_systems
+    }
     return Account(email, password, _phone(phone) if phone else None, details)
 
 

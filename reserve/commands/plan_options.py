@@ -10,12 +10,21 @@ from datetime import date, datetime, time, timedelta
 
 from reserve import window
 from reserve.commands import COMMANDS
-from reserve.commands.options import PAYS, SPORTS, Parser, one_of, refuse_garbled
+from reserve.commands.options import (
+    LINK_HELP,
+    PAY_HELP,
+    SPORTS,
+    SYSTEM_HELP,
+    Parser,
+    one_of,
+    refuse_garbled,
+)
 from reserve.commands.planned import amount
 from reserve.errors import UsageError
 from reserve.plans.plan import Choice, Plan
 from reserve.plans.rule import parse_every, parse_rule
 from reserve.settings import Settings
+from reserve.systems import PROFILES
 
 MINUTE = timedelta(minutes=1)
 LONGEST_NOTICE = 7 * 24 * 60  # minutes
@@ -67,14 +76,14 @@ def parser() -> Parser:
     )
     what.add_argument("--only", metavar="COURTS", help="sub-courts in order of preference, comma-separated")
     what.add_argument(
-        "-s", "--sport", metavar="SPORT", default="tennis", help="tennis (default) or pickleball"
+        "-s", "--sport", metavar="SPORT", default="tennis", help=f"{' or '.join(SPORTS)} (%(default)s)"
     )
-    what.add_argument("--link", metavar="URL", help="ntnui: the session's page")
-    what.add_argument("--system", metavar="NAME", help="booking system (RESERVE_SYSTEM)")
+    what.add_argument("--link", metavar="URL", help=LINK_HELP)
+    what.add_argument("--system", metavar="NAME", help=SYSTEM_HELP)
     how = add.add_argument_group("how")
     how.add_argument("--account", metavar="NAME", help="a stored account (RESERVE_ACCOUNT)")
     how.add_argument("--max-price", metavar="AMOUNT", help="maximum price (RESERVE_MAX_PRICE)")
-    how.add_argument("--pay", metavar="HOW", default="by-hand", help="by-hand (default), credit or card")
+    how.add_argument("--pay", metavar="HOW", default="by-hand", help=PAY_HELP)
     how.add_argument("-m", "--multithreaded", action="store_true", help="ask every sub-court at once")
     how.add_argument("--wait-list", action="store_true", help="when all is taken, look again every 30 s")
     how.add_argument(
@@ -102,11 +111,9 @@ def plans_from(options: argparse.Namespace, settings: Settings, today: date) -> 
 
     Raises `UsageError` naming the option.
     """
-    from reserve.systems import SYSTEMS
-
     refuse_garbled(options)
-    system = one_of(options.system or settings.system, tuple(SYSTEMS), "--system")
-    wants_link = "link" in SYSTEMS[system].needs
+    system = one_of(options.system or settings.system, tuple(PROFILES), "--system")
+    wants_link = "link" in PROFILES[system].needs
     if not (options.link if wants_link else all(options.court or [""])):
         raise UsageError(f"--{'link' if wants_link else 'court'} is missing; see plan add --help")
     if sum(map(bool, (options.every, options.rrule, options.date))) != 1:
@@ -151,7 +158,7 @@ def plans_from(options: argparse.Namespace, settings: Settings, today: date) -> 
         system=system,
         account=options.account,
         max_price=amount(options.max_price),
-        pay=one_of(options.pay, PAYS, "--pay"),
+        pay=one_of(options.pay, tuple(PROFILES[system].ways_to_pay), "--pay"),
         at_once=options.multithreaded,
         until=window.parse_day(options.until, "--until") if options.until else None,
         skipped=frozenset(window.parse_day(text, "--except") for text in options.skipped),
@@ -163,7 +170,7 @@ def plans_from(options: argparse.Namespace, settings: Settings, today: date) -> 
         if not plan.has_slot_on(day):
             raise UsageError(f"--except: the plan has no slot on {day}")
     told = _length(start, end, options.minutes)
-    lengths = SYSTEMS[system].usual_lengths if told is None else (told,)
+    lengths = PROFILES[system].usual_lengths if told is None else (told,)
     return [replace(plan, length=length) for length in lengths]
 
 

@@ -30,10 +30,10 @@ def booking_for(
 
     Raises `UsageError` when the plan cannot be booked so.
     """
-    from reserve.systems import SYSTEMS
+    from reserve.systems.registry import SYSTEMS
 
     plan, system = filled(plan, settings), SYSTEMS[plan.system]
     request = system.fitted(plan.request(start, choice, currency=system.currency, waits=waits))
-    refuse_unlimited_payment(request, settings)
+    refuse_unlimited_payment(request, system, settings)
     account = account_named(plan.account, plan.system, settings)
     return Booking(request, account, replace(settings, system=plan.system), as_json=False)

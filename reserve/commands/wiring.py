@@ -26,8 +26,8 @@ from reserve.storage.database import Store
 from reserve.storage.run_folder import RunFolder
 from reserve.storage.runs import Record, player_key
 from reserve.storage.secrets import SecretStore, StoredTokens
-from reserve.systems import SYSTEMS
 from reserve.systems.base import Answers, BookingSystem, Context
+from reserve.systems.registry import SYSTEMS
 from reserve.tokens import Tokens
 
 USER_AGENT = f"FirstServe/{__version__} (reserves one court for one player)"

@@ -1,8 +1,9 @@
-"""The booking systems we speak."""
+"""The booking systems, as far as they are known without loading them; `registry` has what speaks to them."""
 
-from reserve.systems.atrium.adapter import Atrium
-from reserve.systems.base import BookingSystem
-from reserve.systems.ntnui.adapter import Ntnui
-from reserve.systems.recus.adapter import RecUs
+from reserve.systems.atrium import AtriumProfile
+from reserve.systems.ntnui import NtnuiProfile
+from reserve.systems.profile import Profile
+from reserve.systems.recus import RecUsProfile
 
-SYSTEMS: dict[str, type[BookingSystem]] = {system.name: system for system in (RecUs, Atrium, Ntnui)}
+PROFILES: dict[str, type[Profile]] = {each.name: each for each in (RecUsProfile, AtriumProfile, NtnuiProfile)}
+USUAL = RecUsProfile.name  # the booking system that is meant when nobody names one

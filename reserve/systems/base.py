@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from reserve.clock import Probe
 from reserve.errors import LostAnswer, ServiceError, UsageError
 from reserve.model import Account, BookingRequest, Hold, Offer, Offers, Published, Reservation
+from reserve.systems.profile import Profile
 from reserve.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -88,22 +89,14 @@ class CourtConnection(ABC):
         """Let the connection go."""
 
 
-class BookingSystem(ABC):
+class BookingSystem(Profile, ABC):
     """One booking system on behalf of one player."""
 
-    name: str
-    currency = "USD"  # of prices, and of the player's ceiling
     fan_out = 1  # courts asked for at once; more only where a spare hold costs the player nothing
     hold_is_final = False  # if so, a hold is a reservation: asked for one by one, not confirmed or released
-    addresses: Mapping[str, str] = {}  # environment variable -> where the live system answers
-    asks: tuple[str, ...] = ("RESERVE_EMAIL", "RESERVE_PASSWORD")  # environment variables of one account
-    token_variable: str | None = None  # of these, the one with a refresh token given by hand
     knows_reservations = True  # whether the last answer of `reservations` is all there is
     lists_holds = True  # if not, nobody can look up what is held, and a lost answer leaves it to lapse
-    usual_lengths: tuple[timedelta, ...] = (timedelta(hours=1),)  # of a slot, best first, if nobody says it
     look_every = timedelta(seconds=30)  # on the waiting list: as others do who watch pages (NTNUI facts 7)
-    renew_every: timedelta | None = None  # how often the sign-in is to be kept alive, if at all
-    needs: tuple[str, ...] = ("court", "date", "sport", "start_time", "end_time", "email", "password")
 
     def __init__(self, account: Account, request: BookingRequest, context: Context) -> None:
         """Nothing is sent yet."""

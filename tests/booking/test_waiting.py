@@ -28,7 +28,7 @@ from reserve.errors import (
     Unreachable,
 )
 from reserve.model import Hold
-from reserve.systems import SYSTEMS
+from reserve.systems.registry import SYSTEMS
 from tests.fakes import EVENING, START, FakeClock, FakeConnection, FakeSystem, context_of, offer
 from tests.stage import OPENS_AT, Stage
 

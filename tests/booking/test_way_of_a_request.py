@@ -18,7 +18,7 @@ from reserve import commands
 from reserve.clock import Clock
 from reserve.simulator import RecUsScenario, SimulatedRecUs, serve
 from reserve.simulator.recus.faults import HOLD
-from reserve.systems import SYSTEMS
+from reserve.systems.registry import SYSTEMS
 from reserve.window import zone
 from tests.stage import RecUsWithoutBrowser
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reserve.commands.check import Check
-from reserve.systems import SYSTEMS
+from reserve.systems.registry import SYSTEMS
 from tests.stage import Stage
 
 

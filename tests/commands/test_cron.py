@@ -31,10 +31,9 @@ from reserve.commands.notify_test import main as notify_test
 from reserve.errors import UsageError
 from reserve.plans.due import name_of
 from reserve.plans.file import body_of
-from reserve.settings import OURS, Settings, read_settings
+from reserve.settings import Settings, read_settings
 from reserve.storage.database import Store
 from reserve.storage.plans import PlanStore
-from reserve.systems import SYSTEMS
 from tests.plans.test_due import ADDED, RULE, WEEKLY, keep, tick
 
 HERE = Path(__file__).parents[2]
@@ -214,12 +213,6 @@ def test_a_variable_that_stands_in_no_file_is_named_without_its_value_because_cr
         check=True,
     )
     assert told.stderr == f"warning: cron will not see RESERVE_DATABASE_URL; add it to {HERE}/.env\n"
-
-
-def test_the_variables_that_are_looked_for_are_those_that_exist() -> None:
-    systems = {name for system in SYSTEMS.values() for name in (*system.addresses, *system.asks)}
-
-    assert {name for name in systems if not name.startswith(OURS)} == set()
 
 
 def test_the_units_for_systemd_start_the_same_every_minute() -> None:

@@ -20,7 +20,7 @@ from reserve.plans.file import body_of, plan_in, read_plans, schema
 from reserve.plans.plan import Choice, Plan
 from reserve.plans.preview import Ask, NamedPlan, PlayerPlans, look
 from reserve.plans.rule import parse_every, parse_rule
-from reserve.systems import SYSTEMS
+from reserve.systems.registry import SYSTEMS
 from reserve.window import DaysAhead, HoursAhead, OpeningRule, clock_changes, rule_behind, zone
 from reserve.window import parse_rule as parse_opening_rule
 from tests.fakes import usd

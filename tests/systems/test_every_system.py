@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from reserve.simulator import SIMULATED_SYSTEMS
-from reserve.systems import SYSTEMS
+from reserve.systems import PROFILES
+from reserve.systems.registry import SYSTEMS
 from tests.stage import Stage
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -83,3 +84,12 @@ def test_what_is_given_up_is_reserved_from_the_waiting_list(tmp_path: Path, syst
 
         assert len(made.ledger.paid) == 1
         assert made.ledger.violations == []
+
+
+def test_what_is_known_before_it_is_loaded_is_said_of_the_same_system(system: str) -> None:
+    profile = PROFILES[system]
+
+    assert issubclass(SYSTEMS[system], profile)
+    assert list(SYSTEMS) == list(PROFILES)
+    assert {profile.token_variable} - {None} <= {each.name for each in profile.account_variables}
+    assert "by-hand" in profile.ways_to_pay

@@ -13,35 +13,23 @@ from reserve.errors import ReserveError, SlotTaken, UnknownAnswer, UnknownRefusa
 from reserve.http import Answer
 from reserve.model import Court, Hold, Offer, Offers, Reservation, Slot
 from reserve.systems.account_api import AccountApi, Granted
+from reserve.systems.atrium import AtriumProfile
 from reserve.systems.atrium.answers import REFUSALS, TOKEN_REFUSALS, Listed, Reserved, Tokens
 from reserve.systems.atrium.places import Building, buildings, chosen
 from reserve.systems.atrium.sign_in import CLIENT, REALM, TO_RENEW, log_in
-from reserve.systems.place import MINUTE
 from reserve.systems.reading import moment, read
 from reserve.systems.refusals import by_words
 from reserve.window import parse_time
 
 
-class Atrium(AccountApi):
+class Atrium(AtriumProfile, AccountApi):
     """Atrium on behalf of one resident."""
 
-    name = "atrium"
     hold_is_final = True
-    addresses: Mapping[str, str] = {
-        "ATRIUM_API_URL": "https://api.atriumapp.co",
-        "ATRIUM_AUTH_URL": "https://auth.atriumapp.co",
-        "ATRIUM_WEB_URL": "https://my.tfc.com",
-        "ATRIUM_PLACES": "",  # a file that describes other buildings
-    }
     api = "ATRIUM_API_URL"
     refusals = REFUSALS
     doubts = (401, 403)  # only 403 was recorded, of a stale token on the old host (facts 1, 3)
-    asks = ("RESERVE_EMAIL", "RESERVE_PASSWORD", "ATRIUM_OCCUPANT_ID", "ATRIUM_REFRESH_TOKEN")
-    token_variable = "ATRIUM_REFRESH_TOKEN"
     how_to_renew = TO_RENEW
-    needs = ("court", "date", "start_time", "email")
-    renew_every = timedelta(minutes=20)  # an access token lives about 30 minutes (facts 2.2)
-    usual_lengths = (30 * MINUTE,)  # without --end-time (facts 4)
     look_every = timedelta(minutes=1)  # there is nothing to look at, so each look is a request for the court
 
     @classmethod

@@ -24,6 +24,7 @@ from reserve.errors import (
 from reserve.http import Answer, Http
 from reserve.model import BookingRequest, Court, Hold, Offer, Offers, Reservation
 from reserve.systems.base import BookingSystem, CourtConnection
+from reserve.systems.ntnui import NtnuiProfile
 from reserve.systems.ntnui.link import HOST, ZONE, SessionLink, read_link
 from reserve.systems.ntnui.pages import Page, meaning, read_page, redacted, trouble
 from reserve.window import HoursAhead, parse_time
@@ -35,19 +36,10 @@ NO_LINK = "--link is missing; open the session on the site and copy the address 
 OTHER_SESSIONS = 3  # looked at for the player's number; each shows it that has a free place for the player
 
 
-class Ntnui(BookingSystem):
+class Ntnui(NtnuiProfile, BookingSystem):
     """The NTNUI site on behalf of one member."""
 
-    name = "ntnui"
     hold_is_final = True
-    addresses: Mapping[str, str] = {
-        "NTNUI_URL": "https://www.ntnuitennis.no",
-    }
-
-    needs = ("link", "email", "password")
-
-    asks = ("RESERVE_EMAIL", "RESERVE_PASSWORD", "NTNUI_MEMBER_ID")
-
     _kept = 0
     _offer: Offer | None = None
     _found_member: str | None = None

@@ -5,7 +5,6 @@ Sign-in needs a real browser; everything else is JSON over HTTP. Facts and their
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -26,8 +25,9 @@ from reserve.model import Court, Hold, Offer, Reservation, Slot
 from reserve.money import Money
 from reserve.systems.api import PUBLISHED, ApiSystem
 from reserve.systems.base import ALL
-from reserve.systems.place import MINUTE, Place, called
+from reserve.systems.place import Place, called
 from reserve.systems.reading import fitting, moment, read
+from reserve.systems.recus import RecUsProfile
 from reserve.systems.recus.answers import (
     REFUSALS,
     Booking,
@@ -51,24 +51,13 @@ PAYMENTS = {"credit": "organization-credit", "card": "card-online"}  # facts 3.4
 EMPTY_PAYMENT = {"pays_with_an_empty_body": True}  # details of an order made as in 2025 (facts 3.4)
 
 
-class RecUs(ApiSystem):
+class RecUs(RecUsProfile, ApiSystem):
     """rec.us on behalf of one player."""
 
-    name = "recus"
     fan_out = ALL  # an unpaid order costs nothing, can be deleted, and lapses by itself
-    addresses: Mapping[str, str] = {
-        "RECUS_WEB_URL": "https://www.rec.us",
-        "RECUS_API_URL": "https://api.rec.us",
-        "STRIPE_API_URL": "https://api.stripe.com",
-        "RECUS_STRIPE_KEY": "",  # the public key on rec.us's checkout page; only `--pay card` needs it
-    }
-
     api = "RECUS_API_URL"
     path, order_path, light_path = "/v1/reservations", "/v1/orders/{id}", "/v1/users/me"
     refusals = REFUSALS
-    renew_every = timedelta(minutes=50)  # a token lives an hour (facts 1.4)
-    usual_lengths = (90 * MINUTE, 60 * MINUTE, 30 * MINUTE)  # facts 2.8
-    asks = ("RESERVE_EMAIL", "RESERVE_PASSWORD", "RESERVE_PHONE")
 
     _me: str | None = None
 
