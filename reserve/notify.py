@@ -28,7 +28,7 @@ def channels(text: str | None) -> list[str]:
 
 
 def host(channel: str) -> str:
-    """What may be told of *channel*: the rest of an address is often a secret."""
+    """What may be shown of *channel*: the rest of an address is often a secret."""
     return urlsplit(channel.removeprefix(JSON)).hostname or "an address without a host"
 
 
@@ -40,7 +40,7 @@ def send(channel: str, text: str) -> str | None:
     return _post(channel, text.encode(), {"Content-Type": "text/plain; charset=utf-8", "Title": TITLE})
 
 
-def tell(addresses: Sequence[str], text: str) -> list[str]:
+def send_to_all(addresses: Sequence[str], text: str) -> list[str]:
     """Send *text* to every channel; returns what went wrong, without secrets."""
     failures = [(channel, send(channel, text)) for channel in addresses]
     return [f"{host(channel)}: {why}" for channel, why in failures if why]

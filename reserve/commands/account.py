@@ -45,6 +45,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
 def _parser() -> Parser:
     what = f"{COMMANDS['account'].capitalize()}."
     parser = Parser(prog="main.py account", description=what, allow_abbrev=False)
+    parser.is_discreet = True
     actions = parser.add_argument_group("what to do")
     actions.add_argument(
         "what", choices=ACTIONS, help="; ".join(f"{action}: {does}" for action, does in ACTIONS.items())

@@ -20,7 +20,7 @@ from reserve.clock import Clock
 from reserve.commands import COMMANDS
 from reserve.commands.options import Parser
 from reserve.errors import ReserveError, UsageError
-from reserve.notify import channels, ping, tell
+from reserve.notify import channels, ping, send_to_all
 from reserve.plans import due
 from reserve.settings import Settings
 from reserve.storage.database import Store
@@ -98,7 +98,7 @@ def called(options: argparse.Namespace, settings: Settings, clock: Clock) -> int
 def tell_player(settings: Settings, sentence: str) -> None:
     """Send *sentence* to the player's channels; what is wrong with them is no more than a warning."""
     try:
-        troubles = [f"RESERVE_NOTIFY: {each}" for each in tell(channels(settings.notify), sentence)]
+        troubles = [f"RESERVE_NOTIFY: {each}" for each in send_to_all(channels(settings.notify), sentence)]
     except UsageError as failure:
         troubles = [str(failure)]
     for trouble in troubles:

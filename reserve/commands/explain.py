@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from reserve.commands.history import as_json, opened
+from reserve.commands.history import as_json, recorded_runs
 from reserve.commands.options import Parser
 from reserve.errors import UsageError
 from reserve.settings import Settings
@@ -14,12 +14,12 @@ from reserve.storage.runs import RunStore
 
 
 def main(arguments: Sequence[str], settings: Settings) -> int:
-    """Print the scenario of a run: its steps, and what it wrote down before it did it."""
+    """Print what happened in a run: its steps, or at least the actions on record."""
     parser = Parser(prog="main.py explain", description="What happened in one run, step by step.")
-    parser.add_argument("run", metavar="RUN", help="its id, or how that begins; `history` lists them")
+    parser.add_argument("run", metavar="RUN", help="its id, or the beginning of it; see `history`")
     parser.add_argument("--json", action="store_true", help="as one JSON object")
     options = parser.parse_args(arguments)
-    store = opened(settings)
+    store = recorded_runs(settings)
     past = RunStore(store)
     runs = past.history(most=2, run_id=options.run)
     is_alive = bool(runs) and past.is_alive(runs[0].run_id)
@@ -46,8 +46,8 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     for step in steps:
         print(f"  {step['stamp']:>8} {step['step']}")
     if not steps:
-        print("  it left no timeline; this is what it wrote down before it did it:")
+        print("  no timeline was kept; these actions are on record:")
         for action in run.actions:
             print(f"  {action.moment:%H:%M:%S} {action.kind} {action.court} {action.order_id or ''}".rstrip())
-    print(run.sentence or ("Under way." if is_alive else "Cut off; the next run puts it in order."))
+    print(run.sentence or ("Still running." if is_alive else "Cut off; the next run tidies up after it."))
     return 0

@@ -22,14 +22,14 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     options = parser.parse_args(arguments)
     if not 1 <= options.most <= MOST:
         raise UsageError(f"--most: choose a number from 1 to {MOST}")
-    store = opened(settings)
+    store = recorded_runs(settings)
     past = RunStore(store)
     runs = past.history(most=options.most)
     if options.json:
         print(json.dumps([as_json(run) for run in runs], ensure_ascii=False))
     else:
         for run in runs:
-            end = run.sentence or ("Under way." if past.is_alive(run.run_id) else "Cut off.")
+            end = run.sentence or ("Still running." if past.is_alive(run.run_id) else "Cut off.")
             print(f"{run.run_id}  {run.request}: {end}")
         if not runs:
             print("No run is recorded yet.")
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     return 0
 
 
-def opened(settings: Settings) -> Store:
+def recorded_runs(settings: Settings) -> Store:
     """The store of this machine; raises `UsageError` when no run ever wrote to it."""
     folder, url = settings.data, settings.database_url
     if not url and not (folder / NAME).exists():

@@ -18,7 +18,9 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     found, watchdog = channels(settings.notify), settings.ping_url
     if not found and not watchdog:
         raise UsageError("no channel is configured; set RESERVE_NOTIFY, e.g. to https://ntfy.sh/your-topic")
-    results = [(host(each), send(each, "A test message: your bookings will be told here.")) for each in found]
+    results = [
+        (host(each), send(each, "A test message: your bookings will be reported here.")) for each in found
+    ]
     if watchdog:
         results.append((f"{host(watchdog)} (RESERVE_PING_URL)", ping(watchdog)))
     for name, why in results:

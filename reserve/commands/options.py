@@ -49,10 +49,21 @@ PAY_HELP = f"{', '.join(every('ways_to_pay'))} (%(default)s)"
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one sentence, instead of a page of usage."""
 
+    is_discreet = False  # whether a word that means nothing may be a secret
+
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
+        """What *args* say; a word that means nothing is named, unless it may be half a password."""
+        options, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            is_discreet = self.is_discreet or getattr(options, "password", None) is not None
+            named = "" if is_discreet else f": {unknown[0].partition('=')[0]!r}"
+            self.error(f"unknown argument{named} (quote names with blanks)")
+        return options
+
     def error(self, message: str) -> NoReturn:
-        """Raise `UsageError`; words of no option are not repeated, as one may be half a password."""
-        if message.startswith("unrecognized arguments"):
-            message = "some words belong to no option; a value with blanks needs quotes"
+        """Raise `UsageError`."""
         raise UsageError(f"{message}; see --help")
 
 
@@ -86,10 +97,10 @@ def booking_parser(command: str) -> Parser:
         "-r", "--opens-at", metavar="MOMENT", help="YYYY-MM-DD HH:MM:SS, facility time; otherwise computed"
     )
     how.add_argument("-m", "--multithreaded", action="store_true", help="ask every sub-court at once")
-    how.add_argument("--max-price", metavar="AMOUNT", help="dearest court to take (RESERVE_MAX_PRICE)")
+    how.add_argument("--max-price", metavar="AMOUNT", help="maximum price (RESERVE_MAX_PRICE)")
     how.add_argument("--pay", metavar="HOW", default="by-hand", help=PAY_HELP)
     how.add_argument(
-        "--patience", metavar="SECONDS", default="10", help="to go on asking after the opening (10)"
+        "--patience", metavar="SECONDS", default="10", help="how long to go on asking after the opening (10)"
     )
     how.add_argument("--wait-list", action="store_true", help="when all is taken, look again every 30 s")
     how.add_argument("--webhook-url", metavar="URL", help="of the webhook service (RESERVE_WEBHOOK_URL)")

@@ -266,7 +266,7 @@ def channel() -> Iterator[tuple[str, type[_Channel]]]:
 def test_a_channel_gets_text_or_json_as_it_likes(channel: tuple[str, type[_Channel]]) -> None:
     url, handler = channel
 
-    assert notify.tell(notify.channels(f"{url}/topic, json+{url}/hook"), "Reserved Café 1.") == []
+    assert notify.send_to_all(notify.channels(f"{url}/topic, json+{url}/hook"), "Reserved Café 1.") == []
 
     (path, kind, text), (_, json_kind, body) = handler.heard
     assert (path, kind, text) == ("/topic", "text/plain; charset=utf-8", "Reserved Café 1.")
@@ -278,7 +278,7 @@ def test_a_channel_that_fails_is_named_without_its_secrets(channel: tuple[str, t
     url, handler = channel
     handler.status = 403
 
-    told = notify.tell([f"{url}/secret-topic", "http://127.0.0.1:9/secret-topic"], "text")
+    told = notify.send_to_all([f"{url}/secret-topic", "http://127.0.0.1:9/secret-topic"], "text")
 
     assert told == ["127.0.0.1: answered 403", "127.0.0.1: ConnectionRefusedError"]
 
@@ -304,7 +304,7 @@ def test_a_channel_that_answers_nonsense_is_named_and_nothing_else_happens() -> 
 
         thread = threading.Thread(target=babble)
         thread.start()
-        told = notify.tell([f"http://127.0.0.1:{listener.getsockname()[1]}/secret"], "text")
+        told = notify.send_to_all([f"http://127.0.0.1:{listener.getsockname()[1]}/secret"], "text")
         thread.join()
 
     assert told == ["127.0.0.1: BadStatusLine"]

@@ -117,6 +117,25 @@ def test_an_option_nobody_knows_is_refused_in_one_sentence(word: list[str]) -> N
         read(*word)
 
 
+@pytest.mark.parametrize(
+    ("command", "typed", "named"),
+    [
+        ("book", ["-c", "Alice", "Marble"], ": 'Marble'"),
+        ("book", ["--passwrd=correct-horse"], ": '--passwrd'"),
+        ("book", ["--passwrd", "correct-horse"], ": '--passwrd'"),
+        ("book", ["-p", "correct", "horse"], ""),
+        ("book", ["horse", "--password=correct"], ""),
+        ("account", ["add", "mine", "horse"], ""),
+    ],
+)
+def test_a_word_that_means_nothing_is_named_unless_it_may_be_half_a_password(
+    command: str, typed: list[str], named: str
+) -> None:
+    _, said, _ = called(command, *typed)
+
+    assert said == f"Refused: unknown argument{named} (quote names with blanks); see --help.\n"
+
+
 @given(
     st.sampled_from(
         ["c", "d", "s", "t", "y", "e", "p", "n", "r", "-only", "-or", "-max-price", "-pay", "-patience"]

@@ -328,7 +328,7 @@ ONCE = "-d 2026-03-09 -t 18:00"
         (f"{MARBLE} {EVERY} --pay credit", "--pay credit needs --max-price"),
         (f"{MARBLE} {EVERY} --max-price much", "not an amount of money"),
         (f"{MARBLE} {EVERY} --account nobody", "there is no account 'nobody'"),
-        (f"{MARBLE} {EVERY} --colour red", "some words belong to no option"),
+        (f"{MARBLE} {EVERY} --colour red", "unknown argument: '--colour'"),
         ("skip 1 2026-03-09", "there is no plan 1"),
         (f"remove {'9' * 20}", "is not the number of a plan"),
         ("pause one", "'one' is not the number of a plan"),
