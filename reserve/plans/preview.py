@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta, tzinfo
-from itertools import islice, takewhile
+from datetime import datetime, time, timedelta, tzinfo
+from itertools import groupby, islice, takewhile
 
 from reserve.errors import UsageError
 from reserve.model import Limits, Offers, Slot
@@ -87,10 +86,10 @@ class PlayerPlans:
                 return f"overlaps {other.whose}, {other.start:%H:%M}-{other.end:%H:%M}"
         mine = [each for each in week if each.whose == name and each.start < start]
         before = [*mine, *(each for each in others if each.start.date() <= start.date())]
+        days = groupby(sorted(before, key=lambda each: each.start), key=lambda each: each.start.date())
+        had = [each for _, day in days for each in islice(day, limits.per_day)]
         same_day = [each for each in before if each.start.date() == start.date()]
-        return _over("daily", limits.per_day, same_day) or _over(
-            "weekly", limits.per_week, _had_together(before, limits.per_day)
-        )
+        return _over("daily", limits.per_day, same_day) or _over("weekly", limits.per_week, had)
 
     def _week(self, monday: datetime) -> list[WantedSlot]:
         """Every slot that is wanted in the week that begins on *monday*."""
@@ -105,17 +104,6 @@ class PlayerPlans:
                 if start not in named.lost
             ]
         return self._weeks[monday]
-
-
-def _had_together(slots: Sequence[WantedSlot], per_day: int | None) -> list[WantedSlot]:
-    """Those of *slots* that the limit *per_day* leaves."""
-    days = Counter[date]()
-    kept = []
-    for slot in slots:
-        days[slot.start.date()] += 1
-        if per_day is None or days[slot.start.date()] <= per_day:
-            kept.append(slot)
-    return kept
 
 
 def _over(period: str, most: int | None, before: Sequence[WantedSlot]) -> str | None:

@@ -401,6 +401,12 @@ def test_the_preview_keeps_to_the_citys_limits_together_with_other_plans() -> No
     )
 
 
+def test_of_two_slots_on_a_day_one_counts_for_the_weekly_limit_as_only_one_can_be_had() -> None:
+    twice_a_day = replace(WEEKLY, rule="FREQ=WEEKLY;BYDAY=MO,TU;BYHOUR=7,20;BYMINUTE=0")
+
+    assert conflicts(WEEKLY, NamedPlan("plan 1", twice_a_day)) == ["-"] * 5
+
+
 def test_the_preview_names_the_plan_that_wants_another_court_at_the_same_time() -> None:
     other = replace(WEEKLY, rule="FREQ=WEEKLY;INTERVAL=2;BYDAY=WE;BYHOUR=19", length=timedelta(hours=1))
 
