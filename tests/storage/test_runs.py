@@ -140,7 +140,7 @@ def test_a_run_that_ended_is_not_cut_off(store: Store) -> None:
     assert cut_off(store) == []
 
 
-def test_what_became_of_a_cut_off_run_is_told_by_another(store: Store, other: subprocess.Popen[str]) -> None:
+def test_what_became_of_a_cut_off_run_is_noted_by_another(store: Store, other: subprocess.Popen[str]) -> None:
     die(other, store)
 
     record(store).end(None, "Not reserved: cut off.", of="other")

@@ -94,7 +94,7 @@ def lose(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "why"),
     [
         (lose, "is gone: put .* back or set FERNET_KEY"),
         (lambda path: Fernet.generate_key().decode(), "FERNET_KEY is not the key"),
@@ -102,18 +102,18 @@ def lose(path: Path) -> None:
         (lambda path: path.write_bytes(Fernet.generate_key()) and None, "fernet.key is not the key"),
     ],
 )
-def test_a_lost_or_wrong_key_is_told_and_nothing_overwritten(
-    store: Store, tmp_path: Path, spoil: Callable[[Path], str | None], told: str
+def test_a_lost_or_wrong_key_is_refused_and_nothing_overwritten(
+    store: Store, tmp_path: Path, spoil: Callable[[Path], str | None], why: str
 ) -> None:
     Accounts(SecretStore(store, tmp_path)).add("mine", MINE)
     right, before = (tmp_path / "fernet.key").read_text(), encrypted(store)
 
     spoilt = Accounts(SecretStore(store, tmp_path, spoil(tmp_path / "fernet.key")))
 
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=why):
         spoilt.read("mine")
     for name in ("mine", "new"):
-        with pytest.raises(UsageError, match=told):
+        with pytest.raises(UsageError, match=why):
             spoilt.add(name, MINE)
     assert encrypted(store) == before
     assert Accounts(SecretStore(store, tmp_path, right.strip())).read("mine") == MINE
@@ -268,16 +268,16 @@ def test_a_password_can_come_from_a_file_descriptor(
 
 
 @pytest.mark.parametrize("missing", ["RESERVE_EMAIL", "RESERVE_PASSWORD"])
-def test_without_a_terminal_nothing_is_asked_and_what_is_missing_told(
+def test_without_a_terminal_nothing_is_asked_and_what_is_missing_is_named(
     environ: dict[str, str], missing: str
 ) -> None:
     given = {**environ, "RESERVE_EMAIL": "player@example.com", "RESERVE_PASSWORD": "c4nary"}
     given.pop(missing)
 
-    told = call("add", "mine", "--system", "recus", **given)
+    answer = call("add", "mine", "--system", "recus", **given)
 
-    assert told.returncode == 2
-    assert missing in told.stdout
+    assert answer.returncode == 2
+    assert missing in answer.stdout
 
 
 def test_at_a_terminal_secrets_are_asked_for_and_not_shown(environ: dict[str, str]) -> None:
@@ -340,7 +340,7 @@ def test_a_lost_key_is_no_dead_end(
 
 
 @pytest.mark.parametrize(
-    ("words", "more", "told"),
+    ("words", "more", "why"),
     [
         (["add", ""], {}, "NAME: '' is no name"),
         (["add", "../x"], {}, "NAME: '../x' is no name"),
@@ -353,14 +353,14 @@ def test_a_lost_key_is_no_dead_end(
     ],
 )
 def test_an_account_that_makes_no_sense_is_refused(
-    environ: dict[str, str], words: list[str], more: dict[str, str], told: str
+    environ: dict[str, str], words: list[str], more: dict[str, str], why: str
 ) -> None:
     with pytest.raises(UsageError) as refused:
         account.main(
             words, read_settings({"RESERVE_EMAIL": "x@y", "RESERVE_PASSWORD": "secret", **environ, **more})
         )
 
-    assert told in str(refused.value)
+    assert why in str(refused.value)
 
 
 def test_what_earlier_tools_left_is_taken_over_and_named_as_deletable(
@@ -375,12 +375,12 @@ def test_what_earlier_tools_left_is_taken_over_and_named_as_deletable(
 
     with secret_store(read_settings(environ)) as secrets:
         stored = Accounts(secrets).read("mine")
-    told = capsys.readouterr().out
+    shown = capsys.readouterr().out
     assert stored["ATRIUM_REFRESH_TOKEN"] == "old-canary"
     assert (stored["RESERVE_EMAIL"], stored["RESERVE_PASSWORD"]) == ("player@example.com", "c4nary")
-    assert f"{tmp_path}/data/tokens.json holds secrets in plain text and can be deleted now" in told
-    assert "The lines TFC_USERNAME, TFC_PASSWORD of .env hold secrets" in told
-    assert "canary" not in told
+    assert f"{tmp_path}/data/tokens.json holds secrets in plain text and can be deleted now" in shown
+    assert "The lines TFC_USERNAME, TFC_PASSWORD of .env hold secrets" in shown
+    assert "canary" not in shown
 
 
 # Account refresh, as cron calls it.
@@ -408,10 +408,10 @@ def test_a_dead_token_gives_exit_code_3_and_the_steps_to_renew_it(environ: dict[
     )
     with serve(simulated.app) as server:
         given = {**environ, **simulated.environ(server.url), "RESERVE_EMAIL": "player@example.com"}
-        told = call("refresh", RESERVE_SYSTEM="atrium", **given)
+        answer = call("refresh", RESERVE_SYSTEM="atrium", **given)
 
-    assert told.returncode == 3
-    assert "(3) run `python3 main.py account add NAME --system atrium`" in told.stdout
+    assert answer.returncode == 3
+    assert "(3) run `python3 main.py account add NAME --system atrium`" in answer.stdout
 
 
 def test_a_system_without_refresh_tokens_needs_no_renewing(
