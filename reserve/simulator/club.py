@@ -51,6 +51,7 @@ class Club(ABC):
     asks: ClassVar[str]  # the request that asks for a court, as a pattern such as "POST /v1/reservations"
     look: ClassVar[str]  # the one that shows what the player has reserved
     hold_is_final: ClassVar[bool] = False  # asking for a court reserves it at once
+    lists_holds: ClassVar[bool] = True  # can the player see what is held?
     says_when_holds_lapse: ClassVar[bool] = True
     token_valid_for: ClassVar[timedelta | None] = None  # None: for ever
     limits: ClassVar[tuple[int | None, int | None]] = (
@@ -260,7 +261,7 @@ class Club(ABC):
             self.permit(court, slot)
             self._allow(court, slot)
         except Refusal as refusal:
-            mine = refusal.meaning == "taken" and self._has(court, slot)
+            mine = refusal.meaning == "taken" and self._is_known_to_be_held(court, slot)
             self._note_attempt(court, slot, "held-already" if mine else refusal.meaning)
             raise
         order = self.new_order(court, slot)
@@ -311,9 +312,11 @@ class Club(ABC):
         ):
             raise Refusal("second-hold")
 
-    def _has(self, court: Court, slot: Slot) -> bool:
-        """Whether the player got the court in this scenario, and still has it."""
-        return any(not order.was_before for order in self.orders.of_player(court, slot))
+    def _is_known_to_be_held(self, court: Court, slot: Slot) -> bool:
+        """Whether the player got the court in this scenario, still has it, and can know that."""
+        has = any(not order.was_before for order in self.orders.of_player(court, slot))
+        lost = any(sent.is_lost and fnmatchcase(sent.request, self.asks) for sent in self._ledger.sent)
+        return has and (self.lists_holds or not lost)
 
     def _keep_limits(self, day: date, *, holds_count: bool) -> None:
         days = [

@@ -2,6 +2,9 @@
 
 from datetime import timedelta
 
+import pytest
+
+from reserve.simulator import CutConnection, SimulatedRecUs
 from tests.simulator.visitor import OPENS_AT, Visitor
 
 
@@ -72,6 +75,25 @@ def test_asking_for_a_court_one_holds_is_unfair() -> None:
     visitor.hold()
 
     assert visitor.ledger.violations == ["a court was asked for that the player held already"]
+
+
+class UnlistedRecUs(SimulatedRecUs):
+    """One that shows nobody what is held."""
+
+    lists_holds = False
+
+
+@pytest.mark.parametrize(("simulated", "unfair"), [(SimulatedRecUs, 1), (UnlistedRecUs, 0)])
+def test_who_lost_an_answer_may_ask_again_where_nobody_can_list_holds(
+    simulated: type[SimulatedRecUs], unfair: int
+) -> None:
+    visitor = Visitor(simulated, faults=("lost-answer",)).arrive()
+
+    with pytest.raises(CutConnection):
+        visitor.hold()
+
+    assert visitor.hold().status_code == 400
+    assert len(visitor.ledger.violations) == unfair
 
 
 def test_asking_for_a_third_code_is_unfair() -> None:

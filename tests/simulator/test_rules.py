@@ -164,7 +164,7 @@ def test_several_courts_may_be_held_at_once() -> None:
 
 
 @pytest.mark.parametrize("scenario", [{"limit_counts_holds": True}, {"parallel_holds": False}])
-def test_a_scenario_may_forbid_a_second_hold(scenario: dict[str, bool]) -> None:
+def test_a_scenario_may_forbid_a_second_hold(scenario: dict[str, Any]) -> None:
     visitor = Visitor(**scenario).arrive()
 
     assert [visitor.hold(court).status_code for court in ("Court 1", "Court 2")] == [201, 400]
@@ -186,6 +186,15 @@ def test_a_hold_lapses_after_ten_minutes_and_frees_the_court() -> None:
 
     assert visitor.pay(order).json["type"] == "E_ORDER_EXPIRED"
     assert visitor.hold().status_code == 201
+
+
+def test_a_hold_may_never_lapse() -> None:
+    visitor = Visitor(hold_length=None).arrive()
+    order = visitor.order()
+    visitor.wait(86_400)
+
+    assert visitor.ledger.open_holds(visitor.clock.now()) == [order["id"]]
+    assert visitor.ledger.all("lapsed") == []
 
 
 def test_a_released_hold_frees_the_court_and_cannot_be_paid() -> None:

@@ -33,10 +33,10 @@ class Answered(TestResponse):
 class Visitor:
     """One simulated rec.us, half an hour before its opening, and somebody in front of it."""
 
-    def __init__(self, **scenario: Any) -> None:
+    def __init__(self, simulated: type[SimulatedRecUs] = SimulatedRecUs, **scenario: Any) -> None:
         self.clock = FakeClock(OPENS_AT - timedelta(minutes=30))
         self.texts: list[dict[str, Any]] = []
-        self.simulated = SimulatedRecUs(
+        self.simulated = simulated(
             RecUsScenario(**{"opens_at": OPENS_AT, "day": DAY, **scenario}),
             self.clock,
             deliver=self.texts.append,
