@@ -116,30 +116,7 @@ def plans_from(options: argparse.Namespace, settings: Settings, today: date) -> 
     wants_link = "link" in PROFILES[system].needs
     if not (options.link if wants_link else all(options.court or [""])):
         raise UsageError(f"--{'link' if wants_link else 'court'} is missing; see plan add --help")
-    if sum(map(bool, (options.every, options.rrule, options.date))) != 1:
-        raise UsageError("give one of --every, --rrule and --date")
-    start = window.parse_time(options.start_time, "--start-time") if options.start_time else None
-    end = window.parse_time(options.end_time, "--end-time") if options.end_time else None
-    rule, first = None, datetime.combine(today, start or time())
-    if options.every:
-        if start is not None:
-            raise UsageError("--start-time: --every has the time already")
-        rule, start, ends = parse_every(options.every)
-        if end and ends:
-            raise UsageError("--end-time: --every has the end already")
-        end = end or ends
-        # Every other week counts from the first day there is.
-        weekly = Plan((), MINUTE, datetime.combine(today, time()), rule.replace("INTERVAL=2;", ""))
-        first = next(weekly.starts(weekly.first))
-    elif options.rrule:
-        rule = parse_rule(options.rrule, first)
-        if ("BYHOUR=" in rule) == (start is not None):
-            raise UsageError("--rrule: give the time once, as BYHOUR=18 or with --start-time")
-        start = next(Plan((), MINUTE, first, rule).starts(first - MINUTE)).time()
-    elif start is None:
-        raise UsageError("--start-time is missing; see plan add --help")
-    else:
-        first = datetime.combine(window.parse_day(options.date, "--date"), start)
+    first, rule, start, end = _when(options, today)
     only = _list(options.only)
     if only and len(options.court) > 1:
         raise UsageError(
@@ -169,9 +146,38 @@ def plans_from(options: argparse.Namespace, settings: Settings, today: date) -> 
     for day in sorted(plan.skipped):
         if not plan.has_slot_on(day):
             raise UsageError(f"--except: the plan has no slot on {day}")
-    told = _length(start, end, options.minutes)
-    lengths = PROFILES[system].usual_lengths if told is None else (told,)
+    given = _length(start, end, options.minutes)
+    lengths = PROFILES[system].usual_lengths if given is None else (given,)
     return [replace(plan, length=length) for length in lengths]
+
+
+def _when(options: argparse.Namespace, today: date) -> tuple[datetime, str | None, time, time | None]:
+    """The first slot or the moment from which a rule counts, the rule, and when slots start and end."""
+    if sum(map(bool, (options.every, options.rrule, options.date))) != 1:
+        raise UsageError("give one of --every, --rrule and --date")
+    start = window.parse_time(options.start_time, "--start-time") if options.start_time else None
+    end = window.parse_time(options.end_time, "--end-time") if options.end_time else None
+    rule, first = None, datetime.combine(today, start or time())
+    if options.every:
+        if start is not None:
+            raise UsageError("--start-time: --every has the time already")
+        rule, start, ends = parse_every(options.every)
+        if end and ends:
+            raise UsageError("--end-time: --every has the end already")
+        end = end or ends
+        # Every other week counts from the first day there is.
+        weekly = Plan((), MINUTE, datetime.combine(today, time()), rule.replace("INTERVAL=2;", ""))
+        first = next(weekly.starts(weekly.first))
+    elif options.rrule:
+        rule = parse_rule(options.rrule, first)
+        if ("BYHOUR=" in rule) == (start is not None):
+            raise UsageError("--rrule: give the time once, as BYHOUR=18 or with --start-time")
+        start = next(Plan((), MINUTE, first, rule).starts(first - MINUTE)).time()
+    elif start is None:
+        raise UsageError("--start-time is missing; see plan add --help")
+    else:
+        first = datetime.combine(window.parse_day(options.date, "--date"), start)
+    return first, rule, start, end
 
 
 def _number(text: str) -> int:

@@ -374,8 +374,8 @@ def test_how_a_booking_of_a_plan_ended_is_told_whatever_the_channel_is_like(
     }
     with closing(Store(tmp_path)) as store:
         keep(PlanStore(store), now=Clock().now())
-        (laid_out,) = PlanStore(store).occurrences()
-        (occurrence,) = tick(PlanStore(store), laid_out.opens_at)
+        (scheduled,) = PlanStore(store).occurrences()
+        (occurrence,) = tick(PlanStore(store), scheduled.opens_at)
 
     code = due_command(["--occurrence", name_of(occurrence)], read_settings(environ))
 

@@ -57,13 +57,13 @@ def store(tmp_path: Path, database: str | None) -> Iterator[Store]:
 
 @pytest.fixture
 def plan_store(store: Store) -> PlanStore:
-    """An empty plan_store."""
+    """A plan store that is empty."""
     return PlanStore(store)
 
 
 @pytest.fixture
 def lasting(tmp_path: Path) -> Iterator[PlanStore]:
-    """A plan_store in a file, as several threads use it."""
+    """A plan store in a file, as several threads use it."""
     store = Store(tmp_path)
     yield PlanStore(store)
     store.close()
@@ -102,7 +102,7 @@ def test_a_booking_is_started_before_its_opening_and_only_once(plan_store: PlanS
     assert tick(plan_store, OPENING) == []
 
 
-def test_the_next_slot_of_a_plan_is_laid_out_when_one_begins(plan_store: PlanStore) -> None:
+def test_the_next_slot_of_a_plan_is_scheduled_when_one_begins(plan_store: PlanStore) -> None:
     keep(plan_store)
     (first,) = tick(plan_store, OPENING)
     plan_store.end(first, ended=OPENING, exit_code=0, sentence="Reserved.", run_id=None)
@@ -170,7 +170,7 @@ def test_a_process_that_lives_keeps_its_claim_and_learns_when_it_lost_it(
     store.close()
 
 
-def test_a_process_without_its_database_stops_when_another_may_take_its_turn(tmp_path: Path) -> None:
+def test_a_process_without_its_database_stops_when_another_may_take_over(tmp_path: Path) -> None:
     store = Store(tmp_path)
     plan_store = PlanStore(store)
     keep(plan_store)
@@ -191,7 +191,7 @@ def test_a_process_without_its_database_stops_when_another_may_take_its_turn(tmp
     store.close()
 
 
-def test_a_process_that_has_served_its_turn_stops_saying_so(tmp_path: Path) -> None:
+def test_a_process_that_has_served_its_occurrence_stops_saying_so(tmp_path: Path) -> None:
     store = Store(tmp_path)
     plan_store = PlanStore(store)
     keep(plan_store)
@@ -287,7 +287,7 @@ def test_a_paused_plan_starts_nothing_and_goes_on_afterwards(plan_store: PlanSto
     assert len(tick(plan_store, OPENING)) == 1
 
 
-def test_a_slot_that_was_served_is_not_laid_out_again_but_the_one_after_it_is(plan_store: PlanStore) -> None:
+def test_a_slot_that_was_served_is_not_scheduled_again_but_the_one_after_it_is(plan_store: PlanStore) -> None:
     number = keep(plan_store)
     (occurrence,) = tick(plan_store, OPENING)
     plan_store.end(occurrence, ended=OPENING, exit_code=1, sentence="Not reserved.", run_id=None)
@@ -310,7 +310,7 @@ def test_a_skipped_day_is_not_booked(plan_store: PlanStore) -> None:
     assert len(tick(plan_store, OPENING + timedelta(days=7))) == 1
 
 
-def test_a_turn_is_found_by_the_name_that_its_process_is_given(plan_store: PlanStore) -> None:
+def test_an_occurrence_is_found_by_the_name_that_its_process_is_given(plan_store: PlanStore) -> None:
     keep(plan_store)
     (occurrence,) = tick(plan_store, OPENING)
 
@@ -319,7 +319,9 @@ def test_a_turn_is_found_by_the_name_that_its_process_is_given(plan_store: PlanS
         assert due.occurrence_named(plan_store, name) is None
 
 
-def test_a_process_that_slept_while_another_took_over_does_not_serve_its_turn(plan_store: PlanStore) -> None:
+def test_a_process_that_slept_while_another_took_over_does_not_serve_its_occurrence(
+    plan_store: PlanStore,
+) -> None:
     keep(plan_store)
     (mine,) = tick(plan_store, OPENING, "one")
 
@@ -440,7 +442,7 @@ def test_near_an_opening_a_tick_stays_to_take_over_from_a_machine_that_dies(plan
     assert clock.now() <= OPENING - MINUTE
 
 
-def test_a_tick_does_not_stay_for_an_opening_whose_turn_has_ended(plan_store: PlanStore) -> None:
+def test_a_tick_does_not_stay_for_an_opening_whose_occurrence_has_ended(plan_store: PlanStore) -> None:
     keep(plan_store, now=OPENING - timedelta(hours=1))
     (occurrence,) = tick(plan_store, OPENING - due.LEAD)
     plan_store.end(occurrence, ended=OPENING - due.LEAD, exit_code=3, sentence="Refused.", run_id=None)
@@ -559,7 +561,7 @@ def test_where_a_firewall_blocks_us_no_other_facility_is_asked() -> None:
 
 
 class Serving:
-    """A process that serves a occurrence of a plan with a waiting list, from *now* on."""
+    """A process that serves an occurrence of a plan with a waiting list, from *now* on."""
 
     def __init__(self, plan_store: PlanStore, now: datetime, plan: Plan = WEEKLY) -> None:
         self.plan_store, self.clock = plan_store, FakeClock(now)
