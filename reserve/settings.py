@@ -44,12 +44,33 @@ class Settings:
     given: frozenset[str] = frozenset()  # the names of our variables that are set, here or in .env
 
 
+class UnreadableSettings(UsageError):
+    """Something makes no sense; `known` says all the same how to tell the player, when nobody looks."""
+
+    def __init__(self, message: str, known: Settings) -> None:
+        """Remember what is known."""
+        super().__init__(message)
+        self.known = known
+
+
 def read_settings(environ: Mapping[str, str], file: Path | None = None) -> Settings:
     """What *environ* says, and *file* where that says nothing; an empty variable is not set.
 
-    Raises `UsageError` naming the variable that makes no sense, or the file that cannot be read.
+    Raises `UnreadableSettings` naming the variable that makes no sense, or the file that cannot be read.
     """
-    merged = {**(read_file(file) if file else {}), **environ}
+    merged = dict(environ)
+    try:
+        merged = {**(read_file(file) if file else {}), **environ}
+        return _settings_in(merged)
+    except UsageError as failure:
+        data, notify, ping_url = (
+            merged.get(name) or None for name in ("RESERVE_DATA", "RESERVE_NOTIFY", "RESERVE_PING_URL")
+        )
+        known = Settings(Path(data or DATA), notify=notify, ping_url=ping_url)
+        raise UnreadableSettings(str(failure), known) from failure
+
+
+def _settings_in(merged: Mapping[str, str]) -> Settings:
     ours = {
         name: text for name, text in merged.items() if text and (name in OF_SYSTEMS or name.startswith(OURS))
     }

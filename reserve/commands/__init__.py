@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 
 from reserve.errors import ExitCode, OutcomeWord, ReserveError, UsageError
-from reserve.settings import read_settings
+from reserve.settings import UnreadableSettings, read_settings
 
 COMMANDS = {
     "book": "reserve one court: now if the window is open, else at the opening",
@@ -44,6 +44,8 @@ def main(arguments: Sequence[str]) -> int:
         settings = read_settings(os.environ, Path(".env"))
         return int(command.main(arguments[1:] if name else arguments, settings))
     except ReserveError as failure:
+        if name == "due" and isinstance(failure, UnreadableSettings):
+            command.report(failure, failure.known)
         from reserve.commands.outcome import NOTHING, print_outcome
 
         sentence = f"Refused: {failure}."

@@ -44,22 +44,26 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     parser.add_argument("--occurrence", metavar="NAME", help="serve this one; `due` calls itself so")
     parser.add_argument("--verbose", action="store_true", help="print a status line even when nothing is due")
     options = parser.parse_args(arguments)
-    marks = failure_marks(settings)
     try:
         code = called(options, settings, Clock())
-    except Exception as failure:  # whatever it is: nobody looks at what cron calls, so it has to be told
-        why = str(failure) if isinstance(failure, ReserveError) else type(failure).__name__
-        if is_first_failure(marks):
-            tell_player(settings, f"`due` failed: {why}.")
-        ping(settings.ping_url, failed=True)
+    except Exception as failure:
+        report(failure, settings)
         raise
     if options.occurrence:
         return code
-    for mark in marks:
+    for mark in failure_marks(settings):
         mark.unlink(missing_ok=True)
     if trouble := ping(settings.ping_url):
         print(f"warning: RESERVE_PING_URL: {trouble}", file=sys.stderr)
     return code
+
+
+def report(failure: Exception, settings: Settings) -> None:
+    """Tell the player of a *failure*, once until `due` works again: nobody looks at what cron calls."""
+    why = str(failure) if isinstance(failure, ReserveError) else type(failure).__name__
+    if is_first_failure(failure_marks(settings)):
+        tell_player(settings, f"`due` failed: {why}.")
+    ping(settings.ping_url, failed=True)
 
 
 def failure_marks(settings: Settings) -> tuple[Path, ...]:

@@ -25,6 +25,7 @@ import pytest
 
 from reserve import notify
 from reserve.clock import Clock
+from reserve.commands import main
 from reserve.commands.cron import Machine, clock_change_lines, not_in_file, without
 from reserve.commands.due import main as due_command
 from reserve.commands.notify_test import main as notify_test
@@ -335,6 +336,21 @@ def test_a_due_that_cannot_do_its_work_says_so_once_and_gives_every_minute_a_sig
     with pytest.raises(UsageError):
         due_command([], read_settings(away))
     assert heard() == ["/me", "/dog/fail"]
+
+
+def test_a_due_whose_settings_make_no_sense_says_so_once(
+    channel: tuple[str, type[_Channel]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, handler = channel
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text(f"RESERVE_NOTIFY={url}/me\nRESERVE_PING_URL={url}/dog\n")
+    monkeypatch.setenv("RESERVE_DATA", str(tmp_path))
+    monkeypatch.setenv("RESERVE_WEBHOOK_URL", "nonsense")
+
+    assert [main(["due"]), main(["due"])] == [2, 2]
+
+    assert [path for path, _, _ in handler.heard] == ["/me", "/dog/fail", "/dog/fail"]
+    assert "`due` failed: RESERVE_WEBHOOK_URL: 'nonsense' is not an address" in handler.heard[0][2]
 
 
 def test_a_due_that_cannot_even_note_its_failure_in_its_folder_says_so_once(

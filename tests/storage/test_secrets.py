@@ -280,7 +280,8 @@ def test_without_a_terminal_nothing_is_asked_and_what_is_missing_is_named(
     assert missing in answer.stdout
 
 
-def test_at_a_terminal_secrets_are_asked_for_and_not_shown(environ: dict[str, str]) -> None:
+def typed_at_a_terminal(*answers: bytes, **environ: str) -> tuple[int, bytes]:
+    """The exit code of `account add mine` when a player types *answers*, and what the terminal showed."""
     terminal, theirs = pty.openpty()
     words = [sys.executable, str(HERE / "main.py"), "account", "add", "mine", "--system", "ntnui"]
     child = subprocess.Popen(
@@ -292,12 +293,33 @@ def test_at_a_terminal_secrets_are_asked_for_and_not_shown(environ: dict[str, st
         start_new_session=True,
     )
     os.close(theirs)
-    shown = _answer(terminal, b"player@example.com\n", b"c4nary\n", b"\n")
+    shown = _answer(terminal, *answers)
     os.close(terminal)
+    return child.wait(30), shown
 
-    assert child.wait(30) == 0, shown
+
+def test_at_a_terminal_secrets_are_asked_for_and_not_shown(environ: dict[str, str]) -> None:
+    code, shown = typed_at_a_terminal(b"player@example.com\n", b"c4nary\n", b"\n", **environ)
+
+    assert code == 0, shown
     assert b"player@example.com" in shown
     assert b"c4nary" not in shown
+
+
+def test_enter_keeps_what_is_shown_to_be_in_the_environment_and_never_a_password(
+    environ: dict[str, str],
+) -> None:
+    known = {"RESERVE_EMAIL": "player@example.com", "RESERVE_PASSWORD": "c4nary"}
+
+    refused, shown = typed_at_a_terminal(b"\n", b"\n", b"\n", **environ, **known)
+    stored, _ = typed_at_a_terminal(b"\n", b"typed\n", b"\n", **environ, **known)
+
+    assert b"E-mail address [RESERVE_EMAIL from the environment]: " in shown
+    assert b"there is no password" in shown
+    assert (refused, stored) == (2, 0)
+    with secret_store(read_settings(environ)) as secrets:
+        account = Accounts(secrets).read("mine")
+    assert (account["RESERVE_EMAIL"], account["RESERVE_PASSWORD"]) == ("player@example.com", "typed")
 
 
 def _answer(terminal: int, *answers: bytes) -> bytes:

@@ -1,0 +1,71 @@
+"""What the environment says: typed, or refused by the name of the variable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reserve.settings import Settings, UnreadableSettings, read_settings
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("RESERVE_EMAIL", "player\udcff@example.com"),
+        ("FERNET_KEY", "\udcff"),
+        ("RESERVE_WEBHOOK_URL", "127.0.0.1:5000"),
+        ("RESERVE_WEBHOOK_URL", "http://[::1"),
+        ("RESERVE_WEBHOOK_TOKEN", "two\nlines"),
+        ("RESERVE_WEBHOOK_TOKEN", "grün"),
+        ("RECUS_API_URL", "api.rec.us"),
+        ("NTNUI_URL", "ftp://site.example"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_its_name_and_a_token_is_not_shown(name: str, text: str) -> None:
+    with pytest.raises(UnreadableSettings, match=f"^{name}") as refused:
+        read_settings({name: text})
+
+    assert name.endswith("_URL") or text not in str(refused.value)
+
+
+def test_what_is_empty_or_blank_is_not_set() -> None:
+    blank = {"RESERVE_EMAIL": " ", "RESERVE_WEBHOOK_URL": "", "ATRIUM_API_URL": "", "RESERVE_DATA": ""}
+
+    settings = read_settings(blank)
+
+    assert (settings.email, settings.data, settings.webhook_url, dict(settings.of_systems)) == (
+        None,
+        Path("data"),
+        "http://127.0.0.1:5000",
+        {},
+    )
+
+
+def test_nothing_secret_is_shown_in_a_traceback() -> None:
+    secrets = {
+        "RESERVE_PASSWORD": "canary-1",
+        "RESERVE_PHONE": "canary-2",
+        "FERNET_KEY": "canary-3",
+        "RESERVE_WEBHOOK_TOKEN": "canary-4",
+        "RESERVE_DATABASE_URL": "postgresql+psycopg://me:canary-5@db/state",
+        "ATRIUM_REFRESH_TOKEN": "canary-6",
+        "RESERVE_NOTIFY": "https://ntfy.sh/canary-7",
+        "RESERVE_PING_URL": "https://hc.example/canary-8",
+    }
+
+    assert "canary" not in repr(read_settings(secrets))
+
+
+def test_what_other_programs_keep_in_the_environment_is_left_alone() -> None:
+    assert read_settings({"HOME": "/root", "STRIPE_SECRET_KEY": "theirs", "EDITOR": "\udcff"}) == Settings()
+
+
+def test_a_broken_variable_leaves_it_known_how_to_tell_the_player(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("RESERVE_NOTIFY=https://ntfy.sh/mine\nRESERVE_WEBHOOK_URL=nonsense\n")
+
+    with pytest.raises(UnreadableSettings) as refused:
+        read_settings({"RESERVE_DATA": "/srv"}, file)
+
+    assert refused.value.known == Settings(Path("/srv"), notify="https://ntfy.sh/mine")
