@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "settings": "errors systems",
     "storage": "errors money model redaction tokens storage",
     "systems.profile": "",
-    "systems.base": "errors money model clock http browser tokens systems.profile",
+    "systems.base": "errors money model window clock http browser tokens systems.profile",
     "systems.refusals": "errors http",
     "systems.reading": "errors http window",
     "systems.place": "errors money model window",

@@ -108,12 +108,13 @@ class AccountApi(ApiSystem):
 
     def answer_to(self, ask: Callable[[], Answer]) -> Answer:
         """The answer to *ask*; when it doubts our token, that is renewed once, and asked once more."""
-        answer = ask()
-        found = self.meaning(answer) if answer.status in self.doubts else None
-        if isinstance(found, TokenRefused):
-            self.renew_after(found)
-            answer = ask()
-        return answer
+        token, answer = self.token, ask()
+        doubt = self.meaning(answer) if answer.status in self.doubts else None
+        if not isinstance(doubt, TokenRefused):
+            return answer
+        if self.token == token:  # nobody has renewed it meanwhile
+            self.renew_after(doubt)
+        return ask()
 
     def renew_after(self, doubt: TokenRefused) -> None:
         """Sign in once more during a run; raises `TokenRefused` when that fails."""

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from reserve.clock import Probe
@@ -18,6 +18,7 @@ from reserve.errors import LostAnswer, ServiceError, UsageError
 from reserve.model import Account, BookingRequest, Hold, Offer, Offers, Published, Reservation
 from reserve.systems.profile import Profile
 from reserve.tokens import Tokens
+from reserve.window import parse_time
 
 if TYPE_CHECKING:
     from reserve.browser import Browser
@@ -108,7 +109,13 @@ class BookingSystem(Profile, ABC):
     @classmethod
     def completed(cls, options: Mapping[str, str]) -> Mapping[str, str]:
         """*options* of the command line, with what follows from them here; `needs` is looked for in that."""
-        return options
+        if cls.usual_sport is None:
+            return options
+        found = {"sport": cls.usual_sport, **options}
+        if "end_time" not in found and "start_time" in found:
+            start = datetime.combine(date.min, parse_time(found["start_time"], "--start-time"))
+            found["end_time"] = f"{start + cls.usual_lengths[0]:%H:%M:%S}"
+        return found
 
     @classmethod
     def fitted(cls, request: BookingRequest) -> BookingRequest:

@@ -34,6 +34,7 @@ class Profile:
     token_variable: str | None = None  # of these, the one with a refresh token given by hand
     earlier_names: Mapping[str, str] = {}  # what other tools called such a variable -> what we call it
     earlier_tokens: str | None = None  # their variable for the file with the refresh token
+    usual_sport: str | None = None  # if nobody says it; then --end-time need not be given either
     usual_lengths: tuple[timedelta, ...] = (timedelta(hours=1),)  # of a slot, best first, if nobody says it
     renew_every: timedelta | None = None  # how often the sign-in is to be kept alive, if at all
     needs: tuple[str, ...] = ("court", "date", "sport", "start_time", "end_time", "email", "password")

@@ -27,6 +27,7 @@ class AtriumProfile(Profile):
     token_variable = "ATRIUM_REFRESH_TOKEN"
     earlier_names: Mapping[str, str] = {"TFC_USERNAME": EMAIL.name, "TFC_PASSWORD": PASSWORD.name}
     earlier_tokens = "TOKENS_PATH"
-    usual_lengths = (timedelta(minutes=30),)  # without --end-time (facts 4)
+    usual_sport = "tennis"
+    usual_lengths = (timedelta(minutes=30),)  # facts 4
     renew_every = timedelta(minutes=20)  # an access token lives about 30 minutes (facts 2.2)
     needs = ("court", "date", "start_time", "email")

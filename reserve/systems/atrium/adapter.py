@@ -5,9 +5,8 @@ Sign-in is an OAuth refresh token that rotates, or the log-in page. Facts and th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import closing
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 
 from reserve.errors import ReserveError, SlotTaken, UnknownAnswer, UnknownRefusal, UsageError
 from reserve.http import Answer
@@ -19,7 +18,6 @@ from reserve.systems.atrium.places import Building, buildings, chosen
 from reserve.systems.atrium.sign_in import CLIENT, REALM, TO_RENEW, log_in
 from reserve.systems.reading import moment, read
 from reserve.systems.refusals import by_words
-from reserve.window import parse_time
 
 
 class Atrium(AtriumProfile, AccountApi):
@@ -31,15 +29,6 @@ class Atrium(AtriumProfile, AccountApi):
     doubts = (401, 403)  # only 403 was recorded, of a stale token on the old host (facts 1, 3)
     how_to_renew = TO_RENEW
     look_every = timedelta(minutes=1)  # there is nothing to look at, so each look is a request for the court
-
-    @classmethod
-    def completed(cls, options: Mapping[str, str]) -> Mapping[str, str]:
-        """Tennis, half an hour, unless something else is said."""
-        found = {"sport": "tennis", **options}
-        if "end_time" not in found and "start_time" in found:
-            start = datetime.combine(date.min, parse_time(found["start_time"], "--start-time"))
-            found["end_time"] = f"{start + cls.usual_lengths[0]:%H:%M:%S}"
-        return found
 
     def facilities(self) -> list[str]:
         """The buildings that are described here; Atrium publishes none."""

@@ -1,0 +1,94 @@
+"""A facility as data: which of its courts fit a booking request, and what is said about the others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+
+import pytest
+
+from reserve.errors import UnknownAnswer, UsageError
+from reserve.model import BookingRequest
+from reserve.systems.place import MINUTE, BookableCourt, Place, called
+from reserve.window import DaysAhead, HoursAhead, zone
+from tests.fakes import usd
+
+MADRID = zone("Europe/Madrid")
+MONDAY = date(2026, 3, 30)  # the day after clocks went forward
+COURT = BookableCourt("Court 1", {"padel": "c-1"}, HoursAhead(72))
+
+
+def place(*courts: BookableCourt) -> Place:
+    return Place("p", "Club", MADRID, courts)
+
+
+def request(start: time = time(18), minutes: int = 90, sport: str = "padel") -> BookingRequest:
+    return BookingRequest("Club", sport, MONDAY, (start,), timedelta(minutes=minutes))
+
+
+@pytest.mark.parametrize(
+    ("court", "start", "why"),
+    [
+        (replace(COURT, lengths=[60 * MINUTE]), time(18), "only for 60 minutes"),
+        (replace(COURT, longest=60 * MINUTE), time(18), "60 minutes at most"),
+        (replace(COURT, step=30 * MINUTE), time(18, 10), "steps of 30 minutes; nothing starts at 18:10"),
+        (replace(COURT, fixed={1: ["16:30-18:00"]}), time(18), "on that day there are 16:30-18:00"),
+        (replace(COURT, fixed={2: ["18:00-19:30"]}), time(18), "no 18:00-19:30 slot"),
+        (replace(COURT, takes_reservations=False), time(18), "takes no reservations"),
+    ],
+)
+def test_a_court_that_does_not_fit_is_left_out_with_the_reason(
+    court: BookableCourt, start: time, why: str
+) -> None:
+    fits = replace(COURT, name="Court 2")
+
+    with pytest.raises(UsageError, match=why):
+        place(court).offers(request(start))
+    found = place(court, fits).offers(request(start))
+    assert [offer.court.name for offer in found.offers] == ["Court 2"]
+    assert [left.name for left, _ in found.left_out] == ["Court 1"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "opens_at", "words"),
+    [
+        (HoursAhead(72), "2026-03-27T17:00:00+01:00", "72 hours ahead"),
+        (DaysAhead(3), "2026-03-27T18:00:00+01:00", "3 days ahead"),
+        (DaysAhead(3, time(8)), "2026-03-27T08:00:00+01:00", "3 days ahead at 08:00"),
+    ],
+)
+def test_each_kind_of_window_is_published_and_counted_over_a_change_of_the_clocks(
+    rule: HoursAhead | DaysAhead, opens_at: str, words: str
+) -> None:
+    club = place(replace(COURT, window=rule))
+
+    (offer,) = club.offers(request()).offers
+    (published,) = club.published(MONDAY, time(18))
+
+    assert offer.opens_at == published.opens_at == datetime.fromisoformat(opens_at)
+    assert published.window == words
+
+
+def test_what_costs_so_much_an_hour_costs_half_as_much_again_for_ninety_minutes() -> None:
+    (offer,) = place(replace(COURT, an_hour=usd(500))).offers(request()).offers
+
+    assert offer.price == usd(750)
+
+
+def test_a_court_of_which_nobody_says_when_it_opens_is_only_a_trouble_for_who_wants_it() -> None:
+    silent = replace(COURT, name="Court 2", ids={"tennis": "c-2"}, window=None)
+    club = place(COURT, silent)
+
+    assert len(club.offers(request()).offers) == 1
+    assert club.published(MONDAY, time(18))[1].opens_at is None
+    with pytest.raises(UnknownAnswer, match="nothing says when Court 2 opens"):
+        club.offers(request(sport="tennis"))
+
+
+def test_a_sport_that_is_not_played_is_refused_with_those_that_are() -> None:
+    with pytest.raises(UsageError, match="--sport: Club has no tennis court; it has padel"):
+        place(COURT).offers(request(sport="tennis"))
+
+
+def test_of_two_facilities_that_look_alike_the_first_is_meant() -> None:
+    assert called("park", {"Park": "1", "PARK": "2"}) == "1"
