@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from fnmatch import fnmatchcase
 from random import Random
@@ -22,7 +22,7 @@ from flask import Flask, request
 from flask.typing import ResponseReturnValue
 
 from reserve.clock import Clock
-from reserve.model import Court, Slot
+from reserve.model import Court, Limits, Slot
 from reserve.simulator.codes import Codes
 from reserve.simulator.faults import FaultMiddleware
 from reserve.simulator.ledger import Ledger, Sent
@@ -54,10 +54,7 @@ class Club(ABC):
     lists_holds: ClassVar[bool] = True  # can the player see what is held?
     says_when_holds_lapse: ClassVar[bool] = True
     token_valid_for: ClassVar[timedelta | None] = None  # None: for ever
-    limits: ClassVar[tuple[int | None, int | None]] = (
-        None,
-        None,
-    )  # reservations a day, and a week from Monday
+    limits: ClassVar[Limits] = Limits()  # none
     faults: ClassVar[Mapping[str, NamedFault]]  # what may go wrong here, by name
     # Request -> name of the method that answers it: for everybody, and for the player who is signed in.
     public: ClassVar[Mapping[str, str]] = {}
@@ -306,7 +303,7 @@ class Club(ABC):
         if not self.has_room(court, slot) or self.orders.of_player(court, slot):
             raise Refusal("taken")
         day = slot.start.date()
-        self._keep_limits(day, holds_count=self.scenario.limit_counts_holds)
+        self.orders.keep(self.limits, day, holds_count=self.scenario.limit_counts_holds)
         if not self.scenario.parallel_holds and any(
             order.is_open and order.day == day for order in self.orders.values()
         ):
@@ -317,19 +314,6 @@ class Club(ABC):
         has = any(not order.was_before for order in self.orders.of_player(court, slot))
         lost = any(sent.is_lost and fnmatchcase(sent.request, self.asks) for sent in self._ledger.sent)
         return has and (self.lists_holds or not lost)
-
-    def _keep_limits(self, day: date, *, holds_count: bool) -> None:
-        days = [
-            order.day
-            for order in self.orders.values()
-            if order.is_reservation or (holds_count and order.is_open)
-        ]
-        per_day, per_week = self.limits
-        if per_day is not None and days.count(day) >= per_day:
-            raise Refusal("daily-limit")
-        in_week = [other for other in days if other.isocalendar()[:2] == day.isocalendar()[:2]]
-        if per_week is not None and len(in_week) >= per_week:
-            raise Refusal("weekly-limit")
 
     def _note_attempt(self, court: Court, slot: Slot | None, meaning: str) -> None:
         early = timedelta()
@@ -368,7 +352,7 @@ class Club(ABC):
         if not order.is_open:
             raise Refusal("not-pending")
         self.codes.want("after")
-        self._keep_limits(order.day, holds_count=False)
+        self.orders.keep(self.limits, order.day, holds_count=False)
 
     def settle(self, order: Order, moment: datetime | None = None) -> None:
         """Make a hold a reservation."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from reserve.model import Court, Slot
+from reserve.model import Court, Limits, Slot
+from reserve.simulator.refusal import Refusal
 
 
 @dataclass
@@ -72,6 +73,15 @@ class Orders(dict[str, Order]):
     def count(self, court: Court, slot: Slot) -> int:
         """How many have *court* at a time that overlaps *slot*."""
         return len(self.of_player(court, slot)) + len(self.of_rivals(court, slot))
+
+    def keep(self, limits: Limits, day: date, *, holds_count: bool) -> None:
+        """Refuse one more court on *day*, if the player has as many as the *limits* allow."""
+        days = [each.day for each in self.values() if each.is_reservation or (holds_count and each.is_open)]
+        in_week = [each for each in days if each.isocalendar()[:2] == day.isocalendar()[:2]]
+        if limits.per_day is not None and days.count(day) >= limits.per_day:
+            raise Refusal("daily-limit")
+        if limits.per_week is not None and len(in_week) >= limits.per_week:
+            raise Refusal("weekly-limit")
 
     def take(self, court: Court, slot: Slot, rival: str) -> None:
         """Give *slot* on *court* to a rival."""

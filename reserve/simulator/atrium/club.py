@@ -105,6 +105,7 @@ class SimulatedAtrium(Club):
     title = "Atrium"
     asks, look = ASKS, LIST
     hold_is_final = True
+    courts = (*COURTS.values(),)
     scenario_type = AtriumScenario
     scenario: AtriumScenario
     refresh: str  # the token that is good now
@@ -220,11 +221,6 @@ class SimulatedAtrium(Club):
         self.record("token-rotated")
 
     # Reservations (facts 3 to 5).
-
-    @property
-    def courts(self) -> list[Court]:
-        """Both."""
-        return [*COURTS.values()]
 
     def published_opening(self, court: Court, slot: Slot) -> datetime:
         """By the rule of this scenario, which is shifted so that the wanted slot opens when it should."""

@@ -15,7 +15,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from reserve.clock import Clock
-from reserve.model import Court, Slot
+from reserve.model import Court, Limits, Slot
 from reserve.simulator.club import MILLISECOND, Club
 from reserve.simulator.orders import Order
 from reserve.simulator.phone import Deliver
@@ -40,7 +40,7 @@ class SimulatedRecUs(Club):
     title = "rec.us"
     asks, look = HOLD, "GET /v1/users/*/bookings"
     token_valid_for = TOKEN_VALID_FOR
-    limits = (1, 3)  # facts 5.1
+    limits = Limits(per_day=1, per_week=3)  # facts 5.1
     scenario_type = RecUsScenario
     scenario: RecUsScenario
     faults = FAULTS
