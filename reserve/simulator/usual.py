@@ -61,7 +61,7 @@ SWITCHES: Mapping[str, NamedFault] = {
     "already-reserved": switch("the player has reserved this very slot", has_the_slot=True),
     "taken-first": switch("a rival takes the first court at the very opening", first_taken=True),
     "all-taken": switch("rivals take every court at the very opening", all_taken=True),
-    "full": switch("the same, and one gives up the first court within half a minute", _soon),
+    "full": switch("all are taken at the very opening; the first is given up within half a minute", _soon),
 }
 # Where a one-time code is texted to the player.
 OF_TEXTS: Mapping[str, NamedFault] = {

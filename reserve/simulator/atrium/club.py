@@ -49,7 +49,7 @@ FAULTS: dict[str, NamedFault] = {
     "token-forgotten": switch(
         "at the very opening the API forgets the access token, once, and answers 401", forgets=True
     ),
-    "token-forgotten-403": switch("the same, and it answers 403", forgets=True, unauthorized=403),
+    "token-forgotten-403": switch("like token-forgotten, and it answers 403", forgets=True, unauthorized=403),
     "list-unknown": switch("there is no list of reservations where the program looks for it", lists=False),
     "lost-answer-and-list": strike(
         "lost-answer and list-unknown: nobody can tell whether the court is reserved",
