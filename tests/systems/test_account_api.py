@@ -10,6 +10,8 @@ import pytest
 from flask import Flask, jsonify, request
 from msgspec import Struct
 
+from reserve.booking import result
+from reserve.booking.release import end_of
 from reserve.errors import LostAnswer, ServiceError, SignInError, SlotTaken, TokenRefused
 from reserve.http import Answer, Http
 from reserve.model import Account, BookingRequest, Hold, Offer, Reservation
@@ -215,3 +217,11 @@ def test_a_slot_opens_in_real_hours_without_a_word_of_the_player(clock: FakeCloc
     (offer, _) = Site(clock).system.offers().offers
 
     assert offer.opens_at == datetime.fromisoformat("2026-06-07T18:00:00+02:00")
+
+
+def test_a_hold_without_an_expiry_and_a_link_is_told_as_what_it_is(clock: FakeClock) -> None:
+    site = Site(clock)
+    hold = held(site)
+
+    assert result.held(hold, site.system.offers()).sentence.endswith("pay it soon on its site")
+    assert end_of(hold) == "it lapses"
