@@ -66,7 +66,7 @@ DIALOG = (
     return (dialogs.map(e => e.innerText).join(' ') || document.body?.innerText) ?? '';
 """
 )
-# The setter of the class, not of the element: page frameworks replace the latter to learn what is typed.
+# The setter of the class, not of the element: page frameworks replace the latter to read what is typed.
 SET_VALUE = """
     const [field, text] = arguments;
     Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(field, text);
@@ -252,7 +252,7 @@ class Browser:
         return f'page "{title}" shows "{text[:EXCERPT]}", {kept}'
 
     def _start_driver(self, driver: str) -> subprocess.Popen[bytes]:
-        """Run chromedriver; we start it, and not selenium, which may be told to log all that is typed."""
+        """Run chromedriver; started by us, as selenium may be configured to log what is typed."""
         # Chrome leaves crash reports and caches in the home folder, and both may hold what was typed.
         command = ["env", f"HOME={self._folder}", f"TMPDIR={self._folder}", driver, "--port=0"]
         with (Path(self._folder) / "driver.log").open("wb") as log:

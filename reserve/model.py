@@ -104,7 +104,7 @@ class Opening:
 
 @dataclass(frozen=True)
 class Hold:
-    """A court that is ours for the moment: the order behind it, its price, and when it lapses, if told.
+    """A court that is ours for the moment: the order behind it, its price, and when it lapses, if known.
 
     `details` holds what only its booking system needs to know, to confirm it or to give it back.
     """

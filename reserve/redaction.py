@@ -16,7 +16,7 @@ class Secrets:
     """What must never be read by others, in every spelling we know."""
 
     def __init__(self, values: Iterable[str | None] = ()) -> None:
-        """Start with *values*; those that are None or too short to be told from words are not secrets."""
+        """Start with *values*; those that are None or too short to tell from words are not secrets."""
         self._lock = threading.Lock()
         self._spellings: tuple[str, ...] = ()
         for value in values:

@@ -1,4 +1,4 @@
-"""Refresh tokens: what a booking system gives out, to be told next time who we are."""
+"""Refresh tokens: what a booking system gives us to sign in with the next time."""
 
 from __future__ import annotations
 

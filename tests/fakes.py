@@ -92,9 +92,9 @@ class FakeClock(Clock):
         if threading.get_ident() not in self._known:
             self._drag(moment)
         elif moment > self._now:
-            turn = threading.Event()
-            self._put(moment, turn.set)
-            self._rest(turn)
+            wake = threading.Event()
+            self._put(moment, wake.set)
+            self._rest(wake)
 
     def sleep(self, length: timedelta) -> None:
         """Let the others run for *length*."""
@@ -136,8 +136,8 @@ class FakeClock(Clock):
             return call()
         outcome: list[T] = []
         failures: list[BaseException] = []
-        turn = threading.Event()
-        alarm = self._put(self._now + length, turn.set)
+        wake = threading.Event()
+        alarm = self._put(self._now + length, wake.set)
 
         def do() -> None:
             try:
@@ -145,10 +145,10 @@ class FakeClock(Clock):
             except BaseException as failure:
                 failures.append(failure)
             if self._remove(alarm):
-                self._put(self._now, turn.set)
+                self._put(self._now, wake.set)
 
         self._put(self._now, self._thread(do).start)
-        self._rest(turn)
+        self._rest(wake)
         if failures:
             raise failures[0]
         if not outcome:
@@ -183,18 +183,18 @@ class FakeClock(Clock):
 
         return threading.Thread(target=run, daemon=True)
 
-    def _rest(self, turn: threading.Event) -> None:
+    def _rest(self, wake: threading.Event) -> None:
         """Pass the baton on and wait for it to come back."""
         if threading.get_ident() not in self._known:
             raise RuntimeError("a thread that the clock did not start cannot share its time with others")
-        self._asleep.add(turn)
+        self._asleep.add(wake)
         self._pass_on()
         seen = self._steps
-        while not turn.wait(self._patience):
+        while not wake.wait(self._patience):
             if self._steps == seen:
                 self._break("nobody moves: the one with the baton waits for somebody who sleeps")
             seen = self._steps
-        self._asleep.discard(turn)
+        self._asleep.discard(wake)
         self._check()
 
     def _pass_on(self) -> None:
@@ -236,8 +236,8 @@ class FakeClock(Clock):
         """Wake everybody and raise, now and whenever somebody uses the clock again."""
         with self._lock:
             self._broken = self._broken or reason
-            for turn in list(self._asleep):
-                turn.set()
+            for wake in list(self._asleep):
+                wake.set()
         self._check()
 
     def _check(self) -> None:
@@ -368,11 +368,11 @@ def answer(
     body: bytes,
     elapsed: timedelta,
 ) -> requests.Response:
-    """What requests makes of an answer that came over a wire."""
+    """What requests makes of an answer from a socket."""
     code, _, reason = status.partition(" ")
     fields = HTTPHeaderDict(headers)
     message = SimpleNamespace(get_all=lambda name, default=None: fields.getlist(name) or default)
-    wire: Any = SimpleNamespace(msg=message, isclosed=lambda: True, close=lambda: None)  # has the cookies
+    original: Any = SimpleNamespace(msg=message, isclosed=lambda: True, close=lambda: None)  # has the cookies
     response = Answer(elapsed)
     response.status_code = int(code)
     response.reason = reason
@@ -386,7 +386,7 @@ def answer(
         status=int(code),
         reason=reason,
         preload_content=False,
-        original_response=wire,
+        original_response=original,
         request_method=request.method,
     )
     extract_cookies_to_jar(response.cookies, request, response.raw)  # type: ignore[no-untyped-call]

@@ -198,10 +198,10 @@ def test_help_loads_nothing_heavy() -> None:
         "finally: print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
     )
 
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", script], cwd=HERE, capture_output=True, text=True, check=True
     )
 
-    loaded = set(told.stderr.split())
+    loaded = set(result.stderr.split())
     assert "reserve" in loaded
     assert loaded & (HOME.keys() - {"time", "dotenv"}) == set()

@@ -90,7 +90,7 @@ def a_browser(evidence: Path, binary: str | None = None, driver: str | None = No
 
 
 def family() -> list[psutil.Process]:
-    """What runs because of these tests, also if it slipped away: told by the environment it got."""
+    """What runs because of these tests, also if it slipped away: recognized by its environment."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):  # it has just ended

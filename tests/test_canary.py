@@ -126,9 +126,9 @@ def test_an_exception_from_the_depth_shows_no_secret(stage: Callable[..., Stage]
     a_stage.apps.clear()
     with pytest.raises(ServiceError) as failed:
         http.ask("POST", "/v1/users/mobile-totp/verify", json={"code": code})
-    told = "".join(traceback.format_exception(failed.value))
-    assert code not in told
-    assert system.token not in told
+    text = "".join(traceback.format_exception(failed.value))
+    assert code not in text
+    assert system.token not in text
 
 
 def test_a_bug_is_written_down_without_secrets(stage: Callable[..., Stage]) -> None:

@@ -162,7 +162,7 @@ def test_a_run_that_is_killed_while_it_signs_in_leaves_no_browser(
 
 
 def test_help_costs_neither_a_browser_nor_a_server() -> None:
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-X", "importtime", str(REPOSITORY / "main.py"), "--help"],
         capture_output=True,
         text=True,
@@ -170,8 +170,8 @@ def test_help_costs_neither_a_browser_nor_a_server() -> None:
         check=True,
     )
 
-    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in told.stderr.splitlines()}
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in result.stderr.splitlines()}
     assert "argparse" in imported
     assert not imported & {"selenium", "flask", "requests", "rich", "sqlalchemy", "waitress"}
     for option in ("--court", "--multithreaded", "--opens-at", "--json"):
-        assert option in told.stdout
+        assert option in result.stdout

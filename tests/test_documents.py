@@ -31,6 +31,9 @@ OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 DOT_ENV = {"RESERVE_EMAIL": "you@example.com", "RESERVE_PASSWORD": "secret", "RESERVE_PHONE": "+14155550100"}
 WITH_INNER_COMMANDS = ("plan", "account")
 BOOKINGS = ("book", "check")
+NAMES_FILES = [*PATHS, HERE / "CONTRIBUTING.md", HERE / "docs/facts/README.md"]
+FILE = re.compile(r"(?=.*/|.*\.(?:py|md|toml|txt|example)$)[\w.<>*-]+(?:/[\w.<>*-]+)*/?")
+MADE = ("data/",)  # by the program when it runs
 
 
 def shell_lines(text: str) -> list[str]:
@@ -74,10 +77,10 @@ def dated(words: list[str]) -> list[str]:
 @cache
 def options_of(*program: str) -> frozenset[str]:
     """The options that the program itself says it has."""
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, *program, "--help"], cwd=HERE, capture_output=True, text=True, check=True
     )
-    return frozenset(OPTION.findall(told.stdout.partition("faults")[0])) - {"-h", "--help"}
+    return frozenset(OPTION.findall(result.stdout.partition("faults")[0])) - {"-h", "--help"}
 
 
 def anchors(path: Path) -> set[str]:
@@ -101,6 +104,20 @@ def test_every_link_to_another_place_here_leads_somewhere(path: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
+def exists(name: str) -> bool:
+    """Is there such a file or folder? `<name>` is any one; without a folder it is looked for everywhere."""
+    pattern = re.sub("<[^>]+>", "*", name.rstrip("/"))
+    return any(HERE.glob(pattern if "/" in pattern else f"[!.]*/**/{pattern}")) or any(HERE.glob(pattern))
+
+
+@pytest.mark.parametrize("path", NAMES_FILES, ids=lambda path: path.name)
+def test_every_file_that_a_document_names_exists(path: Path) -> None:
+    prose = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
+    names = {name for name in named(prose) if FILE.fullmatch(name) and not name.startswith(MADE)}
+
+    assert [name for name in sorted(names) if not exists(name)] == []
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_and_each_of_its_options_is_in_the_documents(command: str) -> None:
     assert f"`{command}`" in DOCUMENTS or f"main.py {command}" in DOCUMENTS
@@ -119,10 +136,12 @@ def test_the_documents_tell_the_steps_of_a_run_in_their_order() -> None:
     steps = source.partition("self.alone(")[2].partition("except")[0]
     done = dict.fromkeys(re.findall(r"\w+", steps))
 
-    told = [step.replace(" ", "_") for step in re.findall(r"^\d\. \*\*(.+?)\*\*", DOCUMENTS, re.MULTILINE)]
+    documented = [
+        step.replace(" ", "_") for step in re.findall(r"^\d\. \*\*(.+?)\*\*", DOCUMENTS, re.MULTILINE)
+    ]
 
-    assert told == [name for name in done if name in told]
-    assert {"find", "opening", "win", "settle"} <= set(told)
+    assert documented == [name for name in done if name in documented]
+    assert {"find", "opening", "win", "settle"} <= set(documented)
 
 
 def test_every_exit_code_has_its_row_and_no_other_code_has_one() -> None:
@@ -130,9 +149,9 @@ def test_every_exit_code_has_its_row_and_no_other_code_has_one() -> None:
     ends = {kind.exit_code for kind in kinds if issubclass(kind, errors.ReserveError)}
     signals = {errors.Interrupted(number).exit_code for number in SIGNALS}
 
-    told = {int(code) for row in rows("code", "meaning") for code in row[0].split(", ")}
+    documented = {int(code) for row in rows("code", "meaning") for code in row[0].split(", ")}
 
-    assert told == ends | signals | {ExitCode.SUCCESS, ExitCode.HELD, ExitCode.BUG}
+    assert documented == ends | signals | {ExitCode.SUCCESS, ExitCode.HELD, ExitCode.BUG}
 
 
 def test_every_environment_variable_that_is_read_is_in_the_documents() -> None:
@@ -150,9 +169,9 @@ def test_every_environment_variable_that_is_read_is_in_the_documents() -> None:
 
 
 def test_every_booking_system_is_in_the_documents() -> None:
-    told = {row[0].strip("`"): row[2] for row in rows("`--system`", "booking system", "state")}
+    documented = {row[0].strip("`"): row[2] for row in rows("`--system`", "booking system", "state")}
 
-    assert {name for name, state in told.items() if "not there yet" not in state} == set(SYSTEMS)
+    assert {name for name, state in documented.items() if "not there yet" not in state} == set(SYSTEMS)
 
 
 def test_every_gateway_of_texts_is_in_the_documents() -> None:
@@ -227,10 +246,10 @@ def test_the_simulator_of_the_documents_is_started_with_options_that_exist() -> 
 def test_make_has_every_target_of_the_documents() -> None:
     makefile = (HERE / "Makefile").read_text()
 
-    told = set(re.findall(r"make (demo|test|bench|clean)\b", README))
+    documented = set(re.findall(r"make (demo|test|bench|clean)\b", README))
 
-    assert told == {"demo", "test", "bench", "clean"}
-    assert {target for target in told if not re.search(rf"^{target}:", makefile, re.MULTILINE)} == set()
+    assert documented == {"demo", "test", "bench", "clean"}
+    assert {target for target in documented if not re.search(rf"^{target}:", makefile, re.MULTILINE)} == set()
 
 
 @pytest.mark.parametrize("line", cron_lines())

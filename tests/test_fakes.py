@@ -24,7 +24,7 @@ SECOND = timedelta(seconds=1)
 
 
 def diary_of(seed: int) -> list[str]:
-    """Four threads that do the same at the same moments, told in the order in which they ran."""
+    """Four threads that do the same at the same moments, in the order in which they ran."""
     clock = FakeClock(seed=seed)
     diary: list[str] = []
 

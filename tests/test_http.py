@@ -21,7 +21,7 @@ QUICK = (1.0, 0.2)  # seconds; a server of ours that says nothing is given up so
 
 
 class Host:
-    """A server that says what it is told to, and counts its connections and requests."""
+    """A server that answers what it was given, and counts its connections and requests."""
 
     def __init__(self, *answers: bytes | None) -> None:
         self.answers = list(answers)

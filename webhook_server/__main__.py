@@ -1,4 +1,4 @@
-"""python -m webhook_server: read the environment, listen, and stop cleanly when told to."""
+"""python -m webhook_server: read the environment, listen, and stop cleanly on a signal."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class Inbox:
         _metadata.create_all(self._engine)
 
     def add(self, text: Text) -> int | None:
-        """Keep *text* and return its id once it is safe on disk; None if it had been delivered before."""
+        """Keep *text* and return its id once it is on disk; None if it had been delivered before."""
         recipient = digits(text.to or "") or None
         with self._alone:
             with self._engine.begin() as connection:

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 # Before what reads, and changes nothing, is tried again: minutes are left until the opening.
 PAUSES = (timedelta(seconds=2), timedelta(seconds=8))
-NAP = timedelta(seconds=1)  # so soon is a wish to stop noticed when no signal wakes us
+NAP = timedelta(seconds=1)  # how soon a request to stop is noticed when no signal wakes us
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Leads:
 
 @dataclass(frozen=True)
 class RunContext:
-    """The booking system, the clock, the log, the wish to stop and the record of one run."""
+    """The booking system, the clock, the log, the request to stop and the record of one run."""
 
     system: BookingSystem
     clock: Clock
@@ -51,7 +51,7 @@ class RunContext:
             self.timeline.say(trouble)
 
     def wait_until(self, moment: datetime) -> None:
-        """Sleep until *moment*; raises `Interrupted` soon after a wish to stop."""
+        """Sleep until *moment*; raises `Interrupted` soon after a request to stop."""
         self.stop.obey()
         while (now := self.clock.now()) < moment:
             self.clock.sleep_until(min(moment, now + NAP) if self.stop.is_shielded else moment)

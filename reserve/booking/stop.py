@@ -1,4 +1,4 @@
-"""The wish to stop, from Ctrl-C or SIGTERM: obeyed at once, or as soon as nothing can be lost by it."""
+"""A request to stop, from Ctrl-C or SIGTERM: obeyed at once, or as soon as nothing can be lost by it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Stop:
     def __init__(self) -> None:
         """Nobody has, so far."""
         self.signal_number: int | None = None
-        self.is_shielded = False  # if so, a wish to stop is only noted
+        self.is_shielded = False  # if so, a request to stop is only noted
 
     def ask(self, signal_number: int, frame: FrameType | None = None) -> None:
         """Stop now, or once the run itself looks; a signal handler."""
@@ -39,7 +39,7 @@ class Stop:
             raise Interrupted(self.signal_number)
 
     def shield(self) -> None:
-        """Only note a wish to stop from now on, to the end of the run.
+        """Only note a request to stop from now on, to the end of the run.
 
         Courts are being held, and must not be forgotten; and what has been reserved must be said.
         """

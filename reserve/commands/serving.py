@@ -41,7 +41,7 @@ def serve(plan_store: PlanStore, name: str, settings: Settings, clock: Clock, te
         print(f"Refused: --occurrence: {name!r} is not due, or another process serves it.")
         return ExitCode.USAGE
     stop = Stop()
-    stop.shield()  # a run listens for itself; before, between and after runs the wish to stop is noted
+    stop.shield()  # a run listens for itself; before, between and after runs a request to stop is noted
     plan, start = due.plan_of(stored), due.wall(stored, occurrence)
     run = runs_for(plan, start, settings, stop)
     with stop.listening():
@@ -58,7 +58,7 @@ def runs_for(
     *,
     book: Callable[..., tuple[RunResult, object]] = book,
 ) -> Run:
-    """What runs at a facility for the slot of *plan* that starts at *start*, unless told to *stop*."""
+    """What runs at a facility for the slot of *plan* that starts at *start*, unless *stop* was requested."""
 
     def run(choice: Choice, waits: bool) -> tuple[Outcome, str | None]:
         try:

@@ -154,7 +154,7 @@ class FaultMiddleware:
 
 
 def loses_the_answer(struck: list[Fault]) -> bool:
-    """Does the client not learn what became of its request, when all these strike it?"""
+    """Is the client left without an answer when all these strike its request?"""
     kinds = {fault.kind for fault in struck}
     if "refused" in kinds:
         return False

@@ -76,7 +76,7 @@ class Ledger:
 
     @property
     def released(self) -> list[str]:
-        """Ids of the orders whose hold the player gave back."""
+        """Ids of the orders whose hold the player released."""
         return self._orders("released")
 
     @property

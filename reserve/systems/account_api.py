@@ -29,7 +29,7 @@ class Granted:
 
 
 class AccountApi(ApiSystem):
-    """An API that is told e-mail and password, or a refresh token, for a bearer token."""
+    """An API that gives a bearer token for e-mail and password, or for a refresh token."""
 
     how_to_renew = ""  # a refresh token, by hand; for the player
 

@@ -22,7 +22,7 @@ from reserve.window import at
 T = TypeVar("T")
 
 Amount = Annotated[int, Meta(ge=0)]  # of money, in a currency's smallest unit
-YEARS = range(2000, 3000)  # others cannot be told in every zone
+YEARS = range(2000, 3000)  # others cannot be expressed in every zone
 
 
 class Maybe(Generic[T]):
@@ -67,7 +67,7 @@ def fitting(value: object, model: type[T], *places: str) -> T | None:
 
 
 def moment(value: object, zone: tzinfo = UTC) -> datetime | None:
-    """The moment in *value*, which without an offset is told in *zone*; None if there is none."""
+    """The moment in *value*, read in *zone* when it has no offset; None if there is none."""
     if not isinstance(value, str):
         return None
     try:

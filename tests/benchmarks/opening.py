@@ -46,7 +46,7 @@ WORKERS = 6  # processes for what mostly waits: asking for one court after the o
 TRUSTED = "REQUESTS_CA_BUNDLE"  # the environment variable that requests reads
 NAP = 0.1  # seconds; how the field waits
 QUICK = [network for network in NETWORKS if network.rtt == 60]
-MEASURED = 3  # times that ours learns the server's time per network; the openings take turns with them
+MEASURED = 3  # times that we measure the server's clock per network; the openings alternate with them
 CHUNK = 10  # openings that one process asks one by one for
 START = datetime(2026, 11, 27, 18, tzinfo=UTC)
 SLOT = Slot(START, START + timedelta(minutes=90))
@@ -67,7 +67,7 @@ class Hosts:
         return f"https://{HOST}:{self.ports[NETWORKS.index(network)]}"
 
     def open(self, run: str, ahead: float, ask: Callable[[datetime], None]) -> Arrivals:
-        """What arrives when *ask* is told of an opening *ahead* seconds from now."""
+        """What arrives when *ask* aims at an opening *ahead* seconds from now."""
         moment = datetime.now(UTC) + timedelta(seconds=ahead)
         opens_at = nanoseconds(moment)
         order(self.orders, run=run, opens_at=opens_at)
@@ -85,7 +85,7 @@ def nanoseconds(moment: datetime) -> int:
 
 def order(port: int, **what: object) -> Any:
     """Have the server do something, without delay."""
-    with socket.create_connection((HOST, port)) as wire, wire.makefile("rw") as stream:
+    with socket.create_connection((HOST, port)) as connection, connection.makefile("rw") as stream:
         stream.write(json.dumps(what) + "\n")
         stream.flush()
         return json.loads(stream.readline())
@@ -166,19 +166,19 @@ class Field:
 
 
 class Ours:
-    """This project's own code from the measuring on: lines of rec.us, server's time, plan, race."""
+    """This project's own code from the measuring on: connections to rec.us, server clock, attempts, race."""
 
     def __init__(self, url: str, run: str, courts: int) -> None:
         self.clock = Clock()
-        self.system = RecUs(ACCOUNT, REQUEST, surroundings(url, self.clock))
+        self.system = RecUs(ACCOUNT, REQUEST, context_of(url, self.clock))
         self.system.use_token(run)
         offers = [Offer(Court(str(court), f"Court {court}"), SLOT, START) for court in range(courts)]
-        self.lines = [self.system.connection_for(offer) for offer in offers]
-        self.clock.together([line.warm for line in self.lines])
+        self.connections = [self.system.connection_for(offer) for offer in offers]
+        self.clock.together([each.warm for each in self.connections])
 
     def measure(self) -> ServerTime:
         """What the probes of the race's own connection say."""
-        return measure(lambda: self.lines[0].probe(self.clock), self.clock)
+        return measure(lambda: self.connections[0].probe(self.clock), self.clock)
 
     def ask(self, opens_at: datetime, server: ServerTime, *, at_once: bool) -> None:
         """Everything from the plan of moments to the last answer."""
@@ -186,20 +186,20 @@ class Ours:
         context = RunContext(self.system, self.clock, Timeline(self.clock.now), Stop(), NoRecord())
         deadline = opens_at + timedelta(seconds=60)
         race = Race(context, moments, deadline, Verification(context), Releases(context))
-        race.win(self.lines, at_once=at_once)
+        race.win(self.connections, at_once=at_once)
 
     def close(self) -> None:
         """Let every connection go."""
         self.system.close()
-        for line in self.lines:
-            line.close()
+        for each in self.connections:
+            each.close()
 
 
 ACCOUNT = Account("player@example.com", "")
 REQUEST = BookingRequest("Alice Marble", "tennis", START.date(), (START.time(),), SLOT.end - SLOT.start)
 
 
-def surroundings(url: str, clock: Clock) -> Context:
+def context_of(url: str, clock: Clock) -> Context:
     """What rec.us needs to be asked for courts; nothing else is there."""
 
     def nothing(*_: object) -> NoReturn:
@@ -219,7 +219,7 @@ def surroundings(url: str, clock: Clock) -> Context:
 
 @dataclass(frozen=True)
 class Task:
-    """Some openings over one network, asked for by both sides in turn."""
+    """Some openings over one network, asked for by both sides alternately."""
 
     hosts: Hosts
     network: Network
@@ -263,11 +263,11 @@ def work(task: Task) -> dict[str, list[Arrivals]]:
     return found
 
 
-def learn(hosts: Hosts, networks: Sequence[Network], times: int) -> dict[Network, list[ServerTime]]:
+def measure_clocks(hosts: Hosts, networks: Sequence[Network], times: int) -> dict[Network, list[ServerTime]]:
     """The server's time over each network, several times; this takes ten seconds a time."""
-    lines = [Ours(hosts.url(network), "learner", 1) for network in networks]
-    rounds = [Clock().together([each.measure for each in lines]) for _ in range(times)]
-    for each in lines:
+    measuring = [Ours(hosts.url(network), "clock", 1) for network in networks]
+    rounds = [Clock().together([each.measure for each in measuring]) for _ in range(times)]
+    for each in measuring:
         each.close()
     return {network: [one[place] for one in rounds] for place, network in enumerate(networks)}
 
@@ -306,7 +306,7 @@ def bench(*, quick: bool) -> dict[str, Any]:
     lates: defaultdict[str, list[float]] = defaultdict(list)
     samples = {}
     with served() as hosts:
-        measured = learn(hosts, networks, 1 if quick else MEASURED)
+        measured = measure_clocks(hosts, networks, 1 if quick else MEASURED)
         for network in networks:
             for courts in COURTS:
                 task = Task(hosts, network, courts, True, runs, measured[network], f"{network.name}-{courts}")
@@ -394,8 +394,8 @@ ABOUT = {
     "names are not looked up; what leaves together takes equally long; both ends share the machine",
     "server": "its clock is this machine's, which spares the field the error of its own clock",
     "the field's way": "naps of 0.1 s on its own clock, a verification at the opening, then requests.post",
-    "ours": "the project's own lines, measuring, plan and race; lines are opened once per network and number "
-    "of courts; the server's time is measured several times per network, and these take turns",
+    "ours": "the project's own connections, measuring, attempts and race; connections are opened once "
+    "per network and number of courts; the server's time is measured several times, and these alternate",
     "one by one": "several processes at a time; fewer courts are the beginning of the same openings; 32 "
     "courts at 60 ms only",
 }

@@ -9,7 +9,7 @@ from typing import Any
 from tests.benchmarks.figures import FOLDER, kept
 
 WIDTH = 760
-COLOURS = {  # told apart by those who see few colours, on white and on black
+COLOURS = {  # distinct also for those who see few colours, on white and on black
     "ours with -m": "#0a8a5f",
     "ours without -m": "#3b82c4",
     "the field's way, all at once": "#d9730d",

@@ -26,7 +26,7 @@ from reserve.model import Court, Offer
 from reserve.systems.base import CourtConnection
 from reserve.systems.recus.adapter import RecUs
 from tests.benchmarks.figures import kept
-from tests.benchmarks.opening import ACCOUNT, REQUEST, SLOT, surroundings
+from tests.benchmarks.opening import ACCOUNT, REQUEST, SLOT, context_of
 from tests.fakes import START, FakeClock, NoRecord, StampingServer
 
 OPENS_AT = START + timedelta(minutes=1)
@@ -41,7 +41,7 @@ MS = timedelta(milliseconds=1)
 Player = Callable[[random.Random, int, Mapping[str, Any]], list[float]]
 
 
-class VirtualLine(CourtConnection):
+class VirtualConnection(CourtConnection):
     """One court of a virtual server that takes down when it is asked."""
 
     def __init__(self, offer: Offer, server: StampingServer, machine: float) -> None:
@@ -50,7 +50,7 @@ class VirtualLine(CourtConnection):
         self.arrived = float("inf")
 
     def hold(self) -> NoReturn:
-        """Take the time of the machine and of the way there, and be told *taken* or *not open yet*."""
+        """Take the time of the machine and of the way there, and answer *taken* or *not open yet*."""
         server = self.server
         way = server.chance.uniform(*server.there)
         server.clock.sleep((way + self.machine) * MS)
@@ -68,19 +68,19 @@ def ours(chance: random.Random, courts: int, model: Mapping[str, Any]) -> list[f
     error = timedelta(milliseconds=chance.uniform(-CLOCK_ERROR, CLOCK_ERROR))
     server = StampingServer(clock, error, WAY, WAY, chance)
     moments = plan(OPENS_AT, measure(server.probe, clock), PLANNED)
-    lines = [
-        VirtualLine(Offer(Court(str(place), f"Court {place}"), SLOT, OPENS_AT), server, machine)
+    connections = [
+        VirtualConnection(Offer(Court(str(place), f"Court {place}"), SLOT, OPENS_AT), server, machine)
         for place, machine in enumerate(chance.choice(model["ours_ms"])[:courts])
     ]
-    system = RecUs(ACCOUNT, REQUEST, surroundings("", clock))
+    system = RecUs(ACCOUNT, REQUEST, context_of("", clock))
     context = RunContext(system, clock, Timeline(clock.now), Stop(), NoRecord())
     race = Race(context, moments, moments[0] + PATIENCE, Verification(context), Releases(context))
-    race.win(lines, at_once=True)
-    return [line.arrived for line in lines]
+    race.win(connections, at_once=True)
+    return [each.arrived for each in connections]
 
 
 def script(chance: random.Random, courts: int, model: Mapping[str, Any]) -> list[float]:
-    """The field's way; told that it is early, it asks again over a fresh connection until it is not."""
+    """The field's way; when it was early, it asks again over a fresh connection until it is not."""
     error = chance.uniform(-CLOCK_ERROR, CLOCK_ERROR)
     moments = [moment - error for moment in chance.choice(model["field_ms"])[:courts]]
     return [moment if moment >= 0 else moment % (3 * RTT) for moment in moments]

@@ -6,7 +6,7 @@ connection costs one more, as with TCP. Both directions keep their order. A furt
 one a line: `{"run", "opens_at"}` tells when the opening of a run is, in nanoseconds, and `{"run"}` asks what
 arrived for it.
 
-A request that comes too early is told so in rec.us's words; any other that the court is taken, so that
+A request that comes too early is refused in rec.us's words; any other gets *taken*, so that
 whoever asks goes on to ask for all of them.
 """
 
@@ -73,7 +73,7 @@ class Book:
     arrivals: defaultdict[str, list[tuple[str, int, int]]] = field(default_factory=lambda: defaultdict(list))
 
     def answer(self, request: bytes, moment: int, late: int) -> bytes:
-        """Note *request*, which arrived at *moment*, and say what the client is told."""
+        """Note *request*, which arrived at *moment*, and return what the client is answered."""
         head, _, body = request.partition(b"\r\n\r\n")
         if head.startswith(b"GET"):
             found = BEARER.search(head)

@@ -1,4 +1,4 @@
-"""The aim at the opening: the server's clock, its delay, and what a run learns for the next."""
+"""The aim at the opening: the server's clock, its delay, and what a run remembers for the next."""
 
 from __future__ import annotations
 

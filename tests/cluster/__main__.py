@@ -83,9 +83,9 @@ def run(url: str, folder: Path, clock: Clock) -> dict[str, object]:
     workers[killed].kill()
     for worker in workers.values():
         worker.wait()
-    told = [json.loads(reports[name].read_text()) for name in others]
-    asked = Counter(name for each in told for name in each["asked"])
-    claims = sorted(each for report in told for each in report["claim_ms"])
+    text = [json.loads(reports[name].read_text()) for name in others]
+    asked = Counter(name for each in text for name in each["asked"])
+    claims = sorted(each for report in text for each in report["claim_ms"])
     store.close()
     return {
         "planned": PLANNED,

@@ -97,7 +97,7 @@ def test_the_sessions_of_ntnui_are_those_ahead_in_its_week_plan_and_each_can_be_
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--system", "ntnui", "-c", "Hallen"], "--link is missing; open the session on the site"),
         (["--system", "atrium", "-c", "Court 9"], "'Court 9' is not known on Atrium; there are TFC, Court 1"),
@@ -108,9 +108,9 @@ def test_the_sessions_of_ntnui_are_those_ahead_in_its_week_plan_and_each_can_be_
     ],
 )
 def test_what_cannot_be_looked_up_is_refused_with_the_way_out(
-    tmp_path: Path, words: list[str], told: str
+    tmp_path: Path, words: list[str], message: str
 ) -> None:
-    with Stage(tmp_path) as stage, pytest.raises(UsageError, match=told):
+    with Stage(tmp_path) as stage, pytest.raises(UsageError, match=message):
         courts(stage, *words)
 
 

@@ -86,11 +86,11 @@ def test_the_line_works_in_the_shell_that_cron_uses(tmp_path: Path) -> None:
     machine.data.mkdir()
     line = machine.lines().splitlines()[1].removeprefix("* * * * * ").replace(r"\%", "%")
 
-    told = subprocess.run(
+    result = subprocess.run(
         ["env", "-i", "sh", "-c", line], cwd="/", capture_output=True, text=True, check=False
     )
 
-    assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     assert (machine.data / "due.log").read_text() == ""
     assert (machine.data / "reserve.sqlite3").exists()
 
@@ -139,10 +139,10 @@ def test_the_commands_of_the_units_do_the_same_in_a_bare_environment(tmp_path: P
     machine.data.mkdir()
 
     folder, variables, words = unit("first-serve.service", machine)
-    told = subprocess.run(
+    result = subprocess.run(
         ["env", "-i", *variables, *words], cwd=folder, capture_output=True, text=True, check=True
     )
-    assert (told.stdout, told.stderr) == ("", "")
+    assert (result.stdout, result.stderr) == ("", "")
     assert (machine.data / "reserve.sqlite3").exists()
 
     folder, variables, words = unit("first-serve-webhook.service", machine)
@@ -161,9 +161,14 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
         names.append(tmp_path / name)
         names[-1].write_text(body)
 
-    told = subprocess.run(["systemd-analyze", "verify", *names], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        ["systemd-analyze", "verify", *names], capture_output=True, text=True, check=False
+    )
 
-    assert (told.returncode, [line for line in told.stderr.splitlines() if "first-serve" in line]) == (0, [])
+    assert (result.returncode, [line for line in result.stderr.splitlines() if "first-serve" in line]) == (
+        0,
+        [],
+    )
 
 
 def crontab_in(folder: Path) -> dict[str, str]:
@@ -205,7 +210,7 @@ def test_a_variable_that_stands_in_no_file_is_named_without_its_value_because_cr
     }
 
     assert not_in_file(read_settings(environ), {"RESERVE_PHONE": "+1"}) == ["RESERVE_NOTIFY"]
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "main.py", "cron"],
         cwd=HERE,
         env={"RESERVE_DATABASE_URL": "sqlite://", "PATH": os.environ["PATH"]},
@@ -213,7 +218,7 @@ def test_a_variable_that_stands_in_no_file_is_named_without_its_value_because_cr
         text=True,
         check=True,
     )
-    assert told.stderr == f"warning: cron will not see RESERVE_DATABASE_URL; add it to {HERE}/.env\n"
+    assert result.stderr == f"warning: cron will not see RESERVE_DATABASE_URL; add it to {HERE}/.env\n"
 
 
 def test_the_units_for_systemd_start_the_same_every_minute() -> None:
@@ -232,9 +237,9 @@ def test_the_next_two_clock_changes_are_told_and_that_they_do_nothing(tmp_path: 
     plan_store.change(number, zone="America/Los_Angeles", rule=str(RULE), looked=ADDED)
     store.close()
 
-    told = clock_change_lines(Settings(data=tmp_path), datetime(2026, 11, 21, tzinfo=UTC))
+    text = clock_change_lines(Settings(data=tmp_path), datetime(2026, 11, 21, tzinfo=UTC))
 
-    assert "2027-03-14 03:00 PDT (10:00 UTC) and Sun 2027-11-07 01:00 PST (09:00 UTC)" in told[1]
+    assert "2027-03-14 03:00 PDT (10:00 UTC) and Sun 2027-11-07 01:00 PST (09:00 UTC)" in text[1]
 
 
 class _Channel(BaseHTTPRequestHandler):
@@ -279,9 +284,9 @@ def test_a_channel_that_fails_is_named_without_its_secrets(channel: tuple[str, t
     url, handler = channel
     handler.status = 403
 
-    told = notify.send_to_all([f"{url}/secret-topic", "http://127.0.0.1:9/secret-topic"], "text")
+    failures = notify.send_to_all([f"{url}/secret-topic", "http://127.0.0.1:9/secret-topic"], "text")
 
-    assert told == ["127.0.0.1: answered 403", "127.0.0.1: ConnectionRefusedError"]
+    assert failures == ["127.0.0.1: answered 403", "127.0.0.1: ConnectionRefusedError"]
 
 
 def test_the_watchdog_hears_of_life_and_of_failure(channel: tuple[str, type[_Channel]]) -> None:
@@ -305,10 +310,10 @@ def test_a_channel_that_answers_nonsense_is_named_and_nothing_else_happens() -> 
 
         thread = threading.Thread(target=babble)
         thread.start()
-        told = notify.send_to_all([f"http://127.0.0.1:{listener.getsockname()[1]}/secret"], "text")
+        failures = notify.send_to_all([f"http://127.0.0.1:{listener.getsockname()[1]}/secret"], "text")
         thread.join()
 
-    assert told == ["127.0.0.1: BadStatusLine"]
+    assert failures == ["127.0.0.1: BadStatusLine"]
 
 
 def test_a_due_that_cannot_do_its_work_says_so_once_and_gives_every_minute_a_sign_of_failure(
@@ -395,11 +400,11 @@ def test_how_a_booking_of_a_plan_ended_is_told_whatever_the_channel_is_like(
 
     code = due_command(["--occurrence", name_of(occurrence)], read_settings(environ))
 
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     sentence = "Refused: --email is missing; give it or set RESERVE_EMAIL."
-    assert (code, told.out.splitlines()) == (2, [sentence])
+    assert (code, printed.out.splitlines()) == (2, [sentence])
     if address:
-        assert "warning: RESERVE_NOTIFY: write it as" in told.err
+        assert "warning: RESERVE_NOTIFY: write it as" in printed.err
     else:
         ((_, _, text),) = handler.heard
         assert text.startswith(f"{sentence} (plan 1, Wed ")
@@ -414,10 +419,10 @@ def test_notify_test_says_for_each_channel_how_it_went(
 
     code = notify_test([], Settings(notify=f"{url}/secret http://127.0.0.1:9/secret", ping_url=url))
 
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert code == 6
-    assert told.splitlines()[-1] == "Sent to 3 channels, 1 of which failed."
-    assert "secret" not in told
+    assert printed.splitlines()[-1] == "Sent to 3 channels, 1 of which failed."
+    assert "secret" not in printed
 
 
 @pytest.mark.parametrize("notify", [None, "ftp://example.com"])

@@ -365,11 +365,11 @@ def test_a_folder_that_was_there_keeps_its_mode(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("typed", ["x" * 400, "it's " * 80, "both \" and ' " * 40, "\\" * 400])
 def test_a_sentence_repeats_only_the_beginning_of_what_somebody_typed(typed: str) -> None:
-    told = str(UsageError(f"--court: the city's list has no {typed!r}; there are 'A' and the player's own"))
+    text = str(UsageError(f"--court: the city's list has no {typed!r}; there are 'A' and the player's own"))
 
-    assert told.startswith("--court: the city's list has no ")
-    assert told.endswith("; there are 'A' and the player's own")
-    assert len(told) < 170
+    assert text.startswith("--court: the city's list has no ")
+    assert text.endswith("; there are 'A' and the player's own")
+    assert len(text) < 170
     assert (
         str(UsageError("no 'Alice Marble'; there are 'A' and 'B'"))
         == "no 'Alice Marble'; there are 'A' and 'B'"
@@ -377,15 +377,15 @@ def test_a_sentence_repeats_only_the_beginning_of_what_somebody_typed(typed: str
 
 
 @pytest.mark.parametrize(
-    ("option", "typed", "told"),
+    ("option", "typed", "message"),
     [
         ("--court", "x" * 501, "--court has 501 letters; 500 are the most"),
         ("--or", "18:00\n", "--or: '18:00\\n' has a line break"),
         ("--password", "x" * 501, "--password has 501 letters"),
     ],
 )
-def test_what_nobody_means_is_refused(option: str, typed: str, told: str) -> None:
-    with pytest.raises(UsageError, match=re.escape(told)):
+def test_what_nobody_means_is_refused(option: str, typed: str, message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
         refuse_garbled(booking_parser("book").parse_args([option, typed]))
 
     refuse_garbled(booking_parser("book").parse_args(["--password", "a\tb"]))

@@ -139,9 +139,9 @@ def test_another_plan_of_the_same_player_shows_what_it_stops_and_that_of_another
     assert troubles()[1:] == [["over the daily limit: plan 1 uses the only one"]] * 4
     player.types("remove 2")
     capsys.readouterr()
-    with secret_store(read_settings(player.environ)) as safe:
+    with secret_store(read_settings(player.environ)) as secrets:
         bob = {"RESERVE_SYSTEM": "recus", "RESERVE_EMAIL": "bob@example.com", "RESERVE_PASSWORD": "secret"}
-        Accounts(safe).add("bob", bob)
+        Accounts(secrets).add("bob", bob)
     player.types(f"{earlier_on_mondays} --account bob")
     assert troubles() == [[]] * 5
 
@@ -286,7 +286,7 @@ ONCE = "-d 2026-03-09 -t 18:00"
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         (MARBLE, "give one of --every"),
         (f"{MARBLE} {EVERY} {ONCE}", "give one of --every"),
@@ -339,8 +339,8 @@ ONCE = "-d 2026-03-09 -t 18:00"
         (f"import {'x' * 100_000}", "cannot be read: File name too long"),
     ],
 )
-def test_what_makes_no_sense_is_refused_and_nothing_is_kept(player: Player, line: str, told: str) -> None:
-    with pytest.raises(UsageError, match=told):
+def test_what_makes_no_sense_is_refused_and_nothing_is_kept(player: Player, line: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         player.types(line)
 
     assert player.plan_store.all() == []
@@ -348,10 +348,10 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_kept(player: Player, line
 
 def options_with_a_word() -> list[str]:
     """Every option of `plan add` that takes a word, as its help tells."""
-    told = StringIO()
-    with redirect_stdout(told), suppress(SystemExit):
+    printed = StringIO()
+    with redirect_stdout(printed), suppress(SystemExit):
         parser().parse_args(["add", "--help"])
-    return sorted(set(re.findall(r"(--[a-z-]+) [A-Z]+", told.getvalue())))
+    return sorted(set(re.findall(r"(--[a-z-]+) [A-Z]+", printed.getvalue())))
 
 
 @pytest.mark.parametrize("option", options_with_a_word())
@@ -380,8 +380,8 @@ def test_imported_plans_wait_for_their_openings_as_soon_as_they_were_looked_at(
     player.types(f"import {file}")
     player.types("refresh")
 
-    told = capsys.readouterr().out.splitlines()
-    assert told[0].startswith("Imported 2 plans, 1 of them with no day in the future")
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("Imported 2 plans, 1 of them with no day in the future")
     (occurrence,) = player.plan_store.occurrences(ended=False)
     assert (
         f"{occurrence.starts_at - occurrence.opens_at}" == "7 days, 0:00:00"

@@ -214,11 +214,11 @@ def test_what_was_missed_is_tried_as_long_as_the_slot_lies_ahead_and_says_how_la
     keep(plan_store)
     late = OPENING + timedelta(hours=3, minutes=12)
 
-    told: list[str] = []
+    messages: list[str] = []
 
-    said = due.tick(plan_store, late, "here", lambda occurrence: None, told.append)
+    said = due.tick(plan_store, late, "here", lambda occurrence: None, messages.append)
 
-    assert told == []
+    assert messages == []
     assert said == ["plan 1 for 2026-03-12 01:00 UTC: started, 3 h 12 min after the opening"]
 
 
@@ -240,14 +240,16 @@ def test_a_slot_that_has_begun_is_noted_as_missed_and_those_ahead_go_on(plan_sto
     number = keep(plan_store)
     month_later = OPENING + timedelta(days=28)
 
-    started, told = list[Occurrence](), list[str]()
-    due.tick(plan_store, month_later, "here", started.append, told.append)
+    started, messages = list[Occurrence](), list[str]()
+    due.tick(plan_store, month_later, "here", started.append, messages.append)
 
     assert [f"{occurrence.starts_at:%m-%d}" for occurrence in started] == ["04-02", "04-09"]
     missed = plan_store.occurrences(number, ended=True)
     assert len(missed) == 3
     assert all(each.sentence and each.sentence.startswith("Not reserved: missed") for each in missed)
-    assert [sentence.partition(" UTC: ")[2] for sentence in told] == [each.sentence for each in missed[::-1]]
+    assert [sentence.partition(" UTC: ")[2] for sentence in messages] == [
+        each.sentence for each in missed[::-1]
+    ]
 
 
 def test_a_run_that_dies_again_and_again_is_given_up(plan_store: PlanStore) -> None:
@@ -338,12 +340,12 @@ def test_a_plan_that_cannot_be_read_any_more_is_told_of_and_does_not_stop_the_ot
     keep(plan_store)
     assert len(tick(plan_store, OPENING)) == 2
     plan_store.change(number, body={**body_of(WEEKLY), "rrule": "FREQ=HOURLY"})
-    started, told = list[Occurrence](), list[str]()
+    started, messages = list[Occurrence](), list[str]()
 
-    due.tick(plan_store, OPENING + due.LEASE, "here", started.append, told.append)
+    due.tick(plan_store, OPENING + due.LEASE, "here", started.append, messages.append)
 
     assert [occurrence.plan_id for occurrence in started] == [number + 1]
-    (sentence,) = told
+    (sentence,) = messages
     assert f"plan {number}.rrule: " in sentence
     assert plan_store.occurrences(number, ended=False) == []
 
@@ -521,7 +523,7 @@ def test_facilities_are_tried_in_order_until_one_has_a_court_or_nobody_knows(
 
 
 @pytest.mark.parametrize(
-    ("codes", "expected", "told"),
+    ("codes", "expected", "message"),
     [
         ((1, 1, 0), ["A", "B", "A, waiting"], "Run 3."),
         ((1, 5, 0), ["A", "B", "A, waiting"], "Run 3."),
@@ -530,14 +532,14 @@ def test_facilities_are_tried_in_order_until_one_has_a_court_or_nobody_knows(
     ],
 )
 def test_a_plan_waits_at_the_first_facility_whose_courts_are_taken(
-    codes: tuple[int, ...], expected: list[str], told: str
+    codes: tuple[int, ...], expected: list[str], message: str
 ) -> None:
     run, asked = outcomes(*codes)
 
     outcome, _ = in_order(TWO, run, waits=True)
 
     assert asked == expected
-    assert outcome.sentence == told
+    assert outcome.sentence == message
 
 
 def test_without_a_court_and_a_waiting_list_the_first_facility_is_told_of() -> None:
@@ -566,7 +568,7 @@ class Serving:
     def __init__(self, plan_store: PlanStore, now: datetime, plan: Plan = WEEKLY) -> None:
         self.plan_store, self.clock = plan_store, FakeClock(now)
         self.waited: list[bool] = []
-        self.told: list[str] = []
+        self.messages: list[str] = []
         self.number = keep(plan_store, replace(plan, wait_list=True))
         self.occurrence, *_ = tick(plan_store, now)
         slot = Slot(self.occurrence.starts_at, self.occurrence.starts_at + WEEKLY.length)
@@ -591,7 +593,7 @@ class Serving:
                 lambda *asked: self.offers,
                 noted,
                 self.clock,
-                self.told.append,
+                self.messages.append,
             )
 
     def waits(self, choice: Choice, waits: bool) -> tuple[Outcome, str | None]:
@@ -639,7 +641,7 @@ def test_where_there_is_no_time_to_wait_a_court_is_asked_for_all_the_same(
     assert serving.waited == [False]
     assert serving.ended is not None
     assert serving.ended.sentence == "Run 1."
-    assert serving.told == ["Run 1. (plan 1, Wed 2026-03-11 18:00)"]
+    assert serving.messages == ["Run 1. (plan 1, Wed 2026-03-11 18:00)"]
 
 
 @pytest.mark.parametrize("notice", [WEEKLY.notice, timedelta(days=7)])
@@ -702,7 +704,7 @@ def test_a_tick_loads_nothing_heavy_and_costs_little(tmp_path: Path) -> None:
         "print(used.ru_utime + used.ru_stime, int(most) / 1024, *sys.modules)"
     )
 
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", script],
         cwd=tmp_path,
         env={"PYTHONPATH": str(HERE), "RESERVE_DATA": str(tmp_path)},
@@ -711,7 +713,7 @@ def test_a_tick_loads_nothing_heavy_and_costs_little(tmp_path: Path) -> None:
         check=True,
     )
 
-    seconds, megabytes, *modules = told.stdout.split()
+    seconds, megabytes, *modules = result.stdout.split()
     assert {"alembic", "flask", "msgspec", "selenium", "requests", "rich"} & set(modules) == set()
     assert float(megabytes) < 60
     assert float(seconds) < 2  # 0.3 on an idle machine; a busy one counts more

@@ -230,7 +230,7 @@ def test_the_file_of_the_earlier_tool_is_read_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ('"duration": 30\n  },', '"duration": 0\n  },', "[0].duration: expected `int` >= 1"),
         ("BYHOUR=17", "BYHOUR=99", "[1].rrule: 'FREQ="),
@@ -251,18 +251,18 @@ def test_the_file_of_the_earlier_tool_is_read_as_it_is() -> None:
         ('"duration": 30', '"max_price": 1e400', "[0].max_price: number out of range"),
     ],
 )
-def test_a_mistake_in_a_file_is_told_with_its_path(old: str, new: str, told: str) -> None:
+def test_a_mistake_in_a_file_is_told_with_its_path(old: str, new: str, message: str) -> None:
     assert old in EARLIER_TOOL
 
     with pytest.raises(UsageError, match=r"^plans\.json: nothing was imported: ") as raised:
         read_plans(EARLIER_TOOL.replace(old, new, 1), "plans.json", SATURDAY.date())
 
-    assert told in str(raised.value)
+    assert message in str(raised.value)
     assert len(str(raised.value)) < 500
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ('"court_id": "1",', '"court_id": "1"', ", line 6: this is not JSON: expected ',' or '}'"),
         ('"duration": 30', '"max_price": NaN', ", line 6: this is not JSON: invalid character"),
@@ -273,8 +273,8 @@ def test_a_mistake_in_a_file_is_told_with_its_path(old: str, new: str, told: str
         (EARLIER_TOOL, "", ", line 1: this is not JSON: input data was truncated"),
     ],
 )
-def test_a_file_that_is_not_a_list_in_json_is_refused_with_the_line(old: str, new: str, told: str) -> None:
-    with pytest.raises(UsageError, match=re.escape(f"plans.json{told}")):
+def test_a_file_that_is_not_a_list_in_json_is_refused_with_the_line(old: str, new: str, message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(f"plans.json{message}")):
         read_plans(EARLIER_TOOL.replace(old, new, 1), "plans.json", SATURDAY.date())
 
 
@@ -331,19 +331,19 @@ def test_the_preview_tells_what_would_stop_a_slot() -> None:
     preview = look(plan, publishing("Alice Marble", price=750), NOW)
 
     assert preview is not None
-    told = " ".join(preview.slots[0].troubles)
-    assert "no facility is called 'Nowhere'" in told
-    assert "costs 7.50 USD, over the maximum price" in told
+    text = " ".join(preview.slots[0].troubles)
+    assert "no facility is called 'Nowhere'" in text
+    assert "costs 7.50 USD, over the maximum price" in text
 
 
 def test_the_preview_says_when_a_ceiling_cannot_be_kept_before_the_court_is_held() -> None:
-    def told(plan: Plan) -> str:
+    def text(plan: Plan) -> str:
         preview = look(plan, publishing("Alice Marble", price=None), NOW)
         assert preview is not None
         return " ".join(preview.slots[0].troubles)
 
-    assert "publishes no price" in told(replace(WEEKLY, max_price=Decimal("5.00")))
-    assert told(WEEKLY) == ""
+    assert "publishes no price" in text(replace(WEEKLY, max_price=Decimal("5.00")))
+    assert text(WEEKLY) == ""
 
 
 def test_the_preview_tells_which_of_the_courts_that_were_named_is_left_out_or_opens_later() -> None:
@@ -389,10 +389,10 @@ def test_the_preview_keeps_to_the_citys_limits_together_with_other_plans() -> No
     evening = replace(WEEKLY, rule="FREQ=WEEKLY;BYDAY=WE;BYHOUR=20", until=date(2026, 11, 30))
     before = replace(WEEKLY, rule="FREQ=WEEKLY;BYDAY=SU,MO,TU,WE;BYHOUR=7", until=date(2026, 12, 1))
 
-    told = conflicts(WEEKLY, NamedPlan("plan 1", evening), NamedPlan("plan 2", before))
+    troubles = conflicts(WEEKLY, NamedPlan("plan 1", evening), NamedPlan("plan 2", before))
 
-    assert told[0] == "over the daily limit: plan 1 and plan 2 use the only one"
-    assert told[1:] == ["-", "-", "-", "-"]
+    assert troubles[0] == "over the daily limit: plan 1 and plan 2 use the only one"
+    assert troubles[1:] == ["-", "-", "-", "-"]
     daily = replace(before, rule="FREQ=DAILY;BYHOUR=7", until=date(2026, 12, 1))
     friday = replace(WEEKLY, rule="FREQ=WEEKLY;BYDAY=FR;BYHOUR=18")
     without = frozenset({datetime.fromisoformat("2026-11-27T07:00")})
@@ -410,10 +410,10 @@ def test_of_two_slots_on_a_day_one_counts_for_the_weekly_limit_as_only_one_can_b
 def test_the_preview_names_the_plan_that_wants_another_court_at_the_same_time() -> None:
     other = replace(WEEKLY, rule="FREQ=WEEKLY;INTERVAL=2;BYDAY=WE;BYHOUR=19", length=timedelta(hours=1))
 
-    told = conflicts(WEEKLY, NamedPlan("plan 1", other))
+    troubles = conflicts(WEEKLY, NamedPlan("plan 1", other))
 
-    assert told[0] == "-"
-    assert told[1] == "overlaps plan 1, 19:00-20:00"
+    assert troubles[0] == "-"
+    assert troubles[1] == "overlaps plan 1, 19:00-20:00"
     assert conflicts(replace(WEEKLY, length=timedelta(hours=1)), NamedPlan("plan 1", other))[1].startswith(
         "over the daily limit"
     )
@@ -422,10 +422,10 @@ def test_the_preview_names_the_plan_that_wants_another_court_at_the_same_time() 
 def test_a_slot_that_came_to_nothing_stops_no_other() -> None:
     lost = frozenset({datetime.fromisoformat("2026-11-25T18:00")})
 
-    told = conflicts(WEEKLY, NamedPlan("plan 1", WEEKLY, lost))
+    troubles = conflicts(WEEKLY, NamedPlan("plan 1", WEEKLY, lost))
 
-    assert told[0] == "-"
-    assert told[1] == "overlaps plan 1, 18:00-19:30"
+    assert troubles[0] == "-"
+    assert troubles[1] == "overlaps plan 1, 18:00-19:30"
 
 
 def test_a_plan_whose_facility_does_not_exist_is_refused_and_one_in_the_past_has_no_preview() -> None:

@@ -57,16 +57,16 @@ class Folder:
 
     def types(self, *words: str) -> str:
         """What `main.py` with *words* prints."""
-        told = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "main.py", *words],
             cwd=self.path,
             env={"PATH": os.environ["PATH"]},
             capture_output=True,
             text=True,
         )
-        if told.returncode:
-            raise RuntimeError(f"{words[0]} ended with {told.returncode}: {told.stdout}{told.stderr}")
-        return told.stdout
+        if result.returncode:
+            raise RuntimeError(f"{words[0]} ended with {result.returncode}: {result.stdout}{result.stderr}")
+        return result.stdout
 
 
 def _escaped(value: str) -> str:

@@ -202,11 +202,11 @@ def problems(kill_at: str, *, verify: str) -> list[str]:
         found.append(f"{len(left)} holds are left; {end}")
     if broken := ledger.violations:
         found.append(f"rules broken: {broken}")
-    told = [run.sentence or "nothing" for run in runs]
-    if paid_by_first and len(runs) == 2 and not told[1].startswith("Reserved"):
-        found.append(f"history says of the run that paid: {told[1]}")
+    text = [run.sentence or "nothing" for run in runs]
+    if paid_by_first and len(runs) == 2 and not text[1].startswith("Reserved"):
+        found.append(f"history says of the run that paid: {text[1]}")
     if any(run.ended is None for run in runs):
-        found.append(f"history leaves a run open: {told}")
+        found.append(f"history leaves a run open: {text}")
     return found
 
 

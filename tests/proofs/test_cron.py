@@ -26,7 +26,7 @@ def test_a_proof_in_which_all_is_as_it_has_to_be_has_no_failure() -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "instead", "told"),
+    ("what", "instead", "message"),
     [
         ("history", [], "history has one run"),
         ("history", RIGHT["history"] * 2, "history has one run"),
@@ -36,10 +36,10 @@ def test_a_proof_in_which_all_is_as_it_has_to_be_has_no_failure() -> None:
         ("crontab_afterwards", [], "the crontab is again"),
     ],
 )
-def test_a_proof_names_what_is_not_as_it_has_to_be(what: str, instead: Any, told: str) -> None:
+def test_a_proof_names_what_is_not_as_it_has_to_be(what: str, instead: Any, message: str) -> None:
     found = failures({**RIGHT, what: instead})
 
-    assert any(failure["case"].startswith(told) for failure in found)
+    assert any(failure["case"].startswith(message) for failure in found)
 
 
 @pytest.mark.parametrize(("words", "code"), [([], 77), (["--may-skip"], 0)])

@@ -211,11 +211,11 @@ def test_a_stamp_that_makes_no_sense_is_no_probe(
     stage: ReplayStage, changes: Changes, raw: bytes | None, status: int | None, headers: dict[str, str]
 ) -> None:
     stage.changes = (changes, raw, status, headers)
-    line = stage.run.system.connection_for(stage.hold.offer)
+    connection = stage.run.system.connection_for(stage.hold.offer)
     with suppress(ValueError):
-        line.probe(stage.clock)
+        connection.probe(stage.clock)
     stage.changes = None
-    line.close()
+    connection.close()
 
 
 @settings(careful, max_examples=60)

@@ -177,14 +177,14 @@ def test_every_fault_has_an_exit_code_here() -> None:
 def test_each_fault_ends_as_documented(tmp_path: Path, fault: str) -> None:
     stage, outcome = booked(tmp_path, faults=(fault,))
 
-    told = f"{outcome.sentence}\n" + "\n".join(stage.steps)
-    assert outcome.exit_code == EXIT_CODES[fault], told
-    assert stage.ledger.violations == [], told
-    assert len(stage.ledger.paid) <= 1, told
+    text = f"{outcome.sentence}\n" + "\n".join(stage.steps)
+    assert outcome.exit_code == EXIT_CODES[fault], text
+    assert stage.ledger.violations == [], text
+    assert len(stage.ledger.paid) <= 1, text
     if outcome.exit_code == 0:
-        assert stage.ledger.paid == [outcome.order_id], told
+        assert stage.ledger.paid == [outcome.order_id], text
     elif outcome.exit_code != 7:
-        assert stage.ledger.paid == [], told
+        assert stage.ledger.paid == [], text
 
 
 def test_the_other_court_is_asked_only_when_the_first_is_surely_refused(tmp_path: Path) -> None:
@@ -273,21 +273,21 @@ def test_tokens_are_nowhere_in_plain_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("opens_at", "told"),
+    ("opens_at", "message"),
     [
         ("2026-10-26T18:00:00-04:00", "2026-11-02T17:00:00-05:00"),  # clocks go back
         ("2026-03-02T18:00:00-05:00", "2026-03-09T19:00:00-04:00"),  # and forward
     ],
 )
 def test_a_slot_opens_168_real_hours_ahead_also_when_clocks_change(
-    tmp_path: Path, opens_at: str, told: str
+    tmp_path: Path, opens_at: str, message: str
 ) -> None:
     with Stage(tmp_path, {}, "atrium", datetime.fromisoformat(opens_at)) as stage:
         outcome = stage.book()
 
     assert outcome.exit_code == 0
     assert outcome.slot
-    assert outcome.slot.start.isoformat() == told
+    assert outcome.slot.start.isoformat() == message
     assert stage.run.timeline.opens_at == datetime.fromisoformat(opens_at)
 
 
@@ -334,7 +334,7 @@ def test_without_an_end_it_is_half_an_hour_of_tennis() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("-c", "Court 3"), "--court: 'Court 3' is not known on Atrium"),
         (("--only", "3"), "--only: TFC has no tennis court '3'; it has Court 1, Court 2"),
@@ -344,8 +344,8 @@ def test_without_an_end_it_is_half_an_hour_of_tennis() -> None:
         (("-s", "pickleball"), "TFC has no pickleball court; it has tennis"),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_a_sentence(words: tuple[str, ...], told: str) -> None:
-    with pytest.raises(UsageError, match=told):
+def test_what_makes_no_sense_is_refused_in_a_sentence(words: tuple[str, ...], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         adapter(*words).offers()
 
 
@@ -485,8 +485,8 @@ def test_the_log_in_page_gives_a_code_that_is_good_for_tokens(browser: Browser) 
 def test_a_refused_password_is_told_and_not_sent_again(browser: Browser) -> None:
     simulated = SimulatedAtrium(AtriumScenario(opens_at=Clock().now(), day=Clock().now().date()), Clock())
     wrong = Account("player@example.com", "wrong canary")
-    told = "refused the e-mail address or the password"
-    with serve(simulated.app) as server, pytest.raises(SignInError, match=told) as failure:
+    text = "refused the e-mail address or the password"
+    with serve(simulated.app) as server, pytest.raises(SignInError, match=text) as failure:
         log_in(browser, server.url, wrong, web=server.url, clock=Clock())
 
     assert "canary" not in str(failure.value)
@@ -513,10 +513,10 @@ def test_a_booking_request_of_atrium_needs_no_phone_and_no_password() -> None:
 
 
 def test_the_documents_tell_how_each_fault_ends() -> None:
-    told = {
+    documented = {
         name: int(code.partition(",")[0])
         for cell, _, code in rows("fault of Atrium", "what happens", "exit code")
         for name in named(cell)
     }
 
-    assert told == EXIT_CODES
+    assert documented == EXIT_CODES

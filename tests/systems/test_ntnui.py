@@ -323,13 +323,13 @@ ENDS = {
 
 
 def test_the_documents_tell_how_each_fault_ends() -> None:
-    told: dict[str, tuple[int, int]] = {}
+    documented: dict[str, tuple[int, int]] = {}
     for cell, _, code in rows("fault of NTNUI", "what happens", "exit code"):
         without, _, with_list = code.partition(", with `--wait-list` ")
-        told |= dict.fromkeys(named(cell), (int(without), int(with_list or without)))
+        documented |= dict.fromkeys(named(cell), (int(without), int(with_list or without)))
 
-    assert told == ENDS
-    assert sorted(told) == sorted(FAULTS)
+    assert documented == ENDS
+    assert sorted(documented) == sorted(FAULTS)
 
 
 @pytest.mark.parametrize("wait_list", [False, True])

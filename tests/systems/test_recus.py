@@ -566,7 +566,7 @@ def test_a_price_that_is_not_plainly_published_is_not_known(pricing: Any) -> Non
         ("Court 2", 16.5, 18, False),
         ("Court 2", 17.5, 18.5, False),  # taken for a part of it
         ("Court 1", 19, 20.5, False),  # not reservable at its end
-        ("Court 9", 18, 19.5, True),  # not told
+        ("Court 9", 18, 19.5, True),  # unknown
     ],
 )
 def test_the_schedule_tells_which_court_is_worth_asking_for(

@@ -15,7 +15,7 @@ from webhook_server import create_app
 TOKEN = "not-a-secret"
 
 
-def told(answer: TestResponse) -> Any:
+def body_of(answer: TestResponse) -> Any:
     """What *answer* says in JSON."""
     return answer.json
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
 from tests.fakes import FakeClock
-from tests.webhook.conftest import TOKEN, told
+from tests.webhook.conftest import TOKEN, body_of
 from tests.webhook.test_gateways import BY_SHAPE, changed, sample
 from webhook_server import LONGEST_BODY, WAITERS, create_app
 from webhook_server.gateways import FORM, GATEWAYS
@@ -44,7 +44,7 @@ def ask(client: FlaskClient, phonenumber: str = NUMBER, **query: object) -> Test
 
 def newest(client: FlaskClient, phonenumber: str = NUMBER) -> int:
     answer = client.get("/newest", query_string={"phonenumber": phonenumber}, headers=READER)
-    return int(told(answer)["id"])
+    return int(body_of(answer)["id"])
 
 
 @pytest.mark.parametrize("name", BY_SHAPE)
@@ -65,7 +65,7 @@ def test_the_code_of_every_gateways_text_can_be_asked_for(
 
 def test_a_gateway_may_be_named_in_the_path(client: FlaskClient) -> None:
     assert client.post(f"{HOOK}/smspool", json=order("482913")).status_code == 200
-    assert told(ask(client))["verification_code"] == "482913"
+    assert body_of(ask(client))["verification_code"] == "482913"
 
 
 def test_an_unknown_gateway_is_not_found(client: FlaskClient) -> None:
@@ -84,7 +84,7 @@ def test_a_repeat_is_answered_like_the_first_and_kept_once(client: FlaskClient) 
     answers = [client.post(HOOK, json=order("482913")) for _ in range(3)]
 
     assert [answer.status_code for answer in answers] == [200, 200, 200]
-    assert told(client.get("/health"))["texts"] == 1
+    assert body_of(client.get("/health"))["texts"] == 1
 
 
 def test_a_repeat_that_comes_after_the_text_was_deleted_is_not_a_new_code(
@@ -109,7 +109,7 @@ def test_a_notice_is_answered_200_and_not_kept(client: FlaskClient) -> None:
 def test_a_number_is_the_same_in_every_notation(client: FlaskClient, to: str, asked: str) -> None:
     client.post(HOOK, json=rental("482913", to))
 
-    assert told(ask(client, asked))["verification_code"] == "482913"
+    assert body_of(ask(client, asked))["verification_code"] == "482913"
     assert newest(client, asked) == 1
 
 
@@ -124,7 +124,7 @@ def test_another_numbers_code_is_nobody_elses(client: FlaskClient, asked: str) -
 def test_a_number_dialled_with_a_zero_is_the_one_with_its_country_code(client: FlaskClient) -> None:
     client.post(HOOK, json=rental("482913", "447700900123"))
 
-    assert told(ask(client, "07700 900123"))["verification_code"] == "482913"
+    assert body_of(ask(client, "07700 900123"))["verification_code"] == "482913"
 
 
 def test_a_short_number_is_not_the_end_of_a_long_one(client: FlaskClient) -> None:
@@ -145,7 +145,7 @@ def test_the_newest_code_wins(client: FlaskClient) -> None:
     client.post(HOOK, json=order("591827", 2))
     client.post(HOOK, json={"orderid": "O3", "full_sms": "Welcome to rec!"})
 
-    assert told(ask(client))["verification_code"] == "591827"
+    assert body_of(ask(client))["verification_code"] == "591827"
     assert newest(client) == 3
 
 
@@ -166,7 +166,7 @@ def test_a_code_known_before_asking_is_no_new_one(client: FlaskClient) -> None:
     assert ask(client, after=known).status_code == 404
 
     client.post(HOOK, json=order("591827", 2))
-    assert told(ask(client, after=known))["verification_code"] == "591827"
+    assert body_of(ask(client, after=known))["verification_code"] == "591827"
 
 
 def test_a_reader_may_ask_for_the_code_before_another_one_and_is_answered_at_once(
@@ -176,7 +176,7 @@ def test_a_reader_may_ask_for_the_code_before_another_one_and_is_answered_at_onc
         client.post(HOOK, json=order(digits, number))
     newest_of_all = newest(client)
 
-    before = told(ask(client, before=newest_of_all, wait=30))
+    before = body_of(ask(client, before=newest_of_all, wait=30))
     assert before["verification_code"] == "591827"
     assert ask(client, before=before["id"], after=before["id"] - 1, wait=30).status_code == 404
 
@@ -235,7 +235,7 @@ def test_a_wrong_token_does_not_look_right_to_health_either(client: FlaskClient)
 @pytest.mark.parametrize("path", ["/webhook", "/webhook/wrong", "/webhook/wrong/smspool", "/webhook/é"])
 def test_a_delivery_without_the_token_is_refused(client: FlaskClient, path: str) -> None:
     assert client.post(path, json=order("482913")).status_code in (403, 404)
-    assert told(client.get("/health"))["texts"] == 0
+    assert body_of(client.get("/health"))["texts"] == 0
 
 
 def test_without_a_token_this_machine_may_deliver_and_read(tmp_path: Path, clock: FakeClock) -> None:
@@ -243,7 +243,9 @@ def test_without_a_token_this_machine_may_deliver_and_read(tmp_path: Path, clock
     client = app.test_client()
 
     assert client.post("/webhook", json=order("482913")).status_code == 200
-    assert told(client.get("/get_verification_code?phonenumber=4155550100"))["verification_code"] == "482913"
+    assert (
+        body_of(client.get("/get_verification_code?phonenumber=4155550100"))["verification_code"] == "482913"
+    )
     assert client.post("/webhook/anything", json=order("591827")).status_code == 404
     app.extensions["inbox"].close()
 
@@ -284,7 +286,7 @@ def test_a_malformed_delivery_is_refused_in_json(client: FlaskClient, body: byte
     answer = client.post(HOOK, data=body, content_type=content_type)
 
     assert answer.status_code == 400
-    assert set(told(answer)) == {"error"}
+    assert set(body_of(answer)) == {"error"}
     assert "482913" not in answer.text
 
 
@@ -318,11 +320,11 @@ def test_a_malformed_question_is_refused_in_json(client: FlaskClient, query: dic
     answer = ask(client, **query)
 
     assert answer.status_code == 400
-    assert next(iter(query)) in told(answer)["error"]
+    assert next(iter(query)) in body_of(answer)["error"]
 
 
 def test_unknown_paths_and_methods_are_refused_in_json(client: FlaskClient) -> None:
-    assert told(client.get("/"))["error"]
+    assert body_of(client.get("/"))["error"]
     assert client.get("/webhook").status_code == 405
     assert client.post("/health").headers["Allow"]
 
@@ -400,6 +402,6 @@ def test_a_fault_is_answered_500_and_logged_without_its_message(
 
     answer = client.get("/fault")
 
-    assert (answer.status_code, set(told(answer))) == (500, {"error"})
+    assert (answer.status_code, set(body_of(answer))) == (500, {"error"})
     assert "RuntimeError" in caplog.text
     assert "482913" not in caplog.text.replace('raise RuntimeError("Your rec code is 482913")', "")

@@ -163,9 +163,9 @@ def test_a_key_with_any_sign_in_it_is_taken_from_dot_env_and_checked(tmp_path: P
 def test_help_names_every_key(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "webhook_server", "--help"]
 
-    told = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY).stdout
+    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY).stdout
 
-    assert {variable(gateway) for gateway in SIGNED} <= set(re.findall(r"\w+", told))
+    assert {variable(gateway) for gateway in SIGNED} <= set(re.findall(r"\w+", result))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

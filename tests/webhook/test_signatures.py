@@ -14,7 +14,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.fakes import FakeClock
-from tests.webhook.conftest import TOKEN, told
+from tests.webhook.conftest import TOKEN, body_of
 from tests.webhook.test_gateways import SAMPLES, sample
 from webhook_server import create_app
 from webhook_server.signatures import SIGNED, WINDOW, Delivery, variable
@@ -170,14 +170,14 @@ def test_a_forgery_is_refused_and_not_kept_and_the_real_text_is(
 ) -> None:
     key, sent = VALID["smsgate"]
     forged = strict.post(path, data=sent.body, headers={**sent.headers, "X-Signature": "0" * 64})
-    texts = told(strict.get("/health"))["texts"]
+    texts = body_of(strict.get("/health"))["texts"]
 
     real = [strict.post(path, data=sent.body, headers=sent.headers) for _ in range(2)]
 
     assert (forged.status_code, texts) == (403, 0)
-    assert "signature of smsgate missing, wrong or too old" in told(forged)["error"]
+    assert "signature of smsgate missing, wrong or too old" in body_of(forged)["error"]
     assert [answer.status_code for answer in real] == [200, 200]
-    assert told(strict.get("/health"))["texts"] == 1
+    assert body_of(strict.get("/health"))["texts"] == 1
     assert key not in caplog.text
 
 

@@ -35,7 +35,7 @@ ACTIONS = (SIGN_UP, GIVE_UP, "bekrefteid", "kommerikkeid")
 SIGN_UPS = f"GET /timeinfo.php/{SIGN_UP}"  # behind `_by_action`
 MINUTE = timedelta(minutes=1)
 MOST_PLACES = 20
-# What a fair client does not exceed in any minute: requests of any kind, with ten to learn the site's time,
+# What a fair client does not exceed in any minute: requests of any kind, ten to measure its clock,
 # and once the race is over: two looks, each with what a free place takes.
 MOST_REQUESTS, MOST_LOOKS = 40, 6
 RACE = timedelta(seconds=15)
@@ -149,7 +149,7 @@ class SimulatedNtnui(Club):
     hold_is_final = True
     scenario_type = NtnuiScenario
     ledger_type = NtnuiLedger
-    ahead = timedelta(seconds=16)  # no browser, but time to learn the site's clock
+    ahead = timedelta(seconds=16)  # no browser, but time to measure the site's clock
     scenario: NtnuiScenario
     faults = FAULTS
     public: ClassVar[Mapping[str, str]] = {

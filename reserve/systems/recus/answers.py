@@ -141,7 +141,7 @@ def order_in(answer: Answer) -> Order:
 
 
 class Gateway(Part):
-    """What Stripe has to be told (facts 3.4)."""
+    """What Stripe needs to confirm a payment (facts 3.4)."""
 
     payment_intent_id: str
     client_secret: str
