@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "systems.ntnui": f"{SYSTEM} systems.ntnui",
     "systems": "systems",
     "booking": f"{BOOKING} booking",
-    "plans": "errors money model window storage plans",
+    "plans": "errors money model window storage systems plans",
     "simulator": "clock model window simulator",
     "commands.rehearse": f"{PLAIN} systems booking plans storage commands simulator",
     "commands": f"{PLAIN} systems booking plans storage commands",

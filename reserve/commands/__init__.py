@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 
 from reserve.errors import ExitCode, OutcomeWord, ReserveError, UsageError
-from reserve.settings import UnreadableSettings, read_settings
+from reserve.settings import Settings, UnreadableSettings, read_settings
 
 COMMANDS = {
     "book": "reserve one court: now if the window is open, else at the opening",
@@ -41,7 +41,8 @@ def main(arguments: Sequence[str]) -> int:
         return ExitCode.USAGE
     command = import_module(f"reserve.commands.{(name or 'book').replace('-', '_')}")
     try:
-        settings = read_settings(os.environ, Path(".env"))
+        asks_for_help = not {"-h", "--help"}.isdisjoint(arguments)  # which is given whatever is set
+        settings = Settings() if asks_for_help else read_settings(os.environ, Path(".env"))
         return int(command.main(arguments[1:] if name else arguments, settings))
     except ReserveError as failure:
         if name == "due" and isinstance(failure, UnreadableSettings):

@@ -10,11 +10,11 @@ from datetime import datetime, time, timedelta
 
 from reserve.clock import Clock
 from reserve.commands import COMMANDS
-from reserve.commands.options import LINK_HELP, SPORTS, SYSTEM_HELP, Parser, one_of, refuse_garbled
+from reserve.commands.options import LINK_HELP, SYSTEM_HELP, Parser, one_of, refuse_garbled
 from reserve.commands.wiring import Connect, connect
 from reserve.model import BookingRequest
 from reserve.settings import Settings
-from reserve.systems import PROFILES
+from reserve.systems import PROFILES, SPORTS
 from reserve.window import parse_day
 
 IN_A_WHILE = timedelta(days=14)  # a day that is not open yet, as a rule

@@ -69,7 +69,7 @@ def report(failure: Exception, settings: Settings) -> None:
 def failure_marks(settings: Settings) -> tuple[Path, ...]:
     """Where it is noted that `due` failed: in the data folder, or outside when nothing can be kept there."""
     data = settings.data.absolute()
-    name = hashlib.sha256(f"{os.getuid()} {data}".encode()).hexdigest()[:16]
+    name = hashlib.sha256(os.fsencode(f"{os.getuid()} {data}")).hexdigest()[:16]
     return data / FAILED, Path(tempfile.gettempdir()) / f"first-serve-{name}.failed"
 
 

@@ -13,7 +13,7 @@ from reserve.errors import UsageError
 from reserve.model import Account, BookingRequest
 from reserve.money import Money, parse_money
 from reserve.settings import Settings, address, refuse_strange_bytes, token
-from reserve.systems import PROFILES, USUAL
+from reserve.systems import PROFILES, SPORTS, USUAL, WAYS_TO_PAY
 
 if TYPE_CHECKING:
     from reserve.systems.base import BookingSystem
@@ -32,18 +32,10 @@ REQUEST_OPTIONS = (
 LONGEST_PATIENCE = 600  # seconds; whoever wants to wait longer wants a waiting list
 
 
-def every(what: str) -> tuple[str, ...]:
-    """All that any booking system has of *what*: its sports, or its ways to pay."""
-    return tuple(dict.fromkeys(each for profile in PROFILES.values() for each in getattr(profile, what)))
-
-
 SYSTEM_HELP = f"{', '.join(PROFILES)}; {USUAL} if nobody says (RESERVE_SYSTEM)"
 LINKED = ", ".join(name for name, profile in PROFILES.items() if "link" in profile.needs)
 LINK_HELP = f"{LINKED}: the page of the session, instead of all these"
-
-
-SPORTS = every("sports")
-PAY_HELP = f"{', '.join(every('ways_to_pay'))} (%(default)s)"
+PAY_HELP = f"{', '.join(WAYS_TO_PAY)} (%(default)s)"
 
 
 class Parser(argparse.ArgumentParser):

@@ -11,7 +11,7 @@ from reserve.booking.result import Outcome, RunResult
 
 NOTHING: dict[str, object] = {  # the object of the contract when there was no run
     **dict.fromkeys(("outcome", "exit_code", "sentence", "system", "facility", "court", "start", "end")),
-    **dict.fromkeys(("order_id", "price_cents", "run_id", "opens_at")),
+    **dict.fromkeys(("order_id", "price_cents", "currency", "run_id", "opens_at")),
     "released": [],
     "attempts": [],
 }
@@ -30,6 +30,7 @@ def outcome_as_json(outcome: Outcome) -> dict[str, object]:
         "end": slot.end.isoformat() if slot else None,
         "order_id": outcome.order_id,
         "price_cents": price.minor if price else None,
+        "currency": price.currency if price else None,
     }
 
 

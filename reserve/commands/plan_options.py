@@ -13,7 +13,6 @@ from reserve.commands import COMMANDS
 from reserve.commands.options import (
     LINK_HELP,
     PAY_HELP,
-    SPORTS,
     SYSTEM_HELP,
     Parser,
     one_of,
@@ -24,7 +23,7 @@ from reserve.errors import UsageError
 from reserve.plans.plan import Choice, Plan
 from reserve.plans.rule import parse_every, parse_rule
 from reserve.settings import Settings
-from reserve.systems import PROFILES
+from reserve.systems import PROFILES, SPORTS
 
 MINUTE = timedelta(minutes=1)
 LONGEST_NOTICE = 7 * 24 * 60  # minutes
@@ -76,7 +75,7 @@ def parser() -> Parser:
     )
     what.add_argument("--only", metavar="COURTS", help="sub-courts in order of preference, comma-separated")
     what.add_argument(
-        "-s", "--sport", metavar="SPORT", default="tennis", help=f"{' or '.join(SPORTS)} (%(default)s)"
+        "-s", "--sport", metavar="SPORT", help=f"{' or '.join(SPORTS)}; otherwise the system's first"
     )
     what.add_argument("--link", metavar="URL", help=LINK_HELP)
     what.add_argument("--system", metavar="NAME", help=SYSTEM_HELP)
@@ -131,7 +130,7 @@ def plans_from(options: argparse.Namespace, settings: Settings, today: date) -> 
         length=MINUTE,
         first=first,
         rule=rule,
-        sport=one_of(options.sport, SPORTS, "--sport"),
+        sport=one_of(options.sport or PROFILES[system].sports[0], SPORTS, "--sport"),
         system=system,
         account=options.account,
         max_price=amount(options.max_price),

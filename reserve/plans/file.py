@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -19,6 +19,15 @@ from reserve import window
 from reserve.errors import UsageError
 from reserve.plans.plan import NOTICE, Choice, Plan
 from reserve.plans.rule import parse_rule
+from reserve.systems import PROFILES, SPORTS, USUAL, WAYS_TO_PAY
+from reserve.systems.atrium import AtriumProfile
+
+if TYPE_CHECKING:
+    SystemName = str
+    Sport = str
+    WayToPay = str
+else:  # what no type checker can know
+    SystemName, Sport, WayToPay = Literal[tuple(PROFILES)], Literal[SPORTS], Literal[WAYS_TO_PAY]
 
 MINUTE = timedelta(minutes=1)
 MOST = 5  # plans whose mistakes are listed
@@ -55,13 +64,13 @@ class PlanBody(
     """
 
     minutes: Annotated[int, Meta(ge=1, le=24 * 60 - 1)] = 30  # as the earlier Atrium tool (Atrium facts 4)
-    system: Literal["recus", "atrium", "ntnui"] | None = None
-    sport: Literal["tennis", "pickleball"] = "tennis"
+    system: SystemName | None = None
+    sport: Annotated[Sport, Meta(description="the first that the system has when left out")] | None = None
     choices: Annotated[list[ChoiceBody], Meta(min_length=1)] | None = None
     court_id: Name | int | None = None
     account: Name | None = None
     max_price: Annotated[float, Meta(ge=0, le=100_000, description="in the system's currency")] | None = None
-    pay: Literal["by-hand", "credit", "card"] = "by-hand"
+    pay: WayToPay = "by-hand"
     at_once: Annotated[bool, Meta(description="ask for every sub-court at once (-m)")] = False
     until: Annotated[Day, Meta(description="the last day")] | None = None
     skipped: Annotated[list[Day], Meta(description="days to skip")] = []
@@ -181,13 +190,14 @@ def _plan(body: AnyPlan, today: date, name: str) -> Plan:
         choices = [Choice(f"Court {str(body.court_id).strip().rpartition(' ')[2]}")]
     else:
         choices = [_choice(each, f"{name}.choices[{place}]") for place, each in enumerate(body.choices)]
+    system = body.system or (USUAL if body.court_id is None else AtriumProfile.name)
     return Plan(
         choices=tuple(choices),
         length=body.minutes * MINUTE,
         first=first,
         rule=rule,
-        sport=body.sport,
-        system=body.system or ("recus" if body.court_id is None else "atrium"),
+        sport=body.sport or PROFILES[system].sports[0],
+        system=system,
         account=body.account,
         max_price=None if body.max_price is None else Decimal(f"{body.max_price:.2f}"),
         pay=body.pay,

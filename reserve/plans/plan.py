@@ -13,6 +13,7 @@ from reserve.errors import UsageError
 from reserve.model import BookingRequest, Slot
 from reserve.money import parse_money
 from reserve.plans.rule import WEEKDAYS, read_rule
+from reserve.systems import PROFILES, USUAL
 
 NOTICE = timedelta(hours=1)  # so long before play the waiting list gives up: one has to get there
 
@@ -38,8 +39,8 @@ class Plan:
     length: timedelta
     first: datetime
     rule: str | None = None
-    sport: str = "tennis"
-    system: str = "recus"
+    sport: str = PROFILES[USUAL].sports[0]
+    system: str = USUAL
     account: str | None = None
     max_price: Decimal | None = None  # in the currency of the booking system
     pay: str = "by-hand"

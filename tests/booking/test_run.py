@@ -388,7 +388,7 @@ def test_the_outcome_as_json_has_all_that_the_contract_says(stage: Callable[...,
     assert (found["start"], found["end"]) == ("2026-03-09T18:00:00-07:00", "2026-03-09T19:30:00-07:00")
     assert found["order_id"] == a_stage.ledger.paid[0]
     assert sorted(found["released"]) == sorted(a_stage.ledger.released)
-    assert (found["exit_code"], found["price_cents"]) == (0, 0)
+    assert (found["exit_code"], found["price_cents"], found["currency"]) == (0, 0, "USD")
     assert found["run_id"] in str(a_stage.wired.folder.path)
     assert [attempt["meaning"] for attempt in found["attempts"]] == ["held"] * 3
     for attempt in found["attempts"]:

@@ -358,6 +358,20 @@ def test_a_due_whose_settings_make_no_sense_says_so_once(
     assert "`due` failed: RESERVE_WEBHOOK_URL: 'nonsense' is not an address" in handler.heard[0][2]
 
 
+def test_a_due_whose_folder_has_a_name_of_strange_bytes_says_so_once(
+    channel: tuple[str, type[_Channel]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, handler = channel
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("RESERVE_NOTIFY", f"{url}/me")
+    monkeypatch.setenv("RESERVE_DATA", f"{tmp_path}/\udcff")
+
+    assert [main(["due"]), main(["due"])] == [2, 2]
+
+    ((_, _, text),) = handler.heard
+    assert text == "`due` failed: RESERVE_DATA is not written in UTF-8."
+
+
 def test_a_due_that_cannot_even_note_its_failure_in_its_folder_says_so_once(
     channel: tuple[str, type[_Channel]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reserve.commands import main
+from reserve.commands import COMMANDS, main
 from reserve.commands.options import Booking, booking_parser, read_booking, refuse_garbled
 from reserve.errors import UsageError
 from reserve.settings import Settings, read_settings
@@ -299,6 +299,20 @@ def test_what_makes_no_sense_is_one_sentence_and_exit_code_2(arguments: list[str
     assert out.startswith("Refused: ")
     assert out.count("\n") == 1
     assert err == ""
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), ["plan", "add"]])
+def test_help_is_given_whatever_is_wrong_with_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    (tmp_path / ".env").write_bytes(b"RESERVE_PASSWORD=\xff\xfe\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RESERVE_WEBHOOK_URL", "nonsense")
+
+    with pytest.raises(SystemExit) as ended:
+        called(*command, "--help")
+
+    assert ended.value.code == 0
 
 
 def test_with_json_a_refusal_is_an_object_and_the_sentence_is_beside_it() -> None:

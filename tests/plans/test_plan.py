@@ -20,6 +20,8 @@ from reserve.plans.file import body_of, plan_in, read_plans, schema
 from reserve.plans.plan import Choice, Plan
 from reserve.plans.preview import Ask, NamedPlan, PlayerPlans, look
 from reserve.plans.rule import parse_every, parse_rule
+from reserve.systems import PROFILES
+from reserve.systems.profile import Profile
 from reserve.systems.registry import SYSTEMS
 from reserve.window import DaysAhead, HoursAhead, OpeningRule, clock_changes, rule_behind, zone
 from reserve.window import parse_rule as parse_opening_rule
@@ -209,6 +211,17 @@ def test_a_plan_that_the_version_before_kept_is_read_and_kept_as_it_was() -> Non
     for plan, body in zip(read_plans(stored, "stored", date(2030, 1, 1)), json.loads(stored), strict=True):
         assert plan_in(body, date(2030, 1, 1), "plan 1") == plan
         assert body_of(plan) == body
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=list(PROFILES))
+def test_a_plan_for_whatever_a_booking_system_has_is_kept_and_read_again(profile: type[Profile]) -> None:
+    for sport in profile.sports:
+        for pay in profile.ways_to_pay:
+            plan = replace(WEEKLY, system=profile.name, sport=sport, pay=pay)
+            assert plan_in(body_of(plan), SATURDAY.date(), "plan 1") == plan
+
+    sports_left_out = {name: value for name, value in body_of(plan).items() if name != "sport"}
+    assert plan_in(sports_left_out, SATURDAY.date(), "plan 1").sport == profile.sports[0]
 
 
 def test_the_published_schema_is_that_of_the_reader() -> None:
