@@ -109,7 +109,7 @@ class HoursAhead:
 OpeningRule = DaysAhead | HoursAhead
 
 
-def parse_rule(text: str) -> OpeningRule:
+def parse_opening_rule(text: str) -> OpeningRule:
     """The rule that was kept as *text*."""
     number, unit, *rest = text.split()
     if unit == "hours":

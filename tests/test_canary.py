@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from reserve.commands.outcome import as_json, print_outcome
+from reserve.commands.outcome import print_outcome, result_as_json
 from reserve.commands.screen import shown
 from reserve.errors import ServiceError
 from reserve.model import Account
@@ -54,7 +54,7 @@ def outputs(stage: Stage, *words: str) -> dict[str, str]:
             for line in stage.steps:
                 stage.run.timeline.show(line)
         stage.wired.write_down(stage.result)
-        print_outcome(outcome.sentence, as_json(stage.result))
+        print_outcome(outcome.sentence, result_as_json(stage.result))
         print_outcome(outcome.sentence)
     found = {"stdout": out.getvalue(), "stderr": err.getvalue(), "booking": repr(stage.booking)}
     data = stage.folder / "data"

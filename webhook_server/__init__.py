@@ -75,7 +75,7 @@ def create_app(
 
     def take(named: str | None = None) -> Response:
         try:
-            gateway, payload = gateways.read(request.get_data(), request.mimetype, named)
+            gateway, payload = gateways.read_delivery(request.get_data(), request.mimetype, named)
             refuse_forgeries(gateway)
             text = gateways.text_in(payload, gateway)
         except gateways.Unreadable as problem:

@@ -39,7 +39,7 @@ class Text:
     code: str | None = field(repr=False)
 
 
-def read(body: bytes, content_type: str, gateway: str | None = None) -> tuple[str, Payload]:
+def read_delivery(body: bytes, content_type: str, gateway: str | None = None) -> tuple[str, Payload]:
     """The payload of a delivery, and *gateway* or whichever other has payloads of this shape.
 
     Raises `Unreadable` when there is none.

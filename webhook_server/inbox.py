@@ -55,7 +55,7 @@ _FORGET = [
 
 
 @dataclass(frozen=True)
-class ReceivedCode:
+class StoredCode:
     """A one-time code and the text it came in."""
 
     text_id: int
@@ -69,7 +69,7 @@ class _WaitingReader:
 
     number: str  # digits
     after: int
-    code: ReceivedCode | None = None
+    code: StoredCode | None = None
     arrival: threading.Event = field(default_factory=threading.Event)
 
 
@@ -111,7 +111,7 @@ class Inbox:
                 }
                 text_id = int(connection.execute(_KEEP, row).lastrowid)
             if text.code:
-                self._hand_over(recipient, ReceivedCode(text_id, text.code, datetime.fromtimestamp(now, UTC)))
+                self._hand_over(recipient, StoredCode(text_id, text.code, datetime.fromtimestamp(now, UTC)))
         whose = f"…{recipient[-2:]}" if recipient else "any number"
         code = "with a code" if text.code else "without a code"
         log.info("text %s from %s for %s, %s", text_id, text.gateway, whose, code)
@@ -131,7 +131,7 @@ class Inbox:
         after: int,
         wait: timedelta,
         before: int | None = None,
-    ) -> ReceivedCode | None:
+    ) -> StoredCode | None:
         """The newest code for *number* in a text newer than *after*; for up to *wait*, wait for one.
 
         With *before*, only texts older than that count, and nobody waits for them.
@@ -141,7 +141,7 @@ class Inbox:
                 since = self._forget_old(connection) - min(max_age, KEEP_TEXTS).total_seconds()
                 for row in _newest_first(connection, number, after):
                     if row.code and row.received_at >= since and (before is None or row.id < before):
-                        return ReceivedCode(row.id, row.code, datetime.fromtimestamp(row.received_at, UTC))
+                        return StoredCode(row.id, row.code, datetime.fromtimestamp(row.received_at, UTC))
             if before is not None or self._closing or wait <= timedelta(0):
                 return None
             reader = _WaitingReader(digits(number), after)
@@ -174,7 +174,7 @@ class Inbox:
         self.stop_waiting()
         self._engine.dispose()
 
-    def _hand_over(self, recipient: str | None, code: ReceivedCode) -> None:
+    def _hand_over(self, recipient: str | None, code: StoredCode) -> None:
         """Give *code* to the readers that wait for it; they need not stand in line for the database again."""
         for reader in list(self._waiting):
             if _is_for(recipient, reader.number) and code.text_id > reader.after:

@@ -19,10 +19,10 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     options = booking_parser("book").parse_args(arguments)
     booking = read_booking(options, settings)
     from reserve.booking.context import Leads
-    from reserve.commands.outcome import as_json, print_outcome
+    from reserve.commands.outcome import print_outcome, result_as_json
 
     result, _ = book(booking, Leads())
-    print_outcome(result.outcome.sentence, as_json(result) if booking.as_json else None)
+    print_outcome(result.outcome.sentence, result_as_json(result) if booking.as_json else None)
     return result.outcome.exit_code
 
 

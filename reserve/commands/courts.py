@@ -65,8 +65,10 @@ def main(
             wants_link = "link" in asked.needs
             rows = [{"link" if wants_link else "facility": name} for name in asked.facilities()]
             if wants_link:
-                return show(rows, f"{_counted(rows, 'session')}; see one with `--link URL`", options.json)
-            return show(rows, f"{_counted(rows, 'facility')}; see one with `-c NAME`", options.json)
+                return print_table(
+                    rows, f"{_counted(rows, 'session')}; see one with `--link URL`", options.json
+                )
+            return print_table(rows, f"{_counted(rows, 'facility')}; see one with `-c NAME`", options.json)
         found = asked.published()
     courts = [
         {
@@ -80,12 +82,12 @@ def main(
         if sport is None or sport in each.sports
     ]
     if options.link:
-        return show(courts, _counted(courts, "court"), options.json)
+        return print_table(courts, _counted(courts, "court"), options.json)
     opens = f"opening times are for play on {day:%a %Y-%m-%d} at {NOON:%H:%M}"
-    return show(courts, f"{_counted(courts, 'court')}; {opens}", options.json)
+    return print_table(courts, f"{_counted(courts, 'court')}; {opens}", options.json)
 
 
-def show(rows: Sequence[Mapping[str, object]], summary: str, as_json: bool) -> int:
+def print_table(rows: Sequence[Mapping[str, object]], summary: str, as_json: bool) -> int:
     """Print *rows* as a table with a *summary* below it, or as JSON."""
     if as_json:
         print(json.dumps(rows, ensure_ascii=False))

@@ -45,7 +45,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     parser.add_argument("--verbose", action="store_true", help="print a status line even when nothing is due")
     options = parser.parse_args(arguments)
     try:
-        code = called(options, settings, Clock())
+        code = run_due(options, settings, Clock())
     except Exception as failure:
         report(failure, settings)
         raise
@@ -84,15 +84,17 @@ def is_first_failure(marks: Sequence[Path]) -> bool:
     return False
 
 
-def called(options: argparse.Namespace, settings: Settings, clock: Clock) -> int:
+def run_due(options: argparse.Namespace, settings: Settings, clock: Clock) -> int:
     """Do what this call is for."""
     store = Store(settings.data, settings.database_url)
     with closing(store):
         plan_store = PlanStore(store)
         if options.occurrence:
-            from reserve.commands.serving import serve
+            from reserve.commands.serving import book_occurrence
 
-            return serve(plan_store, options.occurrence, settings, clock, partial(tell_player, settings))
+            return book_occurrence(
+                plan_store, options.occurrence, settings, clock, partial(tell_player, settings)
+            )
         lines = Ticking(plan_store, clock, starter(settings), settings).minute()
         if lines or options.verbose or sys.stdout.isatty():
             print("\n".join([*lines, summary(plan_store, len(lines))]))

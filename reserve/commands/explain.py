@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from reserve.commands.history import as_json, recorded_runs
+from reserve.commands.history import recorded_runs, run_as_json
 from reserve.commands.options import Parser
 from reserve.errors import UsageError
 from reserve.settings import Settings
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         for action in run.actions
     ]
     if options.json:
-        print(json.dumps({**as_json(run), "steps": steps, "actions": actions}, ensure_ascii=False))
+        print(json.dumps({**run_as_json(run), "steps": steps, "actions": actions}, ensure_ascii=False))
         return 0
     print(f"{run.run_id}: {run.request}, started {run.started:%Y-%m-%d %H:%M:%S} UTC")
     for step in steps:

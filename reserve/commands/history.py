@@ -26,7 +26,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     past = RunStore(store)
     runs = past.history(most=options.most)
     if options.json:
-        print(json.dumps([as_json(run) for run in runs], ensure_ascii=False))
+        print(json.dumps([run_as_json(run) for run in runs], ensure_ascii=False))
     else:
         for run in runs:
             end = run.sentence or ("Still running." if past.is_alive(run.run_id) else "Cut off.")
@@ -45,7 +45,7 @@ def recorded_runs(settings: Settings) -> Store:
     return Store(folder, url)
 
 
-def as_json(run: PastRun) -> dict[str, object]:
+def run_as_json(run: PastRun) -> dict[str, object]:
     """*run* as a JSON object."""
     return {
         "run_id": run.run_id,

@@ -34,7 +34,7 @@ def outcome_as_json(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def as_json(result: RunResult) -> dict[str, object]:
+def result_as_json(result: RunResult) -> dict[str, object]:
     """The object of the contract about a whole run."""
     return {
         **outcome_as_json(result.outcome),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from reserve import window
 from reserve.commands.options import account_named
-from reserve.commands.plan_options import parser, plans_from
+from reserve.commands.plan_options import plan_parser, plans_from
 from reserve.commands.planned import filled
 from reserve.errors import ExitCode, ReserveError, UsageError
 from reserve.plans.due import HEARTBEAT, STALE, plan_of, schedule_next, wall
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     from reserve.clock import Clock
     from reserve.commands.wiring import connect
 
-    options = parser().parse_args(arguments)
+    options = plan_parser().parse_args(arguments)
     if "do" not in options:
         raise UsageError(
             "what to do is missing: plan add, list, remove, pause, resume, skip, import or refresh"
@@ -79,7 +79,7 @@ class Plans:
         trouble = self.account_trouble(plan, preview)
         sentence = f"Saved as plan {number}; run `main.py cron --install` once to have it booked in time."
         if options.json:
-            print(json.dumps(as_json(number, plan, preview), ensure_ascii=False))
+            print(json.dumps(plan_as_json(number, plan, preview), ensure_ascii=False))
         if trouble:
             print(f"warning: {trouble}", file=sys.stderr)
         print(sentence, file=sys.stderr if options.json else sys.stdout)
@@ -328,7 +328,7 @@ def described(plan: Plan, preview: Preview, now: datetime) -> list[str]:
     return lines
 
 
-def as_json(number: int, plan: Plan, preview: Preview) -> dict[str, object]:
+def plan_as_json(number: int, plan: Plan, preview: Preview) -> dict[str, object]:
     """*plan* and its next slots, for a program."""
     return {
         "plan": number,

@@ -29,7 +29,7 @@ MINUTE = timedelta(minutes=1)
 LONGEST_NOTICE = 7 * 24 * 60  # minutes
 
 
-def parser() -> Parser:
+def plan_parser() -> Parser:
     """The options of `plan` and its own commands."""
     top = Parser(prog="main.py plan", description=COMMANDS["plan"].capitalize() + ".", allow_abbrev=False)
     commands = top.add_subparsers(title="commands", metavar="add, list, …")

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     """Rehearse as *arguments* say, show what happened, and return the exit code of the booking."""
     from reserve.booking.context import Leads
     from reserve.commands.book import book
-    from reserve.commands.outcome import as_json, print_outcome
+    from reserve.commands.outcome import print_outcome, result_as_json
 
     options = _parser().parse_args(arguments)
     leads = Leads(*(timedelta(seconds=seconds) for seconds in (20, 14, 4, 10, 2, 0.5)))
@@ -56,9 +56,9 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         if options.rivals and timeline.opens_at:
             wired.run.clock.sleep_until(timeline.opens_at + RIVALS_COME)
         violations = simulated.ledger.violations
-        show(simulated, timeline, result)
+        show_ledger(simulated, timeline, result)
         ledger = simulated.ledger.as_json(timeline.now())
-    as_one = {"outcome": as_json(result), "ledger": ledger}
+    as_one = {"outcome": result_as_json(result), "ledger": ledger}
     print_outcome(result.outcome.sentence, as_one if options.json else None)
     # The referee saw something that a fair player never does: a bug.
     return ExitCode.BUG if violations else result.outcome.exit_code
@@ -100,7 +100,7 @@ def _simulated(options: argparse.Namespace) -> Iterator[tuple[Club, Mapping[str,
                 yield simulated, simulated.environ_of_player(server.url, webhook, token)
 
 
-def show(simulated: Club, timeline: Timeline, result: RunResult) -> None:
+def show_ledger(simulated: Club, timeline: Timeline, result: RunResult) -> None:
     """Tables for a person: what we saw, and what really happened."""
     from rich.console import Console
     from rich.table import Table

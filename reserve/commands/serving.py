@@ -33,7 +33,7 @@ Run = Callable[[Choice, bool], tuple[Outcome, str | None]]  # at a facility, wai
 Tell = Callable[[str], None]
 
 
-def serve(plan_store: PlanStore, name: str, settings: Settings, clock: Clock, tell: Tell) -> int:
+def book_occurrence(plan_store: PlanStore, name: str, settings: Settings, clock: Clock, tell: Tell) -> int:
     """Book for the occurrence called *name*, and *tell* the player how it ended."""
     occurrence = due.occurrence_named(plan_store, name)
     stored = plan_store.get(occurrence.plan_id) if occurrence else None

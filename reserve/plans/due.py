@@ -51,7 +51,7 @@ def schedule_next(plan_store: PlanStore, stored: StoredPlan, after: datetime) ->
         return
     assert stored.zone is not None
     assert stored.rule is not None
-    rule = window.parse_rule(stored.rule)
+    rule = window.parse_opening_rule(stored.rule)
     for slot in plan_of(stored).slots(window.zone(stored.zone), after):
         if plan_store.schedule(occurrence_for(stored, slot.start, rule.opens_at(slot.start))):
             return

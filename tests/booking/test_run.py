@@ -12,7 +12,7 @@ import pytest
 from reserve.booking.limits import BookingLimits
 from reserve.booking.result import Outcome
 from reserve.booking.stop import Stop
-from reserve.commands.outcome import as_json
+from reserve.commands.outcome import result_as_json
 from reserve.errors import AlreadyReserved, Interrupted
 from reserve.model import Offers, Opening, Reservation
 from reserve.simulator.faults import Fault
@@ -381,7 +381,7 @@ def test_the_outcome_as_json_has_all_that_the_contract_says(stage: Callable[...,
     a_stage = stage()
 
     a_stage.book("--json")
-    found: dict[str, Any] = as_json(a_stage.result)
+    found: dict[str, Any] = result_as_json(a_stage.result)
 
     assert found["outcome"] == "reserved"
     assert (found["system"], found["facility"], found["court"]) == ("recus", "Alice Marble", "Court 1")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reserve.commands.plan import DO, Plans, opened
-from reserve.commands.plan_options import parser
+from reserve.commands.plan_options import plan_parser
 from reserve.commands.wiring import secret_store
 from reserve.errors import UsageError
 from reserve.plans import due
@@ -49,7 +49,7 @@ class Player:
 
     def types(self, line: str) -> int:
         """The exit code of `plan` with the words of *line*."""
-        options = parser().parse_args(shlex.split(line))
+        options = plan_parser().parse_args(shlex.split(line))
         stage = self._stage
         plans = Plans(self.plan_store, read_settings(self.environ), stage.clock, stage.connect)
         return DO[options.do](plans, options)
@@ -350,7 +350,7 @@ def options_with_a_word() -> list[str]:
     """Every option of `plan add` that takes a word, as its help tells."""
     printed = StringIO()
     with redirect_stdout(printed), suppress(SystemExit):
-        parser().parse_args(["add", "--help"])
+        plan_parser().parse_args(["add", "--help"])
     return sorted(set(re.findall(r"(--[a-z-]+) [A-Z]+", printed.getvalue())))
 
 

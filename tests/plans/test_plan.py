@@ -23,8 +23,15 @@ from reserve.plans.rule import parse_every, parse_rule
 from reserve.systems import PROFILES
 from reserve.systems.profile import Profile
 from reserve.systems.registry import SYSTEMS
-from reserve.window import DaysAhead, HoursAhead, OpeningRule, clock_changes, rule_behind, zone
-from reserve.window import parse_rule as parse_opening_rule
+from reserve.window import (
+    DaysAhead,
+    HoursAhead,
+    OpeningRule,
+    clock_changes,
+    parse_opening_rule,
+    rule_behind,
+    zone,
+)
 from tests.fakes import usd
 
 CITY = zone("America/Los_Angeles")

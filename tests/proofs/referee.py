@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from itertools import pairwise
 
 from reserve.booking.result import Outcome
-from reserve.commands.outcome import as_json
+from reserve.commands.outcome import result_as_json
 from reserve.errors import ExitCode
 from tests.proofs.trouble import TroubledStage
 from tests.stage import TOKEN
@@ -117,7 +117,7 @@ def _left(stage: TroubledStage, outcome: Outcome, held: list[str]) -> Iterator[t
 
 
 def _leaks(stage: TroubledStage, outcome: Outcome) -> Iterator[tuple[str, str]]:
-    said = json.dumps(as_json(replace(stage.result, outcome=outcome)), ensure_ascii=False)
+    said = json.dumps(result_as_json(replace(stage.result, outcome=outcome)), ensure_ascii=False)
     places = {"what was said": "\n".join([*stage.steps, outcome.sentence, said]).encode()}
     places |= {
         str(path.relative_to(stage.folder)): path.read_bytes()

@@ -15,9 +15,9 @@ from reserve.booking.context import Leads
 from reserve.booking.result import Outcome, RunResult, failed
 from reserve.booking.stop import Stop
 from reserve.commands.options import booking_parser, read_booking
-from reserve.commands.outcome import as_json
+from reserve.commands.outcome import result_as_json
 from reserve.commands.plan import Plans, opened
-from reserve.commands.plan_options import parser as plan_parser
+from reserve.commands.plan_options import plan_parser
 from reserve.commands.wiring import build_run
 from reserve.errors import (
     LostAnswer,
@@ -502,7 +502,7 @@ def test_nothing_secret_is_left_behind(tmp_path: Path) -> None:
     stage.book()
 
     left = [
-        json.dumps(as_json(stage.result)),
+        json.dumps(result_as_json(stage.result)),
         stage.steps,
     ]
     left += [path.read_bytes().decode("utf-8", "replace") for path in tmp_path.rglob("*") if path.is_file()]

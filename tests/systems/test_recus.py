@@ -40,7 +40,7 @@ from reserve.systems.place import called
 from reserve.systems.reading import fitting
 from reserve.systems.recus import answers
 from reserve.systems.recus.adapter import RecUs
-from reserve.systems.recus.answers import Booking, Included, court_and_slot, order_in
+from reserve.systems.recus.answers import Included, ListedBooking, court_and_slot, order_in
 from reserve.systems.recus.facility import facility_ids, looks_free, place_in
 from reserve.window import slot, zone
 from tests.fakes import FakeClock, InProcess, usd
@@ -588,7 +588,7 @@ def test_a_schedule_that_cannot_be_read_keeps_nobody_from_asking(schedule: Any) 
 
 
 def found_in(booking: Any, included: Any) -> tuple[Court, Slot] | None:
-    found = fitting(booking, Booking)
+    found = fitting(booking, ListedBooking)
     assert found is not None
     return court_and_slot(found, fitting(included, Included))
 

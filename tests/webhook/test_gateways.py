@@ -30,7 +30,7 @@ BY_SHAPE = {
 
 def read(body: bytes, content_type: str, gateway: str | None = None) -> Text | None:
     """What is in a delivery."""
-    name, payload = gateways.read(body, content_type, gateway)
+    name, payload = gateways.read_delivery(body, content_type, gateway)
     return gateways.text_in(payload, name)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.fakes import FakeClock
 from webhook_server.gateways import Text
-from webhook_server.inbox import Inbox, ReceivedCode
+from webhook_server.inbox import Inbox, StoredCode
 
 NUMBER = "+14155550100"
 MINUTE = timedelta(minutes=1)
@@ -52,7 +52,7 @@ class Reader(threading.Thread):
     def __init__(self, inbox: Inbox, watch: Watch, after: int = 0) -> None:
         super().__init__()
         self.inbox, self.after = inbox, after
-        self.found: ReceivedCode | None = None
+        self.found: StoredCode | None = None
         watch.looked.clear()
         self.start()
         watch.looked.wait()

@@ -19,7 +19,14 @@ from reserve.model import Court, Limits, Slot
 from reserve.simulator.club import MILLISECOND, Club
 from reserve.simulator.orders import Order
 from reserve.simulator.phone import Deliver
-from reserve.simulator.recus.facilities import MOSCONE, ORGANIZATION, SPORTS, Facility, days, facilities
+from reserve.simulator.recus.facilities import (
+    MOSCONE,
+    ORGANIZATION,
+    SPORTS,
+    SimulatedFacility,
+    days,
+    facilities,
+)
 from reserve.simulator.recus.faults import FAULTS, HOLD
 from reserve.simulator.recus.pages import add_pages
 from reserve.simulator.recus.payments import Payment, Payments, UnknownIntent, parts
@@ -110,7 +117,7 @@ class SimulatedRecUs(Club):
         super().set_up()
 
     @cached_property
-    def facilities(self) -> dict[str, Facility]:
+    def facilities(self) -> dict[str, SimulatedFacility]:
         """All of them by id; the first is the wanted one."""
         return {facility.id: facility for facility in facilities(self.scenario)}
 
@@ -211,12 +218,12 @@ class SimulatedRecUs(Club):
             raise Refusal("invalid-body")
         return schedule(facility, days(first, last), self.scenario, self.has_room)
 
-    def _facility(self, id_: str) -> Facility:
+    def _facility(self, id_: str) -> SimulatedFacility:
         if id_ not in self.facilities:
             raise Refusal("not-found")
         return self.facilities[id_]
 
-    def _published(self, facility: Facility) -> dict[str, Any]:
+    def _published(self, facility: SimulatedFacility) -> dict[str, Any]:
         today = facility.local(self.server_now).date()
         free = {
             court.id: [

@@ -48,7 +48,7 @@ TENNIS_IDS = {
 
 
 @dataclass(frozen=True)
-class Policy:
+class SlotPolicy:
     """Which fixed slots a court has on every day, and how far ahead they open (facts 2.7, 2.8)."""
 
     days_ahead: int
@@ -65,34 +65,34 @@ class Policy:
         return list(pairwise(times))
 
 
-LAST_COURT = Policy(days_ahead=2, release=time(12, 0), minutes=60, first=time(7, 0), count=12)
+LAST_COURT = SlotPolicy(days_ahead=2, release=time(12, 0), minutes=60, first=time(7, 0), count=12)
 
 
 @dataclass(frozen=True)
-class PublishedCourt(Court):
+class SimulatedCourt(Court):
     """One court with its three kinds of ids; `id` is that of the site (facts 2.1)."""
 
-    policy: Policy = LAST_COURT
+    policy: SlotPolicy = LAST_COURT
     sports: dict[str, str] = field(default_factory=dict, hash=False, compare=False)  # courtSportId -> sportId
 
 
 @dataclass(frozen=True)
-class Facility:
+class SimulatedFacility:
     """A place with courts; the only one who knows its time zone."""
 
     id: str
     name: str
     address: str
     zone: tzinfo
-    courts: tuple[PublishedCourt, ...]  # in no order, as published (facts 2.1)
+    courts: tuple[SimulatedCourt, ...]  # in no order, as published (facts 2.1)
 
     @property
-    def usual(self) -> list[PublishedCourt]:
+    def usual(self) -> list[SimulatedCourt]:
         """Those that open at the usual time, by number."""
         found = [court for court in self.courts if court.policy is not LAST_COURT]
         return sorted(found, key=lambda court: int(court.name.split()[1]))
 
-    def published(self, court: Court) -> PublishedCourt:
+    def published(self, court: Court) -> SimulatedCourt:
         """What is published of a court of this facility."""
         return next(each for each in self.courts if each.id == court.id)
 
@@ -104,28 +104,28 @@ class Facility:
         """A moment in local wall-clock time."""
         return moment.astimezone(self.zone)
 
-    def opening(self, court: PublishedCourt, day: date) -> datetime:
+    def opening(self, court: SimulatedCourt, day: date) -> datetime:
         """The published moment at which *day* opens for *court*, by calendar days (facts 2.7)."""
         return self.moment(day - timedelta(days=court.policy.days_ahead), court.policy.release)
 
-    def slots(self, court: PublishedCourt, day: date) -> list[Slot]:
+    def slots(self, court: SimulatedCourt, day: date) -> list[Slot]:
         """All fixed slots of *court* on *day*."""
         return [Slot(self.moment(day, start), self.moment(day, end)) for start, end in court.policy.blocks()]
 
 
-def facilities(scenario: RecUsScenario) -> list[Facility]:
+def facilities(scenario: RecUsScenario) -> list[SimulatedFacility]:
     """The wanted facility, and some others whose names a player might mean."""
     here = zone(scenario.timezone)
     opening = scenario.opens_at.astimezone(here)
     ahead = (scenario.day - opening.date()).days
     if ahead < 0:
         raise ValueError("the wanted day lies before its opening")
-    usual = Policy(ahead, opening.time(), minutes=90, first=time(7, 30), count=8)
+    usual = SlotPolicy(ahead, opening.time(), minutes=90, first=time(7, 30), count=8)
 
-    def facility(id_: str, name: str, address: str, courts: int) -> Facility:
+    def facility(id_: str, name: str, address: str, courts: int) -> SimulatedFacility:
         policies = [usual] * courts + [LAST_COURT]
         built = [_court(id_, number, policy, courts) for number, policy in enumerate(policies, 1)]
-        return Facility(id_, name, address, here, (*built[1::2], *built[::2]))  # 2, 4, 1, 3
+        return SimulatedFacility(id_, name, address, here, (*built[1::2], *built[::2]))  # 2, 4, 1, 3
 
     return [
         facility(
@@ -140,13 +140,13 @@ def facilities(scenario: RecUsScenario) -> list[Facility]:
     ]
 
 
-def _court(facility: str, number: int, policy: Policy, courts: int) -> PublishedCourt:
+def _court(facility: str, number: int, policy: SlotPolicy, courts: int) -> SimulatedCourt:
     place = (facility, number)
     sports = {TENNIS_IDS.get(place, _made_up("tennis", place)): TENNIS}
     if number == min(2, courts):
         sports[_made_up("pickleball", place)] = PICKLEBALL
     site = SITES.get(place, _made_up("site", place))
-    return PublishedCourt(site, f"Court {number}", facility, policy, sports)
+    return SimulatedCourt(site, f"Court {number}", facility, policy, sports)
 
 
 def _made_up(kind: str, place: tuple[str, int]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask, Response, redirect, render_template_string, request
 
-from reserve.simulator.recus.facilities import ORGANIZATION, Facility
+from reserve.simulator.recus.facilities import ORGANIZATION, SimulatedFacility
 from reserve.simulator.recus.scenario import RecUsScenario
 
 PAGE = """<!doctype html>
@@ -143,7 +143,7 @@ drawMain();
 def add_pages(
     app: Flask,
     scenario: RecUsScenario,
-    facilities: Mapping[str, Facility],
+    facilities: Mapping[str, SimulatedFacility],
     visited: Callable[[str], None],
 ) -> None:
     """Add the web app's pages to *app*; *visited* hears of each that is opened."""

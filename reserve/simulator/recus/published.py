@@ -7,7 +7,7 @@ from datetime import date, time, timedelta
 from typing import Any
 
 from reserve.model import Court, Slot
-from reserve.simulator.recus.facilities import ORGANIZATION, SPORTS, Facility, PublishedCourt
+from reserve.simulator.recus.facilities import ORGANIZATION, SPORTS, SimulatedCourt, SimulatedFacility
 from reserve.simulator.recus.scenario import RecUsScenario
 
 DAY_STARTS, DAY_ENDS = time(7, 0), time(21, 0)  # what a schedule shows (facts 2.5)
@@ -16,7 +16,7 @@ FREE = {"referenceType": "RESERVABLE"}
 
 
 def published(
-    facility: Facility, scenario: RecUsScenario, free: Mapping[str, Sequence[Slot]]
+    facility: SimulatedFacility, scenario: RecUsScenario, free: Mapping[str, Sequence[Slot]]
 ) -> dict[str, Any]:
     """A facility as `GET /v1/locations/<id>` shows it; *free* has the bookable slots by court (facts 2.3)."""
     usual = facility.usual[0].policy
@@ -50,7 +50,7 @@ def published(
 
 
 def _court(
-    facility: Facility, court: PublishedCourt, scenario: RecUsScenario, free: Sequence[Slot]
+    facility: SimulatedFacility, court: SimulatedCourt, scenario: RecUsScenario, free: Sequence[Slot]
 ) -> dict[str, Any]:
     policy, blocks = court.policy, court.policy.blocks()
     fixed = [
@@ -97,20 +97,23 @@ def _ticks(slot: Slot) -> list[str]:
 
 
 def schedule(
-    facility: Facility, span: Iterable[date], scenario: RecUsScenario, is_free: Callable[[Court, Slot], bool]
+    facility: SimulatedFacility,
+    span: Iterable[date],
+    scenario: RecUsScenario,
+    is_free: Callable[[Court, Slot], bool],
 ) -> dict[str, Any]:
     """What is free and taken on the days of *span*, with the reservations that take it (facts 2.5)."""
     reservations: dict[str, Any] = {}
     users: dict[str, Any] = {}
 
-    def taken(court: PublishedCourt) -> dict[str, Any]:
+    def taken(court: SimulatedCourt) -> dict[str, Any]:
         number = f"{len(reservations) + 1:012}"
         id_, user = f"00000000-0000-4000-8001-{number}", f"00000000-0000-4000-8002-{number}"
         reservations[id_] = _reservation(court, scenario) | {"id": id_, "users": [user]}
         users[user] = {"id": user, "firstName": "A", "lastName": "Z", "image": None}
         return {"referenceType": "RESERVATION", "referenceId": id_}
 
-    def pieces(court: PublishedCourt, day: date) -> dict[str, Any]:
+    def pieces(court: SimulatedCourt, day: date) -> dict[str, Any]:
         """One court's day: taken slots one by one, what is free in one piece."""
         blocks = court.policy.blocks()
         found = [(DAY_STARTS, blocks[0][0], CLOSED)] if blocks[0][0] > DAY_STARTS else []
@@ -139,7 +142,7 @@ def schedule(
     return {"dates": dates, "reservations": reservations, "users": users, **nothing}
 
 
-def _reservation(court: PublishedCourt, scenario: RecUsScenario) -> dict[str, Any]:
+def _reservation(court: SimulatedCourt, scenario: RecUsScenario) -> dict[str, Any]:
     cost = round(scenario.price_cents * court.policy.minutes / 60)
     return {
         "reservationType": "court-reservation",

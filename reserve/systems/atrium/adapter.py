@@ -13,7 +13,7 @@ from reserve.http import Answer
 from reserve.model import Court, Hold, Offer, Offers, Reservation, Slot
 from reserve.systems.account_api import AccountApi, Granted
 from reserve.systems.atrium import AtriumProfile
-from reserve.systems.atrium.answers import REFUSALS, TOKEN_REFUSALS, Listed, Reserved, Tokens
+from reserve.systems.atrium.answers import REFUSALS, TOKEN_REFUSALS, Listed, Reserved, TokenAnswer
 from reserve.systems.atrium.places import Building, buildings, chosen
 from reserve.systems.atrium.sign_in import CLIENT, REALM, TO_RENEW, log_in
 from reserve.systems.reading import moment, read
@@ -75,7 +75,7 @@ class Atrium(AtriumProfile, AccountApi):
 
     def granted(self, answer: Answer) -> Granted:
         """The tokens in *answer*."""
-        tokens = read(answer, Tokens)
+        tokens = read(answer, TokenAnswer)
         lives = str(tokens.refresh_expires_in.value)
         ends = timedelta(seconds=int(lives)) if lives.isdigit() and 0 < int(lives) < 1e9 else None
         return Granted(tokens.access_token, tokens.refresh_token.value or None, ends)

@@ -18,7 +18,7 @@ REFUSALS: Words = (
 TOKEN_REFUSALS: Words = ((r"invalid_grant|not active|expired", TokenRefused),)  # Keycloak's (facts 2.2)
 
 
-class Tokens(Struct):
+class TokenAnswer(Struct):
     """What the token endpoint gives out (facts 2.1); 0 seconds are for ever, and may be written as a text."""
 
     access_token: str

@@ -30,11 +30,11 @@ from reserve.systems.reading import fitting, moment, read
 from reserve.systems.recus import RecUsProfile
 from reserve.systems.recus.answers import (
     REFUSALS,
-    Booking,
     Bookings,
     Gateway,
     Included,
-    Order,
+    ListedBooking,
+    OrderAnswer,
     court_and_slot,
     order_in,
 )
@@ -112,7 +112,7 @@ class RecUs(RecUsProfile, ApiSystem):
                 found.append(self._hold(Offer(court, slot, slot.start), order))
         return found
 
-    def _bookings(self) -> list[tuple[Booking, Court, Slot]]:
+    def _bookings(self) -> list[tuple[ListedBooking, Court, Slot]]:
         """Every booking that was not cancelled, with its court and slot."""
         found, looked_up = [], 0
         for page in range(1, PAGES + 1):
@@ -133,7 +133,7 @@ class RecUs(RecUsProfile, ApiSystem):
                 break
         return found
 
-    def _look_up(self, booking: Booking) -> tuple[Court, Slot] | None:
+    def _look_up(self, booking: ListedBooking) -> tuple[Court, Slot] | None:
         query = "?include[]=reservations&include[]=sites&include[]=locations"
         answer = self.get(f"/v1/bookings/{booking.id}{query}")
         return court_and_slot(booking, fitting(answer.json(), Included, "included"))
@@ -169,7 +169,7 @@ class RecUs(RecUsProfile, ApiSystem):
         hold = self._hold(offer, order_in(answer))
         return replace(hold, details=EMPTY_PAYMENT) if set(answer.json()) == {"order"} else hold
 
-    def _hold(self, offer: Offer, order: Order) -> Hold:
+    def _hold(self, offer: Offer, order: OrderAnswer) -> Hold:
         total = order.total.value
         return Hold(
             offer,
@@ -179,7 +179,7 @@ class RecUs(RecUsProfile, ApiSystem):
             link=f"{self.context.addresses['RECUS_WEB_URL']}/app/orders/{order.id}/checkout",
         )
 
-    def _order(self, hold: Hold) -> Order:
+    def _order(self, hold: Hold) -> OrderAnswer:
         return order_in(self.get(self.order_path.format(id=hold.order_id)))
 
     def settles_by_hand(self, hold: Hold) -> bool:

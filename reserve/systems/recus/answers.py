@@ -110,7 +110,7 @@ class CourtDay(Part):
     schedule: dict[str, object] = {}
 
 
-class Order(Part):
+class OrderAnswer(Part):
     """The record behind a hold (facts 3.3, 3.5)."""
 
     id: str
@@ -126,13 +126,13 @@ class Order(Part):
         return self.status in (None, "pending")
 
 
-def order_in(answer: Answer) -> Order:
+def order_in(answer: Answer) -> OrderAnswer:
     """The order in *answer*: under `data.order`, `order` or `data`, or bare (facts 3.3)."""
     body = answer.json()
-    if wrapped := fitting(body, Order, "data.order", "order"):
+    if wrapped := fitting(body, OrderAnswer, "data.order", "order"):
         return wrapped
     for place in ("data", ""):
-        found = fitting(body, Order, place)
+        found = fitting(body, OrderAnswer, place)
         if found and (
             found.total is not NOTHING or found.items is not UNSET or found.expires_at is not UNSET
         ):
@@ -148,7 +148,7 @@ class Gateway(Part):
     payment_methods: object
 
 
-class Booking(Part):
+class ListedBooking(Part):
     """One booking; what belongs to it has one of its ids (facts 3.5)."""
 
     id: str
@@ -191,11 +191,11 @@ class Included(Part):
 class Bookings(Part):
     """A page of bookings."""
 
-    data: list[Maybe[Booking]]
+    data: list[Maybe[ListedBooking]]
     included: Maybe[Included] = NOTHING
 
 
-def court_and_slot(booking: Booking, included: Included | None) -> tuple[Court, Slot] | None:
+def court_and_slot(booking: ListedBooking, included: Included | None) -> tuple[Court, Slot] | None:
     """Where and when a booking is, from what came with it."""
     if included is None:
         return None
@@ -214,7 +214,7 @@ def court_and_slot(booking: Booking, included: Included | None) -> tuple[Court, 
     return None
 
 
-def _belong(booking: Booking, booked: BookedTime) -> bool:
+def _belong(booking: ListedBooking, booked: BookedTime) -> bool:
     """Whether both are about one thing."""
     links = (
         (booking.linked_reservation_id, booked.id),
