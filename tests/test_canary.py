@@ -139,7 +139,7 @@ def test_a_bug_is_written_down_without_secrets(stage: Callable[..., Stage]) -> N
     try:
         raise ValueError(f"{PASSWORD} and {TOKEN} and {system.token}")
     except ValueError as bug:
-        a_stage.wired.write_down(replace(a_stage.result, end=bug))
+        a_stage.wired.write_down(replace(a_stage.result, bug=bug))
 
     written = (a_stage.wired.folder.path / "bug.txt").read_text()
     assert "ValueError" in written

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timedelta
 
 from reserve.booking.context import RunContext
@@ -22,12 +22,8 @@ OpeningDelay = tuple[timedelta, timedelta]  # how late a window opened, at least
 @contextmanager
 def connected(system: BookingSystem, opening: Opening) -> Iterator[list[CourtConnection]]:
     """A connection for every offer; nothing is sent yet."""
-    connections = [system.connection_for(offer) for offer in opening.offers]
-    try:
-        yield connections
-    finally:
-        for connection in connections:
-            connection.close()
+    with ExitStack() as stack:
+        yield [stack.enter_context(closing(system.connection_for(offer))) for offer in opening.offers]
 
 
 def aim(
@@ -35,28 +31,31 @@ def aim(
     connections: Sequence[CourtConnection],
     opening: Opening,
     verification: Verification,
-    delay: OpeningDelay | None,
-) -> tuple[ServerTime, list[datetime]]:
-    """The server's time, and when to ask for each court; returns shortly before the opening.
+    facility: str,
+) -> list[datetime]:
+    """When to ask for each court, by the server's time; returns shortly before the opening.
 
     When the server's answers contradict each other, or it does not tell its time, our own clock counts.
-    *delay* is that of the last opening.
     """
     clock, timeline, leads = context.clock, context.timeline, context.leads
     context.wait_until(opening.opens_at - leads.measure)
     context.write(ActionKind.ASKING, opening.offers)  # early: later, nothing waits for a disk
+    delay = known_delay(context, facility)
     server, watch = UNKNOWN, Watch(clock)
     if clock.now() < opening.opens_at - leads.warm:
         server = server_time(context, connections, until=opening.opens_at - leads.warm)
-    timeline.ahead = server.offset
+    _go_by(context, server)
     context.wait_until(server.likely(opening.opens_at) - leads.warm)
     clock.together([connection.warm for connection in connections])
     many = len(connections) > 1
     timeline.say(f"{len(connections)} connections are warm" if many else "the connection is warm")
-    verification.enter_late_code(until=server.likely(opening.opens_at) - leads.last_look)
-    context.wait_until(server.likely(opening.opens_at) - leads.last_look)
+    last_look = server.likely(opening.opens_at) - leads.last_look
+    if verification.is_awaited:
+        verification.enter(until=last_look)
+    context.wait_until(last_look)
     if jump := watch.jumped():
-        server, timeline.ahead = UNKNOWN, UNKNOWN.offset
+        server = UNKNOWN
+        _go_by(context, server)
         timeline.say(f"this machine's clock jumped by {jump.total_seconds():+.3f} s; going by it from now on")
     moments = plan(opening.opens_at, server, PLANNED)
     if delay is not None:
@@ -65,7 +64,11 @@ def aim(
         first, last = moments[0], moments[-1]
         # Four, so that one attempt is left.
         moments = sorted([first, last, first + (soonest + latest) / 2, first + latest])
-    return server, moments
+    return moments
+
+
+def _go_by(context: RunContext, server: ServerTime) -> None:
+    context.server, context.timeline.ahead = server, server.offset
 
 
 def server_time(
@@ -86,11 +89,9 @@ def known_delay(context: RunContext, facility: str) -> OpeningDelay | None:
     return delay if delay is not None and timedelta(0) < delay[1] < LONGEST_DELAY else None
 
 
-def remember_delay(
-    context: RunContext, facility: str, delay: OpeningDelay | None, server: ServerTime
-) -> None:
+def remember_delay(context: RunContext, facility: str, delay: OpeningDelay | None) -> None:
     """Keep for the next run how late the window of *facility* opened, if this run could tell."""
-    if delay is None or server is UNKNOWN:
+    if delay is None or context.server is UNKNOWN:
         return
     soonest, latest = (each.total_seconds() for each in delay)
     if latest > 0:

@@ -1,17 +1,17 @@
-"""What every step of one run works with, and the waiting that all of them share."""
+"""What the steps of one run work with and find out, and the waiting that all of them share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from reserve.booking.stop import Stop
 from reserve.booking.timeline import Timeline
-from reserve.clock import Clock
+from reserve.clock import UNKNOWN, Clock, ServerTime
 from reserve.errors import Blocked, ServiceError
-from reserve.model import ActionKind, Hold, Offer
+from reserve.model import ActionKind, Attempt, Hold, Offer
 from reserve.storage.runs import Record
 from reserve.systems.base import BookingSystem
 
@@ -34,9 +34,9 @@ class Leads:
     last_look: timedelta = timedelta(seconds=0.5)  # for a code; then the opening has all our attention
 
 
-@dataclass(frozen=True)
+@dataclass
 class RunContext:
-    """The booking system, the clock, the log, the request to stop and the record of one run."""
+    """What one run works with, from its booking system to its record, and what came of it so far."""
 
     system: BookingSystem
     clock: Clock
@@ -44,6 +44,12 @@ class RunContext:
     stop: Stop
     record: Record
     leads: Leads = Leads()
+    server: ServerTime = UNKNOWN
+    attempts: list[Attempt] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)  # order ids
+    left: list[Hold] = field(
+        default_factory=list
+    )  # what could not be released, and stays held until it lapses
 
     def write(self, kind: ActionKind, about: Sequence[Hold | Offer]) -> None:
         """Write an action into the record, before or after it is done; trouble with that costs no court."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from itertools import groupby
 
 from reserve.booking.aim import OpeningDelay
 from reserve.booking.context import RunContext
-from reserve.booking.release import Releases
+from reserve.booking.release import released_on_failure
 from reserve.booking.verification import Verification
 from reserve.errors import (
     Blocked,
@@ -72,13 +72,9 @@ class Race:
     """The asking for courts: what was asked, what is held, why the rest is not."""
 
     context: RunContext
-    moments: Sequence[
-        datetime
-    ]  # when to ask for a court; the later ones only if the one before was too early
-    deadline: datetime
     verification: Verification
-    releases: Releases
-    attempts: list[Attempt] = field(default_factory=list)
+    moments: Sequence[datetime]  # when to ask for a court; each only if the one before was too early
+    deadline: datetime
     code_until: datetime | None = None  # how long to wait for a one-time code, if not to the deadline
     is_quiet: bool = False  # on the waiting list the attempts would fill the log
     held: list[Hold] = field(default_factory=list)
@@ -98,21 +94,16 @@ class Race:
         """
         for connection in connections:
             self._places.setdefault(connection.offer, len(self._places))
-        try:
+        context = self.context
+        with released_on_failure(context, self.held), ExitStack() as afterwards, _no_garbage_collection():
+            afterwards.callback(self._say_what_came)
             for wanted in self._rounds(connections):
-                batches = self._batches(wanted, at_once=at_once)
-                with _no_garbage_collection():  # once: between two courts it would cost a tenth of a second
-                    for batch in batches:
-                        self.context.clock.together([partial(self._ask_for, each) for each in batch])
-                        if self.held or self._is_over:
-                            break
+                for batch in self._batches(wanted, at_once=at_once):
+                    context.clock.together([partial(self._ask_for, each) for each in batch])
+                    if self.held or self._is_over:
+                        break
                 self._sweep()
-            self.context.write(ActionKind.HELD, self.held)
-        except BaseException:
-            self.releases.release_all(self.held)
-            raise
-        finally:
-            self._say_what_came()
+            context.write(ActionKind.HELD, self.held)
         self.held.sort(key=lambda hold: self._places[hold.offer])
         return self.held
 
@@ -159,7 +150,7 @@ class Race:
 
     def _note(self, connection: CourtConnection, planned: datetime, sent: datetime, meaning: Meaning) -> None:
         answered, court = self.context.clock.now(), connection.offer.court.name
-        self.attempts.append(Attempt(court, planned, sent, answered, meaning, connection.stamp))
+        self.context.attempts.append(Attempt(court, planned, sent, answered, meaning, connection.stamp))
 
     def _moment_after(self, offer: Offer, refusal: ReserveError) -> datetime | None:
         """When to ask for *offer* again after *refusal*, None for never."""
@@ -243,9 +234,9 @@ class Race:
 
         Nothing, when no request was too early and one was in time; else known only when a later one was not.
         """
-        closed = [each.sent for each in self.attempts if each.meaning is Meaning.NOT_OPEN_YET]
+        closed = [each.sent for each in self.context.attempts if each.meaning is Meaning.NOT_OPEN_YET]
         in_time = (Meaning.HELD, Meaning.TAKEN)
-        open_ = [each.sent for each in self.attempts if each.meaning in in_time]
+        open_ = [each.sent for each in self.context.attempts if each.meaning in in_time]
         if open_ and not closed:
             return (timedelta(0), timedelta(0)) if min(open_) - self.moments[0] < IN_TIME else None
         if not open_ or max(closed) >= min(open_):
@@ -255,7 +246,7 @@ class Race:
     def _say_what_came(self) -> None:
         """Log each attempt; afterwards, so that this delays nothing."""
         timeline = self.context.timeline
-        for attempt in () if self.is_quiet else self.attempts:
+        for attempt in () if self.is_quiet else self.context.attempts:
             sent, answered = timeline.stamp(attempt.sent), timeline.stamp(attempt.answered)
             timeline.say(f"{attempt.court}: {attempt.meaning} (sent {sent}, answered {answered})")
         for offer in self._lost:
@@ -282,7 +273,7 @@ class Race:
 
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """Inside, no collection of garbage can come between the opening and a request."""
+    """Inside, no collection of garbage, a tenth of a second, can come between the opening and a request."""
     gc.collect()
     gc.disable()
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from reserve.booking.context import RunContext
-from reserve.booking.release import Releases
+from reserve.booking.release import release_all
 from reserve.errors import ReserveError
 from reserve.model import ActionKind, Court, Hold, Offer, Reservation, Slot
 from reserve.storage.runs import PastRun
@@ -13,7 +13,7 @@ from reserve.storage.runs import PastRun
 A_WHILE = timedelta(minutes=1)
 
 
-def recover(context: RunContext, releases: Releases) -> None:
+def recover(context: RunContext) -> None:
     """Release what earlier runs of the player left held, and note what became of their payments.
 
     Nothing is asked when every earlier run ended. What the player holds by hand is left alone, and so is a
@@ -28,7 +28,7 @@ def recover(context: RunContext, releases: Releases) -> None:
             timeline.say(f"cannot look for what the run {past.run_id} left behind: {failure}")
             continue
         stray = [hold for hold in holds if not system.hold_is_final and _is_left_by(past, hold)]
-        left = releases.release_all(stray)
+        left = release_all(context, stray)
         sentence = f"{_what_became(past, reservations)}; holds released later: {len(stray) - len(left)}."
         timeline.say(f"the run {past.run_id} was cut off. {sentence}")
         if not left:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 
@@ -15,53 +15,56 @@ RELEASES = 4  # tries for one hold
 BETWEEN_RELEASES = timedelta(seconds=1)
 
 
-@dataclass(frozen=True)
-class Releases:
-    """The holds that one run released, and those that it could not."""
+def release_once(context: RunContext, holds: Sequence[Hold]) -> list[Hold]:
+    """Release *holds* at the same time, each once; returns those that could not be."""
+    done = context.clock.together([partial(_is_released, context, hold) for hold in holds])
+    released = [hold for hold, is_done in zip(holds, done, strict=True) if is_done]
+    context.write(ActionKind.RELEASED, released)
+    for hold, is_done in zip(holds, done, strict=True):
+        context.timeline.say(
+            f"released {hold.offer.court.name}" if is_done else f"could not release {hold} yet"
+        )
+    return [hold for hold in holds if hold not in released]
 
-    context: RunContext
-    released: list[str] = field(default_factory=list)  # order ids
-    left: list[Hold] = field(default_factory=list)
 
-    def release_once(self, holds: Sequence[Hold]) -> list[Hold]:
-        """Release *holds* at the same time, each once; returns those that could not be."""
-        context = self.context
-        done = context.clock.together([partial(self._is_released, hold) for hold in holds])
-        released = [hold for hold, is_done in zip(holds, done, strict=True) if is_done]
-        context.write(ActionKind.RELEASED, released)
-        for hold, is_done in zip(holds, done, strict=True):
-            context.timeline.say(
-                f"released {hold.offer.court.name}" if is_done else f"could not release {hold} yet"
-            )
-        return [hold for hold in holds if hold not in released]
+def release_all(context: RunContext, holds: Sequence[Hold]) -> list[Hold]:
+    """Release *holds*, trying again a few times; the log names what stays held, and it is returned.
 
-    def release_all(self, holds: Sequence[Hold]) -> list[Hold]:
-        """Release *holds*, trying again a few times; the log names what stays held, and it is returned.
-
-        Where a hold is final it is a reservation, not to be lost because something else went wrong.
-        """
-        if self.context.system.hold_is_final:
+    Where a hold is final it is a reservation, not to be lost because something else went wrong.
+    """
+    if context.system.hold_is_final:
+        return []
+    for remaining in reversed(range(RELEASES)):
+        holds = release_once(context, holds)
+        if not holds:
             return []
-        for remaining in reversed(range(RELEASES)):
-            holds = self.release_once(holds)
-            if not holds:
-                return []
-            if remaining:
-                self.context.clock.sleep(BETWEEN_RELEASES)
-        for hold in holds:
-            self.left.append(hold)
-            self.context.timeline.say(f"could not release {hold}; it stays held until {end_of(hold)}")
-        return list(holds)
+        if remaining:
+            context.clock.sleep(BETWEEN_RELEASES)
+    for hold in holds:
+        context.left.append(hold)
+        context.timeline.say(f"could not release {hold}; it stays held until {end_of(hold)}")
+    return list(holds)
 
-    def _is_released(self, hold: Hold) -> bool:
-        try:
-            self.context.system.release(hold)
-        except ReserveError:
-            return False
-        self.released.append(hold.order_id)
-        return True
+
+@contextmanager
+def released_on_failure(context: RunContext, holds: Sequence[Hold]) -> Iterator[None]:
+    """Inside, whatever is raised, a bug too, leaves none of *holds* held."""
+    try:
+        yield
+    except BaseException:
+        release_all(context, holds)
+        raise
 
 
 def end_of(hold: Hold) -> str:
     """When *hold* lapses, as a person reads it."""
     return f"{hold.expires_at:%H:%M:%S} UTC" if hold.expires_at else "it lapses"
+
+
+def _is_released(context: RunContext, hold: Hold) -> bool:
+    try:
+        context.system.release(hold)
+    except ReserveError:
+        return False
+    context.released.append(hold.order_id)
+    return True

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from reserve.booking.context import RunContext
 from reserve.booking.release import end_of
 from reserve.clock import ServerTime
 from reserve.errors import (
@@ -20,8 +21,6 @@ from reserve.errors import (
 )
 from reserve.model import Attempt, Hold, Offers, Reservation, Slot
 from reserve.money import Money
-
-End = Reservation | Hold | Exception
 
 
 @dataclass(frozen=True)
@@ -40,10 +39,9 @@ class Outcome:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run ended with and what it did; a failure is a value here."""
+    """How a run ended and what it did; a failure is a value here."""
 
     run_id: str
-    end: End
     outcome: Outcome
     system: str
     facility: str
@@ -51,13 +49,7 @@ class RunResult:
     server: ServerTime
     attempts: Sequence[Attempt]
     released: Sequence[str]  # order ids
-    left: Sequence[Hold]  # what could not be released, and stays held until it lapses
-
-    @property
-    def bug(self) -> Exception | None:
-        """The failure, when it is one of this program."""
-        end = self.end
-        return end if isinstance(end, Exception) and not isinstance(end, ReserveError) else None
+    bug: Exception | None  # the failure, when it is one of this program
 
     def milliseconds(self, moment: datetime) -> float | None:
         """*moment* relative to the opening, by the server's clock."""
@@ -66,21 +58,16 @@ class RunResult:
         return round((self.server.theirs(moment) - self.opens_at) / timedelta(milliseconds=1), 1)
 
 
-def describe(
-    end: End,
-    found: Offers | None,
-    released: Sequence[str],
-    left: Sequence[Hold],
-    mask: Callable[[str], str],
-) -> Outcome:
+def describe(context: RunContext, end: Reservation | Hold | Exception, found: Offers | None) -> Outcome:
     """The outcome of a run with this *end*, its sentence without secrets."""
     if isinstance(end, Exception):
-        outcome = failed(end, all_released=bool(released) and not left)
+        outcome = failed(end, all_released=bool(context.released) and not context.left)
     else:
         assert found is not None, "nothing is held before it is found"
         outcome = held(end, found) if isinstance(end, Hold) else reserved(end, found)
-    held_on = ", ".join(f"{hold} until {end_of(hold)}" for hold in left)
-    return replace(outcome, sentence=mask(outcome.sentence + (f" Still held: {held_on}." if left else "")))
+    left = ", ".join(f"{hold} until {end_of(hold)}" for hold in context.left)
+    sentence = f"{outcome.sentence} Still held: {left}." if left else outcome.sentence
+    return replace(outcome, sentence=context.timeline.secrets.mask(sentence))
 
 
 def reserved(reservation: Reservation, found: Offers) -> Outcome:

@@ -7,21 +7,20 @@ from contextlib import AbstractContextManager, ExitStack
 from datetime import timedelta
 
 from reserve import window
-from reserve.booking.aim import aim, connected, known_delay, remember_delay
-from reserve.booking.codes.source import CodeSource
+from reserve.booking.aim import aim, connected, remember_delay
+from reserve.booking.codes import CodeSource
 from reserve.booking.context import RunContext
 from reserve.booking.limits import BookingLimits, affordable
 from reserve.booking.race import Race
 from reserve.booking.recover import recover
-from reserve.booking.release import Releases
-from reserve.booking.result import End, RunResult, describe
+from reserve.booking.release import released_on_failure
+from reserve.booking.result import Outcome, RunResult, describe
 from reserve.booking.settle import settle
 from reserve.booking.sign_in import SignIn
 from reserve.booking.verification import Verification
 from reserve.booking.waiting import WaitingList
-from reserve.clock import UNKNOWN
-from reserve.errors import NotOpenYet, SlotTaken
-from reserve.model import Attempt, Hold, Offers, Opening
+from reserve.errors import NotOpenYet, ReserveError, SlotTaken
+from reserve.model import Hold, Offers, Opening, Reservation
 from reserve.systems.base import CourtConnection
 
 ANOTHER_LOOK = timedelta(seconds=1)  # so soon is it noticed that another run has ended
@@ -38,10 +37,7 @@ class Run:
         self.stop, self.record = context.stop, context.record
         self.sign_in = SignIn(context)
         self.verification = Verification(context, source)
-        self.releases = Releases(context)
-        self.attempts: list[Attempt] = []
         self.found: Offers | None = None
-        self.server = UNKNOWN
         self._has_waited = False
 
     def book(self, *, in_turn: bool = False) -> RunResult:
@@ -52,6 +48,7 @@ class Run:
         context, leads = self.context, self.context.leads
         with ExitStack() as under_way:  # until the end is written, so that nobody takes this run for cut off
             under_way.callback(self.record.store.close)
+            under_way.callback(self.system.close)
             try:
                 under_way.enter_context(self.alone(in_turn=in_turn))
                 found = self.find()
@@ -60,7 +57,7 @@ class Run:
                 self.sign_in.wait_until(opening.opens_at - leads.sign_in)
                 self.record.stay_alone()
                 self.sign_in.make()
-                recover(context, self.releases)
+                recover(context)
                 limits = BookingLimits(context, found, opening)
                 context.patiently(limits.respect)
 
@@ -68,16 +65,18 @@ class Run:
                 self.verification.verify(found, opening)
 
                 with connected(self.system, opening) as connections:
-                    race = self.aim(connections, found, opening)
+                    moments = aim(context, connections, opening, self.verification, found.facility)
                     self.stop.shield()
+                    deadline = max(moments[0], self.clock.now()) + self.request.patience
+                    race = Race(context, self.verification, moments, deadline)
                     holds = race.win(connections, at_once=self.request.at_once)  # sleeps until the opening
-                    remember_delay(context, found.facility, race.opening_delay, self.server)
+                    with released_on_failure(context, holds):
+                        remember_delay(context, found.facility, race.opening_delay)
                     holds = holds or self.wait_for_a_court(race, connections)
-                    end: End = settle(context, holds, self.releases, self.verification, limits, self.server)
+                    end: Reservation | Hold | Exception = settle(context, holds, self.verification, limits)
             except Exception as failure:
                 end = failure
-            finally:
-                self.system.close()
+            self.stop.shield()  # how it ended is written and said
             return self.ended(end)
 
     def alone(self, *, in_turn: bool) -> AbstractContextManager[None]:
@@ -122,36 +121,30 @@ class Run:
             self.timeline.say(f"started {late.total_seconds():.0f} s later than planned; going on")
         return opening
 
-    def aim(self, connections: Sequence[CourtConnection], found: Offers, opening: Opening) -> Race:
-        """A race planned by the server's time; returns shortly before the opening."""
-        delay = known_delay(self.context, found.facility)
-        self.server, moments = aim(self.context, connections, opening, self.verification, delay)
-        deadline = max(moments[0], self.clock.now()) + self.request.patience
-        return Race(self.context, moments, deadline, self.verification, self.releases, self.attempts)
-
     def wait_for_a_court(self, race: Race, connections: Sequence[CourtConnection]) -> list[Hold]:
         """The court that the waiting list brings; raises why none is held when the player does not wait."""
         self.stop.obey()
         verdict = race.verdict()
         if not self.request.wait_list or not isinstance(verdict, SlotTaken | NotOpenYet):
             raise verdict
-        waiting = WaitingList(self.context, self.sign_in, self.verification, self.releases, self.attempts)
-        return waiting.wait(connections)
+        return WaitingList(self.context, self.sign_in, self.verification).wait(connections)
 
-    def ended(self, end: End) -> RunResult:
+    def ended(self, end: Reservation | Hold | Exception) -> RunResult:
         """The result of the run, its end written into the record."""
-        released, left = tuple(self.releases.released), tuple(self.releases.left)
-        outcome = describe(end, self.found, released, left, self.timeline.secrets.mask)
+        outcome = describe(self.context, end, self.found)
         self.record.end(outcome.exit_code, outcome.sentence)
+        return self.result(outcome, end if isinstance(end, Exception) else None)
+
+    def result(self, outcome: Outcome, failure: Exception | None = None) -> RunResult:
+        """What the run did, and this *outcome* of it."""
         return RunResult(
             run_id=self.record.run_id,
-            end=end,
             outcome=outcome,
             system=self.system.name,
             facility=self.found.facility if self.found else self.request.facility,
             opens_at=self.timeline.opens_at,
-            server=self.server,
-            attempts=tuple(self.attempts),
-            released=released,
-            left=left,
+            server=self.context.server,
+            attempts=tuple(self.context.attempts),
+            released=tuple(self.context.released),
+            bug=None if isinstance(failure, ReserveError) else failure,
         )

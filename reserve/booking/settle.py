@@ -11,9 +11,8 @@ from datetime import timedelta
 
 from reserve.booking.context import RunContext
 from reserve.booking.limits import BookingLimits
-from reserve.booking.release import Releases, end_of
+from reserve.booking.release import end_of, release_all, release_once
 from reserve.booking.verification import Verification
-from reserve.clock import UNKNOWN, ServerTime
 from reserve.errors import (
     LostAnswer,
     NotPaid,
@@ -36,12 +35,7 @@ LONGEST_PAUSE = timedelta(seconds=30)  # others may want the court
 
 
 def settle(
-    context: RunContext,
-    holds: Sequence[Hold],
-    releases: Releases,
-    verification: Verification,
-    limits: BookingLimits,
-    server: ServerTime = UNKNOWN,
+    context: RunContext, holds: Sequence[Hold], verification: Verification, limits: BookingLimits
 ) -> Reservation | Hold:
     """Confirm the best of *holds* that the player can afford and release the others.
 
@@ -57,7 +51,7 @@ def settle(
         stop.obey()
         best = _best(system, holds)
         others = [hold for hold in holds if hold.order_id != best.order_id]
-        spare = [best, *releases.release_once(others)]
+        spare = [best, *release_once(context, others)]
         if not system.settles_by_hand(best):
             try:
                 limits.respect()  # once more: another machine of the player may have been quicker
@@ -69,21 +63,21 @@ def settle(
             context.write(ActionKind.CONFIRMED, [best])
             spare.remove(best)
             return reservation
-        return _kept(context, best, spare, server)
+        return _kept(context, best, spare)
     except NotPaid as refusal:
         timeline.say(f"{refusal}; it stays held, to be paid by hand")
-        return _kept(context, best, spare, server)
+        return _kept(context, best, spare)
     except Unconfirmed:
         context.write(ActionKind.UNCONFIRMED, [best])
         spare.remove(best)  # it may be a reservation by now, which must not be released
         raise
     finally:
-        releases.release_all(spare)
+        release_all(context, spare)
 
 
-def _kept(context: RunContext, hold: Hold, spare: list[Hold], server: ServerTime) -> Hold:
+def _kept(context: RunContext, hold: Hold, spare: list[Hold]) -> Hold:
     """*hold*, no longer *spare*, for the player to pay; raises `ServiceError` when it has lapsed."""
-    if hold.expires_at is not None and hold.expires_at <= server.theirs(context.clock.now()):
+    if hold.expires_at is not None and hold.expires_at <= context.server.theirs(context.clock.now()):
         raise ServiceError(f"{hold} lapsed before it could be paid")
     context.write(ActionKind.KEPT, [hold])
     spare.remove(hold)

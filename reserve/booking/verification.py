@@ -2,35 +2,54 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from reserve.booking.codes.one_time_code import OneTimeCode
-from reserve.booking.codes.source import CodeSource
+from reserve.booking.codes import CodeSource, ReceivedCode
 from reserve.booking.context import RunContext
-from reserve.errors import CodeError, UsageError
+from reserve.errors import (
+    CodeError,
+    Forbidden,
+    LostAnswer,
+    NotVerified,
+    ServiceError,
+    Throttled,
+    UnknownRefusal,
+    Unreachable,
+    UsageError,
+    WrongCode,
+)
 from reserve.model import Hold, Offers, Opening
+
+TEXTS = 2  # asked for in one run: the first, and one more when it does not come
+ENTRIES = 3  # of one code, while it surely did not arrive
+BETWEEN_ENTRIES = timedelta(seconds=1)
 
 
 class Verification:
-    """The proof of the player's phone in one run."""
+    """The proof of the player's phone in one run.
+
+    A code is asked for at most twice, only one that was sent after that is entered, and each at most once.
+    """
 
     def __init__(self, context: RunContext, source: CodeSource | None = None) -> None:
         """Nothing is asked for yet; without a *source*, no code can come in."""
         self.source = source
+        self.is_awaited = False  # a code that was asked for; none was accepted yet
         self._context = context
-        self._code: OneTimeCode | None = None
-        if source is not None:
-            self._code = OneTimeCode(context.system, source, context.clock, context.timeline, context.stop)
-
-    @property
-    def is_awaited(self) -> bool:
-        """Whether a one-time code was asked for and none was accepted yet."""
-        return self._code is not None and self._code.is_awaited
+        self._sent = 0
+        self._after = 0
+        self._refused: set[str] = set()
 
     @property
     def can_prove(self) -> bool:
         """Whether a code could come in at all."""
         return self.source is not None
+
+    @property
+    def _codes(self) -> CodeSource:
+        if self.source is None:
+            raise CodeError("a one-time code is wanted, and there is no phone to receive it")
+        return self.source
 
     def check(self) -> None:
         """Raise `UsageError` when a one-time code could not reach us."""
@@ -40,28 +59,21 @@ class Verification:
 
     def verify(self, found: Offers, opening: Opening) -> None:
         """Prove the player's phone before the opening, when the booking system wants that."""
-        if self._code is None or not found.wants_code or not self._code.ask():
+        if not self.can_prove or not found.wants_code or not self.ask():
             return
         leads, asked_at = self._context.leads, self._context.clock.now()
         is_ahead = opening.opens_at > asked_at
         until = opening.opens_at - leads.measure if is_ahead else asked_at + leads.code
-        self._code.enter(until=until, again_at=asked_at + leads.second_code)
-
-    def enter_late_code(self, until: datetime) -> None:
-        """Enter a code that is still awaited, if it comes by *until*."""
-        if self._code is not None and self._code.is_awaited:
-            self._code.enter(until=until)
+        self.enter(until=until, again_at=asked_at + leads.second_code)
 
     def prove(self, *, until: datetime) -> None:
         """Enter a code by *until*, asking for one when none is on its way; raises `CodeError`."""
-        if self._code is None:
-            raise CodeError("a one-time code is wanted, and there is no phone to receive it")
-        if not self._code.is_awaited:
-            if not self._code.can_ask:
+        if not self.is_awaited:
+            if self._sent >= TEXTS:
                 raise CodeError("the booking system wants another one-time code; two were asked for already")
-            if not self._code.ask():
+            if not self.ask():
                 raise CodeError("the booking system wants a one-time code, and will not send one")
-        if not self._code.enter(until=until):
+        if not self.enter(until=until):
             self._context.stop.obey()
             raise CodeError("no valid one-time code arrived in time")
 
@@ -69,3 +81,81 @@ class Verification:
         """Prove the phone for a *hold* that is there already (the flow of 2026, rec.us facts 3.2)."""
         soon = self._context.clock.now() + self._context.leads.code
         self.prove(until=min(soon, hold.expires_at or soon))
+
+    def ask(self) -> bool:
+        """Note the newest text, then have a code sent; False when the booking system will not do that now."""
+        say = self._context.timeline.say
+        self._after = max(self._after, self._newest())
+        self._sent += 1
+        try:
+            self._context.system.send_code()
+        except (UnknownRefusal, NotVerified, Forbidden, Throttled, Unreachable) as refusal:
+            say(f"no one-time code can be had now: {refusal}")
+            return False
+        except LostAnswer as lost:
+            say(f"asked for a one-time code; the answer was lost: {lost}")
+        else:
+            say("asked for a one-time code" if self._sent == 1 else "asked for another one-time code")
+        self.is_awaited = True
+        return True
+
+    def _newest(self) -> int:
+        """The newest text; when the source does not answer now, the newest that it knew before."""
+        try:
+            return self._codes.newest()
+        except ServiceError as failure:
+            self._context.timeline.say(f"could not look up the newest code: {failure}")
+            return self._codes.known
+
+    def enter(self, *, until: datetime, again_at: datetime | None = None) -> bool:
+        """Enter the first code that is accepted; False when none came until *until*.
+
+        With *again_at*, a second text is asked for when nothing valid came until then.
+        """
+        stop = self._context.stop
+        while True:
+            patience = min(again_at, until) if again_at and self._sent < TEXTS else until
+            code = self._codes.next_code(after=self._after, until=patience, stop=stop)
+            if code is None and (patience == until or stop.is_asked):
+                return False
+            if code is not None and self._enter_newest(code):
+                self.is_awaited = False
+                return True
+            if code is None:
+                self.ask()  # even if that is refused, the first text may still come
+
+    def _enter_newest(self, code: ReceivedCode) -> bool:
+        """Enter *code*; when it is refused, those that came since we asked: texts overtake one another."""
+        asked_after, self._after = self._after, code.id  # a code is used once
+        older: ReceivedCode | None = code
+        while older is not None:
+            if self._enter(older):
+                return True
+            older = self._codes.code_before(older, after=asked_after)
+        return False
+
+    def _enter(self, code: ReceivedCode) -> bool:
+        context, say = self._context, self._context.timeline.say
+        context.timeline.secrets.add(code.digits)
+        if code.digits in self._refused:
+            return False
+        for left in reversed(range(ENTRIES)):
+            try:
+                context.system.enter_code(code.digits)
+            except WrongCode:
+                self._refused.add(code.digits)
+                say("the one-time code was refused; waiting for another one")
+                return False
+            except LostAnswer:
+                say("no answer to the one-time code; going on as if it had been accepted")
+                return True
+            except (Throttled, Unreachable) as failure:
+                if not left:
+                    say(f"the one-time code cannot be entered: {failure}")
+                    return False
+                say(f"entering the one-time code again: {failure}")
+                context.clock.sleep(BETWEEN_ENTRIES)
+            else:
+                break
+        say("one-time code accepted")
+        return True

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 from reserve.booking.context import RunContext
 from reserve.booking.race import Race
-from reserve.booking.release import Releases
 from reserve.booking.sign_in import SignIn
 from reserve.booking.verification import Verification
 from reserve.errors import Blocked, NotOpenYet, ReserveError, ServiceError, SlotTaken, Throttled
-from reserve.model import Attempt, Hold
+from reserve.model import Hold
 from reserve.systems.base import CourtConnection
 
 LOG_EVERY = timedelta(minutes=10)
@@ -26,8 +25,6 @@ class WaitingList:
     context: RunContext
     sign_in: SignIn
     verification: Verification
-    releases: Releases
-    attempts: list[Attempt] = field(default_factory=list)
 
     def wait(self, connections: Sequence[CourtConnection]) -> list[Hold]:
         """The first court that becomes free, held; raises the last reason once every slot has started."""
@@ -44,8 +41,8 @@ class WaitingList:
             self.sign_in.renew_when_due()
             for connection in connections:
                 found = self._try(connection)
-                if isinstance(found, Hold):
-                    return [found]
+                if isinstance(found, list):
+                    return found
                 why = found or why
                 if isinstance(found, Throttled):  # by the next court as well
                     pause = max(pause, found.retry_after or pause)
@@ -55,8 +52,8 @@ class WaitingList:
                 logged_at = clock.now()
         raise why
 
-    def _try(self, connection: CourtConnection) -> Hold | ReserveError | None:
-        """The court if it is free now, otherwise why not; raises what makes waiting useless."""
+    def _try(self, connection: CourtConnection) -> list[Hold] | ReserveError | None:
+        """The court's holds if it is free now, otherwise why not; raises what makes waiting useless."""
         now = self.context.clock.now()
         if connection.offer.slot.start <= now:
             return None
@@ -67,18 +64,10 @@ class WaitingList:
             why: ReserveError = failure
         else:
             # Asks once, and finds a lost answer.
-            race = Race(
-                self.context,
-                [now],
-                now,
-                self.verification,
-                self.releases,
-                self.attempts,
-                code_until=now + self.context.leads.code,
-                is_quiet=True,
-            )
+            code_until = now + self.context.leads.code
+            race = Race(self.context, self.verification, [now], now, code_until, is_quiet=True)
             if held := race.win([connection], at_once=False):
-                return held[0]
+                return held
             why = race.verdict()
         if isinstance(why, Blocked) or not isinstance(why, WORTH_WAITING):
             raise why

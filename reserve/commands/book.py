@@ -48,6 +48,6 @@ def book(
             timeline.say(f"warning: {warning}")
         with stop.listening():
             result = wired.run.book(in_turn=in_turn)
-        timeline.say(result.outcome.sentence)
-    wired.write_down(result)
+            timeline.say(result.outcome.sentence)
+            wired.write_down(result)
     return result, wired

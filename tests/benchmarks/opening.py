@@ -28,7 +28,6 @@ import requests
 from reserve.booking.aim import PLANNED
 from reserve.booking.context import RunContext
 from reserve.booking.race import Race
-from reserve.booking.release import Releases
 from reserve.booking.stop import Stop
 from reserve.booking.timeline import Timeline
 from reserve.booking.verification import Verification
@@ -185,7 +184,7 @@ class Ours:
         moments = plan(opens_at, server, PLANNED)
         context = RunContext(self.system, self.clock, Timeline(self.clock.now), Stop(), NoRecord())
         deadline = opens_at + timedelta(seconds=60)
-        race = Race(context, moments, deadline, Verification(context), Releases(context))
+        race = Race(context, Verification(context), moments, deadline)
         race.win(self.connections, at_once=at_once)
 
     def close(self) -> None:

@@ -16,7 +16,6 @@ from typing import Any, NoReturn
 from reserve.booking.aim import PLANNED
 from reserve.booking.context import RunContext
 from reserve.booking.race import Race
-from reserve.booking.release import Releases
 from reserve.booking.stop import Stop
 from reserve.booking.timeline import Timeline
 from reserve.booking.verification import Verification
@@ -74,7 +73,7 @@ def ours(chance: random.Random, courts: int, model: Mapping[str, Any]) -> list[f
     ]
     system = RecUs(ACCOUNT, REQUEST, context_of("", clock))
     context = RunContext(system, clock, Timeline(clock.now), Stop(), NoRecord())
-    race = Race(context, moments, moments[0] + PATIENCE, Verification(context), Releases(context))
+    race = Race(context, Verification(context), moments, moments[0] + PATIENCE)
     race.win(connections, at_once=True)
     return [each.arrived for each in connections]
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 import webhook_server
-from reserve.booking.codes.one_time_code import OneTimeCode
-from reserve.booking.codes.source import ReceivedCode
+from reserve.booking.codes import ReceivedCode
 from reserve.booking.codes.webhook import WebhookService
+from reserve.booking.context import RunContext
 from reserve.booking.stop import Stop
 from reserve.booking.timeline import Timeline
+from reserve.booking.verification import Verification
 from reserve.errors import (
+    CodeError,
     LimitReached,
     LostAnswer,
     ReserveError,
@@ -28,7 +30,8 @@ from reserve.errors import (
     WrongCode,
 )
 from reserve.http import Http
-from tests.fakes import START, FakeClock, InProcess
+from reserve.systems.base import BookingSystem
+from tests.fakes import START, FakeClock, InProcess, NoRecord
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -56,7 +59,9 @@ class Phone:
         )
         self.service = WebhookService(http, PHONE, clock, hold_back=timedelta(0))
         self.timeline, self.stop = Timeline(clock.now), Stop()
-        self.code = OneTimeCode(self, self.service, clock, self.timeline, self.stop)
+        system = cast(BookingSystem, self)  # the part of one that codes are about
+        context = RunContext(system, clock, self.timeline, self.stop, NoRecord())
+        self.code = Verification(context, self.service)
 
     def answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not self.is_up:
@@ -204,7 +209,8 @@ def test_another_text_is_asked_for_once_when_none_comes(phone: Phone) -> None:
 
     assert phone.enter(60, again_at=30)
     assert phone.asked == [0.0, 30.0]
-    assert not phone.code.can_ask
+    with pytest.raises(CodeError, match="two were asked for already"):
+        phone.code.prove(until=phone.clock.now() + timedelta(seconds=60))
 
 
 def test_no_third_text_is_asked_for(phone: Phone) -> None:

@@ -7,7 +7,6 @@ from itertools import pairwise
 import pytest
 
 from reserve.booking.race import Race
-from reserve.booking.release import Releases
 from reserve.booking.stop import Stop
 from reserve.booking.verification import Verification
 from reserve.errors import (
@@ -54,7 +53,7 @@ def race(
     context = context_of(system, stop=stop)
     moments = [START + timedelta(milliseconds=50 * number) for number in range(3)]
     verification = Proved(context) if proves else Verification(context)
-    contest = Race(context, moments, START + patience, verification, Releases(context))
+    contest = Race(context, verification, moments, START + patience)
     contest.win(system.connections(*offers), at_once=at_once)
     return contest
 
@@ -64,7 +63,7 @@ def orders(contest: Race) -> list[str]:
 
 
 def meanings(contest: Race) -> list[str]:
-    return [attempt.meaning for attempt in contest.attempts]
+    return [attempt.meaning for attempt in contest.context.attempts]
 
 
 def test_all_courts_are_asked_at_the_same_moment(clock: FakeClock) -> None:
@@ -304,7 +303,7 @@ def test_every_request_gets_its_answer_before_the_race_is_over(clock: FakeClock)
 
     assert system.asking == 0
     assert orders(contest) == ["a", "b"]
-    assert len(contest.attempts) == 2
+    assert len(contest.context.attempts) == 2
 
 
 def test_a_wish_to_stop_lets_the_answers_come_and_asks_for_nothing_more(clock: FakeClock) -> None:

@@ -10,7 +10,6 @@ from sqlalchemy import update
 
 from reserve.booking.limits import respect_record
 from reserve.booking.recover import recover
-from reserve.booking.release import Releases
 from reserve.errors import AlreadyReserved, LostAnswer, Unconfirmed
 from reserve.model import ActionKind, Hold, Offer, Reservation
 from reserve.storage.database import Store
@@ -40,7 +39,7 @@ def cut_off(store: Store, **actions: Any) -> None:
 def put_in_order(store: Store, system: FakeSystem) -> str:
     record = Record(store, "mine", PLAYER, system.clock.now)
     context = context_of(system, record=record)
-    recover(context, Releases(context))
+    recover(context)
     return "\n".join(text for _, text in context.timeline.steps)
 
 

@@ -13,7 +13,7 @@ from reserve.booking.limits import BookingLimits
 from reserve.booking.result import Outcome
 from reserve.booking.stop import Stop
 from reserve.commands.outcome import result_as_json
-from reserve.errors import AlreadyReserved, Interrupted
+from reserve.errors import AlreadyReserved, ExitCode, Interrupted
 from reserve.model import Offers, Opening, Reservation
 from reserve.simulator.faults import Fault
 from reserve.simulator.recus.faults import HOLD, PAY
@@ -430,3 +430,55 @@ def test_the_end_of_a_run_is_written_before_another_run_may_take_it_for_cut_off(
     a_stage.run.book()
 
     assert was_alive == [True]
+
+
+# What goes wrong while courts are held, or after the end.
+
+
+def test_a_bug_after_courts_are_held_releases_them(stage: Callable[..., Stage]) -> None:
+    a_stage = stage()
+    a_stage.get_ready()
+    record: Any = a_stage.wired.record
+
+    def broken(*_: Any) -> None:
+        raise ValueError("bug")
+
+    record.remember_delay = broken
+    result = a_stage.run.book()
+
+    assert result.outcome.exit_code == ExitCode.BUG
+    assert len(a_stage.ledger.released) == len(a_stage.ledger.all("held")) == 3
+    assert a_stage.open_holds == []
+
+
+def test_a_bug_while_the_answers_are_shown_releases_what_is_held(stage: Callable[..., Stage]) -> None:
+    a_stage = stage()
+    a_stage.get_ready()
+
+    def broken(line: str) -> None:
+        if "held (sent" in line:
+            raise ValueError("bug")
+
+    a_stage.run.timeline.show = broken
+    result = a_stage.run.book()
+
+    assert result.outcome.exit_code == ExitCode.BUG
+    assert a_stage.open_holds == []
+
+
+def test_a_wish_to_stop_while_a_failed_run_is_tidied_up_changes_nothing(stage: Callable[..., Stage]) -> None:
+    a_stage = stage()
+    a_stage.get_ready("-d", "2020-03-09")
+    record: Any = a_stage.wired.record
+    write_end = record.end
+
+    def end(*words: Any) -> None:
+        a_stage.stop.ask(SIGTERM)
+        write_end(*words)
+
+    record.end = end
+    result = a_stage.run.book()
+
+    (past,) = RunStore(record.store).history()
+    assert result.outcome.exit_code == past.exit_code == ExitCode.USAGE
+    assert past.sentence == result.outcome.sentence

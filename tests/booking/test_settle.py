@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from reserve.booking.context import RunContext
-from reserve.booking.release import Releases
 from reserve.booking.settle import settle
 from reserve.booking.stop import Stop
 from reserve.booking.verification import Verification
@@ -67,16 +66,16 @@ class Settling:
             for number, (each, price) in enumerate(zip(offers, prices, strict=True), 1)
         ]
         self.context = context_of(self.system, stop=stop)
-        self.releases = Releases(self.context)
         self.verification = FakeVerification(self.context, verify)
 
     def end(self, server: ServerTime = UNKNOWN) -> Reservation | Hold:
         limits = NoLimits(self.context)
-        return settle(self.context, self.holds, self.releases, self.verification, limits, server)
+        self.context.server = server
+        return settle(self.context, self.holds, self.verification, limits)
 
     @property
     def released(self) -> list[str]:
-        return self.releases.released
+        return self.context.released
 
     @property
     def log(self) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from reserve.booking.release import Releases
 from reserve.booking.sign_in import SignIn
 from reserve.booking.stop import Stop
 from reserve.booking.verification import Verification
@@ -70,8 +69,7 @@ class Waiting:
         self.connections = [kind(each, self.system) for each in (ONE, TWO)]
 
     def wait(self) -> list[Hold]:
-        waiting = WaitingList(self.context, self.sign_in, self.verification, Releases(self.context))
-        return waiting.wait(self.connections)
+        return WaitingList(self.context, self.sign_in, self.verification).wait(self.connections)
 
 
 @pytest.fixture
@@ -192,6 +190,13 @@ def test_a_lost_answer_is_looked_up(clock: FakeClock) -> None:
     (hold,) = waiting.wait()
 
     assert hold.order_id == "order-1"
+
+
+def test_every_hold_that_is_found_after_a_lost_answer_is_returned(clock: FakeClock) -> None:
+    waiting = Waiting(clock, {"hold Court 1": [LostAnswer("cut")]})
+    waiting.system.answers["holds"] = [[waiting.system.held(ONE, each) for each in ("order-1", "order-2")]]
+
+    assert [hold.order_id for hold in waiting.wait()] == ["order-1", "order-2"]
 
 
 def test_where_a_hold_is_final_and_nobody_can_tell_nothing_else_is_asked_for(clock: FakeClock) -> None:

@@ -11,7 +11,6 @@ from hypothesis.strategies import SearchStrategy
 
 from reserve.booking.context import RunContext
 from reserve.booking.race import ATTEMPTS, Race
-from reserve.booking.release import Releases
 from reserve.booking.settle import settle
 from reserve.booking.stop import Stop
 from reserve.booking.timeline import Timeline
@@ -75,9 +74,9 @@ class Scenario:
         self.system = WildSystem(clock, plan, seed, is_final, says_price)
         stop = Stop()
         context = RunContext(self.system, clock, timeline, stop, NoRecord())
-        releases, verification = Releases(context), Verification(context)
+        verification = Verification(context)
         deadline = OPENING + self.system.request.patience
-        race = Race(context, [OPENING], deadline, verification, releases)
+        race = Race(context, verification, [OPENING], deadline)
         offers = [offer(name) for name in COURTS]
         if stop_after is not None:
             moment = OPENING + timedelta(seconds=stop_after)
@@ -89,7 +88,7 @@ class Scenario:
             if not holds:
                 stop.obey()
                 raise race.verdict()
-            end = settle(context, holds, releases, verification, NoLimits(context))
+            end = settle(context, holds, verification, NoLimits(context))
             assert isinstance(end, Reservation)
             self.reservation = end
         except ReserveError as failure:

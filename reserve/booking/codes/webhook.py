@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from reserve.booking.codes.source import ReceivedCode
+from reserve.booking.codes import ReceivedCode
 from reserve.booking.stop import Stop
 from reserve.clock import Clock
 from reserve.errors import ServiceError, UsageError

@@ -1,0 +1,55 @@
+"""`book`: what has happened is said, whatever comes between."""
+
+from __future__ import annotations
+
+import io
+import signal
+from pathlib import Path
+
+import pytest
+
+from reserve.booking.context import Leads
+from reserve.commands.book import book
+from reserve.commands.options import booking_parser, read_booking
+from reserve.errors import ExitCode
+from reserve.settings import read_settings
+from reserve.simulator import SIMULATED_SYSTEMS
+from reserve.storage.database import Store
+from reserve.storage.runs import player_key
+from tests.fakes import FakeClock
+from tests.stage import OPENS_AT, WEBHOOK
+
+
+class Listener(io.StringIO):
+    """Standard error that knows who is called when a signal comes at the last line."""
+
+    handler: object = None
+
+    def write(self, text: str) -> int:
+        if "Refused" in text:
+            self.handler = signal.getsignal(signal.SIGTERM)
+        return super().write(text)
+
+
+def test_a_signal_does_not_come_between_the_end_of_a_run_and_its_last_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulated = SIMULATED_SYSTEMS["recus"].opening(OPENS_AT, FakeClock(), lambda text: None)
+    environ = {
+        **simulated.environ_of_player("http://127.0.0.1:1", WEBHOOK, ""),
+        "RESERVE_DATA": str(tmp_path),
+    }
+    booking = read_booking(booking_parser("book").parse_args(simulated.words()), read_settings(environ))
+    monkeypatch.setattr("sys.stderr", listener := Listener())
+    store = Store(tmp_path)
+    player = player_key("recus", "127.0.0.1", booking.account.email)
+    another = store.exclusive.lock(f"{player} {booking.request.day}")
+    assert another.take()  # so that the run ends before it asks anybody
+
+    result, _ = book(booking, Leads())
+
+    another.release()
+    store.close()
+    assert result.outcome.exit_code == ExitCode.FORBIDDEN
+    assert callable(listener.handler), listener.getvalue()
+    assert "Stop.ask" in repr(listener.handler)
