@@ -22,6 +22,7 @@ from reserve.errors import (
     LimitReached,
     LostAnswer,
     NotOpenYet,
+    NotPaid,
     NotVerified,
     Overdue,
     ReserveError,
@@ -203,6 +204,17 @@ def test_the_recorded_card_payment_is_confirmed_at_stripe(clock: FakeClock) -> N
     assert b"payment_method=pm_test_000" in stripe[1]
 
 
+@pytest.mark.parametrize("cards", [[], None])
+def test_an_account_without_a_card_has_surely_paid_nothing(clock: FakeClock, cards: Any) -> None:
+    pending = sample("order_pay_pending")
+    pending["included"]["payments"][0]["gatewayData"] = {"paymentMethods": cards, "paymentIntentId": None}
+    request = wanted(pay="card", max_price=usd(750))
+    api = Api(clock, (201, sample("reservation_created")), (200, pending), request=request)
+
+    with pytest.raises(NotPaid, match="no card"):
+        api.system.confirm(api.system.connection_for(OFFER).hold())
+
+
 def test_the_recorded_refusal_means_that_the_limit_is_reached() -> None:
     meaning = refusal(400, (SAMPLES / "error_daily_limit.json").read_text())
 
@@ -294,6 +306,8 @@ def said(message: str, type_: str = "E_INELIGIBLE_SITE_BOOKING") -> str:
         (403, "", Blocked),
         (403, said("You are not allowed to do this", "E_FORBIDDEN"), UnknownRefusal),
         (400, said("The reservation violates the site's booking policy"), UnknownRefusal),
+        (400, '{"message": ["Daily booking limit of 1 reached"]}', LimitReached),  # a list of complaints
+        (400, '{"message": {"from": ["Court already reserved"]}}', SlotTaken),
         (400, said("Computer says no", "E_TRY_THE_OTHER_DESK"), UnknownRefusal),
         (422, said("The request body is invalid", "E_INVALID_BODY"), UnknownRefusal),
         (404, said("Court not found", "E_COURT_NOT_FOUND"), UnknownRefusal),
@@ -358,15 +372,15 @@ ORDER = {"id": "o-1", "total": 0, "items": []}
 def test_an_order_is_found_in_every_shape(body: dict[str, Any]) -> None:
     order = order_in(answered(body))
 
+    assert order
     assert (order.id, order.total.value) == ("o-1", 0)
 
 
 @pytest.mark.parametrize(
-    "body", [None, [], "x", {}, {"data": None}, {"order": {}}, {"data": {"id": "p", "type": "payment"}}]
+    "body", [[], {}, {"data": None}, {"order": None}, {"order": {}}, {"data": {"id": "p", "type": "payment"}}]
 )
 def test_what_is_no_order_is_not_taken_for_one(body: Any) -> None:
-    with pytest.raises(UnknownAnswer):
-        order_in(answered(body))
+    assert order_in(answered(body)) is None
 
 
 # Asking.
@@ -510,6 +524,20 @@ def test_a_policy_that_is_not_active_counts_for_nothing() -> None:
         offers(wanted(start=time(17), minutes=45), flexible)
 
 
+def test_a_length_or_slot_that_cannot_be_read_hides_no_other() -> None:
+    slot = {"dayOfWeek": 1, "startTimeLocal": "18:00:00", "endTimeLocal": "19:30:00"}
+    fixed = {"bookingPolicies": [{"type": "fixed-slots", "isActive": True, "slots": [{}, slot]}]}
+    courts = [
+        {"courtNumber": "1", "allowedReservationDurations": {"minutes": [None, 60.0, 90]}},
+        {"courtNumber": "2", "config": fixed},
+    ]
+    facility = {"name": "Here", "timezone": "America/Los_Angeles", "courts": courts}
+
+    lengths = [court.lengths_on(MONDAY) for court in place_in(answered(facility)).courts]
+
+    assert lengths == ["60, 90 minutes", "18:00-19:30"]
+
+
 def test_a_courts_own_window_wins_over_the_facilitys() -> None:
     def only_the_facilitys(facility: Any) -> None:
         court(facility, "Court 2").update(defaultReservationWindowDays=None, reservationReleaseTimeLocal=None)
@@ -635,6 +663,46 @@ def test_a_court_of_the_same_name_in_another_facility_is_another_court(told_by: 
 )  # fmt: skip
 def test_a_booking_that_cannot_be_read_is_left_alone(included: Any) -> None:
     assert found_in({"id": "b", "linkedReservationId": "r-1"}, included) is None
+
+
+def test_ids_may_be_numbers() -> None:
+    ids = INCLUDED | {"sites": [{"id": 5, "courtNumber": 1}], "reservationSiteIds": {"r-1": [None, 5]}}
+
+    found = found_in({"id": 7, "linkedReservationId": "r-1"}, ids)
+
+    assert found
+    assert found[0] == Court("5", "1")
+
+
+def test_a_reservation_counts_whatever_its_own_id_is(clock: FakeClock) -> None:
+    booking = {"id": 7, "status": "confirmed", "linkedReservationId": "r-1"}
+    api = Api(clock, (200, {"id": "me-1"}), (200, {"data": [booking, None], "included": INCLUDED}))
+    api.system.use_token("token-1")
+
+    (reservation,) = api.system.reservations()
+
+    assert reservation.court.name == "Court 1"
+
+
+@pytest.mark.parametrize("answer", [{"order": None}, {"data": []}, []])
+def test_a_booking_without_an_order_is_not_held_and_hides_no_other(clock: FakeClock, answer: Any) -> None:
+    bookings = [{"id": each, "status": "pending", "linkedReservationId": "r-1"} for each in ("1", "2")]
+    answers = ({"id": "me-1"}, {"data": bookings, "included": INCLUDED}, answer, {"order": ORDER})
+    api = Api(clock, *((200, each) for each in answers))
+    api.system.use_token("token-1")
+
+    (hold,) = api.system.holds()
+
+    assert hold.order_id == "o-1"
+
+
+def test_nobody_says_of_a_booking_without_an_id_that_it_is_not_held(clock: FakeClock) -> None:
+    booking = {"id": None, "status": "pending", "linkedReservationId": "r-1"}
+    api = Api(clock, (200, {"id": "me-1"}), (200, {"data": [booking], "included": INCLUDED}))
+    api.system.use_token("token-1")
+
+    with pytest.raises(UnknownAnswer):
+        api.system.holds()
 
 
 def test_only_confirmed_bookings_are_reservations_and_canceled_ones_are_none(clock: FakeClock) -> None:

@@ -26,7 +26,7 @@ from reserve.money import Money
 from reserve.systems.api import PUBLISHED, ApiSystem
 from reserve.systems.base import ALL
 from reserve.systems.place import Place, called
-from reserve.systems.reading import fitting, moment, read
+from reserve.systems.reading import fitting, moment, read, texts
 from reserve.systems.recus import RecUsProfile
 from reserve.systems.recus.answers import (
     REFUSALS,
@@ -107,8 +107,10 @@ class RecUs(RecUsProfile, ApiSystem):
         for booking, court, slot in self._bookings():
             if booking.status == "confirmed" or booking.time_status == "past":
                 continue
+            if not isinstance(booking.id, str):
+                raise UnknownAnswer("a booking has no id, so nobody can tell whether it is held")
             answer = self.get("/v1/orders", {"bookingId": booking.id})
-            if (order := order_in(answer)).is_open:
+            if (order := order_in(answer)) and order.is_open:
                 found.append(self._hold(Offer(court, slot, slot.start), order))
         return found
 
@@ -134,6 +136,8 @@ class RecUs(RecUsProfile, ApiSystem):
         return found
 
     def _look_up(self, booking: ListedBooking) -> tuple[Court, Slot] | None:
+        if not isinstance(booking.id, str):
+            return None
         query = "?include[]=reservations&include[]=sites&include[]=locations"
         answer = self.get(f"/v1/bookings/{booking.id}{query}")
         return court_and_slot(booking, fitting(answer.json(), Included, "included"))
@@ -166,7 +170,7 @@ class RecUs(RecUsProfile, ApiSystem):
 
     def hold_in(self, answer: Answer, offer: Offer) -> Hold:
         """The hold behind the order in *answer*; one made as in 2025 is paid as in 2025 (facts 3.4)."""
-        hold = self._hold(offer, order_in(answer))
+        hold = self._hold(offer, self._order(answer))
         return replace(hold, details=EMPTY_PAYMENT) if set(answer.json()) == {"order"} else hold
 
     def _hold(self, offer: Offer, order: OrderAnswer) -> Hold:
@@ -179,15 +183,20 @@ class RecUs(RecUsProfile, ApiSystem):
             link=f"{self.context.addresses['RECUS_WEB_URL']}/app/orders/{order.id}/checkout",
         )
 
-    def _order(self, hold: Hold) -> OrderAnswer:
-        return order_in(self.get(self.order_path.format(id=hold.order_id)))
+    def _order(self, answer: Answer) -> OrderAnswer:
+        if order := order_in(answer):
+            return order
+        raise UnknownAnswer(f"{answer.asked}: the answer ({answer.status}) has no order we can read")
+
+    def _order_of(self, hold: Hold) -> OrderAnswer:
+        return self._order(self.get(self.order_path.format(id=hold.order_id)))
 
     def settles_by_hand(self, hold: Hold) -> bool:
         """Whether only the player can pay for *hold*; so it is also when the credit does not suffice."""
         if self.request.pay != "credit" or (hold.price and hold.price.is_free):
             return super().settles_by_hand(hold)
         try:
-            credit = self._order(hold).max_credit_adjustment_allowed.value
+            credit = self._order_of(hold).max_credit_adjustment_allowed.value
         except ReserveError:
             return True  # the court is held, and the player can pay
         return credit is None or hold.price is None or credit < hold.price.minor
@@ -212,10 +221,13 @@ class RecUs(RecUsProfile, ApiSystem):
 
     def _confirm_card(self, hold: Hold, paid: Answer) -> None:
         where = "included.payments.0.gatewayData"
-        gateway = read(paid, Gateway, where)
-        if not gateway.payment_methods:
+        if not read(paid, Gateway, where).payment_methods:
             raise NotPaid(f"{hold}: the account has no card")
-        self.context.conceal(gateway.client_secret)
+        intent, secret, card = (
+            read(paid, str, f"{where}.{name}")
+            for name in ("paymentIntentId", "clientSecret", "paymentMethods.0.id")
+        )
+        self.context.conceal(secret)
         stripe = self.context.connect(
             self.context.addresses["STRIPE_API_URL"],
             {"Authorization": f"Bearer {self.context.addresses['RECUS_STRIPE_KEY']}"},
@@ -223,10 +235,10 @@ class RecUs(RecUsProfile, ApiSystem):
         try:
             answer = stripe.ask(
                 "POST",
-                f"/v1/payment_intents/{gateway.payment_intent_id}/confirm",
+                f"/v1/payment_intents/{intent}/confirm",
                 form={
-                    "client_secret": gateway.client_secret,
-                    "payment_method": read(paid, str, f"{where}.paymentMethods.0.id"),
+                    "client_secret": secret,
+                    "payment_method": card,
                     "return_url": self.context.addresses["RECUS_WEB_URL"],
                 },
             )
@@ -247,7 +259,7 @@ class RecUs(RecUsProfile, ApiSystem):
         answer = self.delete(hold)
         if answer.is_good and answer.status != 204:
             try:
-                order = self._order(hold)
+                order = self._order_of(hold)
             except UnknownRefusal:
                 return  # the order is gone
             if order.is_open:
@@ -263,7 +275,7 @@ class RecUs(RecUsProfile, ApiSystem):
     def reason(self, answer: Answer) -> str:
         """The words of a refusal (facts 4)."""
         body = answer.json() if answer.is_json else None
-        return " ".join(fitting(body, str, field) or "" for field in ("message", "type"))
+        return " ".join(texts([fitting(body, object, field) for field in ("message", "type")]))
 
 
 def _wall(moment: datetime) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct
 
-from reserve.errors import LimitReached, NotOpenYet, NotVerified, SlotTaken, UnknownAnswer
+from reserve.errors import LimitReached, NotOpenYet, NotVerified, SlotTaken
 from reserve.http import Answer
 from reserve.model import Court, Slot
 from reserve.systems.reading import NOTHING, Amount, Maybe, Readable, fitting, moment
@@ -26,7 +26,8 @@ REFUSALS: Words = (
 )  # fmt: skip
 
 Days = Annotated[int, Meta(ge=0, le=1000)]  # ahead
-Minutes = Annotated[int, Meta(gt=0, le=24 * 60)]
+Minutes = Annotated[float, Meta(gt=0, le=24 * 60)]
+Id = int | str
 
 
 class Part(Struct, rename="camel"):
@@ -53,7 +54,7 @@ class Policy(Part):
 
     type: object = None
     is_active: object = None
-    slots: list[FixedSlot] | None = None
+    slots: Readable[FixedSlot] | None = None
 
 
 class DefaultPrice(Part):
@@ -97,7 +98,7 @@ class Facility(Part):
     name: str
     timezone: str
     courts: Readable[PublishedCourt]
-    id: Maybe[str] = NOTHING
+    id: Maybe[Id] = NOTHING
     default_reservation_window: Maybe[Days] = NOTHING
     reservation_release_time_local: Maybe[str] = NOTHING
     reservation_requires_verification: object = None
@@ -126,8 +127,8 @@ class OrderAnswer(Part):
         return self.status in (None, "pending")
 
 
-def order_in(answer: Answer) -> OrderAnswer:
-    """The order in *answer*: under `data.order`, `order` or `data`, or bare (facts 3.3)."""
+def order_in(answer: Answer) -> OrderAnswer | None:
+    """The order in *answer*, if there is one: under `data.order`, `order` or `data`, or bare (facts 3.3)."""
     body = answer.json()
     if wrapped := fitting(body, OrderAnswer, "data.order", "order"):
         return wrapped
@@ -137,21 +138,19 @@ def order_in(answer: Answer) -> OrderAnswer:
             found.total is not NOTHING or found.items is not UNSET or found.expires_at is not UNSET
         ):
             return found  # and neither a payment nor a booking
-    raise UnknownAnswer(f"{answer.asked}: the answer ({answer.status}) has no order we can read")
+    return None
 
 
 class Gateway(Part):
-    """What Stripe needs to confirm a payment (facts 3.4)."""
+    """What Stripe needs to confirm a payment (facts 3.4); nothing without a card."""
 
-    payment_intent_id: str
-    client_secret: str
     payment_methods: object
 
 
 class ListedBooking(Part):
     """One booking; what belongs to it has one of its ids (facts 3.5)."""
 
-    id: str
+    id: object = None
     status: object = None
     time_status: object = None
     canceled_at: object = None
@@ -174,7 +173,7 @@ class BookedTime(Part):
 class Site(Part):
     """Where a booking is."""
 
-    id: str
+    id: Id
     court_number: object = None
     name: object = None
     location_id: object = None
@@ -185,7 +184,7 @@ class Included(Part):
 
     reservations: Maybe[Readable[BookedTime]] = NOTHING
     sites: Maybe[Readable[Site]] = NOTHING
-    reservation_site_ids: Maybe[dict[str, Maybe[list[str]]]] = NOTHING
+    reservation_site_ids: Maybe[dict[str, Maybe[Readable[Id]]]] = NOTHING
 
 
 class Bookings(Part):
@@ -210,7 +209,9 @@ def court_and_slot(booking: ListedBooking, included: Included | None) -> tuple[C
         if start is None or end is None or end <= start:
             return None
         name = site.court_number or site.name or "a court"
-        return Court(site.id, str(name), str(booked.location_id or site.location_id or "")), Slot(start, end)
+        return Court(str(site.id), str(name), str(booked.location_id or site.location_id or "")), Slot(
+            start, end
+        )
     return None
 
 

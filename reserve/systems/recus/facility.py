@@ -41,7 +41,7 @@ def place_in(answer: Answer) -> Place:
     facility = read(answer, Facility, "location", "")
     courts = [_bookable(court, facility) for court in facility.courts if not court.archived_at]
     return Place(
-        facility.id.value or "",
+        str(facility.id.value or ""),
         facility.name,
         window.zone(facility.timezone),
         sorted(courts, key=lambda court: by_number(court.name)),
@@ -58,7 +58,7 @@ def _bookable(court: PublishedCourt, facility: Facility) -> BookableCourt:
         _window(court, facility),
         [
             each * MINUTE
-            for each in fitting(court.allowed_reservation_durations, list[Minutes], "minutes") or ()
+            for each in fitting(court.allowed_reservation_durations, Readable[Minutes], "minutes") or ()
         ],
         longest=_duration(court.max_reservation_time.value or ""),
         fixed=_fixed_slots(court),
