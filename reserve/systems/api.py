@@ -25,11 +25,9 @@ class ApiSystem(BookingSystem):
     api: str  # the one of `addresses` where the API answers
     order_path = ""  # of one order, "/v1/orders/{id}"; where holds are final nobody needs it
     refusals: Words = ()  # what its refusals mean
-    doubts: tuple[int, ...] = (
-        401,
-    )  # statuses that say that our token is not accepted; nothing was done then
+    # Statuses that say that our token is not accepted; nothing was done then.
+    doubts: tuple[int, ...] = (401,)
     token: str | None = None
-    made: tuple[Hold, ...] = ()  # by this run, as the answers said
 
     @property
     @abstractmethod
@@ -72,12 +70,10 @@ class ApiSystem(BookingSystem):
         if not answer.is_good:
             raise self.meaning(answer)
         try:
-            hold = self.hold_in(answer, offer)
+            return self.hold_in(answer, offer)
         except UnknownAnswer:
             self.context.keep(answer.asked, answer.text)
             raise
-        self.made += (hold,)
-        return hold
 
     def look(self, hold: Hold) -> Hold:
         """*hold* with the price and the expiry that its order says."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from flask import Flask, jsonify
 from sqlalchemy import delete, update
 
 from reserve.booking.result import Outcome
@@ -405,20 +406,50 @@ def test_a_yes_about_another_slot_is_no_yes() -> None:
         system.held(system.offers().offers[0], answered(sample("reservation_created")))
 
 
-def test_the_list_of_reservations_is_read() -> None:
-    from flask import Flask, jsonify
-
+def listing(body: Any) -> Atrium:
+    """The adapter for an Atrium with this list of reservations."""
     app = Flask("list")
-    app.add_url_rule(
-        "/api/v1/my/occupants/100001/amenity-reservations/",
-        view_func=lambda: jsonify(sample("reservations_upcoming")),
-    )
-    system = adapter(apps={"api.atriumapp.co": app})
+    path = "/api/v1/my/occupants/100001/amenity-reservations/"
+    app.add_url_rule(path, view_func=lambda: jsonify(body))
+    return adapter(apps={"api.atriumapp.co": app})
+
+
+def test_the_list_of_reservations_is_read() -> None:
+    system = listing(sample("reservations_upcoming"))
 
     (found,) = system.reservations()
 
     assert (found.court.name, found.slot.start.isoformat()) == ("Court 1", "2026-06-10T18:00:00-04:00")
     assert [hold.order_id for hold in system.holds()] == ["500001"]
+
+
+@pytest.mark.parametrize("label", [1, "1", "Tennis Court 1"])
+def test_a_canceled_reservation_need_not_be_readable(label: object) -> None:
+    (entry,) = sample("reservations_upcoming")["results"]
+    entries = [{"is_cancelled": True, "amenity": None}, entry | {"amenity": {"label": label}}]
+
+    for body in (entries, {"results": entries}):
+        (hold,) = listing(body).holds()
+        assert (hold.order_id, hold.offer.court.name) == ("500001", "Court 1")
+
+
+def test_a_reservation_whose_entry_cannot_be_read_may_be_any() -> None:
+    (entry,) = sample("reservations_upcoming")["results"]
+
+    for strange in ({"amenity": None}, {"is_cancelled": None, "start_time": 7}, {"id": None}):
+        with pytest.raises(UnknownAnswer):
+            listing([entry, entry | strange]).holds()
+
+
+def test_what_was_reserved_is_known_also_when_the_file_of_the_building_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "places.json"
+    path.write_text("{}")
+    system = adapter("-y", "19:00", ATRIUM_PLACES=str(path))
+    offer = system.offers().offers[0]
+
+    path.unlink()
+
+    assert system.held(offer, answered(sample("reservation_created"), 201)).order_id == "500001"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import timedelta
+from functools import cached_property
 
 from reserve.errors import ReserveError, SlotTaken, UnknownAnswer, UnknownRefusal, UsageError
 from reserve.http import Answer
@@ -28,6 +29,7 @@ class Atrium(AtriumProfile, AccountApi):
     refusals = REFUSALS
     doubts = (401, 403)  # only 403 was recorded, of a stale token on the old host (facts 1, 3)
     how_to_renew = TO_RENEW
+    _made: tuple[Hold, ...] = ()  # by this run, as the answers said
     look_every = timedelta(minutes=1)  # there is nothing to look at, so each look is a request for the court
 
     def facilities(self) -> list[str]:
@@ -36,6 +38,11 @@ class Atrium(AtriumProfile, AccountApi):
 
     def place(self) -> Building:
         """The building, as its data says: where Atrium publishes courts is not known (facts 4)."""
+        return self._building
+
+    @cached_property
+    def _building(self) -> Building:
+        """Read once: a file that is gone later must not hide what was reserved."""
         return chosen(self._buildings(), self.request.facility)
 
     def _buildings(self) -> list[Building]:
@@ -99,13 +106,15 @@ class Atrium(AtriumProfile, AccountApi):
             self.context.say(f"the list of reservations cannot be read: {refusal}")
             self.knows_reservations, listed = False, []
         known = {hold.order_id for hold in listed}
-        holds = [*listed, *(hold for hold in self.made if hold.order_id not in known)]
+        holds = [*listed, *(hold for hold in self._made if hold.order_id not in known)]
         return [Reservation(hold.offer.court, hold.offer.slot, hold.order_id) for hold in holds]
 
     def holds(self) -> list[Hold]:
         """The reservations in Atrium's own list; raises when it cannot be read: then nobody can tell."""
-        listed = read(self.get(self.path), list[Listed], "results", "")
-        return [self._hold(each) for each in listed if not each.is_cancelled]
+        answer = self.get(self.path)
+        listed = enumerate(read(answer, list[Listed], "results", ""))
+        live = [number for number, each in listed if not each.is_cancelled]
+        return [self._hold(read(answer, Reserved, f"results.{number}", f"{number}")) for number in live]
 
     def order_for(self, offer: Offer) -> dict[str, object]:
         """The body that asks for *offer*: which field is a number and which a text is best attested so."""
@@ -126,10 +135,12 @@ class Atrium(AtriumProfile, AccountApi):
             raise UnknownAnswer(
                 f"{answer.asked}: {answer.status}, but the answer is about {court.name} {slot}"
             )
-        return Hold(offer, made.order_id)
+        hold = Hold(offer, made.order_id)
+        self._made += (hold,)
+        return hold
 
     def _hold(self, reserved: Reserved) -> Hold:
-        place, label = self.place(), reserved.amenity.label
+        place, label = self.place(), str(reserved.amenity.label)
         court = place.court(label)
         start, end = (moment(text, place.zone) for text in (reserved.start_time, reserved.end_time))
         if start is None or end is None or end <= start:

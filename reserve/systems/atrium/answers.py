@@ -29,7 +29,7 @@ class TokenAnswer(Struct):
 class Amenity(Struct):
     """A court."""
 
-    label: str
+    label: int | str
 
 
 class Reserved(Struct):
@@ -41,7 +41,7 @@ class Reserved(Struct):
     end_time: str
 
 
-class Listed(Reserved):
-    """The same in the list."""
+class Listed(Struct):
+    """One in the list; of one that was cancelled nothing else need be there."""
 
     is_cancelled: object
