@@ -27,7 +27,7 @@ class BookingLimits:
         if not context.system.knows_reservations:
             for slot in {offer.slot for offer in self.opening.offers}:
                 respect_record(context.record, slot)
-        context.timeline.say(f"looked at the player's bookings: {len(mine)} reserved")
+        context.timeline.say(f"your reservations there: {len(mine)}")
         self._respect_reservations(mine)
         self._respect_city(mine)
 

@@ -16,12 +16,12 @@ from reserve.errors import ExitCode, OutcomeWord, ReserveError, UsageError
 from reserve.settings import Settings, UnreadableSettings, read_settings
 
 COMMANDS = {
-    "book": "reserve one court: now if the window is open, else at the opening",
-    "check": "everything a booking does up to, but not including, the first hold",
-    "rehearse": "a whole booking against a simulated booking system on this machine",
-    "plan": "recurring bookings: add, list, remove, pause, resume, skip, import, refresh",
-    "due": "what cron calls every minute: starts the run of each plan whose opening is near",
-    "courts": "the facilities and courts of a booking system, and when a date opens",
+    "book": "reserve a court: now if the window is open, else at the opening",
+    "check": "try everything up to the first hold, without holding a court",
+    "rehearse": "a whole booking, against a simulated booking system",
+    "plan": "recurring bookings: add, list, pause, skip, remove and more",
+    "due": "what cron calls every minute: books what opens next",
+    "courts": "facilities and courts of a booking system, and when they open",
     "cron": "the lines that make this machine call `due` every minute",
     "notify-test": "send a test message to every configured channel",
     "account": "credentials and refresh tokens, encrypted, under names",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reserve.commands import COMMANDS
-from reserve.commands.options import SYSTEM_HELP, Parser, account_of, one_of, refuse_no_address
+from reserve.commands.options import SYSTEM_HELP, Parser, account_of, as_sentence, one_of, refuse_no_address
 from reserve.errors import ReserveError, UsageError
 from reserve.settings import Settings, read_file
 from reserve.systems import PROFILES
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
 
 
 def _parser() -> Parser:
-    what = f"{COMMANDS['account'].capitalize()}."
+    what = as_sentence(COMMANDS["account"])
     parser = Parser(prog="main.py account", description=what, allow_abbrev=False)
     parser.is_discreet = True
     actions = parser.add_argument_group("what to do")

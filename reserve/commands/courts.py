@@ -10,7 +10,7 @@ from datetime import datetime, time, timedelta
 
 from reserve.clock import Clock
 from reserve.commands import COMMANDS
-from reserve.commands.options import LINK_HELP, SYSTEM_HELP, Parser, one_of, refuse_garbled
+from reserve.commands.options import LINK_HELP, SYSTEM_HELP, Parser, as_sentence, one_of, refuse_garbled
 from reserve.commands.wiring import Connect, connect
 from reserve.model import BookingRequest
 from reserve.settings import Settings
@@ -30,9 +30,7 @@ def main(
     connect: Connect = connect,
 ) -> int:
     """Print what is published, a line for each facility or court."""
-    parser = Parser(
-        prog="main.py courts", description=COMMANDS["courts"].capitalize() + ".", allow_abbrev=False
-    )
+    parser = Parser(prog="main.py courts", description=as_sentence(COMMANDS["courts"]), allow_abbrev=False)
     parser.add_argument(
         "-c", "--court", metavar="NAME", help="facility; without it all facilities are listed"
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 from reserve import window
 from reserve.clock import Clock
 from reserve.commands import COMMANDS
-from reserve.commands.options import Parser
+from reserve.commands.options import Parser, as_sentence
 from reserve.errors import UsageError
 from reserve.settings import Settings, read_file
 from reserve.storage.database import Store
@@ -30,7 +30,7 @@ DAY = "%a %Y-%m-%d %H:%M %Z"
 
 def main(arguments: Sequence[str], settings: Settings) -> int:
     """Print the lines, or write them into the crontab, or take ours out of it again."""
-    parser = Parser(prog="main.py cron", description=COMMANDS["cron"].capitalize() + ".", allow_abbrev=False)
+    parser = Parser(prog="main.py cron", description=as_sentence(COMMANDS["cron"]), allow_abbrev=False)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--install", action="store_true", help="write the lines into the crontab of this user")
     what.add_argument("--remove", action="store_true", help="remove these lines from it, and nothing else")

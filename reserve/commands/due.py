@@ -18,7 +18,7 @@ from pathlib import Path
 
 from reserve.clock import Clock
 from reserve.commands import COMMANDS
-from reserve.commands.options import Parser
+from reserve.commands.options import Parser, as_sentence
 from reserve.errors import ReserveError, UsageError
 from reserve.notify import channels, ping, send_to_all
 from reserve.plans import due
@@ -40,7 +40,7 @@ FAILED = "due.failed"  # a file that is there from the first failure to the next
 
 def main(arguments: Sequence[str], settings: Settings) -> int:
     """Start what is due, or serve one occurrence when *arguments* name it."""
-    parser = Parser(prog="main.py due", description=COMMANDS["due"].capitalize() + ".", allow_abbrev=False)
+    parser = Parser(prog="main.py due", description=as_sentence(COMMANDS["due"]), allow_abbrev=False)
     parser.add_argument("--occurrence", metavar="NAME", help="serve this one; `due` calls itself so")
     parser.add_argument("--verbose", action="store_true", help="print a status line even when nothing is due")
     options = parser.parse_args(arguments)

@@ -32,10 +32,15 @@ REQUEST_OPTIONS = (
 LONGEST_PATIENCE = 600  # seconds; whoever wants to wait longer wants a waiting list
 
 
-SYSTEM_HELP = f"{', '.join(PROFILES)}; {USUAL} if nobody says (RESERVE_SYSTEM)"
+SYSTEM_HELP = f"{', '.join(PROFILES)}; default {USUAL} (RESERVE_SYSTEM)"
 LINKED = ", ".join(name for name, profile in PROFILES.items() if "link" in profile.needs)
 LINK_HELP = f"{LINKED}: the page of the session, instead of all these"
-PAY_HELP = f"{', '.join(WAYS_TO_PAY)} (%(default)s)"
+PAY_HELP = f"{', '.join(WAYS_TO_PAY)}; default %(default)s"
+
+
+def as_sentence(text: str) -> str:
+    """*text* with a capital and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 class Parser(argparse.ArgumentParser):
@@ -64,15 +69,17 @@ def booking_parser(command: str) -> Parser:
     others = "\n".join(f"  {name:<13}{what}" for name, what in COMMANDS.items())
     parser = Parser(
         prog="main.py" if command == "book" else f"main.py {command}",
-        description=f"{COMMANDS[command].capitalize()}.",
-        epilog=f"commands (each with its own --help; without one, `book` is meant):\n{others}",
+        description=as_sentence(COMMANDS[command]),
+        epilog=f"commands (each has --help; without one, `book` is meant):\n{others}"
+        if command == "book"
+        else None,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     what = parser.add_argument_group("what to reserve")
     what.add_argument("-c", "--court", metavar="NAME", help='facility, e.g. "Alice Marble"')
     what.add_argument("-d", "--date", metavar="DATE", help="YYYY-MM-DD, in the facility's time zone")
-    what.add_argument("-s", "--sport", metavar="SPORT", help=" or ".join(SPORTS))
+    what.add_argument("-s", "--sport", metavar="SPORT", help=", ".join(SPORTS))
     what.add_argument("-t", "--start-time", metavar="TIME", help="HH:MM or HH:MM:SS")
     what.add_argument("-y", "--end-time", metavar="TIME", help="HH:MM or HH:MM:SS")
     what.add_argument("--only", metavar="COURTS", help="sub-courts in order of preference, comma-separated")
@@ -80,7 +87,7 @@ def booking_parser(command: str) -> Parser:
     what.add_argument("--or", dest="or_starts", metavar="TIMES", help="further start times, same length")
     who = parser.add_argument_group("who plays")
     who.add_argument("-e", "--email", help="account (RESERVE_EMAIL)")
-    who.add_argument("-p", "--password", help="others on this machine can read it: better RESERVE_PASSWORD")
+    who.add_argument("-p", "--password", help="better RESERVE_PASSWORD: others can read the command line")
     who.add_argument("-n", "--phone", help="number that receives the one-time code (RESERVE_PHONE)")
     who.add_argument("--account", metavar="NAME", help="a stored account instead (RESERVE_ACCOUNT)")
     who.add_argument("--system", metavar="NAME", help=SYSTEM_HELP)
@@ -88,11 +95,14 @@ def booking_parser(command: str) -> Parser:
     how.add_argument(
         "-r", "--opens-at", metavar="MOMENT", help="YYYY-MM-DD HH:MM:SS, facility time; otherwise computed"
     )
-    how.add_argument("-m", "--multithreaded", action="store_true", help="ask every sub-court at once")
+    how.add_argument("-m", "--multithreaded", action="store_true", help="ask for every sub-court at once")
     how.add_argument("--max-price", metavar="AMOUNT", help="maximum price (RESERVE_MAX_PRICE)")
     how.add_argument("--pay", metavar="HOW", default="by-hand", help=PAY_HELP)
     how.add_argument(
-        "--patience", metavar="SECONDS", default="10", help="how long to go on asking after the opening (10)"
+        "--patience",
+        metavar="SECONDS",
+        default="10",
+        help="how long to go on asking after the opening; default 10",
     )
     how.add_argument("--wait-list", action="store_true", help="when all is taken, look again every 30 s")
     how.add_argument("--webhook-url", metavar="URL", help="of the webhook service (RESERVE_WEBHOOK_URL)")

@@ -15,6 +15,7 @@ from reserve.commands.options import (
     PAY_HELP,
     SYSTEM_HELP,
     Parser,
+    as_sentence,
     one_of,
     refuse_garbled,
 )
@@ -31,11 +32,11 @@ LONGEST_NOTICE = 7 * 24 * 60  # minutes
 
 def plan_parser() -> Parser:
     """The options of `plan` and its own commands."""
-    top = Parser(prog="main.py plan", description=COMMANDS["plan"].capitalize() + ".", allow_abbrev=False)
-    commands = top.add_subparsers(title="commands", metavar="add, list, …")
+    top = Parser(prog="main.py plan", description=as_sentence(COMMANDS["plan"]), allow_abbrev=False)
+    commands = top.add_subparsers(title="commands", metavar="COMMAND")
 
     def command(name: str, what: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=what, description=f"{what.capitalize()}.", allow_abbrev=False)
+        made = commands.add_parser(name, help=what, description=as_sentence(what), allow_abbrev=False)
         made.set_defaults(do=name)
         return made
 
@@ -83,7 +84,7 @@ def plan_parser() -> Parser:
     how.add_argument("--account", metavar="NAME", help="a stored account (RESERVE_ACCOUNT)")
     how.add_argument("--max-price", metavar="AMOUNT", help="maximum price (RESERVE_MAX_PRICE)")
     how.add_argument("--pay", metavar="HOW", default="by-hand", help=PAY_HELP)
-    how.add_argument("-m", "--multithreaded", action="store_true", help="ask every sub-court at once")
+    how.add_argument("-m", "--multithreaded", action="store_true", help="ask for every sub-court at once")
     how.add_argument("--wait-list", action="store_true", help="when all is taken, look again every 30 s")
     how.add_argument(
         "--notice", type=int, default=60, metavar="MINUTES", help="how long before play to stop waiting (60)"

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from reserve.commands import COMMANDS
-from reserve.commands.options import Parser, booking_parser, read_booking
+from reserve.commands.options import Parser, as_sentence, booking_parser, read_booking
 from reserve.errors import ExitCode, UsageError
 from reserve.settings import Settings, read_settings
 
@@ -69,7 +69,7 @@ def _parser() -> Parser:
 
     parser = Parser(
         prog="main.py rehearse",
-        description=f"{COMMANDS['rehearse'].capitalize()}. The exit code is that of the booking.",
+        description=f"{as_sentence(COMMANDS['rehearse'])}\nThe exit code is that of the booking.",
         allow_abbrev=False,
     )
     add_options(parser)
@@ -131,7 +131,7 @@ def show_ledger(simulated: Club, timeline: Timeline, result: RunResult) -> None:
     console.print(truth)
     console.print(
         f"orders paid: {len(ledger.paid)}; holds released: {len(ledger.released)}; "
-        f"left: {len(ledger.open_holds(timeline.now()))}; rules broken: {len(ledger.violations)}"
+        f"still held: {len(ledger.open_holds(timeline.now()))}; rules broken: {len(ledger.violations)}"
     )
     for violation in ledger.violations:
         console.print(f"rule broken: {violation}", markup=False)

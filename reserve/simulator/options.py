@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import fields
 from datetime import timedelta
+from textwrap import fill
 
 from reserve.clock import Clock
 from reserve.simulator import SIMULATED_SYSTEMS, Club
@@ -19,24 +20,35 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--system",
         default="recus",
         choices=SIMULATED_SYSTEMS,
-        help=f"{', '.join(SIMULATED_SYSTEMS)} (%(default)s)",
+        help="default %(default)s",
     )
-    parser.add_argument("--seed", type=int, default=1, help="same seed, same scenario (%(default)s)")
-    parser.add_argument("--rivals", type=int, default=2, help="others who want a court (%(default)s)")
-    parser.add_argument("--fault", action="append", default=[], metavar="NAME", help="may be repeated")
+    parser.add_argument("--seed", type=int, default=1, help="same seed, same scenario; default %(default)s")
+    parser.add_argument("--rivals", type=int, default=2, help="others who want a court; default %(default)s")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="something that goes wrong, see below; repeatable",
+    )
     for simulated in SIMULATED_SYSTEMS.values():
         defaults = {field.name: field.default for field in fields(simulated.scenario_type)}
         for option, (field, meaning) in simulated.options.items():
             usual = defaults[field]
             parser.add_argument(
-                f"--{option}", type=type(usual), help=f"{simulated.name}: {meaning} ({usual})"
+                f"--{option}", type=type(usual), help=f"{simulated.name}: {meaning}; default {usual}"
             )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = "\n".join(
         f"faults of {simulated.name}:\n"
-        + "\n".join(f"  {name:<28}{fault.meaning}" for name, fault in simulated.faults.items())
+        + "\n".join(_row(name, fault.meaning) for name, fault in simulated.faults.items())
         for simulated in SIMULATED_SYSTEMS.values()
     )
+
+
+def _row(name: str, meaning: str) -> str:
+    """A fault, in lines of at most 79 characters."""
+    return fill(meaning, 79, initial_indent=f"  {name:<28}", subsequent_indent=" " * 30)
 
 
 def simulated_for(

@@ -54,7 +54,7 @@ class SimulatedRecUs(Club):
     options: ClassVar[Mapping[str, tuple[str, str]]] = {
         "courts": ("courts", "sub-courts that open then"),
         "price": ("price_cents", "cents an hour"),
-        "shape": ("shape", f"of answers: {', '.join(SHAPES)}"),
+        "shape": ("shape", f"shape of the answers: {', '.join(SHAPES)}"),
         "verify": ("verify", f"when a code is wanted: {', '.join(VERIFY)}"),
         "dialog": ("dialog", f"how the log-in looks: {', '.join(DIALOGS)}"),
     }
