@@ -108,16 +108,12 @@ class Browser:
         binary: str | None,
         driver: str | None,
         evidence: Path,
-        user_agent: str | None = None,
-        headless: bool = True,
     ) -> None:
         """Remember how to start; nothing runs before the context is entered."""
         self._clock = clock
         self._binary = binary
         self._driver = driver
         self._evidence = evidence
-        self._user_agent = user_agent
-        self._headless = headless
 
     def __enter__(self) -> Browser:
         """Start Chrome, or leave nothing behind and raise `BrowserError`."""
@@ -331,12 +327,9 @@ class Browser:
         options.add_argument(f"--user-data-dir={self._folder}/profile")
         options.add_argument(WINDOW)
         options.add_argument("--disable-dev-shm-usage")  # small machines have too little of it for a page
-        if self._headless:
-            options.add_argument("--headless=new")
+        options.add_argument("--headless=new")
         if os.geteuid() == 0:
             options.add_argument("--no-sandbox")  # as root Chrome does not start with one
-        if self._user_agent:
-            options.add_argument(f"--user-agent={self._user_agent}")
         options.add_experimental_option(
             "prefs",
             {

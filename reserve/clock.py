@@ -147,18 +147,9 @@ class ServerTime:
         """How far `offset` may be off."""
         return (self.high - self.low) / 2
 
-    @property
-    def one_way(self) -> timedelta:
-        """How long a request is under way, if both ways are alike; nothing proves more than 0 to `trip`."""
-        return self.trip / 2
-
     def theirs(self, ours: datetime) -> datetime:
         """What the server's clock shows when ours shows *ours*."""
         return ours + self.offset
-
-    def ours(self, theirs: datetime) -> datetime:
-        """What our clock shows when the server's shows *theirs*."""
-        return theirs - self.offset
 
     def likely(self, opening: datetime) -> datetime:
         """When to send, so that the request arrives at *opening* or a moment later: never early on purpose.

@@ -31,7 +31,6 @@ from reserve.systems.recus.sign_in import bearer, sign_in
 
 CLOCK = Clock()  # a real browser lives in real time
 PLAYER = Account("canary.player@example.com", "c4nary $HOME % \" ' \\ ü € 中 🎾 <b>&amp;")
-AGENT = "First Serve, under test"
 SOON = timedelta(seconds=4)  # for sign-ins that fail by waiting
 MARK, MINE = "FIRST_SERVE_BROWSER_TESTS", str(os.getpid())  # in the environment of all that they start
 PAGE = Path(__file__).parent / "pages" / "log_in.html"
@@ -51,7 +50,7 @@ class Site:
 
     def sign_in(self) -> tuple[str, int, dict[str, str]]:
         """Set the cookie as a proxy might: quoted, with the scheme word, hidden from scripts."""
-        self.signed_in.append({**json.loads(request.data), "agent": request.user_agent.string})
+        self.signed_in.append(json.loads(request.data))
         return "", 200, {"Set-Cookie": f"access_token={quote('Bearer a.b-c_d ')}; HttpOnly; Path=/"}
 
 
@@ -86,7 +85,7 @@ def browser(evidence: Path) -> Iterator[Browser]:
 
 
 def a_browser(evidence: Path, binary: str | None = None, driver: str | None = None) -> Browser:
-    return Browser(CLOCK, binary=binary, driver=driver, evidence=evidence, user_agent=AGENT)
+    return Browser(CLOCK, binary=binary, driver=driver, evidence=evidence)
 
 
 def family() -> list[psutil.Process]:
@@ -138,7 +137,7 @@ def test_any_password_arrives_unchanged_and_is_never_logged(
     token = sign_in(browser, f"{site.url}/?after=cookie", PLAYER, clock=CLOCK)
 
     assert token == "a.b-c_d"
-    assert site.signed_in[-1] == {"email": PLAYER.email, "password": PLAYER.password, "agent": AGENT}
+    assert site.signed_in[-1] == {"email": PLAYER.email, "password": PLAYER.password}
     assert "c4nary" not in caplog.text
     assert "canary" not in caplog.text
 

@@ -50,7 +50,7 @@ def outputs(stage: Stage, *words: str) -> dict[str, str]:
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         outcome = stage.book(*words)
-        with shown(stage.run.timeline):
+        with shown(stage.run.timeline, ()):
             for line in stage.steps:
                 stage.run.timeline.show(line)
         stage.wired.write_down(stage.result)

@@ -79,7 +79,6 @@ class Race:
     is_quiet: bool = False  # on the waiting list the attempts would fill the log
     held: list[Hold] = field(default_factory=list)
     refused: dict[Offer, ReserveError] = field(default_factory=dict)
-    _places: dict[Offer, int] = field(default_factory=dict)  # in the player's order of preference
     _asked: dict[Offer, int] = field(default_factory=dict)
     _lost: set[Offer] = field(default_factory=set)  # perhaps held, and not found
     _over: bool = False
@@ -92,8 +91,6 @@ class Race:
         player something, one court after the other. Every request that leaves gets its answer or its
         time-out before this returns. When a bug makes this raise, nothing stays held.
         """
-        for connection in connections:
-            self._places.setdefault(connection.offer, len(self._places))
         context = self.context
         with released_on_failure(context, self.held), ExitStack() as afterwards, _no_garbage_collection():
             afterwards.callback(self._say_what_came)
@@ -103,8 +100,9 @@ class Race:
                     if self.held or self._is_over:
                         break
                 self._sweep()
+            preferred = [connection.offer for connection in connections]
+            self.held.sort(key=lambda hold: preferred.index(hold.offer))
             context.write(ActionKind.HELD, self.held)
-        self.held.sort(key=lambda hold: self._places[hold.offer])
         return self.held
 
     def _rounds(self, connections: Sequence[CourtConnection]) -> Iterator[Sequence[CourtConnection]]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from reserve.booking.context import RunContext
 from reserve.booking.release import end_of
-from reserve.clock import ServerTime
+from reserve.clock import UNKNOWN, ServerTime
 from reserve.errors import (
     Blocked,
     ExitCode,
@@ -39,17 +39,17 @@ class Outcome:
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run ended and what it did; a failure is a value here."""
+    """How a run ended and what it did, a failure included; little, when none could begin."""
 
-    run_id: str
     outcome: Outcome
-    system: str
-    facility: str
-    opens_at: datetime | None
-    server: ServerTime
-    attempts: Sequence[Attempt]
-    released: Sequence[str]  # order ids
-    bug: Exception | None  # the failure, when it is one of this program
+    run_id: str | None = None
+    system: str | None = None
+    facility: str | None = None
+    opens_at: datetime | None = None
+    server: ServerTime = UNKNOWN
+    attempts: Sequence[Attempt] = ()
+    released: Sequence[str] = ()  # order ids
+    bug: Exception | None = None  # the failure, when it is one of this program
 
     def milliseconds(self, moment: datetime) -> float | None:
         """*moment* relative to the opening, by the server's clock."""

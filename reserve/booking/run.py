@@ -138,8 +138,8 @@ class Run:
     def result(self, outcome: Outcome, failure: Exception | None = None) -> RunResult:
         """What the run did, and this *outcome* of it."""
         return RunResult(
+            outcome,
             run_id=self.record.run_id,
-            outcome=outcome,
             system=self.system.name,
             facility=self.found.facility if self.found else self.request.facility,
             opens_at=self.timeline.opens_at,

@@ -47,16 +47,12 @@ def main(arguments: Sequence[str]) -> int:
     except ReserveError as failure:
         if name == "due" and isinstance(failure, UnreadableSettings):
             command.report(failure, failure.known)
-        from reserve.commands.outcome import NOTHING, print_outcome
+        from reserve.booking.result import Outcome, RunResult
+        from reserve.commands.outcome import print_outcome, result_as_json
 
-        sentence = f"Refused: {failure}."
-        outcome = {
-            **NOTHING,
-            "outcome": OutcomeWord.REFUSED,
-            "exit_code": failure.exit_code,
-            "sentence": sentence,
-        }
-        print_outcome(sentence, outcome if "--json" in arguments else None)
+        outcome = Outcome(OutcomeWord.REFUSED, failure.exit_code, f"Refused: {failure}.")
+        as_json = result_as_json(RunResult(outcome)) if "--json" in arguments else None
+        print_outcome(outcome.sentence, as_json)
         return failure.exit_code
     except BrokenPipeError:
         sys.stderr.close()

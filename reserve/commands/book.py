@@ -26,16 +26,8 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     return result.outcome.exit_code
 
 
-def book(
-    booking: Booking,
-    leads: Leads,
-    *,
-    in_turn: bool = False,
-) -> tuple[RunResult, WiredRun]:
-    """One run of *booking*, shown on standard error as it goes.
-
-    With *in_turn*, another run for the same day is waited for.
-    """
+def book(booking: Booking, leads: Leads, *, in_turn: bool = False) -> tuple[RunResult, WiredRun]:
+    """One run of *booking*, shown on standard error; *in_turn* waits for another one for the same day."""
     from reserve.booking.stop import Stop
     from reserve.commands.screen import shown
     from reserve.commands.wiring import build_run
@@ -43,11 +35,8 @@ def book(
     stop = Stop()
     wired = build_run(booking.request, booking.account, booking.settings, stop, leads)
     timeline = wired.run.timeline
-    with shown(timeline):
-        for warning in booking.warnings:
-            timeline.say(f"warning: {warning}")
-        with stop.listening():
-            result = wired.run.book(in_turn=in_turn)
-            timeline.say(result.outcome.sentence)
-            wired.write_down(result)
+    with shown(timeline, booking.warnings), stop.listening():
+        result = wired.run.book(in_turn=in_turn)
+        timeline.say(result.outcome.sentence)
+        wired.write_down(result)
     return result, wired

@@ -24,43 +24,30 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     options = booking_parser("check").parse_args(arguments)
     booking = read_booking(options, settings)
     from reserve.booking.context import Leads
-    from reserve.booking.result import failed
     from reserve.booking.stop import Stop
     from reserve.clock import our_error
-    from reserve.commands.outcome import outcome_as_json, print_outcome
+    from reserve.commands.outcome import print_outcome, result_as_json
     from reserve.commands.screen import shown
     from reserve.commands.wiring import build_run
 
     stop = Stop()
     wired = build_run(booking.request, booking.account, booking.settings, stop, Leads())
-    run = wired.run
-    with shown(run.timeline), stop.listening():
-        for warning in booking.warnings:
-            run.timeline.say(f"warning: {warning}")
+    run, mask = wired.run, wired.run.timeline.secrets.mask
+    with shown(run.timeline, booking.warnings), stop.listening():
         verdicts = list(Check(run, our_error).verdicts())
         run.system.close()
         wired.record.store.close()
-    wired.write_down()
-    mask = run.timeline.secrets.mask
+    verdicts = [replace(verdict, said=mask(verdict.said)) for verdict in verdicts]
+    outcome = outcome_of(verdicts)
+    result = run.result(replace(outcome, sentence=mask(outcome.sentence)))
+    wired.write_down(result)
     for verdict in verdicts:
-        why = f": {mask(verdict.said)}" if verdict.said else ""
+        why = f": {verdict.said}" if verdict.said else ""
         print(f"{verdict.word:>8}  {verdict.step}{why}", file=sys.stderr if booking.as_json else sys.stdout)
-    failure = next((verdict.failure for verdict in verdicts if verdict.failure), None)
-    outcome = failed(failure) if failure else passed(verdicts)
-    outcome = replace(outcome, sentence=mask(outcome.sentence))
-    as_json = {
-        **outcome_as_json(outcome),
-        "system": run.system.name,
-        "facility": run.found.facility if run.found else booking.request.facility,
-        "run_id": wired.run_id,
-        "opens_at": run.timeline.opens_at.isoformat() if run.timeline.opens_at else None,
-        "checks": [
-            {"step": verdict.step, "verdict": verdict.word, "said": mask(verdict.said)}
-            for verdict in verdicts
-        ],
-    }
-    print_outcome(outcome.sentence, as_json if booking.as_json else None)
-    return outcome.exit_code
+    checks = [{"step": each.step, "verdict": each.word, "said": each.said} for each in verdicts]
+    as_json = {**result_as_json(result), "checks": checks} if booking.as_json else None
+    print_outcome(result.outcome.sentence, as_json)
+    return result.outcome.exit_code
 
 
 Step = Callable[[], str | None]  # says what was found out, or nothing when there is nothing to do
@@ -84,10 +71,13 @@ class Verdict:
     failure: ReserveError | None = None
 
 
-def passed(verdicts: Sequence[Verdict]) -> Outcome:
-    """The outcome when no step failed."""
-    from reserve.booking.result import Outcome
+def outcome_of(verdicts: Sequence[Verdict]) -> Outcome:
+    """That of the first step that failed, or that none did."""
+    from reserve.booking.result import Outcome, failed
 
+    for verdict in verdicts:
+        if verdict.failure:
+            return failed(verdict.failure)
     steps = sum(verdict.word is Word.PASSED for verdict in verdicts)
     sentence = f"Not reserved: this was only a check, and all {steps} steps passed."
     return Outcome(OutcomeWord.NOT_RESERVED, ExitCode.SUCCESS, sentence)

@@ -7,39 +7,24 @@ import os
 import sys
 from pathlib import Path
 
-from reserve.booking.result import Outcome, RunResult
-
-NOTHING: dict[str, object] = {  # the object of the contract when there was no run
-    **dict.fromkeys(("outcome", "exit_code", "sentence", "system", "facility", "court", "start", "end")),
-    **dict.fromkeys(("order_id", "price_cents", "currency", "run_id", "opens_at")),
-    "released": [],
-    "attempts": [],
-}
+from reserve.booking.result import RunResult
 
 
-def outcome_as_json(outcome: Outcome) -> dict[str, object]:
-    """The object of the contract, as far as it is about what the player has."""
-    slot, price = outcome.slot, outcome.price
+def result_as_json(result: RunResult) -> dict[str, object]:
+    """The object of the contract."""
+    outcome, slot, price = result.outcome, result.outcome.slot, result.outcome.price
     return {
-        **NOTHING,
         "outcome": outcome.word,
         "exit_code": outcome.exit_code,
         "sentence": outcome.sentence,
+        "system": result.system,
+        "facility": result.facility,
         "court": outcome.court,
         "start": slot.start.isoformat() if slot else None,
         "end": slot.end.isoformat() if slot else None,
         "order_id": outcome.order_id,
         "price_cents": price.minor if price else None,
         "currency": price.currency if price else None,
-    }
-
-
-def result_as_json(result: RunResult) -> dict[str, object]:
-    """The object of the contract about a whole run."""
-    return {
-        **outcome_as_json(result.outcome),
-        "system": result.system,
-        "facility": result.facility,
         "released": result.released,
         "run_id": result.run_id,
         "opens_at": result.opens_at.isoformat() if result.opens_at else None,

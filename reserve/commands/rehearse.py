@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -106,23 +107,18 @@ def show_ledger(simulated: Club, timeline: Timeline, result: RunResult) -> None:
     from rich.table import Table
 
     console, ledger = Console(stderr=True, highlight=False), simulated.ledger
-    ours = Table(title="what we asked, and the answers", title_justify="left")
-    for heading in ("court", "sent", "late by", "answered", "meaning"):
-        ours.add_column(heading)
+    table = partial(Table, title_justify="left")
+    ours = table("court", "sent", "late by", "answered", "meaning", title="what we asked, and the answers")
     for attempt in sorted(result.attempts, key=lambda attempt: attempt.sent):
         late = (attempt.sent - attempt.planned) / timedelta(milliseconds=1)
         stamps = timeline.stamp(attempt.sent), f"{late:.1f} ms", timeline.stamp(attempt.answered)
         ours.add_row(attempt.court, *stamps, attempt.meaning)
     console.print(ours)
     console.print(str(result.server))
-    late_by = (each.moment - simulated.opens_at for each in ledger.attempts)
-    arrivals = [moment / timedelta(milliseconds=1) for moment in late_by]
-    if arrivals:
-        listed = ", ".join(f"{arrival:+.1f}" for arrival in arrivals)
-        console.print(f"requests arrived {listed} ms after the opening", highlight=False)
-    truth = Table(title="what really happened, by the ledger", title_justify="left")
-    for heading in ("when", "what", "court", "who or which order"):
-        truth.add_column(heading)
+    late_by = ((each.moment - simulated.opens_at) / timedelta(milliseconds=1) for each in ledger.attempts)
+    if arrivals := ", ".join(f"{late:+.1f}" for late in late_by):
+        console.print(f"requests arrived {arrivals} ms after the opening")
+    truth = table("when", "what", "court", "who or which order", title="what really happened, by the ledger")
     for event in ledger.events:
         if event.what.startswith(SHOWN):
             order = str(event.details.get("order") or "")

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 
 from reserve.booking.timeline import Timeline
 
-if TYPE_CHECKING:
-    from rich.text import Text
-
 
 @contextmanager
-def shown(timeline: Timeline) -> Iterator[None]:
-    """Inside, every step of *timeline* goes to standard error, as it happens."""
-    if sys.stderr is None or not sys.stderr.isatty():
+def shown(timeline: Timeline, warnings: Iterable[str]) -> Iterator[None]:
+    """Inside, every step of *timeline* goes to standard error, as it happens; *warnings* go first."""
+    with ExitStack() as stack:
         timeline.show = _plain
-        yield
-        return
-    from rich.console import Console
-    from rich.live import Live
+        if sys.stderr is not None and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.live import Live
+            from rich.text import Text
 
-    console = Console(stderr=True, highlight=False)
-    with Live(Countdown(timeline), console=console, refresh_per_second=4, transient=True):
-        timeline.show = lambda line: console.print(line, markup=False, soft_wrap=True)
+            console = Console(stderr=True, highlight=False)
+            stack.callback(setattr, timeline, "show", _plain)
+            bottom = Live(
+                console=console, transient=True, get_renderable=lambda: Text(countdown(timeline), "bold")
+            )
+            stack.enter_context(bottom)
+            timeline.show = lambda line: console.print(line, markup=False, soft_wrap=True)
+        for warning in warnings:
+            timeline.say(f"warning: {warning}")
         yield
-    timeline.show = _plain
 
 
 def _plain(line: str) -> None:
@@ -35,21 +36,9 @@ def _plain(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-class Countdown:
-    """How long until the opening."""
-
-    def __init__(self, timeline: Timeline) -> None:
-        """Look at *timeline* whenever it is drawn."""
-        self._timeline = timeline
-
-    def __rich__(self) -> Text:
-        """One line, empty when there is nothing to wait for."""
-        from rich.text import Text
-
-        if self._timeline.opens_at is None:
-            return Text("")
-        left = round((self._timeline.opens_at - self._timeline.now()).total_seconds())
-        if left < 0:
-            return Text("")
-        hours, minutes, seconds = left // 3600, left // 60 % 60, left % 60
-        return Text(f"the window opens in {hours:02}:{minutes:02}:{seconds:02}", style="bold")
+def countdown(timeline: Timeline) -> str:
+    """How long until the opening, empty when there is nothing to wait for."""
+    left = round((timeline.opens_at - timeline.now()).total_seconds()) if timeline.opens_at else -1
+    if left < 0:
+        return ""
+    return f"the window opens in {left // 3600:02}:{left // 60 % 60:02}:{left % 60:02}"

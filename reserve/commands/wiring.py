@@ -49,11 +49,11 @@ class WiredRun:
     folder: RunFolder
     record: Record
 
-    def write_down(self, result: RunResult | None = None) -> None:
+    def write_down(self, result: RunResult) -> None:
         """Leave the timeline in the folder of the run, and the traceback of a bug, without secrets."""
         timeline = self.run.timeline
         self.folder.keep_steps((moment, timeline.stamp(moment), text) for moment, text in timeline.steps)
-        if result is not None and result.bug is not None:
+        if result.bug is not None:
             self.folder.keep_bug(result.bug)
 
 
