@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -32,30 +31,7 @@ COUNT = text(f"SELECT count(*){HOLDERS}")
 END = text(f"SELECT pg_terminate_backend(pid, 1000){HOLDERS} AND pid = :pid")
 
 
-class Lock(ABC):
-    """What one at a time can have, until it is released, its process dies or its connection is lost."""
-
-    @abstractmethod
-    def take(self, *, wait: bool = False) -> bool:
-        """Whether it is ours now; with *wait* it is, as soon as nobody else has it.
-
-        A lock that was lost is taken again. Raises `ServiceError` when nobody can say.
-        """
-
-    @abstractmethod
-    def is_ours(self) -> bool:
-        """Whether we have it still."""
-
-    @abstractmethod
-    def is_held(self) -> bool:
-        """Whether anybody has it."""
-
-    @abstractmethod
-    def release(self) -> None:
-        """Let others have it."""
-
-
-class FileLock(Lock):
+class FileLock:
     """A lock on a file, which is there only while somebody has the lock, or died with it."""
 
     def __init__(self, path: Path) -> None:
@@ -111,8 +87,8 @@ class FileLock(Lock):
         return False
 
 
-class AdvisoryLock(Lock):
-    """A lock in PostgreSQL, on a connection of its own."""
+class AdvisoryLock:
+    """A lock in PostgreSQL, on a connection of its own; it is lost with that, and may be taken again."""
 
     def __init__(self, engine: Engine, name: str) -> None:
         """Nothing is connected yet."""
@@ -122,7 +98,10 @@ class AdvisoryLock(Lock):
         self._backend: int | None = None  # the process of the server that holds the lock for us
 
     def take(self, *, wait: bool = False) -> bool:
-        """Whether it is ours now; with *wait* it is, as soon as nobody else has it."""
+        """Whether it is ours now; with *wait* it is, as soon as nobody else has it.
+
+        Raises `ServiceError` when nobody can say.
+        """
         if self.is_ours():
             return True
         self.release()
@@ -175,6 +154,9 @@ class AdvisoryLock(Lock):
             connection.execute(END, {"key": self._key, "pid": self._backend})
         self._backend = connection.scalar(select(func.pg_backend_pid()))
         return connection
+
+
+Lock = FileLock | AdvisoryLock  # what one at a time can have, until it is released or its process dies
 
 
 class Exclusive:

@@ -154,7 +154,7 @@ class PlanStore:
             .returning(*OCCURRENCES.c)
         )
         with self._engine.begin() as connection:
-            occurrences = [_occurrence(row) for row in connection.execute(claim).mappings()]
+            occurrences = [Occurrence(**row) for row in connection.execute(claim).mappings()]
         return sorted(occurrences, key=lambda occurrence: occurrence.opens_at)
 
     def has_opening(self, after: datetime, before: datetime) -> bool:
@@ -204,15 +204,11 @@ class PlanStore:
         if ended is not None:
             query = query.where(OCCURRENCES.c.ended.is_not(None) if ended else AHEAD)
         with self._engine.connect() as connection:
-            return [_occurrence(row) for row in connection.execute(query).mappings()]
+            return [Occurrence(**row) for row in connection.execute(query).mappings()]
 
 
 def _stored(row: RowMapping) -> StoredPlan:
     return StoredPlan(**{**row, "body": json.loads(row["body"])})
-
-
-def _occurrence(row: RowMapping) -> Occurrence:
-    return Occurrence(**row)
 
 
 def _row(occurrence: Occurrence) -> Any:

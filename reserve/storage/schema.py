@@ -7,109 +7,99 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    DateTime,
-    Dialect,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    TypeDecorator,
-)
+import sqlalchemy as sa
 
 HEAD = "0004"
 
 
-class Moment(TypeDecorator[datetime]):
+class Moment(sa.TypeDecorator[datetime]):
     """A moment with a time zone, kept in UTC without one, as SQLite has no type for time zones."""
 
-    impl = DateTime
+    impl = sa.DateTime
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         """What is kept of an aware datetime."""
         return value.astimezone(UTC).replace(tzinfo=None) if value else None
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         """The aware datetime, in UTC, for what is kept."""
         return value.replace(tzinfo=UTC) if value else None
 
 
-SCHEMA = MetaData()
-RUNS = Table(
+SCHEMA = sa.MetaData()
+RUNS = sa.Table(
     "runs",
     SCHEMA,
-    Column("run_id", String, primary_key=True),
-    Column("system", String, nullable=False),
-    Column("player", String, nullable=False),  # a fingerprint; whose it is stands nowhere
-    Column("request", String, nullable=False),
-    Column("started", Moment, nullable=False),
-    Column("opens_at", Moment),
-    Column("ended", Moment),
-    Column("exit_code", Integer),
-    Column("sentence", String),
-    Index("runs_of_player", "player", "ended"),
+    sa.Column("run_id", sa.String, primary_key=True),
+    sa.Column("system", sa.String, nullable=False),
+    sa.Column("player", sa.String, nullable=False),  # a fingerprint; whose it is stands nowhere
+    sa.Column("request", sa.String, nullable=False),
+    sa.Column("started", Moment, nullable=False),
+    sa.Column("opens_at", Moment),
+    sa.Column("ended", Moment),
+    sa.Column("exit_code", sa.Integer),
+    sa.Column("sentence", sa.String),
+    sa.Index("runs_of_player", "player", "ended"),
 )
-ACTIONS = Table(
+ACTIONS = sa.Table(
     "actions",
     SCHEMA,
-    Column("id", Integer, primary_key=True),
-    Column("run_id", String, ForeignKey("runs.run_id"), nullable=False, index=True),
-    Column("moment", Moment, nullable=False),
-    Column("kind", String, nullable=False),  # an ActionKind
-    Column("court", String, nullable=False),
-    Column("start", Moment, nullable=False),
-    Column("order_id", String),
-    Column("facility", String),  # its id, as the booking system tells it
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run_id", sa.String, sa.ForeignKey("runs.run_id"), nullable=False, index=True),
+    sa.Column("moment", Moment, nullable=False),
+    sa.Column("kind", sa.String, nullable=False),  # an ActionKind
+    sa.Column("court", sa.String, nullable=False),
+    sa.Column("start", Moment, nullable=False),
+    sa.Column("order_id", sa.String),
+    sa.Column("facility", sa.String),  # its id, as the booking system tells it
 )
-OPENING_DELAYS = Table(
+OPENING_DELAYS = sa.Table(
     "opening_delays",
     SCHEMA,
-    Column("facility", String, primary_key=True),
-    Column("learned", Moment, nullable=False),
-    Column("soonest_ms", Integer, nullable=False),  # after the published opening, by the server's clock
-    Column("latest_ms", Integer, nullable=False),
+    sa.Column("facility", sa.String, primary_key=True),
+    sa.Column("learned", Moment, nullable=False),
+    sa.Column("soonest_ms", sa.Integer, nullable=False),  # after the published opening, by the server's clock
+    sa.Column("latest_ms", sa.Integer, nullable=False),
 )
-SECRETS = Table(
+SECRETS = sa.Table(
     "secrets",
     SCHEMA,
-    Column("name", String, primary_key=True),
-    Column("encrypted", String, nullable=False),  # by secrets.py, which alone can read it
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("encrypted", sa.String, nullable=False),  # by secrets.py, which alone can read it
 )
-PLANS = Table(
+PLANS = sa.Table(
     "plans",
     SCHEMA,
-    Column("plan_id", Integer, primary_key=True),
-    Column("body", Text, nullable=False),  # the plan, in the form of `plan import`
-    Column("zone", String),  # of the facility; None until that was read
-    Column("rule", String),  # days or hours ahead, as JSON
-    Column("looked", Moment),  # when the facility was read
-    Column("trouble", String),  # why it could not be, the last time
-    Column("is_paused", Boolean, nullable=False, default=False),
-    Index("plans_looked", "looked"),
+    sa.Column("plan_id", sa.Integer, primary_key=True),
+    sa.Column("body", sa.Text, nullable=False),  # the plan, in the form of `plan import`
+    sa.Column("zone", sa.String),  # of the facility; None until that was read
+    sa.Column("rule", sa.String),  # days or hours ahead, as JSON
+    sa.Column("looked", Moment),  # when the facility was read
+    sa.Column("trouble", sa.String),  # why it could not be, the last time
+    sa.Column("is_paused", sa.Boolean, nullable=False, default=False),
+    sa.Index("plans_looked", "looked"),
 )
-OCCURRENCES = Table(
+OCCURRENCES = sa.Table(
     "occurrences",
     SCHEMA,
-    Column("plan_id", Integer, primary_key=True, autoincrement=False),
-    Column("starts_at", Moment, primary_key=True),  # so no slot has two occurrences
-    Column("opens_at", Moment, nullable=False),
-    Column("wake_at", Moment, nullable=False),
-    Column("worker", String),
-    Column("claims", Integer, nullable=False, default=0),
-    Column("false_starts", Integer, nullable=False, server_default="0"),  # claims since a run went well
-    Column("ended", Moment),
-    Column("exit_code", Integer),
-    Column("sentence", String),
-    Column("run_id", String),
+    sa.Column("plan_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("starts_at", Moment, primary_key=True),  # so no slot has two occurrences
+    sa.Column("opens_at", Moment, nullable=False),
+    sa.Column("wake_at", Moment, nullable=False),
+    sa.Column("worker", sa.String),
+    sa.Column("claims", sa.Integer, nullable=False, default=0),
+    sa.Column("false_starts", sa.Integer, nullable=False, server_default="0"),  # claims since a run went well
+    sa.Column("ended", Moment),
+    sa.Column("exit_code", sa.Integer),
+    sa.Column("sentence", sa.String),
+    sa.Column("run_id", sa.String),
 )
 AHEAD = OCCURRENCES.c.ended.is_(None)
-Index("occurrences_ahead", OCCURRENCES.c.wake_at, sqlite_where=AHEAD, postgresql_where=AHEAD)
-LAST_DONE = Table(
-    "last_done", SCHEMA, Column("name", String, primary_key=True), Column("moment", Moment, nullable=False)
+sa.Index("occurrences_ahead", OCCURRENCES.c.wake_at, sqlite_where=AHEAD, postgresql_where=AHEAD)
+LAST_DONE = sa.Table(
+    "last_done",
+    SCHEMA,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("moment", Moment, nullable=False),
 )

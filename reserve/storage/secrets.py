@@ -36,6 +36,7 @@ class SecretStore:
         self._exclusive = store.exclusive
         self._path = folder / KEY_FILE
         self._given = key
+        self._where = "FERNET_KEY" if key else str(self._path)
         self._fernet: Fernet | None = None
 
     def names(self, beginning: str) -> list[str]:
@@ -93,19 +94,17 @@ class SecretStore:
         try:
             return Fernet(key)
         except ValueError:
-            where = "FERNET_KEY" if self._given else str(self._path)
             raise UsageError(
-                f"{where} holds no Fernet key (32 bytes, in URL-safe base64); nothing was changed"
+                f"{self._where} holds no Fernet key (32 bytes, in URL-safe base64); nothing was changed"
             ) from None
 
     def _decrypted(self, fernet: Fernet, encrypted: str) -> str:
         try:
             return fernet.decrypt(encrypted).decode()
         except InvalidToken:
-            where = "FERNET_KEY" if self._given else str(self._path)
             raise UsageError(
-                f"{where} is not the key of the stored accounts; nothing was changed. Give the right one, or "
-                "`account remove` and `account add` them again"
+                f"{self._where} is not the key of the stored accounts; nothing was changed. Give the right "
+                "one, or `account remove` and `account add` them again"
             ) from None
 
     def _in_file(self) -> str | None:

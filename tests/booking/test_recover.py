@@ -30,10 +30,10 @@ def store(tmp_path: Path, database: str | None) -> Iterator[Store]:
 
 def cut_off(store: Store, **actions: Any) -> None:
     """A run of the player that did *actions* and was never heard of again."""
-    runs = RunStore(store)
-    runs.begin("cut-off", system="recus", player=PLAYER, request="a court", started=START)
+    record = Record(store, "cut-off", PLAYER, lambda: START)
+    record.begin("recus", "a court")
     for what, about in actions.items():
-        runs.note("cut-off", ActionKind(what), about, START)
+        record.note(ActionKind(what), about)
 
 
 def put_in_order(store: Store, system: FakeSystem) -> str:

@@ -10,6 +10,8 @@ import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from functools import partial
+from operator import add
 from pathlib import Path
 
 import pytest
@@ -90,7 +92,7 @@ def history(store: Store) -> list[PastRun]:
 
 
 def cut_off(store: Store, player: str = PLAYER) -> list[PastRun]:
-    return RunStore(store).cut_off(player)
+    return record(store, player=player).cut_off()
 
 
 def kept(record: Record, day: str = DAY) -> AbstractContextManager[None]:
@@ -287,8 +289,8 @@ def test_a_run_begins_although_it_cannot_be_written_down(store: Store) -> None:
 
 def test_the_latest_run_is_shown_first(store: Store) -> None:
     for number in range(3):
-        late = START + timedelta(minutes=number)
-        RunStore(store).begin(f"run-{number}", system="recus", player=PLAYER, request="a court", started=late)
+        late = Record(store, f"run-{number}", PLAYER, partial(add, START, timedelta(minutes=number)))
+        late.begin("recus", "a court")
 
     assert [run.run_id for run in RunStore(store).history(most=2)] == ["run-2", "run-1"]
     assert [run.run_id for run in RunStore(store).history(run_id="run-1")] == ["run-1"]
