@@ -12,17 +12,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from reserve.commands import COMMANDS
-from reserve.commands.options import SYSTEM_HELP, Parser, account_of, as_sentence, one_of, refuse_no_address
+from reserve.booking.context import Leads
+from reserve.booking.stop import Stop
+from reserve.commands.options import (
+    SYSTEM_HELP,
+    Parser,
+    account_of,
+    command_parser,
+    in_environment,
+    one_of,
+    refuse_no_address,
+)
+from reserve.commands.store import secret_store
+from reserve.commands.wiring import build_run
 from reserve.errors import ReserveError, UsageError
+from reserve.model import BookingRequest
 from reserve.settings import Settings, read_file
+from reserve.storage.secrets import Accounts
 from reserve.systems import PROFILES
-from reserve.systems.profile import EMAIL, PASSWORD, PHONE, Profile, Variable
-
-if TYPE_CHECKING:
-    from reserve.model import Account
+from reserve.systems.profile import EMAIL, PASSWORD, Profile, Variable
 
 ACTIONS = {
     "add": "store an account; asks at a terminal, else reads the environment",
@@ -43,14 +52,11 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
 
 
 def _parser() -> Parser:
-    what = as_sentence(COMMANDS["account"])
-    parser = Parser(prog="main.py account", description=what, allow_abbrev=False)
+    parser = command_parser("account")
     parser.is_discreet = True
-    actions = parser.add_argument_group("what to do")
-    actions.add_argument(
-        "what", choices=ACTIONS, help="; ".join(f"{action}: {does}" for action, does in ACTIONS.items())
-    )
-    actions.add_argument("name", metavar="NAME", nargs="?", help="of the account")
+    actions = "; ".join(f"{action}: {does}" for action, does in ACTIONS.items())
+    parser.add_argument("what", choices=ACTIONS, help=actions)
+    parser.add_argument("name", metavar="NAME", nargs="?", help="of the account")
     adding = parser.add_argument_group("for add")
     adding.add_argument("--system", metavar="NAME", help=SYSTEM_HELP)
     adding.add_argument("--password-fd", type=int, metavar="N", help="read the password from this descriptor")
@@ -59,14 +65,11 @@ def _parser() -> Parser:
 
 def add(options: argparse.Namespace, settings: Settings) -> int:
     """Store an account; what earlier tools left in plain text is taken over."""
-    from reserve.commands.wiring import secret_store
-    from reserve.storage.secrets import Accounts
-
     if not re.fullmatch(r"[\w.@+-]{1,60}", options.name):
         raise UsageError(f"NAME: {options.name!r} is no name; write it with letters, digits and . _ - @ +")
-    system = one_of(options.system or settings.system, tuple(PROFILES), "--system")
+    system = one_of(options.system or settings.system, PROFILES, "--system")
     profile = PROFILES[system]
-    given = {**_earlier(settings, profile), **_in_environment(settings, profile)}
+    given = {**_earlier(settings, profile), **in_environment(settings, profile)}
     if options.password_fd is not None:
         given[PASSWORD.name] = _from_descriptor(options.password_fd)
     elif sys.stdin.isatty():
@@ -90,9 +93,6 @@ def add(options: argparse.Namespace, settings: Settings) -> int:
 
 def list_all(options: argparse.Namespace, settings: Settings) -> int:
     """Print a line for each account; no secrets."""
-    from reserve.commands.wiring import secret_store
-    from reserve.storage.secrets import Accounts
-
     with secret_store(settings) as secrets:
         accounts = Accounts(secrets)
         trouble: UsageError | None = None
@@ -113,9 +113,6 @@ def list_all(options: argparse.Namespace, settings: Settings) -> int:
 
 def remove(options: argparse.Namespace, settings: Settings) -> int:
     """Forget an account; this works without the key."""
-    from reserve.commands.wiring import secret_store
-    from reserve.storage.secrets import Accounts
-
     with secret_store(settings) as secrets:
         if not Accounts(secrets).remove(options.name):
             raise UsageError(f"there is no account {options.name!r}; see `account list`")
@@ -125,32 +122,25 @@ def remove(options: argparse.Namespace, settings: Settings) -> int:
 
 def refresh(options: argparse.Namespace, settings: Settings) -> int:
     """Renew the refresh token of each account that has one; the exit code is that of the worst."""
-    from reserve.commands.wiring import secret_store
-    from reserve.storage.secrets import Accounts
-
     with secret_store(settings) as secrets:
         accounts = Accounts(secrets)
         names = [options.name] if options.name else accounts.names
         stored = {name: accounts.read(name) for name in names}
-    found = [(name, each["RESERVE_SYSTEM"], account_of(each)) for name, each in stored.items()]
-    if not found:
-        system = one_of(settings.system, tuple(PROFILES), "RESERVE_SYSTEM")
-        details = _in_environment(settings, PROFILES[system])
-        found = [("the environment", system, account_of({"RESERVE_EMAIL": "", **details}))]
-    return max(_refreshed(name, system, account, settings) for name, system, account in found)
+    if not stored:
+        system = one_of(settings.system, PROFILES, "RESERVE_SYSTEM")
+        variables = in_environment(settings, PROFILES[system])
+        stored = {"the environment": {"RESERVE_SYSTEM": system, **variables}}
+    return max(_refreshed(name, variables, settings) for name, variables in stored.items())
 
 
-def _refreshed(name: str, system: str, account: Account, settings: Settings) -> int:
+def _refreshed(name: str, variables: Mapping[str, str], settings: Settings) -> int:
     """Sign in as this account does, which renews its token; says how it went."""
-    from reserve.booking.context import Leads
-    from reserve.booking.stop import Stop
-    from reserve.commands.wiring import build_run
-    from reserve.model import BookingRequest
-
+    system = variables["RESERVE_SYSTEM"]
     if system not in PROFILES or PROFILES[system].token_variable is None:
         print(f"Nothing to renew for {name}: {system} has no refresh tokens.")
         return 0
     nothing = BookingRequest(facility="", sport="", day=date.min, starts=(), length=timedelta())
+    account = account_of(variables, PROFILES[system])
     wired = build_run(nothing, account, replace(settings, system=system), Stop(), Leads())
     try:
         wired.run.system.sign_in()
@@ -163,17 +153,6 @@ def _refreshed(name: str, system: str, account: Account, settings: Settings) -> 
         wired.folder.remove_if_empty()
     print(f"Renewed the refresh token of {name}.")
     return 0
-
-
-def _in_environment(settings: Settings, profile: type[Profile]) -> dict[str, str]:
-    """What the environment says of an account of this booking system."""
-    said = {
-        EMAIL.name: settings.email,
-        PASSWORD.name: settings.password,
-        PHONE.name: settings.phone,
-        **settings.of_systems,
-    }
-    return {each.name: text for each in profile.account_variables if (text := said.get(each.name))}
 
 
 def _asked(variable: Variable, known: str | None) -> str:

@@ -9,9 +9,9 @@ from dataclasses import replace
 from datetime import datetime, time, timedelta
 
 from reserve.clock import Clock
-from reserve.commands import COMMANDS
-from reserve.commands.options import LINK_HELP, SYSTEM_HELP, Parser, as_sentence, one_of, refuse_garbled
-from reserve.commands.wiring import Connect, connect
+from reserve.commands.options import LINK_HELP, SYSTEM_HELP, command_parser, one_of, refuse_garbled
+from reserve.commands.planned import NOBODY
+from reserve.commands.wiring import Connect, connect, public_system
 from reserve.model import BookingRequest
 from reserve.settings import Settings
 from reserve.systems import PROFILES, SPORTS
@@ -30,7 +30,7 @@ def main(
     connect: Connect = connect,
 ) -> int:
     """Print what is published, a line for each facility or court."""
-    parser = Parser(prog="main.py courts", description=as_sentence(COMMANDS["courts"]), allow_abbrev=False)
+    parser = command_parser("courts")
     parser.add_argument(
         "-c", "--court", metavar="NAME", help="facility; without it all facilities are listed"
     )
@@ -41,32 +41,21 @@ def main(
     parser.add_argument("--link", metavar="URL", help=LINK_HELP)
     options = parser.parse_args(arguments)
     refuse_garbled(options)
-    from reserve.commands.lookup import NOBODY
-    from reserve.commands.wiring import public_system
-
     clock = clock or Clock()
-    system = one_of(options.system or settings.system, tuple(PROFILES), "--system")
+    system = one_of(options.system or settings.system, PROFILES, "--system")
     settings = replace(settings, system=system)
     sport = one_of(options.sport, SPORTS, "--sport") if options.sport else None
     day = parse_day(options.date, "--date") if options.date else (clock.now() + IN_A_WHILE).date()
     # Any slot will do: what is published about a facility says nothing about a slot.
-    request = BookingRequest(
-        options.court or "",
-        sport or PROFILES[system].sports[0],
-        day,
-        (NOON,),
-        HALF_AN_HOUR,
-        link=options.link,
-    )
+    any_sport = sport or PROFILES[system].sports[0]
+    request = BookingRequest(options.court or "", any_sport, day, (NOON,), HALF_AN_HOUR, link=options.link)
     with public_system(request, NOBODY, settings, clock=clock, connect=connect) as asked:
         if not (options.court or options.link):
-            wants_link = "link" in asked.needs
-            rows = [{"link" if wants_link else "facility": name} for name in asked.facilities()]
-            if wants_link:
-                return print_table(
-                    rows, f"{_counted(rows, 'session')}; see one with `--link URL`", options.json
-                )
-            return print_table(rows, f"{_counted(rows, 'facility')}; see one with `-c NAME`", options.json)
+            key, what, way = ("facility", "facility", "-c NAME")
+            if "link" in asked.needs:
+                key, what, way = ("link", "session", "--link URL")
+            rows = [{key: name} for name in asked.facilities()]
+            return print_table(rows, f"{_counted(rows, what)}; see one with `{way}`", options.json)
         found = asked.published()
     courts = [
         {
@@ -79,10 +68,8 @@ def main(
         for each in found
         if sport is None or sport in each.sports
     ]
-    if options.link:
-        return print_table(courts, _counted(courts, "court"), options.json)
-    opens = f"opening times are for play on {day:%a %Y-%m-%d} at {NOON:%H:%M}"
-    return print_table(courts, f"{_counted(courts, 'court')}; {opens}", options.json)
+    opens = f"; opening times are for play on {day:%a %Y-%m-%d} at {NOON:%H:%M}"
+    return print_table(courts, _counted(courts, "court") + ("" if options.link else opens), options.json)
 
 
 def print_table(rows: Sequence[Mapping[str, object]], summary: str, as_json: bool) -> int:

@@ -15,11 +15,10 @@ from pathlib import Path
 
 from reserve import window
 from reserve.clock import Clock
-from reserve.commands import COMMANDS
-from reserve.commands.options import Parser, as_sentence
+from reserve.commands.options import command_parser
+from reserve.commands.store import open_store
 from reserve.errors import UsageError
 from reserve.settings import Settings, read_file
-from reserve.storage.database import Store
 from reserve.storage.plans import PlanStore
 
 HERE = Path(__file__).parents[2]
@@ -30,7 +29,7 @@ DAY = "%a %Y-%m-%d %H:%M %Z"
 
 def main(arguments: Sequence[str], settings: Settings) -> int:
     """Print the lines, or write them into the crontab, or take ours out of it again."""
-    parser = Parser(prog="main.py cron", description=as_sentence(COMMANDS["cron"]), allow_abbrev=False)
+    parser = command_parser("cron")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--install", action="store_true", help="write the lines into the crontab of this user")
     what.add_argument("--remove", action="store_true", help="remove these lines from it, and nothing else")
@@ -183,7 +182,7 @@ def without(marks: tuple[str, str], text: str) -> str:
 
 def clock_change_lines(settings: Settings, now: datetime) -> list[str]:
     """When the clocks of the plans' facilities change, and when their next slots open, here and in UTC."""
-    with closing(Store(settings.data, settings.database_url)) as store:
+    with closing(open_store(settings)) as store:
         stored_plans = PlanStore(store).all()
         ahead = sorted(PlanStore(store).occurrences(ended=False), key=lambda each: each.opens_at)
     lines = ["`due` runs every minute and openings are stored in UTC, so cron needs no time zone."]

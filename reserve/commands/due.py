@@ -17,13 +17,12 @@ from functools import partial
 from pathlib import Path
 
 from reserve.clock import Clock
-from reserve.commands import COMMANDS
-from reserve.commands.options import Parser, as_sentence
+from reserve.commands.options import command_parser
+from reserve.commands.store import open_store
 from reserve.errors import ReserveError, UsageError
 from reserve.notify import channels, ping, send_to_all
 from reserve.plans import due
 from reserve.settings import Settings
-from reserve.storage.database import Store
 from reserve.storage.plans import PlanStore
 from reserve.systems import PROFILES
 
@@ -40,7 +39,7 @@ FAILED = "due.failed"  # a file that is there from the first failure to the next
 
 def main(arguments: Sequence[str], settings: Settings) -> int:
     """Start what is due, or serve one occurrence when *arguments* name it."""
-    parser = Parser(prog="main.py due", description=as_sentence(COMMANDS["due"]), allow_abbrev=False)
+    parser = command_parser("due")
     parser.add_argument("--occurrence", metavar="NAME", help="serve this one; `due` calls itself so")
     parser.add_argument("--verbose", action="store_true", help="print a status line even when nothing is due")
     options = parser.parse_args(arguments)
@@ -86,8 +85,7 @@ def is_first_failure(marks: Sequence[Path]) -> bool:
 
 def run_due(options: argparse.Namespace, settings: Settings, clock: Clock) -> int:
     """Do what this call is for."""
-    store = Store(settings.data, settings.database_url)
-    with closing(store):
+    with closing(open_store(settings)) as store:
         plan_store = PlanStore(store)
         if options.occurrence:
             from reserve.commands.serving import book_occurrence

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reserve.commands import COMMANDS
-from reserve.commands.options import Parser, as_sentence
+from reserve.commands.options import command_parser
 from reserve.errors import UsageError
 from reserve.notify import channels, host, ping, send
 from reserve.settings import Settings
@@ -13,8 +12,7 @@ from reserve.settings import Settings
 
 def main(arguments: Sequence[str], settings: Settings) -> int:
     """Send the message, and say for each channel how it went; the exit code is 6 when one failed."""
-    parser = Parser(prog="main.py notify-test", description=as_sentence(COMMANDS["notify-test"]))
-    parser.parse_args(arguments)
+    command_parser("notify-test").parse_args(arguments)
     found, watchdog = channels(settings.notify), settings.ping_url
     if not found and not watchdog:
         raise UsageError("no channel is configured; set RESERVE_NOTIFY, e.g. to https://ntfy.sh/your-topic")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, NoReturn
+from datetime import date, datetime, time, timedelta
+from typing import NoReturn
 
 from reserve.commands import COMMANDS
 from reserve.errors import UsageError
@@ -14,28 +14,18 @@ from reserve.model import Account, BookingRequest
 from reserve.money import Money, parse_money
 from reserve.settings import Settings, address, refuse_strange_bytes, token
 from reserve.systems import PROFILES, SPORTS, USUAL, WAYS_TO_PAY
-
-if TYPE_CHECKING:
-    from reserve.systems.base import BookingSystem
-    from reserve.systems.profile import Profile
+from reserve.systems.profile import EMAIL, PASSWORD, PHONE, Profile
 
 LONGEST = 500  # letters of one option
 SPELT = {"or_starts": "or", "skipped": "except"}  # options that are words of Python
-REQUEST_OPTIONS = (
-    "court",
-    "date",
-    "sport",
-    "start_time",
-    "end_time",
-    "link",
-)  # what a booking system may need to know
+# What a booking system may need to know.
+REQUEST_OPTIONS = ("court", "date", "sport", "start_time", "end_time", "link")
 LONGEST_PATIENCE = 600  # seconds; whoever wants to wait longer wants a waiting list
 
 
 SYSTEM_HELP = f"{', '.join(PROFILES)}; default {USUAL} (RESERVE_SYSTEM)"
 LINKED = ", ".join(name for name, profile in PROFILES.items() if "link" in profile.needs)
 LINK_HELP = f"{LINKED}: the page of the session, instead of all these"
-PAY_HELP = f"{', '.join(WAYS_TO_PAY)}; default %(default)s"
 
 
 def as_sentence(text: str) -> str:
@@ -64,51 +54,61 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}; see --help")
 
 
+def command_parser(command: str) -> Parser:
+    """A parser for *command*, without options yet."""
+    return Parser(prog=f"main.py {command}", description=as_sentence(COMMANDS[command]), allow_abbrev=False)
+
+
 def booking_parser(command: str) -> Parser:
     """The options that `book` and `check` share."""
-    others = "\n".join(f"  {name:<13}{what}" for name, what in COMMANDS.items())
-    parser = Parser(
-        prog="main.py" if command == "book" else f"main.py {command}",
-        description=as_sentence(COMMANDS[command]),
-        epilog=f"commands (each has --help; without one, `book` is meant):\n{others}"
-        if command == "book"
-        else None,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = command_parser(command)
+    if command == "book":
+        parser.prog = "main.py"
+        others = "\n".join(f"  {name:<13}{what}" for name, what in COMMANDS.items())
+        parser.epilog = f"commands (each has --help; without one, `book` is meant):\n{others}"
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
     what = parser.add_argument_group("what to reserve")
     what.add_argument("-c", "--court", metavar="NAME", help='facility, e.g. "Alice Marble"')
     what.add_argument("-d", "--date", metavar="DATE", help="YYYY-MM-DD, in the facility's time zone")
-    what.add_argument("-s", "--sport", metavar="SPORT", help=", ".join(SPORTS))
     what.add_argument("-t", "--start-time", metavar="TIME", help="HH:MM or HH:MM:SS")
     what.add_argument("-y", "--end-time", metavar="TIME", help="HH:MM or HH:MM:SS")
-    what.add_argument("--only", metavar="COURTS", help="sub-courts in order of preference, comma-separated")
-    what.add_argument("--link", metavar="URL", help=LINK_HELP)
-    what.add_argument("--or", dest="or_starts", metavar="TIMES", help="further start times, same length")
     who = parser.add_argument_group("who plays")
     who.add_argument("-e", "--email", help="account (RESERVE_EMAIL)")
     who.add_argument("-p", "--password", help="better RESERVE_PASSWORD: others can read the command line")
     who.add_argument("-n", "--phone", help="number that receives the one-time code (RESERVE_PHONE)")
-    who.add_argument("--account", metavar="NAME", help="a stored account instead (RESERVE_ACCOUNT)")
-    who.add_argument("--system", metavar="NAME", help=SYSTEM_HELP)
     how = parser.add_argument_group("how")
     how.add_argument(
         "-r", "--opens-at", metavar="MOMENT", help="YYYY-MM-DD HH:MM:SS, facility time; otherwise computed"
     )
-    how.add_argument("-m", "--multithreaded", action="store_true", help="ask for every sub-court at once")
-    how.add_argument("--max-price", metavar="AMOUNT", help="maximum price (RESERVE_MAX_PRICE)")
-    how.add_argument("--pay", metavar="HOW", default="by-hand", help=PAY_HELP)
     how.add_argument(
         "--patience",
         metavar="SECONDS",
         default="10",
         help="how long to go on asking after the opening; default 10",
     )
-    how.add_argument("--wait-list", action="store_true", help="when all is taken, look again every 30 s")
     how.add_argument("--webhook-url", metavar="URL", help="of the webhook service (RESERVE_WEBHOOK_URL)")
     how.add_argument("--webhook-token", metavar="TOKEN", help="its token (RESERVE_WEBHOOK_TOKEN)")
     how.add_argument("--json", action="store_true", help="the outcome as one JSON object on standard output")
+    add_shared_options(what, who, how)
     return parser
+
+
+def add_shared_options(
+    what: argparse._ArgumentGroup, who: argparse._ArgumentGroup, how: argparse._ArgumentGroup
+) -> None:
+    """The options that a booking and a plan share: what to reserve, who plays, and how."""
+    what.add_argument("-s", "--sport", metavar="SPORT", help=", ".join(SPORTS))
+    what.add_argument("--only", metavar="COURTS", help="sub-courts in order of preference, comma-separated")
+    what.add_argument("--or", dest="or_starts", metavar="TIMES", help="further start times, same length")
+    what.add_argument("--link", metavar="URL", help=LINK_HELP)
+    who.add_argument("--account", metavar="NAME", help="a stored account instead (RESERVE_ACCOUNT)")
+    who.add_argument("--system", metavar="NAME", help=SYSTEM_HELP)
+    how.add_argument("-m", "--multithreaded", action="store_true", help="ask for every sub-court at once")
+    how.add_argument("--max-price", metavar="AMOUNT", help="maximum price (RESERVE_MAX_PRICE)")
+    how.add_argument(
+        "--pay", metavar="HOW", default="by-hand", help=f"{', '.join(WAYS_TO_PAY)} ; default by-hand"
+    )
+    how.add_argument("--wait-list", action="store_true", help="when all is taken, look again every 30 s")
 
 
 @dataclass(frozen=True)
@@ -129,14 +129,13 @@ def read_booking(options: argparse.Namespace, settings: Settings) -> Booking:
 
     refuse_garbled(options)
     stored = _stored(options, settings)
-    system = stored["RESERVE_SYSTEM"] if stored else options.system or settings.system
-    settings = replace(
-        settings,
-        system=one_of(system, tuple(PROFILES), "--system"),
-        webhook_url=address(options.webhook_url or settings.webhook_url, "--webhook-url"),
-        webhook_token=token(options.webhook_token or settings.webhook_token, "--webhook-token"),
-    )
-    kind = SYSTEMS[settings.system]
+    system = one_of(stored.get("RESERVE_SYSTEM") or options.system or settings.system, PROFILES, "--system")
+    settings = replace(settings, system=system)
+    if options.webhook_url:
+        settings = replace(settings, webhook_url=address(options.webhook_url, "--webhook-url"))
+    if options.webhook_token:
+        settings = replace(settings, webhook_token=token(options.webhook_token, "--webhook-token"))
+    kind = SYSTEMS[system]
     given = kind.completed(
         {name: text for name in REQUEST_OPTIONS if (text := (getattr(options, name, None) or "").strip())}
     )
@@ -144,42 +143,28 @@ def read_booking(options: argparse.Namespace, settings: Settings) -> Booking:
         if name in REQUEST_OPTIONS and not given.get(name):
             raise UsageError(f"--{name.replace('_', '-')} is missing; see --help")
     start = window.parse_time(given["start_time"], "--start-time")
-    end = window.parse_time(given["end_time"], "--end-time")
-    day = window.parse_day(given["date"], "--date")
-    length = timedelta(hours=end.hour - start.hour, minutes=end.minute - start.minute)
-    length += timedelta(seconds=end.second - start.second)
-    if length <= timedelta(0):
-        raise UsageError(f"--end-time: {end:%H:%M} is not after --start-time {start:%H:%M}")
-    others = [window.parse_time(text, "--or") for text in _list(options.or_starts)]
-    max_price = ceiling(options.max_price or settings.max_price, kind.currency)
-    pay = one_of(options.pay, tuple(kind.ways_to_pay), "--pay")
+    others = [window.parse_time(text, "--or") for text in listed(options.or_starts)]
     request = BookingRequest(
         facility=given["court"].strip(),
         sport=one_of(given["sport"], SPORTS, "--sport"),
-        day=day,
+        day=window.parse_day(given["date"], "--date"),
         starts=tuple(dict.fromkeys([start, *others])),
-        length=length,
-        only=tuple(dict.fromkeys(_list(options.only))),
+        length=length_between(start, window.parse_time(given["end_time"], "--end-time")),
+        only=tuple(dict.fromkeys(listed(options.only))),
         opens_at=window.parse_moment(options.opens_at, "--opens-at") if options.opens_at else None,
         at_once=options.multithreaded,
-        max_price=max_price,
-        pay=pay,
+        max_price=ceiling(options.max_price or settings.max_price, kind.currency),
+        pay=one_of(options.pay, kind.ways_to_pay, "--pay"),
         patience=_patience(options.patience),
         link=given.get("link"),
         wait_list=options.wait_list,
     )
     refuse_unlimited_payment(request, kind, settings)
     request = kind.fitted(request)
-    warnings = []
-    if options.password:
-        warnings.append("--password can be read by other users of this machine; set RESERVE_PASSWORD instead")
-    return Booking(
-        request,
-        account_of(stored) if stored else account_in(_overlaid(options, settings), kind),
-        settings,
-        as_json=options.json,
-        warnings=tuple(warnings),
-    )
+    typed = {EMAIL.name: options.email, PASSWORD.name: options.password, PHONE.name: options.phone}
+    account = account_of(stored or {**in_environment(settings, kind), **_said(typed)}, kind)
+    warning = "--password can be read by other users of this machine; set RESERVE_PASSWORD instead"
+    return Booking(request, account, settings, options.json, (warning,) if options.password else ())
 
 
 def refuse_garbled(options: argparse.Namespace) -> None:
@@ -211,7 +196,7 @@ def _stored(options: argparse.Namespace, settings: Settings) -> Mapping[str, str
 
 def stored_account(name: str, system: str | None, settings: Settings) -> Mapping[str, str]:
     """The variables of the stored account *name*; raises `UsageError` when it is not for *system*."""
-    from reserve.commands.wiring import secret_store
+    from reserve.commands.store import secret_store
     from reserve.storage.secrets import Accounts
 
     with secret_store(settings) as secrets:
@@ -223,11 +208,38 @@ def stored_account(name: str, system: str | None, settings: Settings) -> Mapping
 
 def account_named(name: str | None, system: str, settings: Settings) -> Account:
     """The stored account *name* for *system*, without a name that of *settings*."""
-    from reserve.systems.registry import SYSTEMS
-
+    profile = PROFILES[system]
     if name := name or settings.account:
-        return account_of(stored_account(name, system, settings))
-    return account_in(settings, SYSTEMS[system])
+        return account_of(stored_account(name, system, settings), profile)
+    return account_of(in_environment(settings, profile), profile)
+
+
+def in_environment(settings: Settings, profile: type[Profile]) -> dict[str, str]:
+    """The variables of an account of this booking system, as far as the environment has them."""
+    ours = {EMAIL.name: settings.email, PASSWORD.name: settings.password, PHONE.name: settings.phone}
+    known = {**ours, **settings.of_systems}
+    return _said({each.name: known.get(each.name) for each in profile.account_variables})
+
+
+def _said(variables: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: text for name, text in variables.items() if text}
+
+
+def account_of(variables: Mapping[str, str], profile: type[Profile]) -> Account:
+    """The account that *variables* describe, and nothing else does.
+
+    Raises `UsageError` when something is missing.
+    """
+    email = variables.get(EMAIL.name, "").strip()
+    password = variables.get(PASSWORD.name, "").strip("\r\n")
+    phone = variables.get(PHONE.name, "").strip()
+    if not email:
+        raise UsageError("--email is missing; give it or set RESERVE_EMAIL")
+    refuse_no_address(email, "--email")
+    if not password and "password" in profile.needs:
+        raise UsageError("--password is missing; set RESERVE_PASSWORD")
+    details = {name: text for name, text in variables.items() if not name.startswith("RESERVE_")}
+    return Account(email, password, _phone(phone) if phone else None, details)
 
 
 def refuse_unlimited_payment(request: BookingRequest, profile: type[Profile], settings: Settings) -> None:
@@ -239,44 +251,6 @@ def refuse_unlimited_payment(request: BookingRequest, profile: type[Profile], se
     variable = profile.ways_to_pay.get(request.pay)
     if variable is not None and variable.name not in settings.of_systems:
         raise UsageError(f"--pay {request.pay} needs {variable.name}, {variable.what}")
-
-
-def account_of(variables: Mapping[str, str]) -> Account:
-    """The account that *variables* describe, and nothing else does."""
-    return Account(
-        variables["RESERVE_EMAIL"],
-        variables.get("RESERVE_PASSWORD", ""),
-        _phone(variables["RESERVE_PHONE"]) if variables.get("RESERVE_PHONE") else None,
-        {name: text for name, text in variables.items() if not name.startswith("RESERVE_")},
-    )
-
-
-def _overlaid(options: argparse.Namespace, settings: Settings) -> Settings:
-    """*settings*, but as *options* say who plays."""
-    return replace(
-        settings,
-        email=options.email or settings.email,
-        password=options.password or settings.password,
-        phone=options.phone or settings.phone,
-    )
-
-
-def account_in(settings: Settings, kind: type[BookingSystem]) -> Account:
-    """The account that *settings* describe; raises `UsageError` when something is missing."""
-    email = (settings.email or "").strip()
-    password = (settings.password or "").strip("\r\n")
-    phone = (settings.phone or "").strip()
-    if not email:
-        raise UsageError("--email is missing; give it or set RESERVE_EMAIL")
-    refuse_no_address(email, "--email")
-    if not password and "password" in kind.needs:
-        raise UsageError("--password is missing; set RESERVE_PASSWORD")
-    details = {
-        each.name: settings.of_systems[each.name]
-        for each in kind.account_variables
-        if each.name in settings.of_systems
-    }
-    return Account(email, password, _phone(phone) if phone else None, details)
 
 
 def refuse_no_address(email: str, name: str) -> None:
@@ -318,7 +292,15 @@ def _patience(text: str) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def one_of(text: str, allowed: Sequence[str], option: str) -> str:
+def length_between(start: time, end: time) -> timedelta:
+    """How long it is from *start* to *end*; raises `UsageError` unless that is later on the same day."""
+    length = datetime.combine(date.min, end) - datetime.combine(date.min, start)
+    if length <= timedelta(0):
+        raise UsageError(f"--end-time: {end:%H:%M} is not after the start at {start:%H:%M}")
+    return length
+
+
+def one_of(text: str, allowed: Iterable[str], option: str) -> str:
     """The word in *text*; raises `UsageError` naming *option* when it is none of those *allowed*."""
     word = text.strip().casefold()
     if word not in allowed:
@@ -326,5 +308,6 @@ def one_of(text: str, allowed: Sequence[str], option: str) -> str:
     return word
 
 
-def _list(text: str | None) -> list[str]:
+def listed(text: str | None) -> list[str]:
+    """What stands between the commas of *text*."""
     return [part.strip() for part in (text or "").split(",") if part.strip()]

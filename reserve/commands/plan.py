@@ -6,54 +6,34 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reserve import window
+from reserve.clock import Clock
 from reserve.commands.options import account_named
 from reserve.commands.plan_options import plan_parser, plans_from
-from reserve.commands.planned import filled
+from reserve.commands.planned import Lookup, filled
+from reserve.commands.store import open_store
+from reserve.commands.wiring import Connect, connect
 from reserve.errors import ExitCode, ReserveError, UsageError
 from reserve.plans.due import HEARTBEAT, STALE, plan_of, schedule_next, wall
 from reserve.plans.file import body_of, content_of, read_plans
 from reserve.plans.plan import Plan
 from reserve.plans.preview import NamedPlan, PlayerPlans, Preview, look
 from reserve.settings import Settings
-from reserve.storage.database import Store
 from reserve.storage.plans import PlanStore, StoredPlan
-
-if TYPE_CHECKING:
-    from reserve.clock import Clock
-    from reserve.commands.lookup import Lookup
-    from reserve.commands.wiring import Connect
 
 WITH_A_COURT = (ExitCode.SUCCESS, ExitCode.UNCONFIRMED, ExitCode.HELD)
 
 
 def main(arguments: Sequence[str], settings: Settings) -> int:
     """Do what *arguments* say to the plans of this machine."""
-    from reserve.clock import Clock
-    from reserve.commands.wiring import connect
-
     options = plan_parser().parse_args(arguments)
-    if "do" not in options:
-        raise UsageError(
-            "what to do is missing: plan add, list, remove, pause, resume, skip, import or refresh"
-        )
-    store = opened(settings)
-    try:
+    with closing(open_store(settings)) as store:
         return DO[options.do](Plans(PlanStore(store), settings, Clock(), connect), options)
-    finally:
-        store.close()
-
-
-def opened(settings: Settings) -> Store:
-    """The store, made if need be."""
-    return Store(settings.data, settings.database_url)
 
 
 class Plans:
@@ -64,7 +44,7 @@ class Plans:
         self.plan_store = plan_store
         self.settings = settings
         self.clock = clock
-        self.connect = connect
+        self.lookup = Lookup(settings, clock, connect)
 
     def add(self, options: argparse.Namespace) -> int:
         """Show what the plan that *options* describe means, and keep it."""
@@ -101,13 +81,6 @@ class Plans:
         """What the facilities say about *plan*, which is called *name* in *player_plans*."""
         plan = filled(plan, self.settings)
         return look(plan, self.lookup.offers, self.clock.now(), name=name, player_plans=player_plans)
-
-    @cached_property
-    def lookup(self) -> Lookup:
-        """What facilities publish, for the length of this command."""
-        from reserve.commands.lookup import Lookup
-
-        return Lookup(self.settings, self.clock, self.connect)
 
     def player(self, plan: Plan) -> tuple[str, str]:
         """Whose limits count for *plan*: the booking system and the account."""

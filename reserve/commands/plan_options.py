@@ -9,36 +9,33 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 from reserve import window
-from reserve.commands import COMMANDS
 from reserve.commands.options import (
-    LINK_HELP,
-    PAY_HELP,
-    SYSTEM_HELP,
     Parser,
+    add_shared_options,
     as_sentence,
+    command_parser,
+    length_between,
+    listed,
     one_of,
     refuse_garbled,
 )
 from reserve.commands.planned import amount
 from reserve.errors import UsageError
-from reserve.plans.plan import Choice, Plan
+from reserve.plans.plan import LONGEST_NOTICE, Choice, Plan
 from reserve.plans.rule import parse_every, parse_rule
 from reserve.settings import Settings
 from reserve.systems import PROFILES, SPORTS
 
 MINUTE = timedelta(minutes=1)
-LONGEST_NOTICE = 7 * 24 * 60  # minutes
 
 
 def plan_parser() -> Parser:
     """The options of `plan` and its own commands."""
-    top = Parser(prog="main.py plan", description=as_sentence(COMMANDS["plan"]), allow_abbrev=False)
-    commands = top.add_subparsers(title="commands", metavar="COMMAND")
+    top = command_parser("plan")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", dest="do", required=True)
 
     def command(name: str, what: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=what, description=as_sentence(what), allow_abbrev=False)
-        made.set_defaults(do=name)
-        return made
+        return commands.add_parser(name, help=what, description=as_sentence(what), allow_abbrev=False)
 
     def numbered(made: argparse.ArgumentParser) -> None:
         made.add_argument("plan", type=_number, metavar="PLAN", help="its number, as `plan list` shows it")
@@ -55,7 +52,6 @@ def plan_parser() -> Parser:
     when.add_argument("-t", "--start-time", metavar="TIME", help="HH:MM")
     when.add_argument("-y", "--end-time", metavar="TIME", help="HH:MM")
     when.add_argument("--minutes", type=int, metavar="N", help="length, instead of --end-time")
-    when.add_argument("--or", dest="or_starts", metavar="TIMES", help="further start times, same length")
     when.add_argument("--until", metavar="DATE", help="the last day of the plan")
     when.add_argument(
         "--except",
@@ -63,7 +59,7 @@ def plan_parser() -> Parser:
         action="append",
         default=[],
         metavar="DATE",
-        help="not on this day; may be repeated",
+        help="a day to skip; may be repeated",
     )
     what = add.add_argument_group("what to reserve")
     what.add_argument(
@@ -74,22 +70,13 @@ def plan_parser() -> Parser:
         metavar="NAME",
         help='facility, or "facility: court, court"; repeat it for a second choice',
     )
-    what.add_argument("--only", metavar="COURTS", help="sub-courts in order of preference, comma-separated")
-    what.add_argument(
-        "-s", "--sport", metavar="SPORT", help=f"{' or '.join(SPORTS)}; otherwise the system's first"
-    )
-    what.add_argument("--link", metavar="URL", help=LINK_HELP)
-    what.add_argument("--system", metavar="NAME", help=SYSTEM_HELP)
+    who = add.add_argument_group("who plays")
     how = add.add_argument_group("how")
-    how.add_argument("--account", metavar="NAME", help="a stored account (RESERVE_ACCOUNT)")
-    how.add_argument("--max-price", metavar="AMOUNT", help="maximum price (RESERVE_MAX_PRICE)")
-    how.add_argument("--pay", metavar="HOW", default="by-hand", help=PAY_HELP)
-    how.add_argument("-m", "--multithreaded", action="store_true", help="ask for every sub-court at once")
-    how.add_argument("--wait-list", action="store_true", help="when all is taken, look again every 30 s")
     how.add_argument(
         "--notice", type=int, default=60, metavar="MINUTES", help="how long before play to stop waiting (60)"
     )
     how.add_argument("--json", action="store_true", help="the plan and its openings as one JSON object")
+    add_shared_options(what, who, how)
     listed = command("list", "every plan, its next opening and its last outcome")
     listed.add_argument("--json", action="store_true", help="as one JSON array")
     numbered(command("remove", "delete a plan"))
@@ -112,20 +99,20 @@ def plans_from(options: argparse.Namespace, settings: Settings, today: date) -> 
     Raises `UsageError` naming the option.
     """
     refuse_garbled(options)
-    system = one_of(options.system or settings.system, tuple(PROFILES), "--system")
+    system = one_of(options.system or settings.system, PROFILES, "--system")
     wants_link = "link" in PROFILES[system].needs
     if not (options.link if wants_link else all(options.court or [""])):
         raise UsageError(f"--{'link' if wants_link else 'court'} is missing; see plan add --help")
     first, rule, start, end = _when(options, today)
-    only = _list(options.only)
+    only = listed(options.only)
     if only and len(options.court) > 1:
         raise UsageError(
             '--only: with several facilities write their courts behind them: "NAME: COURT, COURT"'
         )
-    or_starts = tuple(window.parse_time(text, "--or") for text in _list(options.or_starts))
+    or_starts = tuple(window.parse_time(text, "--or") for text in listed(options.or_starts))
     choices = [_choice(text, only, or_starts) for text in options.court or [""]]
-    if not 0 <= options.notice <= LONGEST_NOTICE:
-        raise UsageError(f"--notice: write it as minutes, from 0 to {LONGEST_NOTICE}")
+    if not 0 <= options.notice <= LONGEST_NOTICE // MINUTE:
+        raise UsageError(f"--notice: write it as minutes, from 0 to {LONGEST_NOTICE // MINUTE}")
     plan = Plan(
         choices=tuple(choices),
         length=MINUTE,
@@ -135,7 +122,7 @@ def plans_from(options: argparse.Namespace, settings: Settings, today: date) -> 
         system=system,
         account=options.account,
         max_price=amount(options.max_price),
-        pay=one_of(options.pay, tuple(PROFILES[system].ways_to_pay), "--pay"),
+        pay=one_of(options.pay, PROFILES[system].ways_to_pay, "--pay"),
         at_once=options.multithreaded,
         until=window.parse_day(options.until, "--until") if options.until else None,
         skipped=frozenset(window.parse_day(text, "--except") for text in options.skipped),
@@ -189,7 +176,7 @@ def _number(text: str) -> int:
 
 def _choice(text: str, only: Sequence[str], or_starts: tuple[time, ...]) -> Choice:
     name, _, courts = text.partition(":")
-    return Choice(name.strip(), tuple(_list(courts) or only), or_starts)
+    return Choice(name.strip(), tuple(listed(courts) or only), or_starts)
 
 
 def _length(start: time, end: time | None, minutes: int | None) -> timedelta | None:
@@ -199,13 +186,4 @@ def _length(start: time, end: time | None, minutes: int | None) -> timedelta | N
         if not 0 < minutes < 24 * 60:
             raise UsageError("--minutes: a slot has at least one minute, and ends on the day it starts")
         return minutes * MINUTE
-    if end is None:
-        return None
-    length = datetime.combine(date.min, end) - datetime.combine(date.min, start)
-    if length <= timedelta(0):
-        raise UsageError(f"--end-time: {end:%H:%M} is not after the start at {start:%H:%M}")
-    return length
-
-
-def _list(text: str | None) -> list[str]:
-    return [part.strip() for part in (text or "").split(",") if part.strip()]
+    return None if end is None else length_between(start, end)

@@ -1,4 +1,7 @@
-"""From a plan to the booking of one of its slots: what a plan leaves open is filled in here only."""
+"""One slot of a plan: how it is booked, and what facilities publish about it.
+
+What a plan leaves open is filled in from the settings here only.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,16 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
+from reserve.clock import Clock
 from reserve.commands.options import Booking, account_named, ceiling, refuse_unlimited_payment
+from reserve.commands.wiring import Connect, connect, public_system
+from reserve.model import Account, Offers
 from reserve.plans.plan import Choice, Plan
 from reserve.settings import Settings
+from reserve.systems.base import Answers
+from reserve.systems.registry import SYSTEMS
+
+NOBODY = Account("nobody@example.com", "none")
 
 
 def amount(text: str | None) -> Decimal | None:
@@ -30,10 +40,34 @@ def booking_for(
 
     Raises `UsageError` when the plan cannot be booked so.
     """
-    from reserve.systems.registry import SYSTEMS
-
     plan, system = filled(plan, settings), SYSTEMS[plan.system]
     request = system.fitted(plan.request(start, choice, currency=system.currency, waits=waits))
     refuse_unlimited_payment(request, system, settings)
     account = account_named(plan.account, plan.system, settings)
     return Booking(request, account, replace(settings, system=plan.system), as_json=False)
+
+
+class Lookup:
+    """What facilities publish: nobody signs in, and an answer serves every question of one command."""
+
+    def __init__(self, settings: Settings, clock: Clock, connect: Connect = connect) -> None:
+        """Nothing is sent yet."""
+        email, password = settings.email or NOBODY.email, settings.password or NOBODY.password
+        self._settings = replace(settings, email=email, password=password)
+        self._clock = clock
+        self._connect = connect
+        self._answers: Answers = {}
+
+    def offers(self, plan: Plan, start: datetime, choice: Choice) -> Offers:
+        """What *choice* of *plan* has for the slot that starts at *start* on the wall clock."""
+        booking = booking_for(plan, start, choice, self._settings)
+        asked = public_system(
+            booking.request,
+            booking.account,
+            booking.settings,
+            clock=self._clock,
+            connect=self._connect,
+            answers=self._answers,
+        )
+        with asked as system:
+            return system.offers()

@@ -15,8 +15,7 @@ from reserve.booking.result import Outcome, RunResult, failed
 from reserve.booking.stop import SIGNALS, Stop
 from reserve.clock import Clock
 from reserve.commands.book import book
-from reserve.commands.lookup import Lookup
-from reserve.commands.planned import booking_for
+from reserve.commands.planned import Lookup, booking_for
 from reserve.errors import ExitCode, Interrupted, ReserveError
 from reserve.plans import due
 from reserve.plans.plan import Choice, Plan

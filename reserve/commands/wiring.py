@@ -18,11 +18,11 @@ from reserve.booking.stop import Stop
 from reserve.booking.timeline import Timeline
 from reserve.browser import Browser
 from reserve.clock import Clock
+from reserve.commands.store import open_store
 from reserve.http import Http
 from reserve.model import Account, BookingRequest
 from reserve.redaction import Secrets
 from reserve.settings import Settings
-from reserve.storage.database import Store
 from reserve.storage.run_folder import RunFolder
 from reserve.storage.runs import Record, player_key
 from reserve.storage.secrets import SecretStore, StoredTokens
@@ -79,7 +79,7 @@ def build_run(
     timeline = Timeline(
         clock.now, Secrets([account.password, settings.webhook_token, phone, phone[1:], phone[2:]])
     )
-    store = Store(settings.data, settings.database_url)
+    store = open_store(settings)
     run_id = f"{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     folder = RunFolder(settings.data, run_id, timeline.secrets)
     host = urlsplit(next(iter(addresses_of(system_type, settings).values()), "")).hostname or ""
@@ -117,13 +117,6 @@ def public_system(
         context = replace(context, answers=answers)
     with closing(system_type(account, request, context)) as system:
         yield system
-
-
-@contextmanager
-def secret_store(settings: Settings) -> Iterator[SecretStore]:
-    """The stored accounts and tokens of this machine."""
-    with closing(Store(settings.data, settings.database_url)) as store:
-        yield SecretStore(store, settings.data, settings.fernet_key)
 
 
 def _context(

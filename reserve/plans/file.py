@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 
 from reserve import window
 from reserve.errors import UsageError
-from reserve.plans.plan import NOTICE, Choice, Plan
+from reserve.plans.plan import LONGEST_NOTICE, NOTICE, Choice, Plan
 from reserve.plans.rule import parse_rule
 from reserve.systems import PROFILES, SPORTS, USUAL, WAYS_TO_PAY
 from reserve.systems.atrium import AtriumProfile
@@ -76,7 +76,8 @@ class PlanBody(
     skipped: Annotated[list[Day], Meta(description="days to skip")] = []
     wait_list: Annotated[bool, Meta(description="when all is taken, go on looking")] = False
     notice: Annotated[
-        int, Meta(ge=0, le=7 * 24 * 60, description="minutes before play at which the waiting list ends")
+        int,
+        Meta(ge=0, le=LONGEST_NOTICE // MINUTE, description="minutes before play; then the waiting ends"),
     ] = NOTICE // MINUTE
     link: Annotated[str, Meta(max_length=500, description="ntnui: the session's page")] | None = None
 

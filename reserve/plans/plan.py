@@ -16,6 +16,7 @@ from reserve.plans.rule import WEEKDAYS, read_rule
 from reserve.systems import PROFILES, USUAL
 
 NOTICE = timedelta(hours=1)  # so long before play the waiting list gives up: one has to get there
+LONGEST_NOTICE = timedelta(days=7)
 
 
 @dataclass(frozen=True)

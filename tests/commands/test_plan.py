@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reserve.commands.plan import DO, Plans, opened
+from reserve.commands.plan import DO, Plans
 from reserve.commands.plan_options import plan_parser
-from reserve.commands.wiring import secret_store
+from reserve.commands.store import open_store, secret_store
 from reserve.errors import UsageError
 from reserve.plans import due
 from reserve.settings import read_settings
@@ -59,7 +59,7 @@ class Player:
 def player(tmp_path: Path) -> Iterator[Player]:
     """A player on the Monday at 07:55, five minutes before the window for the next Monday opens."""
     environ = {"RESERVE_DATA": str(tmp_path / "data"), "ATRIUM_OCCUPANT_ID": "123456"}
-    store = opened(read_settings(environ))
+    store = open_store(read_settings(environ))
     with Stage(tmp_path) as stage:
         yield Player(stage, store, environ)
     store.close()

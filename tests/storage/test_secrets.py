@@ -17,7 +17,7 @@ from sqlalchemy import select
 from reserve.clock import Clock
 from reserve.commands import account
 from reserve.commands.options import booking_parser, read_booking
-from reserve.commands.wiring import secret_store
+from reserve.commands.store import secret_store
 from reserve.errors import UsageError
 from reserve.model import Account
 from reserve.settings import read_settings

@@ -16,8 +16,9 @@ from reserve.booking.result import Outcome, RunResult, failed
 from reserve.booking.stop import Stop
 from reserve.commands.options import booking_parser, read_booking
 from reserve.commands.outcome import result_as_json
-from reserve.commands.plan import Plans, opened
+from reserve.commands.plan import Plans
 from reserve.commands.plan_options import plan_parser
+from reserve.commands.store import open_store
 from reserve.commands.wiring import build_run
 from reserve.errors import (
     LostAnswer,
@@ -406,7 +407,7 @@ def test_a_plan_leads_the_link_of_one_session_to_that_of_each_week(
     _, link = stage.simulated.words()
     settings = read_settings({"NTNUI_URL": "https://site.example", "RESERVE_DATA": str(tmp_path)})
     words = ["add", "--system", "ntnui", "--link", link, "--every", "tue 15:00-16:00", "--json"]
-    store = opened(settings)
+    store = open_store(settings)
     options = plan_parser().parse_args(words)
 
     Plans(PlanStore(store), settings, stage.clock, stage.connect).add(options)
