@@ -9,9 +9,7 @@ from datetime import timedelta
 
 from reserve.errors import ReserveError, SignInError, TokenRefused, UnknownRefusal
 from reserve.http import Answer
-from reserve.model import Hold, Offer
-from reserve.systems.api import ApiConnection, ApiSystem
-from reserve.systems.base import CourtConnection
+from reserve.systems.api import ApiSystem
 from reserve.systems.refusals import trouble_with
 
 REFUSED = (400, 401, 403, 404, 422)  # a log-in
@@ -113,35 +111,9 @@ class AccountApi(ApiSystem):
         if not isinstance(doubt, TokenRefused):
             return answer
         if self.token == token:  # nobody has renewed it meanwhile
-            self.renew_after(doubt)
+            self.context.say(f"{doubt}; signing in again")
+            try:
+                self.sign_in()
+            except ReserveError as failure:
+                raise TokenRefused(f"{doubt}, and: {failure}") from failure
         return ask()
-
-    def renew_after(self, doubt: TokenRefused) -> None:
-        """Sign in once more during a run; raises `TokenRefused` when that fails."""
-        self.context.say(f"{doubt}; signing in again")
-        try:
-            self.sign_in()
-        except ReserveError as failure:
-            raise TokenRefused(f"{doubt}, and: {failure}") from failure
-
-    def connection_for(self, offer: Offer) -> CourtConnection:
-        """A connection for one court, its request ready to go."""
-        return AccountConnection(offer, self)
-
-
-class AccountConnection(ApiConnection):
-    """One court, asked for once more with a new token when the old one is doubted: nothing was done then."""
-
-    def __init__(self, offer: Offer, system: AccountApi) -> None:
-        """Everything but the sending is done here."""
-        super().__init__(offer, system)
-        self._account = system
-
-    def hold(self) -> Hold:
-        """Send the request, and read the answer."""
-        try:
-            return super().hold()
-        except TokenRefused as doubt:
-            if self.token == self._account.token:  # nobody has renewed it meanwhile
-                self._account.renew_after(doubt)
-            return super().hold()

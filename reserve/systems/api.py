@@ -182,11 +182,10 @@ class ApiConnection(CourtConnection):
         """Everything but the sending is done here."""
         super().__init__(offer)
         self._system = system
-        self.prepare()
+        self._prepare()
 
-    def prepare(self) -> None:
-        """Do everything but the sending, for the token of the moment."""
-        self.token = self._system.token
+    def _prepare(self) -> None:
+        self._token = self._system.token
         self._http = self._system.connect()
         self._light = self._http.prepare("GET", self._system.light_path)
         self._request = self._http.prepare("POST", self._system.path, json=self._system.order_for(self.offer))
@@ -202,12 +201,15 @@ class ApiConnection(CourtConnection):
     def hold(self) -> Hold:
         """Send the request, and read the answer."""
         self.stamp = None
-        if self.token != self._system.token:  # it was renewed meanwhile
-            self.close()
-            self.prepare()
-        answer = self._http.send(self._request)
+        answer = self._system.answer_to(self._send)
         self.stamp = answer.stamp
         return self._system.held(self.offer, answer)
+
+    def _send(self) -> Answer:
+        if self._token != self._system.token:  # it was renewed meanwhile
+            self.close()
+            self._prepare()
+        return self._http.send(self._request)
 
     def close(self) -> None:
         """Let the connection go."""

@@ -120,19 +120,12 @@ class Place:
 
     def published(self, day: date, start: time) -> list[Published]:
         """Every court, and when a slot at *start* on *day* opens there."""
-        moment = window.at(day, start, self.zone)
-        return [
-            Published(
-                court.name,
-                tuple(court.ids),
-                court.lengths_on(day),
-                court.window.in_words if court.window else "",
-                court.window.opens_at(moment) if court.window else None,
-            )
-            if court.takes_reservations
-            else Published(court.name, tuple(court.ids), court.lengths_on(day), "")
-            for court in self.courts
-        ]
+        moment, found = window.at(day, start, self.zone), []
+        for court in self.courts:
+            rule = court.window if court.takes_reservations else None
+            opens = (rule.in_words, rule.opens_at(moment)) if rule else ("", None)
+            found.append(Published(court.name, tuple(court.ids), court.lengths_on(day), *opens))
+        return found
 
     def _wanted(self, request: BookingRequest) -> Sequence[BookableCourt]:
         courts = [court for court in self.courts if request.sport in court.ids]

@@ -90,14 +90,10 @@ def texts(value: object) -> Iterator[str]:
 def _at(value: object, place: str) -> object:
     """What stands in *value* at *place*, a dotted path; None if nothing does."""
     for key in filter(None, place.split(".")):
-        if isinstance(value, dict):
-            value = value.get(key)
+        if isinstance(value, list):
+            value = dict(enumerate(value)).get(int(key)) if key.isdigit() else None
         else:
-            value = (
-                value[int(key)]
-                if isinstance(value, list) and key.isdigit() and int(key) < len(value)
-                else None
-            )
+            value = value.get(key) if isinstance(value, dict) else None
     return value
 
 

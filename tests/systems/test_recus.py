@@ -253,6 +253,8 @@ PLACES |= {
     "status",
     "bookingPolicies",
     "pricing",
+    "default",
+    "rules",
     "minutes",
 }  # on the way to what a model describes
 

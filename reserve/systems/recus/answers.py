@@ -64,13 +64,6 @@ class DefaultPrice(Part):
     cents: Amount
 
 
-class Pricing(Part):
-    """What a court costs, in its `config.pricing`."""
-
-    default: DefaultPrice
-    rules: object = None
-
-
 class CourtSport(Part):
     """One sport on a court; a reservation asks for its `id`, the courtSportId (facts 2.1)."""
 

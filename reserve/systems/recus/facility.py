@@ -15,11 +15,11 @@ from reserve.systems.place import MINUTE, BookableCourt, Place, by_number
 from reserve.systems.reading import Readable, fitting, read
 from reserve.systems.recus.answers import (
     CourtDay,
+    DefaultPrice,
     Facility,
     Minutes,
     Named,
     Policy,
-    Pricing,
     PublishedCourt,
 )
 
@@ -93,10 +93,11 @@ def _fixed_slots(court: PublishedCourt) -> dict[int, list[str]] | None:
 
 def _an_hour(court: PublishedCourt) -> Money | None:
     """The published default price, where no rule says otherwise."""
-    pricing = fitting(court.config, Pricing, "pricing")
-    if pricing is None or pricing.rules or pricing.default.type != "perHour":
-        return None
-    return Money(pricing.default.cents, "USD")
+    default, rules = (
+        fitting(court.config, DefaultPrice, "pricing.default"),
+        fitting(court.config, object, "pricing.rules"),
+    )
+    return Money(default.cents, "USD") if default and not rules and default.type == "perHour" else None
 
 
 def _duration(text: str) -> timedelta | None:
