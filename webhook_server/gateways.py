@@ -60,32 +60,24 @@ def text_in(payload: Payload, gateway: str) -> Text | None:
         sms = convert(fields, GATEWAYS[gateway])
     except (Unreadable, ValidationError) as problem:  # both name fields and types, not what was in them
         raise Unreadable(f"{gateway}: {problem}") from None
-    text, code = _plain(sms.text), _plain(sms.code)
+    words = ("id", "text", "to", "sender", "code", "sent")
+    id_, text, to, sender, code, sent = (_plain(getattr(sms, word, None)) for word in words)
     if not text and not code:
         return None
-    return Text(
-        gateway=gateway,
-        event_id=json.dumps([_plain(part) for part in (sms.id, sms.sender, sms.sent, text or code)]),
-        to=_plain(sms.to) or None,
-        sender=_plain(sms.sender) or None,
-        text=text or code,
-        code=code_in(text) or code_in(code),
-    )
+    event_id = json.dumps([id_, sender, sent, text or code])
+    return Text(gateway, event_id, to or None, sender or None, text or code, code_in(text) or code_in(code))
 
 
 class Sms(Struct):
-    """A payload with our words for its fields; each gateway below says which words it has instead."""
+    """A payload with our words for what we read of it; each gateway below says what it calls them.
+
+    They are `id`, `text`, `to`, `sender`, `code` as the gateway found it in the text, and `sent`, which tells
+    two texts apart where there is no id for each. What a gateway has no word for is not read.
+    """
 
     shapes: ClassVar[list[set[str]]]  # the fields that tell its payload from all others
     # Where not every payload is a text: the field that tells, what it says of a text, the text's field.
     event: ClassVar[tuple[str, str, str] | None] = None
-
-    id: Word | None = None
-    text: str | None = None
-    to: Word | None = None
-    sender: Word | None = None
-    code: Word | None = None  # as the gateway found it in the text
-    sent: Word | None = None  # tells two texts apart where there is no id for each
 
 
 class SmsPool(Sms):
@@ -98,7 +90,7 @@ class SmsPool(Sms):
     text: str | None = named(name="full_sms", default=None)
     to: Word | None = named(name="phonenumber", default=None)
     code: Word | None = named(name="sms", default=None)
-    sent: Word | None = named(name="timestamp", default=None)
+    sent: Any = named(name="timestamp", default=None)
     success: Any = None
 
     def __post_init__(self) -> None:
@@ -107,7 +99,7 @@ class SmsPool(Sms):
             raise ValueError("neither full_sms nor sms")
 
 
-class SmsGate(Sms, kw_only=True):
+class SmsGate(Sms):
     """SMS Gateway for Android (capcom6); its older versions name the sender `phoneNumber`."""
 
     shapes = [{"event", "payload"}]
@@ -116,13 +108,14 @@ class SmsGate(Sms, kw_only=True):
     id: Id
     text: str = named(name="message")
     to: Word | None = named(name="recipient", default=None)
-    phone_number: Word | None = named(name="phoneNumber", default=None)
+    sender: Any = None
+    phone_number: Any = named(name="phoneNumber", default=None)
 
     def __post_init__(self) -> None:
         self.sender = self.sender or self.phone_number
 
 
-class HttpSms(Sms, kw_only=True):
+class HttpSms(Sms):
     """httpSMS."""
 
     shapes = [{"specversion", "data"}]
@@ -131,20 +124,20 @@ class HttpSms(Sms, kw_only=True):
     id: Id = named(name="message_id")
     text: str = named(name="content")
     to: Word | None = named(name="owner", default=None)
-    sender: Word | None = named(name="contact", default=None)
+    sender: Any = named(name="contact", default=None)
 
 
-class Forwarder(Sms, kw_only=True):
+class Forwarder(Sms):
     """Incoming SMS to URL forwarder (bogkonstantin): no id, no recipient."""
 
     shapes = [{"from", "text"}]
 
     text: str
-    sender: Word | None = named(name="from")
-    sent: Word | None = named(name="sentStamp", default=None)
+    sender: Any = named(name="from")
+    sent: Any = named(name="sentStamp", default=None)
 
 
-class Twilio(Sms, kw_only=True):
+class Twilio(Sms):
     """Twilio; what it says about texts that were sent has no `Body`."""
 
     shapes = [{"MessageSid"}]
@@ -152,7 +145,7 @@ class Twilio(Sms, kw_only=True):
     id: Id = named(name="MessageSid")
     text: str | None = named(name="Body", default=None)
     to: Word | None = named(name="To", default=None)
-    sender: Word | None = named(name="From", default=None)
+    sender: Any = named(name="From", default=None)
 
 
 class TextVerified(Sms):
@@ -161,9 +154,11 @@ class TextVerified(Sms):
     shapes = [{"event"}, {"Event"}]
     event = ("event", "v2.sms.received", "data")
 
+    id: Word | None = None
     idempotency_key: Word | None = named(name="idempotencyKey", default=None)
+    to: Word | None = None
     text: str | None = named(name="smsContent", default=None)
-    sender: Word | None = named(name="from", default=None)
+    sender: Any = named(name="from", default=None)
     code: Word | None = named(name="parsedCode", default=None)
 
     def __post_init__(self) -> None:
@@ -221,6 +216,6 @@ def _uncapitalized(payload: Payload) -> dict[str, Any]:
     return {key[:1].lower() + key[1:]: value for key, value in payload.items()}
 
 
-def _plain(word: Word | None) -> str:
+def _plain(word: object) -> str:
     """A word as text; half of an emoji that a gateway cut in two becomes a question mark."""
     return "" if word is None else str(word).encode(errors="replace").decode()

@@ -150,6 +150,28 @@ def test_ids_and_stamps_may_be_numbers_or_strings() -> None:
     assert text(changed("smspool_webhook_rental.json", phonenumber=12025550143)).to == "12025550143"
 
 
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [
+        ("smspool_webhook.json", ("id", "code", "sent", "sender", "to", "text")),
+        ("smsgate_webhook.json", ("code", "sent", "to", "text")),
+        ("httpsms_webhook.json", ("id", "code", "sent", "sender", "to", "text")),
+        ("android_income_sms_webhook.json", ("id", "code", "sent", "sender", "to")),
+        ("textverified_webhook.json", ("code", "sent", "sender", "text")),
+    ],
+)
+def test_what_a_gateway_has_no_word_for_is_not_read(name: str, others: tuple[str, ...]) -> None:
+    for strange in (1.5, True, ["x"], {"x": 1}, "+1 (202) 555-0100"):
+        for field in others:
+            assert text(changed(name, **{field: strange})) == text(*sample(name))
+
+
+@pytest.mark.parametrize("stamp", [1781128770.25, None, {"seconds": 1781128770}])
+def test_a_stamp_in_any_form_costs_no_text(stamp: object) -> None:
+    assert text(changed("smspool_webhook.json", timestamp=stamp)).code == "482913"
+    assert text(changed("android_income_sms_webhook.json", sentStamp=stamp)).code == "482913"
+
+
 def test_half_an_emoji_costs_only_the_emoji() -> None:
     assert text(b'{"from": "rec", "text": "Your code is 482913 \\ud83d"}').text == "Your code is 482913 ?"
 
