@@ -11,15 +11,16 @@ import pytest
 
 HERE = Path(__file__).parent.parent
 FACTS = HERE / "docs" / "facts"
-FILES = {"rec.us": "recus.md", "Atrium": "atrium.md", "NTNUI": "ntnui.md", "SMS": "sms.md"}
-NAMES = {"recus": "rec.us", "atrium": "Atrium", "ntnui": "NTNUI"}  # of packages of one system
+ROW = re.compile(r"^\| \[(\S+\.md)\]\(\1\) \|.*\| `(.+) facts [\d.]+` \|$", re.MULTILINE)  # of its README
+FILES = {name: file for file, name in ROW.findall((FACTS / "README.md").read_text())}
+NAMES = {Path(file).stem: name for name, file in FILES.items()}  # package of one system -> its name
 OLD_WORD = "doss" + "ier"  # what the facts were called before
 
 NUMBER = r"\d+(?:\.\d+)*"
 LETTER = r"(?: \(?[a-z]\)?(?=[^\w\s]|$| and | to ))?"  # a part of a section: 3.3 a
 JOINT = r"(?:, and |, | and | to )"
 CITATION = re.compile(
-    rf"(?:\b(?P<system>rec\.us|Atrium|NTNUI|SMS) )?\bfacts,? (?:sections? )?"
+    rf"(?:\b(?P<system>{'|'.join(map(re.escape, FILES))}) )?\bfacts,? (?:sections? )?"
     rf"(?P<numbers>{NUMBER}{LETTER}(?:{JOINT}{NUMBER}{LETTER})*)"
 )
 MARK = r"(?:G|(?:W\*?|D|T)(?: [A-Z]\d+)+)"  # only a guess needs no source
@@ -97,6 +98,10 @@ def test_facts_of_every_system_are_cited_by_somebody(system: str) -> None:
     cited = {each.system or system_of(path) for path, each in citing()}
 
     assert system in cited
+
+
+def test_every_file_of_the_facts_has_its_row_and_a_name_to_be_cited_by() -> None:
+    assert {*FILES.values(), "README.md"} == {path.name for path in FACTS.glob("*.md")}
 
 
 def test_the_facts_have_one_name() -> None:

@@ -73,11 +73,11 @@ def describe(context: RunContext, end: Reservation | Hold | Exception, found: Of
 def reserved(reservation: Reservation, found: Offers) -> Outcome:
     """A court is ours."""
     court, slot, price = reservation.court, reservation.slot, reservation.price
-    paid = "" if price is None else ", free" if price.is_free else f", {price} paid"
+    cost = "" if price is None else ", free" if price.is_free else f", for {price}"
     return Outcome(
         OutcomeWord.RESERVED,
         ExitCode.SUCCESS,
-        f"Reserved {court.name} at {found.facility}, {slot.start:%A} {slot}{paid}.",
+        f"Reserved {court.name} at {found.facility}, {slot.start:%A} {slot}{cost}.",
         court.name,
         slot,
         reservation.order_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from reserve.model import Account, Slot
 from reserve.simulator.faults import Fault
@@ -23,6 +23,8 @@ VERIFY = (
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
     """What all scenarios have; `opens_at` is the published moment (in whole seconds) of the slot on `day`."""
+
+    days_ahead: ClassVar[int] = 7  # of the wanted day, when it opens
 
     opens_at: datetime
     day: date
@@ -72,9 +74,9 @@ class Scenario:
 
     @classmethod
     def opening(cls, opens_at: datetime, **settings: Any) -> Self:
-        """A scenario of what opens at *opens_at*: the usual time of day, a week later."""
+        """A scenario of what opens at *opens_at*: the usual time of day, `days_ahead` later."""
         here = zone(str(settings.get("timezone", cls.timezone)))
-        day = opens_at.astimezone(here).date() + timedelta(days=7)
+        day = opens_at.astimezone(here).date() + timedelta(days=cls.days_ahead)
         return cls(opens_at=opens_at, day=day, **settings)
 
     @property

@@ -111,7 +111,7 @@ def _left(stage: TroubledStage, outcome: Outcome, held: list[str]) -> Iterator[t
             rf"|{court} may be held until it lapses"
         )
         if not stage.simulated.says_when_holds_lapse:
-            lapses = rf"{order}|{court} may be held"
+            lapses = rf"{order}|{court} may be held|^Held {court} at .* on its site$"
         if not any(re.search(lapses, line) for line in said):
             yield "left", f"{court} stays held by {order}, and nobody says so; {outcome.sentence!r}"
 
