@@ -17,7 +17,7 @@ NAMES = {Path(file).stem: name for name, file in FILES.items()}  # package of on
 OLD_WORD = "doss" + "ier"  # what the facts were called before
 
 NUMBER = r"\d+(?:\.\d+)*"
-LETTER = r"(?: \(?[a-z]\)?(?=[^\w\s]|$| and | to ))?"  # a part of a section: 3.3 a
+LETTER = r"(?: (?:[a-z]|\([a-z]\))(?=[^\w\s]|$| and | to ))?"  # a part of a section: 3.3 a
 JOINT = r"(?:, and |, | and | to )"
 CITATION = re.compile(
     rf"(?:\b(?P<system>{'|'.join(map(re.escape, FILES))}) )?\bfacts,? (?:sections? )?"
@@ -115,6 +115,7 @@ def test_the_facts_have_one_name() -> None:
         ("an order (rec.us facts 3.3 a); then", "rec.us", ("3.3 a",)),
         ("an order (rec.us facts 3.3 (a))", "rec.us", ("3.3 a",)),
         ("rec.us facts 3.3 a court has", "rec.us", ("3.3",)),
+        ('= (  # rec.us facts 4\n    (r"taken", SlotTaken),', "rec.us", ("4",)),
         ("(Atrium facts 1.2, 1.3).", "Atrium", ("1.2", "1.3")),
         ("rec.us facts 3.3 to 3.5, and what", "rec.us", ("3.3", "3.5")),
         ("SMS facts 3, 4, 6 and 7)", "SMS", ("3", "4", "6", "7")),
