@@ -159,6 +159,7 @@ def test_credit_pays_when_there_is_enough_and_not_in_part(book: Booker, credit: 
 
     assert outcome.exit_code == code
     assert outcome.price == usd(750)
+    assert outcome.sentence.endswith(", for 7.50 USD.") == (code == 0)
     assert len(stage.ledger.all("pay-asked")) == (code == 0)
 
 
