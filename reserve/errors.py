@@ -25,7 +25,7 @@ ReserveError
 |-- Unconfirmed       a court may be reserved; look before trying again
 `-- Interrupted       the player or the machine stopped the run
 
-`exit_code` and `outcome` are those of the contract.
+`exit_code` and `outcome` are those of the contract; `meaning` is that of an answer to an attempt.
 """
 
 from __future__ import annotations
@@ -66,6 +66,24 @@ class OutcomeWord(StrEnum):
         return "Not sure" if self is OutcomeWord.UNCONFIRMED else self.value.replace("-", " ").capitalize()
 
 
+class Meaning(StrEnum):
+    """What the answer to an attempt meant."""
+
+    HELD = "held"
+    NOT_OPEN_YET = "not open yet"
+    TAKEN = "taken"
+    LIMIT_REACHED = "limit reached"
+    NOT_VERIFIED = "not verified"
+    TOKEN_REFUSED = "token refused"
+    THROTTLED = "throttled"
+    BLOCKED = "blocked"
+    UNREACHABLE = "unreachable"
+    UNKNOWN_ANSWER = "unknown answer"
+    ANSWER_LOST = "answer lost"
+    UNKNOWN_REFUSAL = "refused in unknown words"
+    FAILED = "failed"
+
+
 QUOTED = 80  # letters of one thing
 QUOTATION = re.compile(rf"""(?<!\w)(['"])(?:\\.|(?!\1)[^\\]){{{QUOTED},}}\1""")  # as repr() makes it
 
@@ -75,6 +93,7 @@ class ReserveError(Exception):
 
     exit_code: int = ExitCode.SERVICE
     outcome = OutcomeWord.NOT_RESERVED
+    meaning = Meaning.FAILED  # as the answer to an attempt
 
 
 class UsageError(ReserveError):
@@ -93,6 +112,7 @@ class SignInError(ReserveError):
 
     exit_code = ExitCode.SIGN_IN
     outcome = OutcomeWord.REFUSED
+    meaning = Meaning.TOKEN_REFUSED
 
 
 class TokenRefused(SignInError):
@@ -112,17 +132,21 @@ class WrongCode(CodeError):
 class NotVerified(CodeError):
     """The booking system wants a one-time code first."""
 
+    meaning = Meaning.NOT_VERIFIED
+
 
 class NotOpenYet(ReserveError):
     """The booking window is still closed."""
 
     exit_code = ExitCode.NOT_RESERVED
+    meaning = Meaning.NOT_OPEN_YET
 
 
 class SlotTaken(ReserveError):
     """Somebody else has this court at this time."""
 
     exit_code = ExitCode.NOT_RESERVED
+    meaning = Meaning.TAKEN
 
 
 class Forbidden(ReserveError):
@@ -134,6 +158,8 @@ class Forbidden(ReserveError):
 
 class LimitReached(Forbidden):
     """The player may not book any more courts for now."""
+
+    meaning = Meaning.LIMIT_REACHED
 
 
 class AlreadyReserved(Forbidden):
@@ -151,9 +177,13 @@ class ServiceError(ReserveError):
 class Unreachable(ServiceError):
     """Nothing arrived at the booking system, so surely nothing was done."""
 
+    meaning = Meaning.UNREACHABLE
+
 
 class LostAnswer(ServiceError):
     """The request left and no sensible answer came: it may have been done, or not."""
+
+    meaning = Meaning.ANSWER_LOST
 
 
 class Overdue(LostAnswer):
@@ -163,13 +193,19 @@ class Overdue(LostAnswer):
 class UnknownAnswer(LostAnswer):
     """The booking system accepted, in a form we cannot read; it may have been done, or not."""
 
+    meaning = Meaning.UNKNOWN_ANSWER
+
 
 class UnknownRefusal(ServiceError):
     """The booking system refused, in words we do not know; never read as *taken*."""
 
+    meaning = Meaning.UNKNOWN_REFUSAL
+
 
 class Throttled(ServiceError):
     """Too many requests; the booking system asks us to wait."""
+
+    meaning = Meaning.THROTTLED
 
     def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
         """Keep how long the booking system asks us to wait, if it said so."""
@@ -179,6 +215,8 @@ class Throttled(ServiceError):
 
 class Blocked(ServiceError):
     """A firewall refuses automated clients; trying harder would only make it worse."""
+
+    meaning = Meaning.BLOCKED
 
 
 class NotPaid(ReserveError):

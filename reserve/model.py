@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
-from reserve.errors import UsageError
+from reserve.errors import Meaning, UsageError
 from reserve.money import Money
 
 
@@ -129,24 +129,6 @@ class Reservation:
     slot: Slot
     order_id: str | None = None
     price: Money | None = None
-
-
-class Meaning(StrEnum):
-    """What the answer to an attempt meant."""
-
-    HELD = "held"
-    NOT_OPEN_YET = "not open yet"
-    TAKEN = "taken"
-    LIMIT_REACHED = "limit reached"
-    NOT_VERIFIED = "not verified"
-    TOKEN_REFUSED = "token refused"
-    THROTTLED = "throttled"
-    BLOCKED = "blocked"
-    UNREACHABLE = "unreachable"
-    UNKNOWN_ANSWER = "unknown answer"
-    ANSWER_LOST = "answer lost"
-    UNKNOWN_REFUSAL = "refused in unknown words"
-    FAILED = "failed"
 
 
 class ActionKind(StrEnum):

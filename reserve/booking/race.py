@@ -20,6 +20,7 @@ from reserve.errors import (
     Blocked,
     LimitReached,
     LostAnswer,
+    Meaning,
     NotOpenYet,
     NotVerified,
     Overdue,
@@ -33,7 +34,7 @@ from reserve.errors import (
     UnknownRefusal,
     Unreachable,
 )
-from reserve.model import ActionKind, Attempt, Hold, Meaning, Offer
+from reserve.model import ActionKind, Attempt, Hold, Offer
 from reserve.systems.base import CourtConnection
 
 ATTEMPTS = 5  # per court and run, the first included: few, as fair play wants, yet enough for a late opening
@@ -45,26 +46,6 @@ BETWEEN_LOOKS = timedelta(seconds=1)
 # In the order in which answers explain why nothing is held.
 REASONS = (Unconfirmed, SignInError, NotVerified, LimitReached, Blocked, ServiceError, NotOpenYet, SlotTaken)
 FINAL = (LimitReached, Blocked, SignInError)  # an answer to one court that holds for all of them
-
-MEANINGS: tuple[tuple[type[ReserveError], Meaning], ...] = (
-    (NotOpenYet, Meaning.NOT_OPEN_YET),
-    (SlotTaken, Meaning.TAKEN),
-    (LimitReached, Meaning.LIMIT_REACHED),
-    (NotVerified, Meaning.NOT_VERIFIED),
-    (SignInError, Meaning.TOKEN_REFUSED),
-    (Throttled, Meaning.THROTTLED),
-    (Blocked, Meaning.BLOCKED),
-    (Unreachable, Meaning.UNREACHABLE),
-    (UnknownAnswer, Meaning.UNKNOWN_ANSWER),
-    (LostAnswer, Meaning.ANSWER_LOST),
-    (UnknownRefusal, Meaning.UNKNOWN_REFUSAL),
-    (ReserveError, Meaning.FAILED),
-)
-
-
-def meaning_of(refusal: ReserveError) -> Meaning:
-    """What *refusal* means."""
-    return next(meaning for kind, meaning in MEANINGS if isinstance(refusal, kind))
 
 
 @dataclass
@@ -137,7 +118,7 @@ class Race:
             try:
                 hold = connection.hold()
             except ReserveError as refusal:
-                self._note(connection, planned, sent, meaning_of(refusal))
+                self._note(connection, planned, sent, refusal.meaning)
                 planned = self._moment_after(offer, refusal)
             else:
                 self._note(connection, planned, sent, Meaning.HELD)
@@ -182,24 +163,26 @@ class Race:
 
         Where a hold is not final, a hold that was overlooked here is found by the last look at the end.
         """
+        if not self.context.system.hold_is_final:
+            return bool(self._find([offer]))
         found: bool | None = None
-        for _ in range(LOOKS if self.context.system.hold_is_final else 1):
-            try:
-                found = self._adopt(self.context.system.holds(), [offer])
-            except ReserveError:
-                found = None
-            if found:
+        for _ in range(LOOKS):
+            if found := self._find([offer]):
                 return True
-            if self.context.system.hold_is_final:
-                self.context.clock.sleep(BETWEEN_LOOKS)
-        if self.context.system.hold_is_final and (found is None or isinstance(lost, Overdue | UnknownAnswer)):
+            self.context.clock.sleep(BETWEEN_LOOKS)
+        if found is None or isinstance(lost, Overdue | UnknownAnswer):
             self.refused[offer] = Unconfirmed(f"it may be reserved: {lost}")
             self._over = True
             return True
         return False
 
-    def _adopt(self, holds: Sequence[Hold], offers: Sequence[Offer]) -> bool:
-        """Take over those of *holds* that are for one of *offers* and not known yet."""
+    def _find(self, offers: Sequence[Offer]) -> bool | None:
+        """Take over what else is held of *offers*; whether there is any, None when nobody can tell."""
+        try:
+            holds = self.context.system.holds()
+        except ReserveError as failure:
+            self.context.timeline.say(f"cannot look for holds whose answer was lost: {failure}")
+            return None
         before = len(self.held)
         for hold in holds:
             for offer in offers:
@@ -216,15 +199,8 @@ class Race:
 
     def _sweep(self) -> None:
         """Look once more when an answer was lost: a later *taken* may mean by ourselves."""
-        if not self._lost:
-            return
-        try:
-            holds = self.context.system.holds()
-        except ReserveError as failure:
-            self.context.timeline.say(f"cannot look for holds whose answer was lost: {failure}")
-            return
-        self._adopt(holds, list(self._lost))
-        self._lost = {offer for offer in self._lost if isinstance(self.refused.get(offer), LostAnswer)}
+        if self._lost and self._find(list(self._lost)) is not None:
+            self._lost = {offer for offer in self._lost if isinstance(self.refused.get(offer), LostAnswer)}
 
     @property
     def opening_delay(self) -> OpeningDelay | None:

@@ -8,7 +8,6 @@ from datetime import timedelta
 from functools import partial
 
 from reserve.booking.context import RunContext
-from reserve.errors import ReserveError
 from reserve.model import ActionKind, Hold
 
 RELEASES = 4  # tries for one hold
@@ -17,14 +16,15 @@ BETWEEN_RELEASES = timedelta(seconds=1)
 
 def release_once(context: RunContext, holds: Sequence[Hold]) -> list[Hold]:
     """Release *holds* at the same time, each once; returns those that could not be."""
-    done = context.clock.together([partial(_is_released, context, hold) for hold in holds])
-    released = [hold for hold, is_done in zip(holds, done, strict=True) if is_done]
-    context.write(ActionKind.RELEASED, released)
-    for hold, is_done in zip(holds, done, strict=True):
-        context.timeline.say(
-            f"released {hold.offer.court.name}" if is_done else f"could not release {hold} yet"
+    failures = context.clock.together([partial(_release, context, hold) for hold in holds])
+    remaining = [hold for hold, failure in zip(holds, failures, strict=True) if failure]
+    context.write(ActionKind.RELEASED, [hold for hold in holds if hold not in remaining])
+    for hold, failure in zip(holds, failures, strict=True):
+        done = (
+            f"could not release {hold} yet: {failure!r}" if failure else f"released {hold.offer.court.name}"
         )
-    return [hold for hold in holds if hold not in released]
+        context.timeline.say(done)
+    return remaining
 
 
 def release_all(context: RunContext, holds: Sequence[Hold]) -> list[Hold]:
@@ -61,10 +61,10 @@ def end_of(hold: Hold) -> str:
     return f"{hold.expires_at:%H:%M:%S} UTC" if hold.expires_at else "it lapses"
 
 
-def _is_released(context: RunContext, hold: Hold) -> bool:
+def _release(context: RunContext, hold: Hold) -> Exception | None:
     try:
         context.system.release(hold)
-    except ReserveError:
-        return False
+    except Exception as failure:  # a bug, too, must neither keep other courts held nor spoil a reservation
+        return failure
     context.released.append(hold.order_id)
-    return True
+    return None

@@ -57,14 +57,14 @@ class Verification:
             raise UsageError("--phone is missing; the one-time code has to go somewhere")
         self.source.check()
 
-    def verify(self, found: Offers, opening: Opening) -> None:
-        """Prove the player's phone before the opening, when the booking system wants that."""
+    def verify(self, found: Offers, opening: Opening) -> bool:
+        """Prove the player's phone before the opening, when that is wanted; whether a code was accepted."""
         if not self.can_prove or not found.wants_code or not self.ask():
-            return
+            return False
         leads, asked_at = self._context.leads, self._context.clock.now()
         is_ahead = opening.opens_at > asked_at
         until = opening.opens_at - leads.measure if is_ahead else asked_at + leads.code
-        self.enter(until=until, again_at=asked_at + leads.second_code)
+        return self.enter(until=until, again_at=asked_at + leads.second_code)
 
     def prove(self, *, until: datetime) -> None:
         """Enter a code by *until*, asking for one when none is on its way; raises `CodeError`."""

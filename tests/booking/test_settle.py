@@ -120,6 +120,18 @@ def test_a_hold_that_cannot_be_released_is_named_and_does_not_spoil_the_reservat
     assert "could not release order order-2 for Court 2; it stays held until 15:10:00 UTC" in settling.log
 
 
+def test_a_bug_while_releasing_keeps_no_other_court_held_and_does_not_spoil_the_reservation(
+    clock: FakeClock,
+) -> None:
+    bug = {"release order-2": [ValueError("bug")] * 5}
+    settling = Settling(clock, bug, prices=(0, 0, 0))
+
+    assert isinstance(settling.end(), Reservation)
+    assert settling.released == ["order-3"]
+    assert "could not release order order-2 for Court 2; it stays held until" in settling.log
+    assert "ValueError('bug')" in settling.log
+
+
 def test_the_best_court_within_the_ceiling_is_confirmed(clock: FakeClock) -> None:
     two = [Reservation(TWO.court, EVENING)]
     settling = Settling(clock, {"reservations": [two]}, prices=(900, 750, 600), max_price_cents=800)

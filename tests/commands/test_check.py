@@ -69,3 +69,13 @@ def test_time_servers_give_a_second_opinion_that_never_fails(
         stage.run.system.close()
 
     assert (clock.step, clock.word, clock.said) == ("this machine's clock", "passed", said)
+
+
+def test_a_code_that_the_booking_system_does_not_send_is_not_said_to_have_come(tmp_path: Path) -> None:
+    with Stage(tmp_path, {"faults": ("send-refused",)}) as stage:
+        stage.get_ready()
+        said = {each.step: each.said for each in Check(stage.run, lambda: None).verdicts()}
+        stage.run.system.close()
+
+        assert stage.ledger.all("code-verified") == []
+        assert said["one-time code"] == "the booking system sends none now, as it may before the opening"
