@@ -82,12 +82,12 @@ class Limits:
 
 @dataclass(frozen=True)
 class Offers:
-    """What a facility has for a booking request, in order of preference, and what was left out and why."""
+    """What a facility has for a booking request, in order of preference, and what was skipped and why."""
 
     facility: str
     zone: tzinfo
     offers: tuple[Offer, ...]
-    left_out: tuple[tuple[Court, str], ...] = ()
+    skipped: tuple[tuple[Court, str], ...] = ()
     limits: Limits = Limits()
     wants_code: bool = False
 
@@ -98,7 +98,7 @@ class Opening:
 
     opens_at: datetime
     offers: tuple[Offer, ...]
-    left_out: tuple[tuple[Court, str], ...] = ()
+    skipped: tuple[tuple[Court, str], ...] = ()
     warning: str | None = None
 
 

@@ -197,7 +197,7 @@ def _opening(
         for offer in offers
         if offer not in kept
     )
-    return Opening(moment, kept, found.left_out + later, warning)
+    return Opening(moment, kept, found.skipped + later, warning)
 
 
 def _too_far(found: Offers, published: datetime) -> str:

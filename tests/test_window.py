@@ -116,9 +116,9 @@ SOON = OPENING - timedelta(minutes=5)
 COURTS = [Court(str(number), f"Court {number}") for number in range(1, 5)]
 
 
-def offers(*openings: datetime, left_out: tuple[tuple[Court, str], ...] = ()) -> Offers:
+def offers(*openings: datetime, skipped: tuple[tuple[Court, str], ...] = ()) -> Offers:
     found = tuple(Offer(court, SLOT, moment) for court, moment in zip(COURTS, openings, strict=False))
-    return Offers("Alice Marble", SF, found, left_out)
+    return Offers("Alice Marble", SF, found, skipped)
 
 
 def request(opens_at: str | None = None) -> BookingRequest:
@@ -132,22 +132,22 @@ def names(opening: Opening) -> list[str]:
     return [offer.court.name for offer in opening.offers]
 
 
-def test_the_earliest_opening_counts_and_who_opens_later_is_left_out_with_the_reason() -> None:
+def test_the_earliest_opening_counts_and_who_opens_later_is_skipped_with_the_reason() -> None:
     later = OPENING + timedelta(days=5, hours=4)
 
     opening = choose(offers(OPENING, later, OPENING), request(), SOON)
 
     assert opening.opens_at == OPENING
     assert names(opening) == ["Court 1", "Court 3"]
-    ((court, why),) = opening.left_out
+    ((court, why),) = opening.skipped
     assert court.name == "Court 2"
     assert "opens only at 2026-03-07 12:00:00" in why
 
 
-def test_what_the_system_left_out_stays_left_out() -> None:
-    opening = choose(offers(OPENING, left_out=((COURTS[3], "no such slot"),)), request(), SOON)
+def test_what_the_system_skipped_stays_skipped() -> None:
+    opening = choose(offers(OPENING, skipped=((COURTS[3], "no such slot"),)), request(), SOON)
 
-    assert opening.left_out == ((COURTS[3], "no such slot"),)
+    assert opening.skipped == ((COURTS[3], "no such slot"),)
 
 
 def test_what_is_open_already_is_booked_now() -> None:

@@ -58,9 +58,9 @@ def affordable(opening: Opening, max_price: Money | None) -> Opening:
     if len(above) == len(opening.offers):
         price = min(offer.price for offer in above if offer.price is not None)
         raise TooDear(f"the cheapest court costs {price}, more than --max-price allows")
-    left_out = tuple((offer.court, f"{offer.slot} costs more than --max-price allows") for offer in above)
+    skipped = tuple((offer.court, f"{offer.slot} costs more than --max-price allows") for offer in above)
     kept = tuple(offer for offer in opening.offers if offer not in above)
-    return replace(opening, offers=kept, left_out=opening.left_out + left_out)
+    return replace(opening, offers=kept, skipped=opening.skipped + skipped)
 
 
 def respect_record(record: Record, slot: Slot) -> None:

@@ -107,7 +107,7 @@ class Run:
         now = self.clock.now()
         opening = affordable(window.choose(found, self.request, now, reach=reach), self.request.max_price)
         self.timeline.opens_at = opening.opens_at
-        for court, why in opening.left_out:
+        for court, why in opening.skipped:
             self.timeline.say(f"{court.name} skipped: {why}")
         if opening.warning:
             self.timeline.say(f"warning: {opening.warning}")

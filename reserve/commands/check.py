@@ -122,7 +122,7 @@ class Check:
     def find(self) -> str:
         """Whether anything is on offer."""
         self.found = self.run.found = found = self.run.system.offers()
-        return f"{found.facility}: {len(found.offers)} sub-courts, {len(found.left_out)} skipped"
+        return f"{found.facility}: {len(found.offers)} sub-courts, {len(found.skipped)} skipped"
 
     def opening(self) -> str:
         """When the window opens, however far ahead that is."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, time, timedelta
+from itertools import pairwise
 
 from reserve.clock import Clock
 from reserve.commands.options import LINK_HELP, SYSTEM_HELP, command_parser, one_of, refuse_garbled
@@ -92,6 +93,9 @@ def _counted(rows: Sequence[object], what: str) -> str:
 
 def _plain(value: object) -> str:
     if isinstance(value, list):
+        spans = [each.split("-") for each in value]
+        if len(value) > 2 and all(before[-1] == after[0] for before, after in pairwise(spans)):
+            return f"{len(value)} slots, {value[0]} to {value[-1]}"
         return ", ".join(value)
     if isinstance(value, str):
         with suppress(ValueError):

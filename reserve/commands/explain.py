@@ -22,7 +22,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         runs = past.history(most=2, run_id=options.run)
         if len(runs) != 1:
             found = "several runs begin" if runs else "no run begins"
-            raise UsageError(f"{found} with {options.run!r}; see history")
+            raise UsageError(f"{found} with {options.run!r}; see `history`")
         (run,) = runs
         end = end_of(run, past)
     steps = steps_of(settings.data, run.run_id)

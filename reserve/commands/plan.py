@@ -255,7 +255,7 @@ class Plans:
     def _stored(self, number: int) -> StoredPlan:
         stored = self.plan_store.get(number)
         if stored is None:
-            raise UsageError(f"there is no plan {number}; see plan list")
+            raise UsageError(f"there is no plan {number}; see `plan list`")
         return stored
 
 

@@ -169,7 +169,7 @@ def _look_at(plan: Plan, ask: Ask, start: datetime) -> tuple[Offers | None, Prev
         elif opening != opens_at:
             troubles.append(f"{offers.facility} opens at {opening:{STAMP}} instead")
         if choice.courts:  # nobody misses a court that was not wanted by name
-            troubles += [f"{court.name} skipped: {why}" for court, why in offers.left_out]
+            troubles += [f"{court.name} skipped: {why}" for court, why in offers.skipped]
             later = [offer for offer in offers.offers if offer.opens_at != opening]
             troubles += [f"{offer} opens later, at {offer.opens_at:{STAMP}}" for offer in later]
         troubles += _price_troubles(plan, offers)

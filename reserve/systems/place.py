@@ -16,6 +16,7 @@ from reserve.money import Money
 from reserve.window import OpeningRule
 
 MINUTE = timedelta(minutes=1)
+NEAREST = 5  # slots that a refusal names
 
 
 @dataclass(frozen=True)
@@ -95,14 +96,14 @@ class Place:
 
     def offers(self, request: BookingRequest) -> Offers:
         """What there is for *request*, in the order of preference; raises `UsageError` for nothing."""
-        offers, left_out, exist = [], [], set[str]()
+        offers, skipped, exist = [], [], set[str]()
         courts = self._wanted(request)
         for start in request.starts:
             slot = window.slot(request.day, start, request.length, self.zone)
             for bookable in courts:
                 court = Court(bookable.ids[request.sport], bookable.name, self.id)
                 if why := bookable.unfit(slot):
-                    left_out.append((court, why))
+                    skipped.append((court, why))
                     exist.update(bookable.fixed_on(request.day) or ())
                 elif bookable.window is None:
                     raise UnknownAnswer(f"nothing says when {bookable.name} opens")
@@ -110,13 +111,14 @@ class Place:
                     opens_at = bookable.window.opens_at(slot.start)
                     offers.append(Offer(court, slot, opens_at, bookable.price_of(slot)))
         if not offers:
-            reasons = "; ".join(dict.fromkeys(why for _, why in left_out))
-            there_are = f"on that day there are {', '.join(sorted(exist))}" if exist else reasons
+            reasons = "; ".join(dict.fromkeys(why for _, why in skipped))
+            nearest = sorted(exist, key=lambda slot: (_apart(slot, request.starts[0]), slot))
+            there_are = f"the nearest that day: {', '.join(nearest[:NEAREST])}" if exist else reasons
             raise UsageError(
                 f"--start-time, --end-time: no court of {self.name} offers {request.sport} at {slot}; "
                 f"{there_are}"
             )
-        return Offers(self.name, self.zone, tuple(offers), tuple(left_out), self.limits, self.wants_code)
+        return Offers(self.name, self.zone, tuple(offers), tuple(skipped), self.limits, self.wants_code)
 
     def published(self, day: date, start: time) -> list[Published]:
         """Every court, and when a slot at *start* on *day* opens there."""
@@ -141,6 +143,15 @@ class Place:
                 raise UsageError(f"--only: {self.name} has no {request.sport} court {name!r}; it has {names}")
             wanted.append(court)
         return wanted or courts
+
+
+def _apart(slot: str, start: time) -> int:
+    """How many minutes lie between the start of *slot*, e.g. 18:00-19:30, and *start*."""
+    try:
+        begins = time.fromisoformat(slot.partition("-")[0])
+    except ValueError:  # published in a form that nobody knows
+        return 24 * 60
+    return abs((begins.hour - start.hour) * 60 + begins.minute - start.minute)
 
 
 def called(name: str, ids: dict[str, str], option: str = "--court") -> str:

@@ -303,7 +303,10 @@ ONCE = "-d 2026-03-09 -t 18:00"
         (f"{MARBLE} {EVERY} -y 19:00", "--every has the end already"),
         (f"{MARBLE} {EVERY} --minutes 60", "the end is given already"),
         (f'{MARBLE} --every "mon 18:00-17:00"', "is not after the start"),
-        (f'{MARBLE} --every "mon 18:17-19:30"', "on that day there are"),
+        (
+            f'{MARBLE} --every "mon 18:17-19:30"',
+            "the nearest that day: 18:00-19:00, 18:00-19:30, 17:00-18:00",
+        ),
         (f'{MARBLE} --every "blursday 18:00-19:30"', "'blursday' is not a day"),
         (f'{MARBLE} --every "mon 25:00-26:00"', "'25:00' is not a time"),
         (f"{MARBLE} {EVERY} -t 18:00", "--every has the time already"),

@@ -127,7 +127,7 @@ def test_a_rule_may_have_a_count_an_end_an_interval_and_several_hours() -> None:
     assert days(ruled("FREQ=DAILY;BYHOUR=7,19;COUNT=4")) == ["11-21", "11-21", "11-22", "11-22"]
 
 
-def test_skipped_days_and_days_after_the_end_are_left_out() -> None:
+def test_skipped_days_and_days_after_the_end_are_skipped() -> None:
     plan = replace(WEEKLY, skipped=frozenset({date(2026, 12, 2)}), until=date(2026, 12, 16))
 
     assert days(plan) == ["11-25", "12-09", "12-16"]
@@ -140,7 +140,7 @@ def test_a_slot_keeps_its_time_on_the_wall_when_the_clocks_change() -> None:
     assert {f"{slot.start:%H:%M}" for slot in slots} == {"18:00"}
 
 
-def test_a_slot_at_a_time_that_the_clocks_skip_is_left_out() -> None:
+def test_a_slot_at_a_time_that_the_clocks_skip_is_skipped() -> None:
     nightly = replace(WEEKLY, rule="FREQ=DAILY;BYHOUR=2;BYMINUTE=30", length=timedelta(minutes=30))
 
     slots = islice(nightly.slots(CITY, datetime(2027, 3, 13, 8, tzinfo=UTC)), 2)
@@ -227,8 +227,8 @@ def test_a_plan_for_whatever_a_booking_system_has_is_kept_and_read_again(profile
             plan = replace(WEEKLY, system=profile.name, sport=sport, pay=pay)
             assert plan_in(body_of(plan), SATURDAY.date(), "plan 1") == plan
 
-    sports_left_out = {name: value for name, value in body_of(plan).items() if name != "sport"}
-    assert plan_in(sports_left_out, SATURDAY.date(), "plan 1").sport == profile.sports[0]
+    sports_skipped = {name: value for name, value in body_of(plan).items() if name != "sport"}
+    assert plan_in(sports_skipped, SATURDAY.date(), "plan 1").sport == profile.sports[0]
 
 
 def test_the_published_schema_is_that_of_the_reader() -> None:
@@ -366,13 +366,13 @@ def test_the_preview_says_when_a_ceiling_cannot_be_kept_before_the_court_is_held
     assert text(WEEKLY) == ""
 
 
-def test_the_preview_tells_which_of_the_courts_that_were_named_is_left_out_or_opens_later() -> None:
+def test_the_preview_tells_which_of_the_courts_that_were_named_is_skipped_or_opens_later() -> None:
     def ask(plan: Plan, start: datetime, choice: Choice) -> Offers:
         found = publishing("Alice Marble")(plan, start, choice)
         (offer,) = found.offers
         later = replace(offer, court=Court("2", "Court 2"), opens_at=offer.opens_at + timedelta(days=5))
         return replace(
-            found, offers=(offer, later), left_out=((Court("3", "Court 3"), "it has no such slot"),)
+            found, offers=(offer, later), skipped=((Court("3", "Court 3"), "it has no such slot"),)
         )
 
     def troubles(*courts: str) -> tuple[str, ...]:

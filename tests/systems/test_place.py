@@ -32,12 +32,12 @@ def request(start: time = time(18), minutes: int = 90, sport: str = "padel") -> 
         (replace(COURT, lengths=[60 * MINUTE]), time(18), "only for 60 minutes"),
         (replace(COURT, longest=60 * MINUTE), time(18), "60 minutes at most"),
         (replace(COURT, step=30 * MINUTE), time(18, 10), "steps of 30 minutes; nothing starts at 18:10"),
-        (replace(COURT, fixed={1: ["16:30-18:00"]}), time(18), "on that day there are 16:30-18:00"),
+        (replace(COURT, fixed={1: ["16:30-18:00"]}), time(18), "the nearest that day: 16:30-18:00"),
         (replace(COURT, fixed={2: ["18:00-19:30"]}), time(18), "no 18:00-19:30 slot"),
         (replace(COURT, takes_reservations=False), time(18), "takes no reservations"),
     ],
 )
-def test_a_court_that_does_not_fit_is_left_out_with_the_reason(
+def test_a_court_that_does_not_fit_is_skipped_with_the_reason(
     court: BookableCourt, start: time, why: str
 ) -> None:
     fits = replace(COURT, name="Court 2")
@@ -46,7 +46,7 @@ def test_a_court_that_does_not_fit_is_left_out_with_the_reason(
         place(court).offers(request(start))
     found = place(court, fits).offers(request(start))
     assert [offer.court.name for offer in found.offers] == ["Court 2"]
-    assert [left.name for left, _ in found.left_out] == ["Court 1"]
+    assert [court.name for court, _ in found.skipped] == ["Court 1"]
 
 
 @pytest.mark.parametrize(
@@ -92,3 +92,13 @@ def test_a_sport_that_is_not_played_is_refused_with_those_that_are() -> None:
 
 def test_of_two_facilities_that_look_alike_the_first_is_meant() -> None:
     assert called("park", {"Park": "1", "PARK": "2"}) == "1"
+
+
+def test_a_refusal_names_the_nearest_slots_and_no_more() -> None:
+    slots = [f"{hour:02}:00-{hour + 1:02}:30" for hour in range(7, 21)]
+
+    with pytest.raises(UsageError) as raised:
+        place(replace(COURT, fixed={1: ["noon", *slots]})).offers(request(time(18, 10)))
+
+    nearest = "18:00-19:30, 19:00-20:30, 17:00-18:30, 20:00-21:30, 16:00-17:30"
+    assert str(raised.value).endswith(f"; the nearest that day: {nearest}")

@@ -93,7 +93,7 @@ def names(found: Offers) -> list[str]:
 
 
 def reasons(found: Offers) -> dict[str, str]:
-    return {where.name: why for where, why in found.left_out}
+    return {where.name: why for where, why in found.skipped}
 
 
 class Api:
@@ -506,7 +506,7 @@ def test_a_slot_that_no_court_has_is_refused_with_those_that_exist() -> None:
 
 
 @pytest.mark.parametrize("field", ["archivedAt", "noReservationText"])
-def test_a_court_that_takes_no_reservations_is_left_out(field: str) -> None:
+def test_a_court_that_takes_no_reservations_is_skipped(field: str) -> None:
     def close(facility: Any) -> None:
         facility["courts"].append(
             deepcopy(court(facility, "Court 2")) | {"courtNumber": "Court 7", field: "x"}
