@@ -44,7 +44,7 @@ class ExitCode(IntEnum):
     USAGE = 2  # the request makes no sense; nothing was attempted
     SIGN_IN = 3
     CODE = 4  # no valid one-time code arrived
-    FORBIDDEN = 5  # by a rule: booking limit, price over the ceiling, already reserved
+    FORBIDDEN = 5  # by a rule: booking limit, price over the maximum, already reserved
     SERVICE = 6  # unreachable, blocks us, or said something we do not know
     UNCONFIRMED = 7  # a court may be reserved
     HELD = 8  # waiting for the player to pay by hand
@@ -150,7 +150,7 @@ class SlotTaken(ReserveError):
 
 
 class Forbidden(ReserveError):
-    """A rule forbids it: the city's limits, the player's ceiling, or a reservation that exists."""
+    """A rule forbids it: the city's limits, the maximum price, or a reservation that exists."""
 
     exit_code = ExitCode.FORBIDDEN
     outcome = OutcomeWord.REFUSED

@@ -85,7 +85,7 @@ def _kept(context: RunContext, hold: Hold, spare: list[Hold]) -> Hold:
 
 
 def _best(system: BookingSystem, holds: Sequence[Hold]) -> Hold:
-    """The first hold within the ceiling, by the price that its order says."""
+    """The first hold within the maximum price, by the price that its order says."""
     ceiling = system.request.max_price
     prices = []
     for hold in holds:

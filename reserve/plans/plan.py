@@ -102,7 +102,7 @@ class Plan:
     ) -> BookingRequest:
         """What to ask for at *choice* to have the slot that starts at *start* on the wall clock.
 
-        Its ceiling is in *currency*; raises `UsageError` for a slot that ends on another day.
+        Its maximum price is in *currency*; raises `UsageError` for a slot that ends on another day.
         """
         if (start + self.length).date() != start.date():
             raise UsageError(f"the slot at {start:%H:%M} does not end on its day")

@@ -26,7 +26,7 @@ class Profile:
     """The fixed facts about one booking system."""
 
     name: str
-    currency = "USD"  # of prices, and of the player's ceiling
+    currency = "USD"  # of prices, and of the maximum price
     sports: tuple[str, ...] = ("tennis",)
     ways_to_pay: Mapping[str, Variable | None] = {"by-hand": None}  # and what the environment must say for it
     addresses: Mapping[str, str] = {}  # environment variable -> where the live system answers

@@ -185,7 +185,7 @@ def test_when_the_card_service_cannot_be_reached_nothing_is_paid_twice(book: Boo
 
 @WAYS
 @pytest.mark.parametrize("pay", ["by-hand", "credit", "card"])
-def test_a_court_published_as_dearer_than_the_ceiling_is_not_asked_for(
+def test_a_court_published_as_costing_more_than_the_maximum_is_not_asked_for(
     book: Booker, pay: str, together: bool
 ) -> None:
     words = ("--pay", pay, "--max-price", "7.49")
@@ -196,7 +196,7 @@ def test_a_court_published_as_dearer_than_the_ceiling_is_not_asked_for(
     assert stage.ledger.attempts == []
 
 
-def test_a_free_court_is_within_every_ceiling_and_way_to_pay(book: Booker) -> None:
+def test_a_free_court_is_within_every_maximum_and_way_to_pay(book: Booker) -> None:
     for words in (
         ["--max-price", "0"],
         ["--pay", "credit", "--max-price", "0"],

@@ -132,7 +132,7 @@ def test_a_bug_while_releasing_keeps_no_other_court_held_and_does_not_spoil_the_
     assert "ValueError('bug')" in settling.log
 
 
-def test_the_best_court_within_the_ceiling_is_confirmed(clock: FakeClock) -> None:
+def test_the_best_court_within_the_maximum_price_is_confirmed(clock: FakeClock) -> None:
     two = [Reservation(TWO.court, EVENING)]
     settling = Settling(clock, {"reservations": [two]}, prices=(900, 750, 600), max_price_cents=800)
 
@@ -140,7 +140,7 @@ def test_the_best_court_within_the_ceiling_is_confirmed(clock: FakeClock) -> Non
     assert sorted(settling.released) == ["order-1", "order-3"]
 
 
-def test_a_price_at_the_ceiling_is_not_above_it(clock: FakeClock) -> None:
+def test_a_price_at_the_maximum_is_not_above_it(clock: FakeClock) -> None:
     assert isinstance(Settling(clock, prices=(750,), max_price_cents=750).end(), Reservation)
 
 

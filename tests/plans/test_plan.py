@@ -356,7 +356,7 @@ def test_the_preview_tells_what_would_stop_a_slot() -> None:
     assert "costs 7.50 USD, over the maximum price" in text
 
 
-def test_the_preview_says_when_a_ceiling_cannot_be_kept_before_the_court_is_held() -> None:
+def test_the_preview_says_when_a_maximum_price_cannot_be_kept_before_the_court_is_held() -> None:
     def text(plan: Plan) -> str:
         preview = look(plan, publishing("Alice Marble", price=None), NOW)
         assert preview is not None

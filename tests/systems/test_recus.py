@@ -500,8 +500,8 @@ def test_a_sport_that_is_not_played_there_is_refused() -> None:
         offers(wanted(sport="pickleball"))
 
 
-def test_a_slot_that_no_court_has_is_refused_with_those_that_exist() -> None:
-    with pytest.raises(UsageError, match=r"--start-time.*07:30-09:00, .*18:00-19:30"):
+def test_a_slot_that_no_court_has_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"--start-time.*nearest that day: 16:30-18:00, 18:00-19:30"):
         offers(wanted(start=time(17)))
 
 
