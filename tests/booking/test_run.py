@@ -129,7 +129,7 @@ def test_a_code_that_comes_after_the_opening_is_used_at_once(stage: Callable[...
 # What can be had.
 
 
-def test_a_court_with_other_slots_is_left_out_and_the_timeline_says_why(stage: Callable[..., Stage]) -> None:
+def test_a_court_with_other_slots_is_skipped_and_the_timeline_says_why(stage: Callable[..., Stage]) -> None:
     a_stage = stage()
 
     a_stage.book()
