@@ -47,9 +47,7 @@ class RunContext:
     server: ServerTime = UNKNOWN
     attempts: list[Attempt] = field(default_factory=list)
     released: list[str] = field(default_factory=list)  # order ids
-    left: list[Hold] = field(
-        default_factory=list
-    )  # what could not be released, and stays held until it lapses
+    left: list[Hold] = field(default_factory=list)  # those that could not be released, until they lapse
 
     def write(self, kind: ActionKind, about: Sequence[Hold | Offer]) -> None:
         """Write an action into the record, before or after it is done; trouble with that costs no court."""

@@ -59,7 +59,12 @@ def settle(
                 timeline.say(f"could not look at the bookings once more: {failure}; going on")
             stop.obey()
             context.write(ActionKind.CONFIRMING, [best])
-            reservation = _confirm(context, best, verification)
+            try:
+                reservation = _confirm(context, best, verification)
+            except Unconfirmed:
+                context.write(ActionKind.UNCONFIRMED, [best])
+                spare.remove(best)  # it may be a reservation by now, which must not be released
+                raise
             context.write(ActionKind.CONFIRMED, [best])
             spare.remove(best)
             return reservation
@@ -67,10 +72,6 @@ def settle(
     except NotPaid as refusal:
         timeline.say(f"{refusal}; it stays held, to be paid by hand")
         return _kept(context, best, spare)
-    except Unconfirmed:
-        context.write(ActionKind.UNCONFIRMED, [best])
-        spare.remove(best)  # it may be a reservation by now, which must not be released
-        raise
     finally:
         release_all(context, spare)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from reserve.booking.context import RunContext
+from reserve.booking.limits import BookingLimits
 from reserve.booking.settle import settle
 from reserve.booking.stop import Stop
 from reserve.booking.verification import Verification
@@ -68,10 +69,9 @@ class Settling:
         self.context = context_of(self.system, stop=stop)
         self.verification = FakeVerification(self.context, verify)
 
-    def end(self, server: ServerTime = UNKNOWN) -> Reservation | Hold:
-        limits = NoLimits(self.context)
+    def end(self, server: ServerTime = UNKNOWN, limits: BookingLimits | None = None) -> Reservation | Hold:
         self.context.server = server
-        return settle(self.context, self.holds, self.verification, limits)
+        return settle(self.context, self.holds, self.verification, limits or NoLimits(self.context))
 
     @property
     def released(self) -> list[str]:
@@ -226,6 +226,22 @@ def test_a_certain_refusal_releases_the_hold(clock: FakeClock, refusal: ReserveE
 
     with pytest.raises(type(refusal)):
         settling.end()
+
+    assert settling.released == ["order-1"]
+
+
+class Doubted(NoLimits):
+    """Limits that nobody can know, because an earlier run may have reserved a court."""
+
+    def respect(self) -> None:
+        raise Unconfirmed("the run 1 may have reserved a court")
+
+
+def test_what_an_earlier_run_may_have_reserved_leaves_no_court_of_this_run_held(clock: FakeClock) -> None:
+    settling = Settling(clock)
+
+    with pytest.raises(Unconfirmed, match="the run 1"):
+        settling.end(limits=Doubted(settling.context))
 
     assert settling.released == ["order-1"]
 
