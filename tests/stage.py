@@ -11,7 +11,6 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import webhook_server
-from reserve.booking.codes.webhook import WebhookService
 from reserve.booking.context import Leads
 from reserve.booking.result import Outcome, RunResult
 from reserve.booking.run import Run
@@ -152,7 +151,7 @@ class Stage:
             system_type=WITHOUT_BROWSER.get(self.system),
         )
         self.run: Run = self.wired.run
-        if isinstance(source := self.run.verification.source, WebhookService):
+        if source := self.run.verification.source:
             source.hold_back = timedelta(0)  # the service would hold its answer back in real time
         self.booking = booking
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reserve.booking.codes.webhook import HOLD_BACK
+from reserve.booking.codes import HOLD_BACK
 from reserve.errors import LostAnswer, Overdue, UnknownAnswer, Unreachable
 from reserve.http import LARGEST, TIMEOUT, Answer, Http
 

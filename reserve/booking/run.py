@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from reserve import window
 from reserve.booking.aim import aim, connected, remember_delay
-from reserve.booking.codes import CodeSource
+from reserve.booking.codes import WebhookService
 from reserve.booking.context import RunContext
 from reserve.booking.limits import BookingLimits, affordable
 from reserve.booking.race import Race
@@ -30,7 +30,7 @@ LATE_START = timedelta(seconds=5)  # so late is worth a line in the log
 class Run:
     """One booking request on its way to one reservation."""
 
-    def __init__(self, context: RunContext, source: CodeSource | None = None) -> None:
+    def __init__(self, context: RunContext, source: WebhookService | None = None) -> None:
         """Nothing is sent yet; one-time codes come from *source*."""
         self.context, self.request = context, context.system.request
         self.system, self.clock, self.timeline = context.system, context.clock, context.timeline

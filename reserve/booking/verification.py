@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from reserve.booking.codes import CodeSource, ReceivedCode
+from reserve.booking.codes import ReceivedCode, WebhookService
 from reserve.booking.context import RunContext
 from reserve.errors import (
     CodeError,
@@ -31,7 +31,7 @@ class Verification:
     A code is asked for at most twice, only one that was sent after that is entered, and each at most once.
     """
 
-    def __init__(self, context: RunContext, source: CodeSource | None = None) -> None:
+    def __init__(self, context: RunContext, source: WebhookService | None = None) -> None:
         """Nothing is asked for yet; without a *source*, no code can come in."""
         self.source = source
         self.is_awaited = False  # a code that was asked for; none was accepted yet
@@ -46,7 +46,7 @@ class Verification:
         return self.source is not None
 
     @property
-    def _codes(self) -> CodeSource:
+    def _codes(self) -> WebhookService:
         if self.source is None:
             raise CodeError("a one-time code is wanted, and there is no phone to receive it")
         return self.source

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from reserve import __version__
-from reserve.booking.codes.webhook import WebhookService
+from reserve.booking.codes import WebhookService
 from reserve.booking.context import Leads, RunContext
 from reserve.booking.result import RunResult
 from reserve.booking.run import Run

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 import webhook_server
-from reserve.booking.codes import ReceivedCode
-from reserve.booking.codes.webhook import WebhookService
+from reserve.booking.codes import ReceivedCode, WebhookService
 from reserve.booking.context import RunContext
 from reserve.booking.stop import Stop
 from reserve.booking.timeline import Timeline

@@ -1,10 +1,10 @@
-"""One-time codes from texts, as our webhook service keeps them."""
+"""Where the player's one-time codes come in: from texts, as our webhook service keeps them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from reserve.booking.codes import ReceivedCode
 from reserve.booking.stop import Stop
 from reserve.clock import Clock
 from reserve.errors import ServiceError, UsageError
@@ -16,12 +16,20 @@ BETWEEN_QUESTIONS = timedelta(seconds=1)  # to the service, when it does not hol
 MAX_AGE = timedelta(minutes=10)  # freshness is proved by the id; the service keeps texts no longer than this
 
 
+@dataclass(frozen=True)
+class ReceivedCode:
+    """A one-time code, and its place among all that came in: a later one has a higher id."""
+
+    id: int
+    digits: str = field(repr=False)
+
+
 class WebhookService:
-    """The player's texts: a source of codes that is asked over HTTP."""
+    """The player's texts, asked for over HTTP."""
 
     def __init__(self, http: Http, phone: str, clock: Clock, *, hold_back: timedelta = HOLD_BACK) -> None:
         """Nothing is asked yet."""
-        self.known = 0
+        self.known = 0  # the id of the newest text, when the service last said so
         self.hold_back = hold_back
         self._http = http
         self._phone = phone
