@@ -399,6 +399,14 @@ def test_what_was_created_is_a_hold_and_a_reservation() -> None:
     assert (hold.order_id, hold.offer) == ("500001", offer)
 
 
+@pytest.mark.parametrize("id_", [None, 7, 7.5, "", ["x"]])
+def test_a_reservation_is_ours_whatever_its_id_looks_like(id_: object) -> None:
+    system = adapter("-y", "19:00")
+    answer = answered(sample("reservation_created") | {"id": id_}, 201)
+
+    assert system.held(system.offers().offers[0], answer).offer.court.name == "Court 1"
+
+
 def test_a_yes_about_another_slot_is_no_yes() -> None:
     system = adapter("-y", "18:30")
 
@@ -436,7 +444,7 @@ def test_a_canceled_reservation_need_not_be_readable(label: object) -> None:
 def test_a_reservation_whose_entry_cannot_be_read_may_be_any() -> None:
     (entry,) = sample("reservations_upcoming")["results"]
 
-    for strange in ({"amenity": None}, {"is_cancelled": None, "start_time": 7}, {"id": None}):
+    for strange in ({"amenity": None}, {"is_cancelled": None, "start_time": 7}, {"end_time": None}):
         with pytest.raises(UnknownAnswer):
             listing([entry, entry | strange]).holds()
 

@@ -29,13 +29,13 @@ class TokenAnswer(Struct):
 class Amenity(Struct):
     """A court."""
 
-    label: int | str
+    label: object
 
 
 class Reserved(Struct):
     """One reservation (facts 3)."""
 
-    id: int | str
+    id: object
     amenity: Amenity
     start_time: str
     end_time: str
