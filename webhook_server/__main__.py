@@ -31,7 +31,12 @@ environment variables, or lines of the file .env:
 
 def main() -> int:
     """Serve until SIGTERM or Ctrl-C; returns 2 when the settings make no sense."""
-    _parser().parse_args()
+    argparse.ArgumentParser(
+        prog="python -m webhook_server",
+        description="Receives texts from SMS gateways and hands out the one-time codes in them.",
+        epilog=SETTINGS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     settings = {**dotenv_values(".env", interpolate=False), **os.environ}  # a `$` in a key is a `$`
     host = settings.get("WEBHOOK_HOST") or "127.0.0.1"
@@ -63,15 +68,6 @@ def main() -> int:
         )
         stop.wait()
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
-        prog="python -m webhook_server",
-        description="Receives texts from SMS gateways and hands out the one-time codes in them.",
-        epilog=SETTINGS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
 
 
 def is_loopback(host: str) -> bool:

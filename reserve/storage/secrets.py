@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -182,36 +181,26 @@ class StoredTokens(Tokens):
 
     def kept(self) -> tuple[str, ...]:
         """What may still be good, best first."""
-        stored = self._read()
-        given = (self._given,) if self._given and stored.given != _fingerprint(self._given) else ()
-        return (*given, *stored.tokens)
+        tokens, replaced = self._read()
+        given = (self._given,) if self._given and replaced != _fingerprint(self._given) else ()
+        return (*given, *tokens)
 
     def replace(self, token: str) -> None:
         """Keep *token* instead; the others are forgotten only when it is surely on the disk."""
         old = [each for each in self.kept() if each != token]
         self._write([token, *old])
-        if self._read().tokens[:1] != (token,):
+        if self._read()[0][:1] != [token]:
             raise ServiceError("the new refresh token cannot be read back from the disk")
         self._write([token])
 
-    def _read(self) -> _Stored:
-        text = self._secrets.read(self._name)
-        if text is None:
-            return _Stored()
-        stored = json.loads(text)
-        return _Stored(tuple(stored["tokens"]), stored["given"])
+    def _read(self) -> tuple[list[str], str | None]:
+        """Tokens, best first, and the fingerprint of the one given by hand that they replace."""
+        stored = json.loads(self._secrets.read(self._name) or '{"tokens": [], "given": null}')
+        return stored["tokens"], stored["given"]
 
     def _write(self, tokens: Sequence[str]) -> None:
-        given = _fingerprint(self._given) if self._given else self._read().given
+        given = _fingerprint(self._given) if self._given else self._read()[1]
         self._secrets.write(self._name, json.dumps({"tokens": tokens, "given": given}))
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """Tokens, best first, and the fingerprint of the one given by hand that they replace."""
-
-    tokens: tuple[str, ...] = ()
-    given: str | None = None
 
 
 def _fingerprint(token: str) -> str:
