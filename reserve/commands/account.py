@@ -187,11 +187,7 @@ def _earlier_tokens(settings: Settings, profile: type[Profile]) -> Path:
 def _leftovers(settings: Settings, profile: type[Profile], stored: Mapping[str, str]) -> list[str]:
     """Where else lies in plain text what is *stored* now."""
     found, tokens = [], _earlier_tokens(settings, profile)
-    if (
-        profile.token_variable
-        and (token := _token_in(tokens))
-        and stored.get(profile.token_variable) == token
-    ):
+    if (token := stored.get(profile.token_variable or "")) and token == _token_in(tokens):
         found.append(f"{tokens} holds")
     written = read_file(Path(".env"))
     ours = {name: profile.earlier_names.get(name, name) for name in written}
@@ -206,8 +202,6 @@ def _token_in(path: Path) -> str | None:
         written = json.loads(path.read_text())
     except (OSError, ValueError):
         return None
-    inner = list(written.values()) if isinstance(written, dict) else written
-    for place in [written, *inner] if isinstance(inner, list) else []:
-        if isinstance(place, dict) and isinstance(place.get("refresh_token"), str):
-            return str(place["refresh_token"])
-    return None
+    inner = written.values() if isinstance(written, dict) else ()
+    tokens = [place.get("refresh_token") for place in [written, *inner] if isinstance(place, dict)]
+    return next((token for token in tokens if isinstance(token, str)), None)

@@ -52,9 +52,9 @@ def main(
     request = BookingRequest(options.court or "", any_sport, day, (NOON,), HALF_AN_HOUR, link=options.link)
     with public_system(request, NOBODY, settings, clock=clock, connect=connect) as asked:
         if not (options.court or options.link):
-            key, what, way = ("facility", "facility", "-c NAME")
+            key, what, way = "facility", "facility", "-c NAME"
             if "link" in asked.needs:
-                key, what, way = ("link", "session", "--link URL")
+                key, what, way = "link", "session", "--link URL"
             rows = [{key: name} for name in asked.facilities()]
             return print_table(rows, f"{_counted(rows, what)}; see one with `{way}`", options.json)
         found = asked.published()

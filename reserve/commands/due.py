@@ -65,11 +65,14 @@ def report(failure: Exception, settings: Settings) -> None:
     ping(settings.ping_url, failed=True)
 
 
-def failure_marks(settings: Settings) -> tuple[Path, ...]:
+def failure_marks(settings: Settings) -> list[Path]:
     """Where it is noted that `due` failed: in the data folder, or outside when nothing can be kept there."""
     data = settings.data.absolute()
     name = hashlib.sha256(os.fsencode(f"{os.getuid()} {data}")).hexdigest()[:16]
-    return data / FAILED, Path(tempfile.gettempdir()) / f"first-serve-{name}.failed"
+    marks = [data / FAILED]
+    with suppress(FileNotFoundError):  # which is raised when every disk is full
+        marks.append(Path(tempfile.gettempdir()) / f"first-serve-{name}.failed")
+    return marks
 
 
 def is_first_failure(marks: Sequence[Path]) -> bool:

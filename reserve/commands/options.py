@@ -105,9 +105,8 @@ def add_shared_options(
     who.add_argument("--system", metavar="NAME", help=SYSTEM_HELP)
     how.add_argument("-m", "--multithreaded", action="store_true", help="ask for every sub-court at once")
     how.add_argument("--max-price", metavar="AMOUNT", help="maximum price (RESERVE_MAX_PRICE)")
-    how.add_argument(
-        "--pay", metavar="HOW", default="by-hand", help=f"{', '.join(WAYS_TO_PAY)} ; default by-hand"
-    )
+    ways = f"{', '.join(WAYS_TO_PAY)}; default %(default)s"
+    how.add_argument("--pay", metavar="HOW", default="by-hand", help=ways)
     how.add_argument("--wait-list", action="store_true", help="when all is taken, look again every 30 s")
 
 
@@ -154,7 +153,7 @@ def read_booking(options: argparse.Namespace, settings: Settings) -> Booking:
         opens_at=window.parse_moment(options.opens_at, "--opens-at") if options.opens_at else None,
         at_once=options.multithreaded,
         max_price=ceiling(options.max_price or settings.max_price, kind.currency),
-        pay=one_of(options.pay, kind.ways_to_pay, "--pay"),
+        pay=as_word(options.pay),
         patience=_patience(options.patience),
         link=given.get("link"),
         wait_list=options.wait_list,
@@ -201,7 +200,7 @@ def stored_account(name: str, system: str | None, settings: Settings) -> Mapping
 
     with secret_store(settings) as secrets:
         stored = Accounts(secrets).read(name)
-    if system and system.strip().casefold() != stored["RESERVE_SYSTEM"]:
+    if system and as_word(system) != stored["RESERVE_SYSTEM"]:
         raise UsageError(f"--account: {name!r} is for {stored['RESERVE_SYSTEM']}, not for --system {system}")
     return stored
 
@@ -243,12 +242,13 @@ def account_of(variables: Mapping[str, str], profile: type[Profile]) -> Account:
 
 
 def refuse_unlimited_payment(request: BookingRequest, profile: type[Profile], settings: Settings) -> None:
-    """Raise `UsageError` when *request* may pay, but nothing says how much, or how."""
+    """Raise `UsageError` when *request* may pay, but nothing says how much, or not how this system can."""
+    one_of(request.pay, profile.ways_to_pay, "--pay")
     if request.pay != "by-hand" and request.max_price is None:
         raise UsageError(
             f"--pay {request.pay} needs --max-price: the most that may be paid without asking you"
         )
-    variable = profile.ways_to_pay.get(request.pay)
+    variable = profile.ways_to_pay[request.pay]
     if variable is not None and variable.name not in settings.of_systems:
         raise UsageError(f"--pay {request.pay} needs {variable.name}, {variable.what}")
 
@@ -300,9 +300,14 @@ def length_between(start: time, end: time) -> timedelta:
     return length
 
 
+def as_word(text: str) -> str:
+    """*text* as we compare it: blanks around it and capitals do not matter."""
+    return text.strip().casefold()
+
+
 def one_of(text: str, allowed: Iterable[str], option: str) -> str:
     """The word in *text*; raises `UsageError` naming *option* when it is none of those *allowed*."""
-    word = text.strip().casefold()
+    word = as_word(text)
     if word not in allowed:
         raise UsageError(f"{option}: {text!r} is not known; choose {', '.join(allowed)}")
     return word

@@ -35,11 +35,6 @@ def plan_of(stored: StoredPlan) -> Plan:
         raise UsageError(f"{failure}; remove the plan, and add it again") from failure
 
 
-def is_ready(stored: StoredPlan) -> bool:
-    """Whether its openings are known."""
-    return stored.zone is not None and stored.rule is not None and not stored.is_paused
-
-
 def occurrence_for(stored: StoredPlan, starts_at: datetime, opens_at: datetime) -> Occurrence:
     """The occurrence of *stored* for the slot that starts at *starts_at*."""
     return Occurrence(stored.plan_id, starts_at, opens_at, wake_at=opens_at - LEAD)
@@ -47,10 +42,8 @@ def occurrence_for(stored: StoredPlan, starts_at: datetime, opens_at: datetime) 
 
 def schedule_next(plan_store: PlanStore, stored: StoredPlan, after: datetime) -> None:
     """Have the first slot of *stored* that starts after *after*, and was not served yet, served in time."""
-    if not is_ready(stored):
+    if stored.zone is None or stored.rule is None or stored.is_paused:  # nobody knows, or asks, when it opens
         return
-    assert stored.zone is not None
-    assert stored.rule is not None
     rule = window.parse_opening_rule(stored.rule)
     for slot in plan_of(stored).slots(window.zone(stored.zone), after):
         if plan_store.schedule(occurrence_for(stored, slot.start, rule.opens_at(slot.start))):

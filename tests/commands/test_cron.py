@@ -372,6 +372,24 @@ def test_a_due_whose_folder_has_a_name_of_strange_bytes_says_so_once(
     assert text == "`due` failed: RESERVE_DATA is not written in UTF-8."
 
 
+def test_a_due_that_fails_because_every_disk_is_full_says_so_once(
+    channel: tuple[str, type[_Channel]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    url, handler = channel
+    monkeypatch.setattr(tempfile, "gettempdir", full)
+    environ = {"RESERVE_DATA": str(tmp_path), "RESERVE_DATABASE_URL": "nonsense", "RESERVE_NOTIFY": url}
+
+    for _ in range(2):
+        with pytest.raises(UsageError, match="RESERVE_DATABASE_URL"):
+            due_command([], read_settings(environ))
+
+    ((_, _, text),) = handler.heard
+    assert text.startswith("`due` failed: RESERVE_DATABASE_URL")
+
+
 def test_a_due_that_cannot_even_note_its_failure_in_its_folder_says_so_once(
     channel: tuple[str, type[_Channel]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

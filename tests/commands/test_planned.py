@@ -55,6 +55,11 @@ def test_a_plan_may_not_pay_without_a_maximum_price() -> None:
     assert booking(replace(PLAN, pay="credit"), RESERVE_MAX_PRICE="5").request.pay == "credit"
 
 
+def test_a_plan_may_pay_only_as_its_booking_system_can() -> None:
+    with pytest.raises(UsageError, match="--pay: 'card' is not known; choose by-hand"):
+        booking(replace(PLAN, system="atrium", pay="card"), RESERVE_MAX_PRICE="5", RECUS_STRIPE_KEY="pk")
+
+
 def test_the_link_of_a_plan_leads_to_the_week_of_each_slot() -> None:
     request = booking(SESSION, NEXT_WEEK).request
 
