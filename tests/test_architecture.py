@@ -128,7 +128,7 @@ def called(name: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", [name for name in TREES if name.startswith("reserve.")])
-def test_a_module_imports_only_what_stands_below_it(name: str) -> None:
+def test_a_module_imports_only_what_is_below_it(name: str) -> None:
     allowed = allowed_to(name.removeprefix("reserve."))
 
     ours = {each.removeprefix("reserve.") for each in imports(name) if each.startswith("reserve.")}

@@ -120,7 +120,7 @@ def test_every_known_dialog_gives_a_token_that_the_booking_system_believes(
 
 
 @pytest.mark.parametrize("dialog", ["C", "D"])
-def test_a_refused_password_is_told_at_once_and_not_sent_again(browser: Browser, dialog: str) -> None:
+def test_a_refused_password_is_reported_at_once_and_not_sent_again(browser: Browser, dialog: str) -> None:
     with rec_us(dialog) as (simulated, url):
         with pytest.raises(SignInError, match=r"refused .* password: Invalid email or password") as failure:
             sign_in(browser, url, PLAYER, clock=CLOCK)
@@ -181,7 +181,7 @@ def test_a_firewall_page_is_a_block(browser: Browser, site: Site) -> None:
         sign_in(browser, f"{site.url}/answer/403", PLAYER, clock=CLOCK)
 
 
-def test_a_broken_page_is_told_with_its_status(browser: Browser, site: Site) -> None:
+def test_a_broken_page_is_reported_with_its_status(browser: Browser, site: Site) -> None:
     with pytest.raises(ServiceError, match="answered 503"):
         sign_in(browser, f"{site.url}/answer/503", PLAYER, clock=CLOCK)
 
@@ -229,7 +229,7 @@ def test_nothing_is_left_of_a_browser_whatever_ends_it(tmp_path: Path, end: type
     assert not folders[0].exists()
 
 
-def test_a_browser_that_died_is_told_from_a_page_that_failed_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_browser_that_died_is_no_page_that_failed_and_leaves_nothing(tmp_path: Path) -> None:
     before = family()
 
     with a_browser(tmp_path) as browser:
@@ -268,7 +268,7 @@ def test_a_missing_browser_is_one_sentence(tmp_path: Path) -> None:
         a_browser(tmp_path, driver="/nowhere/driver").__enter__()
 
 
-def test_without_any_chrome_on_the_path_the_way_out_is_told() -> None:
+def test_without_any_chrome_on_the_path_the_way_out_is_named() -> None:
     script = "from reserve.browser import find_chrome; find_chrome(None)"
 
     process = subprocess.run(

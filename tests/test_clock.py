@@ -91,7 +91,7 @@ def test_uneven_round_trips_of_20_to_60_ms_leave_less_than_25_ms(offset: timedel
 
 @always
 @given(offset=offsets, there=st.floats(0, 80), back=st.floats(0, 80))
-def test_a_request_sent_when_told_arrives_at_the_opening_and_not_before(
+def test_a_request_sent_at_the_given_moment_arrives_at_the_opening_and_not_before(
     offset: timedelta, there: float, back: float
 ) -> None:
     """However differently long the two ways are: no share of the round trip has to be guessed."""
@@ -388,7 +388,7 @@ def test_time_goes_on_in_both_kinds() -> None:
     assert clock.now().tzinfo is UTC
 
 
-def test_a_deed_is_done_later_while_we_go_on() -> None:
+def test_a_call_is_made_later_while_we_go_on() -> None:
     clock = Clock()
     done = threading.Event()
     moment = clock.now() + ms(50)
@@ -405,7 +405,7 @@ def test_a_deed_is_done_later_while_we_go_on() -> None:
     assert seen[0] >= moment
 
 
-def test_deeds_done_together_meet_each_other() -> None:
+def test_calls_made_together_meet_each_other() -> None:
     everybody_is_here = threading.Barrier(3)
 
     def meet(name: str) -> str:

@@ -185,7 +185,7 @@ def test_a_citation_that_leads_somewhere_is_left_alone(text: str, path: str) -> 
 
 
 @pytest.mark.parametrize("name", FILES.values())
-def test_no_number_of_the_facts_stands_twice(name: str) -> None:
+def test_no_number_of_the_facts_occurs_twice(name: str) -> None:
     numbers = re.findall(rf"^#{{2,3}} ({NUMBER})\.? ", (FACTS / name).read_text(), flags=re.MULTILINE)
 
     assert numbers

@@ -50,7 +50,7 @@ def test_a_moment_that_has_passed_is_not_waited_for(clock: FakeClock) -> None:
     assert clock.now() == START
 
 
-def test_the_same_seed_tells_the_same_story() -> None:
+def test_the_same_seed_makes_the_same_order() -> None:
     assert diary_of(seed=5) == diary_of(seed=5)
 
 
@@ -126,7 +126,7 @@ def test_together_works_inside_together(clock: FakeClock) -> None:
     assert clock.together([pair, pair]) == [["left", "right"], ["left", "right"]]
 
 
-def test_a_deed_is_done_at_its_moment_and_may_sleep(clock: FakeClock) -> None:
+def test_a_call_is_made_at_its_moment_and_may_sleep(clock: FakeClock) -> None:
     done = []
 
     def call() -> None:
@@ -142,7 +142,7 @@ def test_a_deed_is_done_at_its_moment_and_may_sleep(clock: FakeClock) -> None:
     assert done == [2 * SECOND, 3 * SECOND]
 
 
-def test_a_deed_may_plan_the_next(clock: FakeClock) -> None:
+def test_a_call_may_plan_the_next(clock: FakeClock) -> None:
     done = []
 
     def call() -> None:
@@ -171,7 +171,7 @@ def test_a_sleeper_notices_a_step_of_the_wall_clock(clock: FakeClock) -> None:
     assert clock.monotonic() == 310
 
 
-def test_a_stranger_moves_time_and_does_the_deeds_on_the_way(clock: FakeClock) -> None:
+def test_a_stranger_moves_time_and_makes_the_calls_on_the_way(clock: FakeClock) -> None:
     done = []
     clock.call_at(START + SECOND, lambda: done.append(clock.now() - START))
 
@@ -183,7 +183,7 @@ def test_a_stranger_moves_time_and_does_the_deeds_on_the_way(clock: FakeClock) -
     assert clock.now() == START + 5 * SECOND
 
 
-def test_who_waits_for_a_lock_of_a_sleeper_is_told_so() -> None:
+def test_waiting_for_a_lock_of_a_sleeper_fails_with_the_reason() -> None:
     clock = FakeClock(patience=0.05)
     lock = threading.Lock()
 
@@ -195,7 +195,7 @@ def test_who_waits_for_a_lock_of_a_sleeper_is_told_so() -> None:
         clock.together([hold, hold])
 
 
-def test_who_sleeps_for_ever_is_told_so(clock: FakeClock) -> None:
+def test_sleeping_for_ever_fails_with_the_reason(clock: FakeClock) -> None:
     def never_end() -> None:
         while True:
             clock.sleep(-SECOND)
@@ -204,7 +204,7 @@ def test_who_sleeps_for_ever_is_told_so(clock: FakeClock) -> None:
         never_end()
 
 
-def test_who_looks_at_the_clock_for_ever_is_told_so(clock: FakeClock) -> None:
+def test_looking_at_the_clock_for_ever_fails_with_the_reason(clock: FakeClock) -> None:
     def look() -> None:
         while clock.now() <= START:
             pass

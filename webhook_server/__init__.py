@@ -43,7 +43,7 @@ def create_app(
     """The service's routes over the inbox in *data*, which `app.extensions["inbox"].close()` lets go of.
 
     A gateway that has one of *keys* is believed only when it signed its delivery with that. Raises ValueError
-    for a token that cannot stand in a path, and for none when others can reach us.
+    for a token that cannot be in a path, and for none when others can reach us.
     """
     if token is None and not loopback:
         raise ValueError("without a token the service may only listen on this machine; set WEBHOOK_TOKEN")

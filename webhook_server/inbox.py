@@ -175,7 +175,7 @@ class Inbox:
         self._engine.dispose()
 
     def _hand_over(self, recipient: str | None, code: StoredCode) -> None:
-        """Give *code* to the readers that wait for it; they need not stand in line for the database again."""
+        """Give *code* to the readers that wait for it; they need not queue for the database again."""
         for reader in list(self._waiting):
             if _is_for(recipient, reader.number) and code.text_id > reader.after:
                 reader.code = code

@@ -65,5 +65,5 @@ def main(arguments: Sequence[str]) -> int:
         if name in RESERVING:
             print(f"Not sure: {bug}. Look at your reservations before you try again.")
         else:
-            print(f"Refused: {bug}; please report what stands above.")
+            print(f"Refused: {bug}; please report the lines above.")
         return ExitCode.BUG

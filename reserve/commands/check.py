@@ -146,7 +146,7 @@ class Check:
         from reserve.booking.limits import BookingLimits
 
         BookingLimits(self.run.context, self.found, self.chosen).respect()
-        return "nothing stands in the way"
+        return "nothing forbids it"
 
     def code(self) -> str | None:
         """Whether a real code comes and is accepted."""
@@ -162,7 +162,7 @@ class Check:
         return "the booking system sends none now, as it may before the opening"
 
     def connections(self) -> str:
-        """Whether the connections of the race stand, and how far the server's clock is from ours."""
+        """Whether the connections of the race are open, and how far the server's clock is from ours."""
         from reserve.booking.aim import connected, server_time
 
         with connected(self.run.system, self.chosen) as connections:

@@ -94,7 +94,7 @@ class Machine:
         return "\n".join([first, due, service, last]) + "\n"
 
     def _line(self, when: str, words: Sequence[str], log: str) -> str:
-        # The variables stand in the line: on lines of their own they would be for all other jobs as well.
+        # The variables are set in the line: on lines of their own they would be for all other jobs as well.
         variables = f"PATH={shlex.quote(self.path)} RESERVE_DATA={shlex.quote(str(self.data))}"
         command = f"cd {shlex.quote(str(self.folder))} && {variables} exec {shlex.join(words)}"
         return f"{when} {command} >> {shlex.quote(str(self.data / log))} 2>&1".replace("%", r"\%")
@@ -166,7 +166,7 @@ def _crontab(word: str, text: str = "") -> subprocess.CompletedProcess[str]:
 
 
 def without(marks: tuple[str, str], text: str) -> str:
-    """*text* without what stands between our marks; raises `UsageError` when one of them is missing."""
+    """*text* without what is between our marks; raises `UsageError` when one of them is missing."""
     first, last = marks
     kept, inside = [], False
     for line in text.splitlines():

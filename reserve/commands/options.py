@@ -314,5 +314,5 @@ def one_of(text: str, allowed: Iterable[str], option: str) -> str:
 
 
 def listed(text: str | None) -> list[str]:
-    """What stands between the commas of *text*."""
+    """The parts of *text* between commas."""
     return [part.strip() for part in (text or "").split(",") if part.strip()]

@@ -70,7 +70,7 @@ def build_run(
 ) -> WiredRun:
     """Everything for one run of *request* on behalf of *account*; nothing is sent yet.
 
-    *clock*, *connect* and *system_type* stand in for real time, the network and the booking system that
+    *clock*, *connect* and *system_type* replace real time, the network and the booking system that
     *settings* name.
     """
     clock = clock or Clock()

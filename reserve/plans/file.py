@@ -119,7 +119,7 @@ def schema() -> dict[str, Any]:
 
 
 def content_of(path: Path) -> str:
-    """What stands in the file *path*; raises `UsageError` when it cannot be a file of plans."""
+    """What is in the file *path*; raises `UsageError` when it cannot be a file of plans."""
     name = repr(str(path))
     try:
         with path.open("rb") as file:

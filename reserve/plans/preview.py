@@ -178,7 +178,7 @@ def _look_at(plan: Plan, ask: Ask, start: datetime) -> tuple[Offers | None, Prev
 
 
 def _price_troubles(plan: Plan, offers: Offers) -> list[str]:
-    """What stands against the price, as far as it is published."""
+    """What is wrong with the price, as far as it is published."""
     prices = [offer.price for offer in offers.offers if offer.price is not None]
     if len(prices) < len(offers.offers):
         if plan.max_price is None:

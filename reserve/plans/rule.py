@@ -54,7 +54,7 @@ def read_rule(text: str, first: datetime, option: str = "--rrule") -> Recurrence
         name, sign, value = part.partition("=")
         if not sign or name in parts:
             raise refused(
-                f"is not a rule: {part!r} is not a part of one, or stands there twice; "
+                f"is not a rule: {part!r} is not a part of one, or is there twice; "
                 "write it as FREQ=WEEKLY;BYDAY=WE"
             )
         parts[name] = value

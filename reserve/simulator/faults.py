@@ -71,7 +71,7 @@ class Fault:
 
 
 class Host(Protocol):
-    """What stands behind the faults, and hears of every request."""
+    """What decides about faults, and sees every request."""
 
     def sent(self, request: str) -> Sent:
         """A request (its method and path) was sent, whatever will become of it."""

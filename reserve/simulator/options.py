@@ -15,7 +15,7 @@ FLOOR = timedelta(seconds=1)  # what is published has whole seconds, so an openi
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Let *parser* take a system and its scenario; below its help stands what may go wrong."""
+    """Let *parser* take a system and its scenario; its help ends with what may go wrong."""
     parser.add_argument(
         "--system",
         default="recus",

@@ -28,7 +28,7 @@ POSTGRESQL = {
 class Store:
     """What outlives a process: one database, for this machine or for all machines that share it.
 
-    What stands in it is the business of `RunStore`, `PlanStore` and `SecretStore`.
+    What is in it is the business of `RunStore`, `PlanStore` and `SecretStore`.
     """
 
     def __init__(self, folder: Path, url: str | None = None) -> None:

@@ -1,6 +1,6 @@
 """Plans and their occurrences; an occurrence is one slot of one plan, and one machine alone serves it.
 
-What has to be done next stands in one column, `wake_at`: until an occurrence is claimed, when to start its
+What has to be done next is in one column, `wake_at`: until an occurrence is claimed, when to start its
 run; afterwards when the claim ends, unless the process that serves it extends it.
 """
 
@@ -24,7 +24,7 @@ AT_ONCE = 10  # occurrences that one machine claims before it starts them; the o
 
 @dataclass(frozen=True)
 class StoredPlan:
-    """A plan as it stands in the store."""
+    """A plan as the store has it."""
 
     plan_id: int
     body: dict[str, Any]

@@ -1,7 +1,7 @@
 """Every run, and what it was about to do, written down before it is done.
 
-What stands here outlives a killed process. So the next run knows which orders are left over, and gives them
-back.
+What is written here outlives a killed process. So the next run knows which orders are left over, and
+releases them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Action:
 
 @dataclass(frozen=True)
 class PastRun:
-    """A run as it stands in the store; without `ended` it is under way, or was cut off."""
+    """A run as the store has it; without `ended` it is under way, or was cut off."""
 
     run_id: str
     system: str

@@ -33,7 +33,7 @@ RUNS = sa.Table(
     SCHEMA,
     sa.Column("run_id", sa.String, primary_key=True),
     sa.Column("system", sa.String, nullable=False),
-    sa.Column("player", sa.String, nullable=False),  # a fingerprint; whose it is stands nowhere
+    sa.Column("player", sa.String, nullable=False),  # a fingerprint; nothing says whose
     sa.Column("request", sa.String, nullable=False),
     sa.Column("started", Moment, nullable=False),
     sa.Column("opens_at", Moment),

@@ -20,7 +20,7 @@ GONE = (404, 410)  # of an order that is to be given back
 
 
 class ApiSystem(BookingSystem):
-    """A booking system that is asked in JSON, on behalf of whom its bearer token names."""
+    """A booking system that is asked in JSON, on behalf of the owner of a bearer token."""
 
     api: str  # the one of `addresses` where the API answers
     order_path = ""  # of one order, "/v1/orders/{id}"; where holds are final nobody needs it
@@ -97,7 +97,7 @@ class ApiSystem(BookingSystem):
     def get(
         self, path: str, params: Mapping[str, str] | None = None, *, max_age: timedelta | None = None
     ) -> Answer:
-        """What stands at *path*, perhaps as it was read *max_age* ago; raises what a refusal means."""
+        """The answer of *path*, perhaps as it was read *max_age* ago; raises what a refusal means."""
         known, now = self.context.answers, self.context.clock.now()
         name = (self.api, path, *sorted((params or {}).items()))
         if max_age is not None and name in known and now - known[name][0] <= max_age:

@@ -88,7 +88,7 @@ def texts(value: object) -> Iterator[str]:
 
 
 def _at(value: object, place: str) -> object:
-    """What stands in *value* at *place*, a dotted path; None if nothing does."""
+    """What is in *value* at *place*, a dotted path; None if nothing does."""
     for key in filter(None, place.split(".")):
         if isinstance(value, list):
             value = dict(enumerate(value)).get(int(key)) if key.isdigit() else None

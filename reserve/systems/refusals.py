@@ -17,7 +17,7 @@ def trouble_with(answer: Answer, retry_after: timedelta | None = None) -> Reserv
     if answer.status == 429:
         return Throttled(f"{what}: too many requests", retry_after)
     if answer.status == 504:
-        return Overdue(f"{what}: what stands before the booking system did not wait for it")
+        return Overdue(f"{what}: a server in front of the booking system did not wait for it")
     if answer.status >= 500:
         return LostAnswer(f"{what}: the booking system has trouble")
     if answer.status == 403 and not answer.is_json:

@@ -296,7 +296,7 @@ def test_a_webhook_service_that_is_down_at_the_asking_does_not_end_the_run(
     assert "could not look up the newest code" in phone.log
 
 
-def test_a_wish_to_stop_ends_the_waiting(phone: Phone, clock: FakeClock) -> None:
+def test_a_request_to_stop_ends_the_waiting(phone: Phone, clock: FakeClock) -> None:
     phone.stop.shield()
     clock.call_at(START + timedelta(seconds=5), lambda: phone.stop.ask(15))
 

@@ -258,7 +258,7 @@ def test_what_goes_wrong_together_or_elsewhere_leaves_one_reservation_at_most(
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_whatever_happens_together_the_player_is_told_the_truth(book: Booker, seed: int) -> None:
+def test_whatever_happens_together_the_player_hears_the_truth(book: Booker, seed: int) -> None:
     draws = Random(seed)
     scenario = {
         "faults": tuple(draws.sample(sorted(FAULTS), draws.randint(2, 4))),

@@ -80,7 +80,7 @@ def test_a_window_that_opens_in_time_again_is_no_longer_taken_for_late(tmp_path:
     assert asked_later == [False, True, False]
 
 
-def test_nothing_is_learnt_from_a_morning_on_which_our_clock_was_set(tmp_path: Path) -> None:
+def test_nothing_is_remembered_of_a_morning_on_which_our_clock_was_set(tmp_path: Path) -> None:
     for morning, jump in enumerate((300, 0)):
         scenario = {"opens_late": timedelta(milliseconds=700), "seed": morning}
         with Stage(tmp_path, scenario) as stage:

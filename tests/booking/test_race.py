@@ -306,7 +306,7 @@ def test_every_request_gets_its_answer_before_the_race_is_over(clock: FakeClock)
     assert len(contest.context.attempts) == 2
 
 
-def test_a_wish_to_stop_lets_the_answers_come_and_asks_for_nothing_more(clock: FakeClock) -> None:
+def test_a_request_to_stop_lets_the_answers_come_and_asks_for_nothing_more(clock: FakeClock) -> None:
     stop = Stop()
     stop.shield()
     clock.call_at(START + timedelta(milliseconds=10), lambda: stop.ask(15))

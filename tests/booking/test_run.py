@@ -269,7 +269,9 @@ def test_two_runs_for_one_slot_make_one_reservation(stage: Callable[..., Stage],
     assert len(a_stage.ledger.paid) == 1
 
 
-def test_a_court_of_the_same_name_in_another_facility_is_told_apart(clock: FakeClock, tmp_path: Path) -> None:
+def test_a_court_of_the_same_name_in_another_facility_is_another_court(
+    clock: FakeClock, tmp_path: Path
+) -> None:
     mine, away = (replace(offer("Court 1").court, facility=where) for where in ("here", "there"))
     wanted = replace(offer("Court 1"), court=mine)
     system = FakeSystem(clock, {"reservations": [[Reservation(away, EVENING)]]})
@@ -309,7 +311,7 @@ def test_a_run_that_is_stopped_before_the_opening_asks_for_nothing(
     assert a_stage.ledger.attempts == []
 
 
-def test_a_wish_to_stop_is_obeyed_at_once_until_courts_are_asked_for() -> None:
+def test_a_request_to_stop_is_obeyed_at_once_until_courts_are_asked_for() -> None:
     stop = Stop()
     with pytest.raises(Interrupted):
         stop.ask(SIGTERM)
@@ -406,7 +408,7 @@ def test_a_run_that_is_stopped_while_it_releases_the_others_does_not_pay(
     assert a_stage.open_holds == []
 
 
-def test_a_second_wish_to_stop_does_not_break_the_tidying_up() -> None:
+def test_a_second_request_to_stop_does_not_break_the_tidying_up() -> None:
     stop = Stop()
     with pytest.raises(Interrupted):
         stop.ask(SIGINT)
@@ -466,7 +468,9 @@ def test_a_bug_while_the_answers_are_shown_releases_what_is_held(stage: Callable
     assert a_stage.open_holds == []
 
 
-def test_a_wish_to_stop_while_a_failed_run_is_tidied_up_changes_nothing(stage: Callable[..., Stage]) -> None:
+def test_a_request_to_stop_while_a_failed_run_is_tidied_up_changes_nothing(
+    stage: Callable[..., Stage],
+) -> None:
     a_stage = stage()
     a_stage.get_ready("-d", "2020-03-09")
     record: Any = a_stage.wired.record

@@ -59,7 +59,7 @@ def test_the_longer_of_two_secrets_is_masked_whole() -> None:
 
 
 @pytest.mark.parametrize("value", [None, "", "abc"])
-def test_what_is_too_short_to_be_told_from_words_is_no_secret(value: str | None) -> None:
+def test_what_is_as_short_as_a_word_is_no_secret(value: str | None) -> None:
     assert Secrets([value]).mask("abc abcd") == "abc abcd"
 
 

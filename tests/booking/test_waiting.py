@@ -209,7 +209,7 @@ def test_where_a_hold_is_final_and_nobody_can_tell_nothing_else_is_asked_for(clo
     assert "hold Court 2" not in waiting.system.said
 
 
-def test_a_wish_to_stop_is_obeyed_within_a_second(clock: FakeClock) -> None:
+def test_a_request_to_stop_is_obeyed_within_a_second(clock: FakeClock) -> None:
     waiting = Waiting(clock, {"hold Court 1": [TAKEN] * 9, "hold Court 2": [TAKEN] * 9})
     asked = START + FakeSystem.look_every * 2.5
     clock.call_at(asked, lambda: waiting.stop.ask(2))

@@ -40,7 +40,7 @@ def test_machines_that_tick_at_the_same_moment_start_every_booking_once(
         store.close()
 
 
-def test_a_claim_that_ended_is_taken_over_and_the_first_machine_learns_it(
+def test_a_claim_that_ended_is_taken_over_and_the_first_machine_notices(
     empty_postgres: str, tmp_path: Path
 ) -> None:
     store = Store(tmp_path, empty_postgres)

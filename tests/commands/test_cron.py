@@ -200,7 +200,7 @@ def test_the_command_installs_and_removes_its_lines(tmp_path: Path) -> None:
     assert table.read_text() == OTHERS
 
 
-def test_a_variable_that_stands_in_no_file_is_named_without_its_value_because_cron_would_lack_it() -> None:
+def test_a_variable_that_is_in_no_file_is_named_without_its_value_because_cron_would_lack_it() -> None:
     environ = {
         "RESERVE_NOTIFY": "https://secret",
         "RESERVE_PHONE": "+1",
@@ -230,7 +230,7 @@ def test_the_units_for_systemd_start_the_same_every_minute() -> None:
     assert "KillMode=process" in units  # the runs that were started live on
 
 
-def test_the_next_two_clock_changes_are_told_and_that_they_do_nothing(tmp_path: Path) -> None:
+def test_the_next_two_clock_changes_are_shown_and_that_they_do_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path)
     plan_store = PlanStore(store)
     (number,) = plan_store.add([body_of(WEEKLY)])
@@ -412,7 +412,7 @@ def test_a_due_that_cannot_even_note_its_failure_in_its_folder_says_so_once(
 
 
 @pytest.mark.parametrize("address", ["", "nonsense"])
-def test_how_a_booking_of_a_plan_ended_is_told_whatever_the_channel_is_like(
+def test_how_a_booking_of_a_plan_ended_is_sent_whatever_the_channel_is_like(
     channel: tuple[str, type[_Channel]],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],

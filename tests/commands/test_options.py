@@ -102,7 +102,7 @@ def test_bad_input_is_refused_by_the_name_of_its_option(
 
 
 @pytest.mark.parametrize("name", ["RESERVE_EMAIL", "RESERVE_PASSWORD"])
-def test_who_does_not_say_who_plays_is_told_how(name: str) -> None:
+def test_a_missing_player_is_refused_with_what_to_set(name: str) -> None:
     said = refusal(environ={name: ""})
 
     assert f"--{name.removeprefix('RESERVE_').lower()}" in said
@@ -248,7 +248,7 @@ def test_secrets_do_not_show_in_what_is_printed_for_debugging() -> None:
         ("RESERVE_PASSWORD=a=b", "a=b"),
     ],
 )
-def test_a_password_is_read_from_the_file_as_it_stands(tmp_path: Path, line: str, password: str) -> None:
+def test_a_password_is_read_from_the_file_unchanged(tmp_path: Path, line: str, password: str) -> None:
     file = tmp_path / ".env"
     file.write_text(f"# ours\n{line}\nRESERVE_SYSTEM\n", encoding="utf-8")
 

@@ -149,7 +149,7 @@ def test_a_booking_whose_machine_died_is_taken_over_in_time(plan_store: PlanStor
     assert not plan_store.keep(occurrence, now + due.LEASE)
 
 
-def test_a_process_that_lives_keeps_its_claim_and_learns_when_it_lost_it(
+def test_a_process_that_lives_keeps_its_claim_and_notices_when_it_lost_it(
     tmp_path: Path, database: str | None
 ) -> None:
     store = Store(tmp_path, database)
@@ -333,7 +333,7 @@ def test_a_process_that_slept_while_another_took_over_does_not_serve_its_occurre
     assert due.occurrence_named(plan_store, due.name_of(theirs)) == theirs
 
 
-def test_a_plan_that_cannot_be_read_any_more_is_told_of_and_does_not_stop_the_others(
+def test_a_plan_that_cannot_be_read_any_more_is_reported_and_does_not_stop_the_others(
     plan_store: PlanStore,
 ) -> None:
     number = keep(plan_store)
@@ -542,7 +542,7 @@ def test_a_plan_waits_at_the_first_facility_whose_courts_are_taken(
     assert outcome.sentence == message
 
 
-def test_without_a_court_and_a_waiting_list_the_first_facility_is_told_of() -> None:
+def test_without_a_court_and_a_waiting_list_the_first_facility_is_reported() -> None:
     run, _ = outcomes(1, 5)
 
     outcome, _ = in_order(TWO, run, waits=False)
@@ -656,7 +656,7 @@ def test_an_occurrence_whose_machine_is_restarted_is_not_ended(lasting: PlanStor
     assert len(tick(lasting, now + due.LEASE * 2)) == 1
 
 
-def test_a_wish_to_stop_between_two_facilities_is_obeyed_before_the_second() -> None:
+def test_a_request_to_stop_between_two_facilities_is_obeyed_before_the_second() -> None:
     asked = []
 
     def book(booking: Booking, *around: object, **more: object) -> tuple[Any, None]:

@@ -77,7 +77,7 @@ def test_every_that_is_no_day_and_time_is_refused_in_a_sentence(said: str) -> No
     [
         ("", "'' is not a part"),
         ("every wednesday", "'EVERY WEDNESDAY' is not a part"),
-        ("FREQ=WEEKLY;FREQ=DAILY", "stands there twice"),
+        ("FREQ=WEEKLY;FREQ=DAILY", "is there twice"),
         ("FREQ=WEEKLY;COLOUR=RED", "unknown parameter 'COLOUR'"),
         ("FREQ=HOURLY", "needs FREQ=DAILY"),
         ("BYDAY=WE", "needs FREQ=DAILY, WEEKLY"),
@@ -92,7 +92,7 @@ def test_every_that_is_no_day_and_time_is_refused_in_a_sentence(said: str) -> No
         ("DTSTART:20260101T000000\nRRULE:FREQ=DAILY", "has a DTSTART; leave it out"),
     ],
 )
-def test_a_rule_that_is_none_or_means_no_day_is_refused_and_told_why(rule: str, why: str) -> None:
+def test_a_rule_that_is_none_or_means_no_day_is_refused_with_the_reason(rule: str, why: str) -> None:
     with pytest.raises(UsageError, match=re.escape(why)) as refused:
         parse_rule(rule, SATURDAY)
 
@@ -148,7 +148,7 @@ def test_a_slot_at_a_time_that_the_clocks_skip_is_skipped() -> None:
     assert [f"{slot.start:%m-%d}" for slot in slots] == ["03-13", "03-15"]
 
 
-def test_days_ahead_are_told_from_hours_ahead_by_a_slot_beyond_the_clock_change() -> None:
+def test_a_slot_beyond_the_clock_change_shows_whether_days_or_hours_are_meant() -> None:
     def seen(rule: OpeningRule) -> list[tuple[datetime, datetime]]:
         slots = islice(WEEKLY.slots(CITY, datetime(2027, 3, 1, tzinfo=UTC)), 3)
         return [(slot.start, rule.opens_at(slot.start)) for slot in slots]
@@ -271,7 +271,7 @@ def test_the_file_of_the_earlier_tool_is_read_as_it_is() -> None:
         ('"duration": 30', '"max_price": 1e400', "[0].max_price: number out of range"),
     ],
 )
-def test_a_mistake_in_a_file_is_told_with_its_path(old: str, new: str, message: str) -> None:
+def test_a_mistake_in_a_file_is_named_with_its_path(old: str, new: str, message: str) -> None:
     assert old in EARLIER_TOOL
 
     with pytest.raises(UsageError, match=r"^plans\.json: nothing was imported: ") as raised:

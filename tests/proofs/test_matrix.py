@@ -111,7 +111,7 @@ def test_it_is_known_which_answers_do_not_tell_what_became_of_a_request() -> Non
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_a_lost_answer_stands_in_the_ledger_beside_its_request(tmp_path: Path, trouble: str) -> None:
+def test_a_lost_answer_is_in_the_ledger_beside_its_request(tmp_path: Path, trouble: str) -> None:
     name = "POST /v1/reservations"
     with TroubledStage(tmp_path, strikes=(Strike(name, 2, trouble),)) as stage:
         stage.book()

@@ -123,7 +123,7 @@ def test_one_run_at_most_one_reservation(plan: Plan, seed: int, at_once: bool, s
 
 @careful
 @given(PLANS, SEEDS, st.floats(-1, 3))
-def test_so_it_is_when_the_run_is_told_to_stop(plan: Plan, seed: int, stop_after: float) -> None:
+def test_so_it_is_when_the_run_is_asked_to_stop(plan: Plan, seed: int, stop_after: float) -> None:
     scenario = Scenario(plan, seed, stop_after=stop_after)
 
     scenario.judge()

@@ -35,5 +35,5 @@ def test_the_same_seed_is_the_same_morning() -> None:
     assert (first.exit_code, first.sentence) == (second.exit_code, second.sentence)
 
 
-def test_what_can_be_told_of_one_system_only_is_told_of_one_that_exists() -> None:
+def test_what_only_one_system_takes_is_shown_for_one_that_exists() -> None:
     assert OWN.keys() <= SIMULATED_SYSTEMS.keys()

@@ -106,7 +106,7 @@ def test_asking_for_a_third_code_is_unfair() -> None:
     assert visitor.ledger.violations == ["a code was asked for 3 times"]
 
 
-def test_the_ledger_is_told_as_json_without_secrets() -> None:
+def test_the_ledger_as_json_has_no_secrets() -> None:
     visitor = Visitor().arrive()
     visitor.get("/")
     order = visitor.order()
@@ -127,7 +127,7 @@ def test_the_ledger_is_told_as_json_without_secrets() -> None:
     assert visitor.newest_code() not in answer.text
 
 
-def test_a_lapse_is_told_at_its_true_time_even_if_nobody_asked_since() -> None:
+def test_a_lapse_is_recorded_at_its_true_time_even_if_nobody_asked_since() -> None:
     visitor = Visitor().arrive()
     visitor.order()
     visitor.wait(3600)

@@ -216,7 +216,7 @@ def test_what_a_server_still_holds_for_a_connection_that_we_lost_is_ours(server:
     assert lock._connection is not None
     session: Any = lock._connection.connection.driver_connection
     descriptor = session.fileno()
-    remaining = os.dup(descriptor)  # so that the server does not learn that we have gone
+    remaining = os.dup(descriptor)  # so that the server does not notice that we have gone
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, descriptor)
     os.close(nothing)

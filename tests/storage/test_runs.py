@@ -229,7 +229,7 @@ def test_everything_is_readable_by_the_player_only(tmp_path: Path) -> None:
     assert len(modes) >= 5  # the database and its side files, the locks, their folders
 
 
-def test_the_player_stands_nowhere_in_the_file(tmp_path: Path) -> None:
+def test_the_player_is_nowhere_in_the_file(tmp_path: Path) -> None:
     store = Store(tmp_path / "data")
     with kept(record(store)):
         record(store).note(ActionKind.ASKING, [COURT])

@@ -187,7 +187,7 @@ def test_a_doubted_token_is_renewed_and_the_court_asked_for_once_more(clock: Fak
     ]  # fmt: skip
 
 
-def test_a_token_that_cannot_be_renewed_is_told_and_not_tried_again(clock: FakeClock) -> None:
+def test_a_token_that_cannot_be_renewed_is_reported_and_not_tried_again(clock: FakeClock) -> None:
     site = Site(clock, password="wrong")
     site.system.speak_as("stale")
 
@@ -219,7 +219,7 @@ def test_a_slot_opens_in_real_hours_without_a_word_of_the_player(clock: FakeCloc
     assert offer.opens_at == datetime.fromisoformat("2026-06-07T18:00:00+02:00")
 
 
-def test_a_hold_without_an_expiry_and_a_link_is_told_as_what_it_is(clock: FakeClock) -> None:
+def test_a_hold_without_an_expiry_and_a_link_is_shown_as_what_it_is(clock: FakeClock) -> None:
     site = Site(clock)
     hold = held(site)
 

@@ -229,7 +229,7 @@ def test_a_dead_token_without_a_password_tells_how_to_renew_it(tmp_path: Path) -
     assert "developer tools" in outcome.sentence
 
 
-def test_a_dead_token_is_told_as_soon_as_a_long_wait_begins(tmp_path: Path) -> None:
+def test_a_dead_token_is_reported_as_soon_as_a_long_wait_begins(tmp_path: Path) -> None:
     with Stage(tmp_path, {"faults": ("token-dead",)}, "atrium", JUNE, ahead=timedelta(hours=20)) as stage:
         outcome = stage.book()
 
@@ -483,7 +483,7 @@ def test_refusals_mean_what_they_say(answer: Answer, kind: type[ReserveError]) -
 
 
 @pytest.mark.parametrize("name", ["token_error_expired", "token_error_session"])
-def test_a_dead_refresh_token_is_told_from_trouble(name: str) -> None:
+def test_a_dead_refresh_token_is_not_mistaken_for_trouble(name: str) -> None:
     with pytest.raises(TokenRefused):
         renewed(sample(name), 400)
 
@@ -521,7 +521,7 @@ def test_the_log_in_page_gives_a_code_that_is_good_for_tokens(browser: Browser) 
     assert len(simulated.ledger.all("signed-in")) == 1
 
 
-def test_a_refused_password_is_told_and_not_sent_again(browser: Browser) -> None:
+def test_a_refused_password_is_reported_and_not_sent_again(browser: Browser) -> None:
     simulated = SimulatedAtrium(AtriumScenario(opens_at=Clock().now(), day=Clock().now().date()), Clock())
     wrong = Account("player@example.com", "wrong canary")
     text = "refused the e-mail address or the password"

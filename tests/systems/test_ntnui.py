@@ -220,7 +220,7 @@ WHY = {
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in SAMPLES.glob("*.html")))
-def test_every_sample_is_told_from_the_others(name: str) -> None:
+def test_every_sample_differs_from_the_others(name: str) -> None:
     page = read_page(sample(name))
 
     assert page.shows_reservation == name.startswith("session_signed_up")
@@ -252,7 +252,7 @@ def test_the_number_of_free_places_is_read_in_the_singular_too(name: str, free: 
         ("session_full", None),
     ],
 )
-def test_the_players_number_stands_in_the_links(name: str, member: str | None) -> None:
+def test_the_players_number_is_in_the_links(name: str, member: str | None) -> None:
     assert read_page(sample(name)).member == member
 
 
@@ -372,7 +372,7 @@ def test_a_run_that_starts_late_books_at_once(ahead: timedelta, tmp_path: Path) 
     assert stage.ledger.violations == []
 
 
-def test_padel_has_another_line_about_the_door(tmp_path: Path) -> None:
+def test_padel_has_another_sentence_about_the_door(tmp_path: Path) -> None:
     assert "Reserved Padel 1" in Stage(tmp_path, padel=True).book().sentence
 
 
@@ -538,7 +538,7 @@ def test_when_no_place_frees_up_the_waiting_ends_before_the_session_starts(tmp_p
     assert stage.ledger.violations == []
 
 
-def test_a_wish_to_stop_ends_the_waiting_within_a_second_or_so(tmp_path: Path) -> None:
+def test_a_request_to_stop_ends_the_waiting_within_a_second_or_so(tmp_path: Path) -> None:
     stage = Stage(tmp_path, all_taken=True)
     stage.clock.call_at(OPENS_AT + timedelta(seconds=100.2), lambda: stage.stop.ask(15))
 

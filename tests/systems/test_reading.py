@@ -36,7 +36,7 @@ def test_what_is_needed_is_read_and_the_rest_is_not_looked_at() -> None:
     assert (found.name, found.courts[0].id, found.courts[0].cents.value) == ("Park", "1", 500)
 
 
-def test_the_first_place_where_it_stands_counts() -> None:
+def test_the_first_place_that_has_it_counts() -> None:
     assert read(answered({"data": {"id": 7}, "order": {"id": "x"}}), Court, "data", "order", "").id == "x"
 
 

@@ -118,7 +118,7 @@ def test_where_texts_have_no_id_each_of_these_tells_two_apart(name: str, field: 
     assert text(changed(name, **{field: "another"})).event_id != text(*sample(name)).event_id
 
 
-def test_two_events_of_textverified_are_told_apart_by_id_or_else_by_the_key_of_the_delivery() -> None:
+def test_two_events_of_textverified_differ_by_id_or_else_by_the_key_of_the_delivery() -> None:
     payload = json.loads(sample("textverified_webhook.json")[0])
     keyed = {name: value for name, value in payload.items() if name != "id"}
     payload["data"] = payload["data"] | {"id": "sms_test_0001"}

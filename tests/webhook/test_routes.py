@@ -253,7 +253,7 @@ def test_without_a_token_this_machine_may_deliver_and_read(tmp_path: Path, clock
 @pytest.mark.parametrize(
     ("token", "loopback"), [(None, False), ("two words", True), ("a/b", True), ("", True)]
 )
-def test_an_app_that_could_not_be_safe_is_not_made(
+def test_an_app_that_anybody_could_read_is_not_made(
     tmp_path: Path, clock: FakeClock, token: str | None, loopback: bool
 ) -> None:
     with pytest.raises(ValueError, match="WEBHOOK_TOKEN"):

@@ -63,7 +63,7 @@ class NtnuiScenario(Scenario):
     timezone: str = str(ZONE)
     places: int = 3  # free for drop-in when sign-up opens
     padel: bool = False
-    others: bool = True  # is another session open, so that the player's number stands on its page?
+    others: bool = True  # is another session open, so that the player's number is on its page?
     accepts_padded_hour: bool = False
 
     def __post_init__(self) -> None:

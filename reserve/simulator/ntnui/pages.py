@@ -85,7 +85,7 @@ def home(notice: str, plan: Sequence[Session]) -> str:
 
 
 def session(about: Session, drop_ins: Sequence[str], below: str) -> str:
-    """The table of a session, and what stands below it."""
+    """The table of a session, and what is below it."""
     regulars = "".join(
         f'<tr><td rowspan="1">{name}</td><td><span class="bekreftet">(kommer)</span></td></tr>'
         for name in REGULARS

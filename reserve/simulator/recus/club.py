@@ -481,7 +481,7 @@ def _id(kind: str, order: Order) -> str:
 
 
 def _status(order: Order) -> str:
-    """What has become of an order, in their words; whether it was canceled stands elsewhere."""
+    """What has become of an order, in their words; another field says whether it was canceled."""
     return {"held": "pending", "paid": "completed", "canceled": "completed"}.get(order.status, order.status)
 
 

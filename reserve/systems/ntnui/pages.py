@@ -1,6 +1,6 @@
 """Reading the pages of the NTNUI site: hand-written HTML, not well-formed, its letters mostly entities.
 
-All guessing about the site's words is in here; what we know of them stands in the NTNUI facts, 1, 3 and 4.
+All guessing about the site's words is in here; what we know of them is in the NTNUI facts, 1, 3 and 4.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Page:
         )
 
     def says(self, label: str) -> str | None:
-        """What stands behind *label* in the table of the session."""
+        """What is beside *label* in the table of the session."""
         return dict(zip(self.cells, self.cells[1:], strict=False)).get(label)
 
     @property
@@ -188,7 +188,7 @@ class _Reader(HTMLParser):
             self.cells[-1] += data
 
     def _part(self, tag: str) -> None:
-        """What stands in two blocks is not one word."""
+        """Text in two blocks is not one word."""
         if tag not in INLINE:
             self.pieces.append(" ")
 
