@@ -106,7 +106,7 @@ class Opening:
 class Hold:
     """A court that is ours for the moment: the order behind it, its price, and when it lapses, if known.
 
-    `details` holds what only its booking system needs to know, to confirm it or to give it back.
+    `details` holds what only its booking system needs to know, to confirm it or to release it.
     """
 
     offer: Offer

@@ -360,7 +360,7 @@ class Club(ABC):
         self.record("paid", moment=moment, order=order.id, court=order.court.name, cents=order.cents)
 
     def released(self, id_: str) -> Order:
-        """Give a hold back, or Refusal; the court is free again."""
+        """Release a hold, or raise `Refusal`; the court is free again."""
         return self._ended(self.found(id_), "held", "released")
 
     def canceled(self, id_: str) -> Order:

@@ -16,7 +16,7 @@ from reserve.systems.reading import texts
 from reserve.systems.refusals import Words, by_words, trouble_with
 
 PUBLISHED = timedelta(minutes=1)  # so long what a facility publishes is not read again
-GONE = (404, 410)  # of an order that is to be given back
+GONE = (404, 410)  # of an order that is to be released
 
 
 class ApiSystem(BookingSystem):

@@ -172,7 +172,7 @@ class BookingSystem(Profile, ABC):
         assert self.hold_is_final
 
     def release(self, hold: Hold) -> None:
-        """Give *hold* back, unless it is final; no error when it is already gone. May be repeated."""
+        """Release *hold*, unless it is final; no error when it is already gone. May be repeated."""
         assert self.hold_is_final
 
     def send_code(self) -> None:

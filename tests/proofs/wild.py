@@ -149,7 +149,7 @@ class WildSystem(FakeSystem):
         self._answer_to(failure)
 
     def release(self, hold: Hold) -> None:
-        """Give a hold back; what is reserved is cancelled, as a careless system would do."""
+        """Release a hold; what is reserved is cancelled, as a careless system would do."""
         failure, done = self._next("release")
         if done:
             self.held_now.pop(hold.order_id, None)

@@ -304,7 +304,7 @@ class SimulatedRecUs(Club):
         return self._whole(self._booked_as(request.args.get("bookingId", "")))
 
     def release(self, id_: str) -> ResponseReturnValue:
-        """Give a pending order back (facts 3.5)."""
+        """Release a pending order (facts 3.5)."""
         self.payments.drop(self.found(id_))
         self.released(id_)
         return Response(status=204)
