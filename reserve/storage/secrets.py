@@ -45,9 +45,16 @@ class SecretStore:
             return list(connection.scalars(names.order_by(SECRETS.c.name)))
 
     def read(self, name: str) -> str | None:
-        """What is kept under *name*; raises `UsageError` when the key is gone or another one."""
-        with self._engine.connect() as connection:
-            encrypted = connection.scalar(select(SECRETS.c.encrypted).where(SECRETS.c.name == name))
+        """What is kept under *name*.
+
+        Raises `UsageError` when the key is gone or another one, and `ServiceError` when the database cannot
+        be read.
+        """
+        try:
+            with self._engine.connect() as connection:
+                encrypted = connection.scalar(select(SECRETS.c.encrypted).where(SECRETS.c.name == name))
+        except SQLAlchemyError as failure:
+            raise ServiceError(f"cannot read a secret in the store: {type(failure).__name__}") from None
         return None if encrypted is None else self._decrypted(self._key(), encrypted)
 
     def write(self, name: str, text: str) -> None:

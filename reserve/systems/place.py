@@ -95,8 +95,11 @@ class Place:
         return next((court for court in among if plain(court.name) == plain(wanted)), None)
 
     def offers(self, request: BookingRequest) -> Offers:
-        """What there is for *request*, in the order of preference; raises `UsageError` for nothing."""
-        offers, skipped, exist = [], [], set[str]()
+        """What there is for *request*, in the order of preference; raises `UsageError` for nothing.
+
+        A court of which nobody says when it opens is skipped; `UnknownAnswer` says so when nothing is left.
+        """
+        offers, skipped, exist, unknown = [], [], set[str](), ""
         courts = self._wanted(request)
         for start in request.starts:
             slot = window.slot(request.day, start, request.length, self.zone)
@@ -106,10 +109,13 @@ class Place:
                     skipped.append((court, why))
                     exist.update(bookable.fixed_on(request.day) or ())
                 elif bookable.window is None:
-                    raise UnknownAnswer(f"nothing says when {bookable.name} opens")
+                    unknown = f"nothing says when {bookable.name} opens"
+                    skipped.append((court, "nothing says when it opens"))
                 else:
                     opens_at = bookable.window.opens_at(slot.start)
                     offers.append(Offer(court, slot, opens_at, bookable.price_of(slot)))
+        if unknown and not offers:
+            raise UnknownAnswer(unknown)
         if not offers:
             reasons = "; ".join(dict.fromkeys(why for _, why in skipped))
             nearest = sorted(exist, key=lambda slot: (_apart(slot, request.starts[0]), slot))

@@ -18,7 +18,7 @@ from reserve.clock import Clock
 from reserve.commands import account
 from reserve.commands.options import booking_parser, read_booking
 from reserve.commands.store import secret_store
-from reserve.errors import UsageError
+from reserve.errors import ServiceError, UsageError
 from reserve.model import Account
 from reserve.settings import read_settings
 from reserve.simulator import AtriumScenario, SimulatedAtrium, serve
@@ -140,6 +140,15 @@ def test_a_new_token_takes_the_place_of_the_old_one(store: Store, tmp_path: Path
 
     assert StoredTokens(SecretStore(store, tmp_path), "player", given="first").kept() == ("second",)
     assert StoredTokens(SecretStore(store, tmp_path), "player").kept() == ("second",)
+
+
+def test_a_database_that_is_gone_says_so_when_a_token_is_to_be_kept(store: Store, tmp_path: Path) -> None:
+    tokens = StoredTokens(SecretStore(store, tmp_path), "player", given="first")
+    tokens.replace("second")
+    SECRETS.drop(store.engine)
+
+    with pytest.raises(ServiceError, match="cannot read a secret"):
+        tokens.replace("third")
 
 
 def test_a_token_given_anew_by_hand_comes_first(store: Store, tmp_path: Path) -> None:

@@ -49,6 +49,17 @@ def test_a_court_that_does_not_fit_is_skipped_with_the_reason(
     assert [court.name for court, _ in found.skipped] == ["Court 1"]
 
 
+def test_a_court_of_which_nobody_says_when_it_opens_costs_no_other() -> None:
+    silent, known = replace(COURT, window=None), replace(COURT, name="Court 2")
+
+    found = place(silent, known).offers(request())
+
+    assert [offer.court.name for offer in found.offers] == ["Court 2"]
+    assert [(court.name, why) for court, why in found.skipped] == [("Court 1", "nothing says when it opens")]
+    with pytest.raises(UnknownAnswer, match="nothing says when Court 1 opens"):
+        place(silent).offers(request())
+
+
 @pytest.mark.parametrize(
     ("rule", "opens_at", "words"),
     [
