@@ -7,7 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -138,9 +138,9 @@ WantedBy=default.target
 """
 
 
-def not_in_file(settings: Settings, written: Collection[str]) -> list[str]:
+def not_in_file(settings: Settings, written: Mapping[str, str]) -> list[str]:
     """The variables of ours that a run from cron would not have: it reads the file, and not this terminal."""
-    return sorted(settings.given - {*written, "RESERVE_DATA"})
+    return sorted(settings.given - {name for name, text in written.items() if text} - {"RESERVE_DATA"})
 
 
 def crontab() -> str:

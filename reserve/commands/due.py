@@ -96,7 +96,7 @@ def run_due(options: argparse.Namespace, settings: Settings, clock: Clock) -> in
             return book_occurrence(
                 plan_store, options.occurrence, settings, clock, partial(tell_player, settings)
             )
-        lines = Ticking(plan_store, clock, starter(settings), settings).minute()
+        lines = Ticking(plan_store, clock, partial(start_process, settings.data), settings).minute()
         if lines or options.verbose or sys.stdout.isatty():
             print("\n".join([*lines, summary(plan_store, len(lines))]))
     return 0
@@ -167,18 +167,11 @@ class Ticking:
         return self.plan_store.has_opening(now, now + NEAR)
 
 
-def starter(settings: Settings) -> Callable[[Sequence[str]], None]:
-    """What starts main.py as a process that outlives us, with our environment, and so with its secrets."""
-
-    def start(words: Sequence[str]) -> None:
-        with (settings.data / "due.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, str(MAIN), *words],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        process.returncode = 0  # nobody waits for it here
-
-    return start
+def start_process(data: Path, words: Sequence[str]) -> None:
+    """Start main.py as a process that outlives us, with our environment, and so with its secrets."""
+    command = [sys.executable, str(MAIN), *words]
+    with (data / "due.log").open("ab") as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    process.returncode = 0  # nobody waits for it here

@@ -210,6 +210,9 @@ def test_a_variable_that_is_in_no_file_is_named_without_its_value_because_cron_w
     }
 
     assert not_in_file(read_settings(environ), {"RESERVE_PHONE": "+1"}) == ["RESERVE_NOTIFY"]
+    assert not_in_file(Settings(given=frozenset({"RESERVE_PHONE"})), {"RESERVE_PHONE": ""}) == [
+        "RESERVE_PHONE"
+    ]
     result = subprocess.run(
         [sys.executable, "main.py", "cron"],
         cwd=HERE,

@@ -19,7 +19,7 @@ import pytest
 from reserve.booking.result import Outcome, failed
 from reserve.booking.stop import Stop
 from reserve.clock import Clock
-from reserve.commands.due import Ticking, starter
+from reserve.commands.due import Ticking, start_process
 from reserve.commands.options import Booking
 from reserve.commands.serving import Run, claim_kept, in_order, opens_later, runs_for, serve_occurrence
 from reserve.errors import Blocked, Interrupted, OutcomeWord
@@ -681,7 +681,7 @@ def test_a_process_of_its_own_gets_its_secrets_by_the_environment(
     for name, value in {"RESERVE_DATA": str(tmp_path), "RESERVE_PASSWORD": "canary-word"}.items():
         monkeypatch.setenv(name, value)
 
-    starter(Settings(data=tmp_path))(["due", "--occurrence", "1@nothing"])
+    start_process(tmp_path, ["due", "--occurrence", "1@nothing"])
 
     log = tmp_path / "due.log"
     clock = Clock()
