@@ -42,7 +42,7 @@ def release_all(context: RunContext, holds: Sequence[Hold]) -> list[Hold]:
             context.clock.sleep(BETWEEN_RELEASES)
     for hold in holds:
         context.left.append(hold)
-        context.timeline.say(f"could not release {hold}; it stays held until {end_of(hold)}")
+        context.timeline.say(f"could not release {hold}; it stays held until {held_until(hold)}")
     return list(holds)
 
 
@@ -56,7 +56,7 @@ def released_on_failure(context: RunContext, holds: Sequence[Hold]) -> Iterator[
         raise
 
 
-def end_of(hold: Hold) -> str:
+def held_until(hold: Hold) -> str:
     """When *hold* lapses, as a person reads it."""
     return f"{hold.expires_at:%H:%M:%S} UTC" if hold.expires_at else "it lapses"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reserve.booking.context import RunContext
-from reserve.booking.release import end_of
+from reserve.booking.release import held_until
 from reserve.clock import UNKNOWN, ServerTime
 from reserve.errors import (
     Blocked,
@@ -65,7 +65,7 @@ def describe(context: RunContext, end: Reservation | Hold | Exception, found: Of
     else:
         assert found is not None, "nothing is held before it is found"
         outcome = held(end, found) if isinstance(end, Hold) else reserved(end, found)
-    left = ", ".join(f"{hold} until {end_of(hold)}" for hold in context.left)
+    left = ", ".join(f"{hold} until {held_until(hold)}" for hold in context.left)
     sentence = f"{outcome.sentence} Still held: {left}." if left else outcome.sentence
     return replace(outcome, sentence=context.timeline.secrets.mask(sentence))
 

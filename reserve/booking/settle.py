@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from reserve.booking.context import RunContext
 from reserve.booking.limits import BookingLimits
-from reserve.booking.release import end_of, release_all, release_once
+from reserve.booking.release import held_until, release_all, release_once
 from reserve.booking.verification import Verification
 from reserve.errors import (
     LostAnswer,
@@ -150,6 +150,8 @@ def _read_back(context: RunContext, hold: Hold, *, why: ReserveError | None) -> 
                 return Reservation(court, slot, hold.order_id, hold.price)
     cause = f": {why}" if why else ""
     state = (
-        "may be booked" if context.system.hold_is_final else f"may be booked, or is held until {end_of(hold)}"
+        "may be booked"
+        if context.system.hold_is_final
+        else f"may be booked, or is held until {held_until(hold)}"
     )
     raise Unconfirmed(f"{hold} {state}{cause}; {hold.link or 'see the bookings'}")

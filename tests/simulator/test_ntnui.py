@@ -13,7 +13,7 @@ import pytest
 from reserve.simulator import CutConnection
 from reserve.simulator.ledger import ASKS_PER_COURT
 from reserve.simulator.ntnui.club import FAULTS, MOST_LOOKS, NtnuiScenario, SimulatedNtnui, most_in
-from reserve.simulator.ntnui.pages import countdown
+from reserve.simulator.ntnui.pages import countdown_html
 from tests.fakes import FakeClock
 
 OPENS_AT = datetime.fromisoformat("2026-06-06T15:00:00+02:00")  # for Tuesday 9 June, 15:00
@@ -112,7 +112,7 @@ def test_before_the_opening_there_is_a_countdown_and_no_link() -> None:
     ],
 )
 def test_a_countdown_is_in_words_and_whole_minutes(left: timedelta, words: str) -> None:
-    assert f"<strong>{words}</strong>" in countdown(left)
+    assert f"<strong>{words}</strong>" in countdown_html(left)
 
 
 def test_sign_up_opens_72_real_hours_before_the_start_also_when_the_clocks_change() -> None:

@@ -11,7 +11,7 @@ from flask import Flask, jsonify, request
 from msgspec import Struct
 
 from reserve.booking import result
-from reserve.booking.release import end_of
+from reserve.booking.release import held_until
 from reserve.errors import LostAnswer, ServiceError, SignInError, SlotTaken, TokenRefused
 from reserve.http import Answer, Http
 from reserve.model import Account, BookingRequest, Hold, Offer, Reservation
@@ -224,4 +224,4 @@ def test_a_hold_without_an_expiry_and_a_link_is_shown_as_what_it_is(clock: FakeC
     hold = held(site)
 
     assert result.held(hold, site.system.offers()).sentence.endswith("pay it soon on its site")
-    assert end_of(hold) == "it lapses"
+    assert held_until(hold) == "it lapses"

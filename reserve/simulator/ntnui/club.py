@@ -310,7 +310,7 @@ class SimulatedNtnui(Club):
         elif is_open:
             below = pages.places(self.free, link if self.free else None)
         else:
-            below = pages.places(self.free) + pages.countdown(self.opens_at - self.now)
+            below = pages.places(self.free) + pages.countdown_html(self.opens_at - self.now)
         return pages.session(about, names, below)
 
     def _home(self, token: str | None, notice: str = "") -> Response:

@@ -116,7 +116,7 @@ def places(free: int, here: str | None = None) -> str:
     return f"<p>N&aring;: <strong>{number}</strong> {words}.{link}</p>"
 
 
-def countdown(left: timedelta) -> str:
+def countdown_html(left: timedelta) -> str:
     """How long until drop-in, in words and whole minutes."""
     minutes = int(left.total_seconds() // 60)
     days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
