@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -104,16 +103,15 @@ class AccountApi(ApiSystem):
             raise trouble_with(answer) or self.sign_in_refusal(answer)
         return self.granted(answer)
 
-    def answer_to(self, ask: Callable[[], Answer]) -> Answer:
-        """The answer to *ask*; when it doubts our token, that is renewed once, and asked once more."""
-        token, answer = self.token, ask()
+    def renews_after(self, answer: Answer, token: str | None) -> bool:
+        """Whether *answer* doubted the *token* it was asked with, and there is a new one now."""
         doubt = self.meaning(answer) if answer.status in self.doubts else None
         if not isinstance(doubt, TokenRefused):
-            return answer
+            return False
         if self.token == token:  # nobody has renewed it meanwhile
             self.context.say(f"{doubt}; signing in again")
             try:
                 self.sign_in()
             except ReserveError as failure:
                 raise TokenRefused(f"{doubt}, and: {failure}") from failure
-        return ask()
+        return True

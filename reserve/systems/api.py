@@ -124,8 +124,13 @@ class ApiSystem(BookingSystem):
             raise ServiceError(f"no answer, twice: {lost}") from lost
 
     def answer_to(self, ask: Callable[[], Answer]) -> Answer:
-        """The answer to *ask*; where a token can be renewed, that is done when the answer doubts it."""
-        return ask()
+        """The answer to *ask*; once more with a new token when the answer doubts this one."""
+        token, answer = self.token, ask()
+        return ask() if self.renews_after(answer, token) else answer
+
+    def renews_after(self, answer: Answer, token: str | None) -> bool:
+        """Whether *answer* doubted the *token* it was asked with, and there is a new one now."""
+        return False
 
     def _good(self, answer: Answer) -> Answer:
         if not answer.is_good:
@@ -201,15 +206,19 @@ class ApiConnection(CourtConnection):
     def hold(self) -> Hold:
         """Send the request, and read the answer."""
         self.stamp = None
-        answer = self._system.answer_to(self._send)
+        self._renew()
+        answer = self._http.send(self._request)
+        if self._system.renews_after(answer, self._token):
+            self._renew()
+            answer = self._http.send(self._request)
         self.stamp = answer.stamp
         return self._system.held(self.offer, answer)
 
-    def _send(self) -> Answer:
-        if self._token != self._system.token:  # it was renewed meanwhile
+    def _renew(self) -> None:
+        """Prepare the request anew if the token was renewed since."""
+        if self._token != self._system.token:
             self.close()
             self._prepare()
-        return self._http.send(self._request)
 
     def close(self) -> None:
         """Let the connection go."""
