@@ -26,7 +26,8 @@ class RunFolder:
         self.path = folder_of(data, run_id)
         self._secrets = secrets
         self._numbers = count(1)
-        self.path.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):
+            self.path.mkdir(parents=True, exist_ok=True)
 
     def keep_answer(self, asked: str, text: str) -> Path:
         """Keep the answer *text*, which nobody understood, without what it says about people."""
@@ -53,7 +54,7 @@ class RunFolder:
 
     def _write(self, path: Path, text: str) -> None:
         with suppress(OSError):
-            path.write_text(text)
+            path.write_text(text, encoding="utf-8", errors="replace")  # half of an emoji is no reason either
 
 
 def folder_of(data: Path, run_id: str) -> Path:
