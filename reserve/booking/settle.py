@@ -87,14 +87,14 @@ def _kept(context: RunContext, hold: Hold, spare: list[Hold]) -> Hold:
 
 def _best(system: BookingSystem, holds: Sequence[Hold]) -> Hold:
     """The first hold within the maximum price, by the price that its order says."""
-    ceiling = system.request.max_price
+    max_price = system.request.max_price
     prices = []
     for hold in holds:
         priced = hold if hold.price is not None else _with_price(system, hold)
         price = priced.price
         if price is None:
             continue
-        if ceiling is None or price <= ceiling:
+        if max_price is None or price <= max_price:
             return priced
         prices.append(price)
     if prices:

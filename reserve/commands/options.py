@@ -152,7 +152,7 @@ def read_booking(options: argparse.Namespace, settings: Settings) -> Booking:
         only=tuple(dict.fromkeys(listed(options.only))),
         opens_at=window.parse_moment(options.opens_at, "--opens-at") if options.opens_at else None,
         at_once=options.multithreaded,
-        max_price=ceiling(options.max_price or settings.max_price, kind.currency),
+        max_price=maximum_price(options.max_price or settings.max_price, kind.currency),
         pay=as_word(options.pay),
         patience=_patience(options.patience),
         link=given.get("link"),
@@ -272,7 +272,7 @@ def _phone(text: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def ceiling(text: str | None, currency: str) -> Money | None:
+def maximum_price(text: str | None, currency: str) -> Money | None:
     """The most that may be paid, None for no limit; raises `UsageError` when *text* is no amount of money."""
     if not text:
         return None

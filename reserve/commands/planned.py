@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from reserve.clock import Clock
-from reserve.commands.options import Booking, account_named, ceiling, refuse_unlimited_payment
+from reserve.commands.options import Booking, account_named, maximum_price, refuse_unlimited_payment
 from reserve.commands.wiring import Connect, connect, public_system
 from reserve.model import Account, Offers
 from reserve.plans.plan import Choice, Plan
@@ -23,7 +23,7 @@ NOBODY = Account("nobody@example.com", "none")
 
 def amount(text: str | None) -> Decimal | None:
     """The price in *text* as a plan keeps it, in whatever currency; raises `UsageError` when it is none."""
-    found = ceiling(text, "USD")
+    found = maximum_price(text, "USD")
     return None if found is None else Decimal(found.amount)
 
 

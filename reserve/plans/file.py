@@ -40,7 +40,7 @@ Moment = Annotated[str, Meta(description="a moment at the facility, such as 2026
 
 
 class ChoiceBody(Struct, forbid_unknown_fields=True, rename={"or_starts": "or"}):
-    """A facility; `courts` in order of preference, any when left out; `or`: further starts, same length."""
+    """A facility; `courts` in order of preference, any when omitted; `or`: further starts, same length."""
 
     facility: Annotated[str, Meta(max_length=200)]
     courts: list[Name] = []
@@ -65,7 +65,7 @@ class PlanBody(
 
     minutes: Annotated[int, Meta(ge=1, le=24 * 60 - 1)] = 30  # as the earlier Atrium tool (Atrium facts 4)
     system: SystemName | None = None
-    sport: Annotated[Sport, Meta(description="the first that the system has when left out")] | None = None
+    sport: Annotated[Sport, Meta(description="the first that the system has when omitted")] | None = None
     choices: Annotated[list[ChoiceBody], Meta(min_length=1)] | None = None
     court_id: Name | int | None = None
     account: Name | None = None
@@ -95,7 +95,7 @@ class OneOff(PlanBody, tag="one-off"):
 
 
 class Recurring(PlanBody, tag="recurring"):
-    """A plan for the slots of a rule, which counts from today when `counts_from` is left out."""
+    """A plan for the slots of a rule, which counts from today when `counts_from` is omitted."""
 
     rrule: Annotated[str, Meta(description="RFC 5545, e.g. FREQ=WEEKLY;BYDAY=WE;BYHOUR=18;COUNT=52")]
     counts_from: Moment | None = None

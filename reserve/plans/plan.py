@@ -88,7 +88,7 @@ class Plan:
         return read_rule(self.rule, self.first).starts(after)
 
     def slots(self, where: tzinfo, now: datetime) -> Iterator[Slot]:
-        """Its slots that start after *now*; those at a time that the clocks skip are left out."""
+        """Its slots that start after *now*; those at a time that the clocks skip are skipped."""
         for start in self.starts(now.astimezone(where).replace(tzinfo=None)):
             try:
                 slot = window.slot(start.date(), start.time(), self.length, where)

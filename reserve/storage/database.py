@@ -86,7 +86,7 @@ def _prepare(connection: DBAPIConnection, _: object) -> None:
 
 
 def _address(url: str) -> URL:
-    """What *url* means; what a library says of a wrong one may show the password, so it is left out."""
+    """What *url* means; what a library says of a wrong one may show the password, so it is not shown."""
     try:
         address = make_url(url)
     except ValueError:
