@@ -21,6 +21,10 @@ class Money:
             raise ValueError(f"{self.currency} cannot be compared with {other.currency}")
         return self.minor < other.minor
 
+    def is_within(self, ceiling: Money | None) -> bool:
+        """Whether it is *ceiling* at most, None for no limit; in another currency it is not."""
+        return ceiling is None or (self.currency == ceiling.currency and self <= ceiling)
+
     @property
     def is_free(self) -> bool:
         """Whether nothing has to be paid."""

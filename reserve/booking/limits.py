@@ -54,9 +54,9 @@ def affordable(opening: Opening, max_price: Money | None) -> Opening:
     """*opening* without what is published as costing more; raises `TooDear` when everything does."""
     if max_price is None:
         return opening
-    above = [offer for offer in opening.offers if offer.price is not None and offer.price > max_price]
+    above = [each for each in opening.offers if each.price and not each.price.is_within(max_price)]
     if len(above) == len(opening.offers):
-        price = min(offer.price for offer in above if offer.price is not None)
+        price = min((each.price for each in above if each.price), key=lambda price: price.minor)
         raise TooDear(f"the cheapest court costs {price}, more than --max-price allows")
     skipped = tuple((offer.court, f"{offer.slot} costs more than --max-price allows") for offer in above)
     kept = tuple(offer for offer in opening.offers if offer not in above)

@@ -94,11 +94,12 @@ def _best(system: BookingSystem, holds: Sequence[Hold]) -> Hold:
         price = priced.price
         if price is None:
             continue
-        if max_price is None or price <= max_price:
+        if price.is_within(max_price):
             return priced
         prices.append(price)
     if prices:
-        raise TooDear(f"the cheapest costs {min(prices)}, more than --max-price allows")
+        cheapest = min(prices, key=lambda price: price.minor)
+        raise TooDear(f"the cheapest costs {cheapest}, more than --max-price allows")
     raise ServiceError(f"{holds[0]}: nothing says what it costs, so it is not paid")
 
 

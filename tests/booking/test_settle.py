@@ -28,6 +28,7 @@ from reserve.errors import (
     Unreachable,
 )
 from reserve.model import Hold, Reservation
+from reserve.money import Money
 from tests.fakes import EVENING, HOLD_LENGTH, START, FakeClock, FakeSystem, NoLimits, context_of, offer, usd
 
 ONE, TWO, THREE = offer("Court 1"), offer("Court 2"), offer("Court 3")
@@ -185,7 +186,7 @@ def test_what_has_lapsed_by_the_servers_clock_is_not_left_for_the_player_to_pay(
     with pytest.raises(ServiceError, match="lapsed before it could be paid"):
         settling.end(replace(UNKNOWN, low=ahead, high=ahead))
 
-    assert settling.released == ["order-1"]
+    assert settling.context.released == ["order-1"]
 
 
 def test_a_confirmation_whose_answer_was_lost_is_looked_up_and_never_repeated(clock: FakeClock) -> None:
@@ -227,7 +228,7 @@ def test_a_certain_refusal_releases_the_hold(clock: FakeClock, refusal: ReserveE
     with pytest.raises(type(refusal)):
         settling.end()
 
-    assert settling.released == ["order-1"]
+    assert settling.context.released == ["order-1"]
 
 
 class Doubted(NoLimits):
@@ -243,7 +244,7 @@ def test_what_an_earlier_run_may_have_reserved_leaves_no_court_of_this_run_held(
     with pytest.raises(Unconfirmed, match="the run 1"):
         settling.end(limits=Doubted(settling.context))
 
-    assert settling.released == ["order-1"]
+    assert settling.context.released == ["order-1"]
 
 
 def test_a_bug_while_confirming_releases_the_hold(clock: FakeClock) -> None:
@@ -252,7 +253,7 @@ def test_a_bug_while_confirming_releases_the_hold(clock: FakeClock) -> None:
     with pytest.raises(ValueError, match="bug"):
         settling.end()
 
-    assert settling.released == ["order-1"]
+    assert settling.context.released == ["order-1"]
 
 
 @pytest.mark.parametrize(
@@ -278,7 +279,7 @@ def test_nobody_keeps_a_court_while_asked_to_wait_for_an_hour(clock: FakeClock) 
         settling.end()
 
     assert clock.now() < START + timedelta(seconds=1)
-    assert settling.released == ["order-1"]
+    assert settling.context.released == ["order-1"]
 
 
 def test_a_hold_that_wants_a_code_is_proved_and_confirmed_once_more(clock: FakeClock) -> None:
@@ -298,7 +299,7 @@ def test_a_hold_that_cannot_be_proved_is_released(clock: FakeClock) -> None:
     with pytest.raises(CodeError):
         settling.end()
 
-    assert settling.released == ["order-1"]
+    assert settling.context.released == ["order-1"]
 
 
 def test_who_was_asked_to_stop_releases_everything_and_pays_nothing(clock: FakeClock) -> None:
@@ -322,3 +323,13 @@ def test_a_reservation_of_another_court_or_time_is_not_taken_for_ours(clock: Fak
 
     with pytest.raises(Unconfirmed):
         settling.end()
+
+
+def test_a_court_priced_in_another_currency_than_the_maximum_is_not_paid(clock: FakeClock) -> None:
+    settling = Settling(clock, prices=(100,), max_price_cents=800)
+    settling.holds = [replace(hold, price=Money(100, "EUR")) for hold in settling.holds]
+
+    with pytest.raises(TooDear):
+        settling.end()
+
+    assert settling.context.released == ["order-1"]

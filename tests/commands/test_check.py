@@ -71,6 +71,15 @@ def test_time_servers_give_a_second_opinion_that_never_fails(
     assert (clock.step, clock.word, clock.said) == ("this machine's clock", "passed", said)
 
 
+def test_nobody_else_is_asked_for_the_time_in_a_rehearsal_of_the_check(tmp_path: Path) -> None:
+    with Stage(tmp_path) as stage:
+        stage.get_ready()
+        clock = list(Check(stage.run, None).verdicts())[-1]
+        stage.run.system.close()
+
+    assert (clock.step, clock.word) == ("this machine's clock", "skipped")
+
+
 def test_a_code_that_the_booking_system_does_not_send_is_not_said_to_have_come(tmp_path: Path) -> None:
     with Stage(tmp_path, {"faults": ("send-refused",)}) as stage:
         stage.get_ready()
