@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from io import StringIO
@@ -14,6 +15,7 @@ HERE = Path(__file__).parents[2]
 PICTURE = HERE / "docs/rehearsal.svg"
 COMMAND = ["main.py", "rehearse", "--seed", "1"]
 WIDTH = 118  # columns
+FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)  # from elsewhere; any that the reader has will do
 
 
 def main() -> int:
@@ -29,7 +31,8 @@ def main() -> int:
     console = Console(record=True, width=WIDTH, file=StringIO(), force_terminal=True)
     for line in run.stdout.splitlines():
         console.print(Text(line, style="bold green" if line.startswith("Reserved") else ""))
-    console.save_svg(str(PICTURE), title=f"python3 {' '.join(COMMAND)}")
+    drawn = console.export_svg(title=f"python3 {' '.join(COMMAND)}")
+    PICTURE.write_text(FONTS.sub("", drawn))
     print(f"{PICTURE.relative_to(HERE)}: {run.stdout.splitlines()[-1]}")
     return run.returncode
 
