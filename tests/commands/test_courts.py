@@ -47,6 +47,18 @@ def test_the_courts_of_a_facility_come_with_window_lengths_and_opening(
     assert found["Court 4"]["window"] == "2 days ahead at 12:00"
 
 
+def test_a_court_for_walk_ups_is_told_from_one_that_can_be_reserved(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Stage(tmp_path) as stage:
+        assert courts(stage, "-c", "Buena Vista", "-d", "2026-03-09", "--json") == 0
+
+    first, walk_up = json.loads(capsys.readouterr().out)
+    assert "18:00-19:30" in first["slots"]
+    assert first["opens_at"] == "2026-03-02T08:00:00-08:00"
+    assert (walk_up["slots"], walk_up["window"], walk_up["opens_at"]) == ("takes no reservations", "", None)
+
+
 def test_only_courts_for_the_wanted_sport_are_shown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reserve.simulator.recus.facilities import PICKLEBALL, TENNIS
+from reserve.simulator.recus.facilities import BUENA_VISTA, PICKLEBALL, TENNIS
 from tests.simulator.visitor import ALICE_MARBLE, COURTS, DAY, OPENS_AT, Visitor
 
 
@@ -89,8 +89,50 @@ def test_every_known_facility_is_listed() -> None:
     listed = Visitor().get("/v1/locations/availability?organizationSlug=san-francisco-rec-park").json
 
     names = [entry["location"]["name"] for entry in listed]
-    assert names == ["Alice Marble", "Moscone", "Lafayette", "Helen Wills"]
+    assert names == ["Alice Marble", "Moscone", "Lafayette", "Helen Wills", "Buena Vista"]
     assert Visitor().get("/v1/locations/availability").json == []
+
+
+def test_courts_are_labelled_not_reservable_as_in_the_sample_and_can_be_booked(
+    sample: Callable[[str], Any],
+) -> None:
+    recorded = sample("location")["location"]["courts"]
+
+    published = courts(Visitor()).values()
+
+    for read in (recorded, published):
+        told = {(court["noReservationText"], court["isInstantBookable"]) for court in read}
+        assert told == {("Not Reservable", True)}
+
+
+def test_a_walk_up_court_is_published_as_in_the_sample_and_never_reserved(
+    sample: Callable[[str], Any],
+) -> None:
+    (recorded,) = [
+        court
+        for court in sample("location_windows")["location"]["courts"]
+        if court["isInstantBookable"] is False
+    ]
+    visitor = Visitor().arrive()
+
+    walk_up = courts(visitor, BUENA_VISTA)["Court 2"]
+
+    for key in (
+        "isInstantBookable",
+        "noReservationText",
+        "defaultReservationWindowDays",
+        "reservationReleaseTimeLocal",
+        "maxReservationTime",
+        "availableSlots",
+    ):
+        assert walk_up[key] == recorded[key], key
+    assert walk_up["config"]["bookingPolicies"] == recorded["config"]["bookingPolicies"] == []
+    schedule = visitor.get(f"/v1/locations/{BUENA_VISTA}/schedule?startDate=2026-03-09").json
+    assert [court["schedule"] for court in schedule["dates"]["20260309"]][1] == {
+        "07:00, 21:00": {"referenceType": "OPEN", "referenceLabel": "Not Reservable"}
+    }
+    refused = visitor.hold(walk_up["sports"][0]["id"])
+    assert refused.json["message"] == "The reservation violates the site's booking policy"
 
 
 def test_the_sports_are_known() -> None:

@@ -142,6 +142,58 @@ def test_the_recorded_facility_is_read() -> None:
     assert (found.limits.per_day, found.limits.per_week) == (1, 3)
 
 
+@pytest.mark.parametrize(
+    ("day", "start", "minutes", "offered", "skipped"),
+    [
+        (9, time(18), 90, ["Court 1", "Court 2", "Court 3"], {"Court 4": "no 18:00-19:30 slot"}),
+        (9, time(7, 30), 90, ["Court 1", "Court 2", "Court 3"], {"Court 4": "no 07:30-09:00 slot"}),
+        (
+            10,
+            time(12),
+            60,
+            ["Court 4"],
+            dict.fromkeys(["Court 1", "Court 2", "Court 3"], "no 12:00-13:00 slot"),
+        ),
+    ],
+)
+def test_the_recorded_courts_are_offered_for_their_slots_though_labelled_not_reservable(
+    day: int, start: time, minutes: int, offered: list[str], skipped: dict[str, str]
+) -> None:
+    labels = {each["noReservationText"] for each in sample("location")["location"]["courts"]}
+
+    found = offers(wanted(day=date(2026, 3, day), start=start, minutes=minutes))
+
+    assert labels == {"Not Reservable"}
+    assert (names(found), reasons(found)) == (offered, skipped)
+
+
+def test_of_the_newer_recorded_courts_only_the_one_that_cannot_be_booked_takes_no_reservations() -> None:
+    courts = place_in(answered(sample("location_windows"))).courts
+
+    assert {each.name: each.unfit(EVENING) for each in courts} == {
+        "Court 1": None,
+        "Court 2": "no 18:00-19:30 slot",
+        "Court 3": "takes no reservations",
+        "Court A": None,
+        "Court B": None,
+    }
+
+
+def test_a_recorded_court_that_cannot_be_understood_is_skipped_and_the_others_are_offered() -> None:
+    def spoil(facility: Any) -> None:
+        court(facility, "Court 2").update(
+            defaultReservationWindowDays="soon", reservationReleaseTimeLocal={}, sports=[{}, *ids]
+        )
+        del court(facility, "Court 3")["courtNumber"]
+        facility.update(defaultReservationWindow=None, reservationReleaseTimeLocal=None)
+
+    ids = court(sample("location")["location"], "Court 2")["sports"]
+    found = offers(wanted(), spoil)
+
+    assert names(found) == ["Court 1"]
+    assert reasons(found) == {"Court 2": "nothing says when it opens", "Court 4": "no 18:00-19:30 slot"}
+
+
 def test_the_last_court_has_days_hours_and_slots_of_its_own() -> None:
     noon = offers(wanted(day=date(2026, 3, 10), start=time(12), minutes=60))
 
@@ -505,14 +557,32 @@ def test_a_slot_that_no_court_has_is_refused_with_the_nearest() -> None:
         offers(wanted(start=time(17)))
 
 
-@pytest.mark.parametrize("field", ["archivedAt", "noReservationText"])
-def test_a_court_that_takes_no_reservations_is_skipped(field: str) -> None:
-    def close(facility: Any) -> None:
-        facility["courts"].append(
-            deepcopy(court(facility, "Court 2")) | {"courtNumber": "Court 7", field: "x"}
-        )
+def test_an_archived_court_is_not_there_at_all() -> None:
+    def archive(facility: Any) -> None:
+        court(facility, "Court 2")["archivedAt"] = "2026-02-01T17:00:00.000Z"
 
-    assert names(offers(wanted(), close)) == ["Court 1", "Court 2", "Court 3"]
+    found = offers(wanted(), archive)
+
+    assert names(found) == ["Court 1", "Court 3"]
+    assert "Court 2" not in reasons(found)
+
+
+def test_a_court_that_cannot_be_booked_is_skipped_with_the_reason() -> None:
+    found = offers(wanted(), lambda facility: court(facility, "Court 2").update(isInstantBookable=False))
+
+    assert names(found) == ["Court 1", "Court 3"]
+    assert reasons(found)["Court 2"] == "takes no reservations"
+
+
+@pytest.mark.parametrize("published", [{}, {"isInstantBookable": None}, {"isInstantBookable": "?"}])
+def test_a_court_of_which_nothing_says_whether_it_can_be_booked_is_asked_for(
+    published: dict[str, object],
+) -> None:
+    def silent(facility: Any) -> None:
+        del court(facility, "Court 2")["isInstantBookable"]
+        court(facility, "Court 2").update(published)
+
+    assert names(offers(wanted(), silent)) == ["Court 1", "Court 2", "Court 3"]
 
 
 def test_a_policy_that_is_not_active_counts_for_nothing() -> None:

@@ -26,6 +26,7 @@ ALICE_MARBLE = "81cd2b08-8ea6-40ee-8c89-aeba92506576"
 MOSCONE = "fb0d16b1-5f9f-465f-8ebf-fccf5d400c47"
 LAFAYETTE = "c4fc2b3e-d1bc-47d9-b920-76d00d32b20b"
 HELEN_WILLS = "3552b6f7-e7bd-4334-9e4a-731b015447e0"
+BUENA_VISTA = "3f842b1e-13f9-447d-ab12-62b62d954d3e"
 
 SITES = {
     (ALICE_MARBLE, 1): "f16d5170-6698-4275-90c1-f0e5e499eb52",
@@ -66,6 +67,7 @@ class SlotPolicy:
 
 
 LAST_COURT = SlotPolicy(days_ahead=2, release=time(12, 0), minutes=60, first=time(7, 0), count=12)
+WALK_UP = SlotPolicy(days_ahead=0, release=time(8, 0), minutes=90, first=time(7, 30), count=0)
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class SimulatedFacility:
     @property
     def usual(self) -> list[SimulatedCourt]:
         """Those that open at the usual time, by number."""
-        found = [court for court in self.courts if court.policy is not LAST_COURT]
+        found = [court for court in self.courts if court.policy not in (LAST_COURT, WALK_UP)]
         return sorted(found, key=lambda court: int(court.name.split()[1]))
 
     def published(self, court: Court) -> SimulatedCourt:
@@ -122,8 +124,10 @@ def facilities(scenario: RecUsScenario) -> list[SimulatedFacility]:
         raise ValueError("the wanted day lies before its opening")
     usual = SlotPolicy(ahead, opening.time(), minutes=90, first=time(7, 30), count=8)
 
-    def facility(id_: str, name: str, address: str, courts: int) -> SimulatedFacility:
-        policies = [usual] * courts + [LAST_COURT]
+    def facility(
+        id_: str, name: str, address: str, courts: int, last: SlotPolicy = LAST_COURT
+    ) -> SimulatedFacility:
+        policies = [usual] * courts + [last]
         built = [_court(id_, number, policy, courts) for number, policy in enumerate(policies, 1)]
         return SimulatedFacility(id_, name, address, here, (*built[1::2], *built[::2]))  # 2, 4, 1, 3
 
@@ -137,6 +141,9 @@ def facilities(scenario: RecUsScenario) -> list[SimulatedFacility]:
         facility(MOSCONE, "Moscone", "1800 Chestnut St, San Francisco, CA 94123, USA", 3),
         facility(LAFAYETTE, "Lafayette", "Gough St & Washington St, San Francisco, CA 94109, USA", 1),
         facility(HELEN_WILLS, "Helen Wills", "Broadway & Larkin St, San Francisco, CA 94109, USA", 1),
+        facility(
+            BUENA_VISTA, "Buena Vista", "Buena Vista & Haight St, San Francisco, CA 94117, USA", 1, WALK_UP
+        ),
     ]
 
 

@@ -11,7 +11,8 @@ from reserve.simulator.recus.facilities import ORGANIZATION, SPORTS, SimulatedCo
 from reserve.simulator.recus.scenario import RecUsScenario
 
 DAY_STARTS, DAY_ENDS = time(7, 0), time(21, 0)  # what a schedule shows (facts 2.5)
-CLOSED = {"referenceType": "OPEN", "referenceLabel": "Not Reservable"}
+NOT_RESERVABLE = "Not Reservable"  # what a court is called outside its slots (facts 2.3)
+CLOSED = {"referenceType": "OPEN", "referenceLabel": NOT_RESERVABLE}
 FREE = {"referenceType": "RESERVABLE"}
 
 
@@ -58,7 +59,8 @@ def _court(
         for weekday in range(1, 8)  # 1 = Monday here
         for start, end in blocks
     ]
-    hours = {"type": "PRIVATE", "openFrom": f"{blocks[0][0]}", "openTo": f"{blocks[-1][1]}"}
+    opens, closes = (blocks[0][0], blocks[-1][1]) if blocks else (DAY_STARTS, DAY_ENDS)
+    hours = {"type": "PRIVATE", "openFrom": f"{opens}", "openTo": f"{closes}"}
     sports = [
         {"id": id_, "courtId": court.id, "sportId": sport, "price": 0, "currency": "USD"}
         for id_, sport in court.sports.items()
@@ -68,19 +70,20 @@ def _court(
         "locationId": facility.id,
         "courtNumber": court.name,
         "type": "court",
-        **dict.fromkeys(("capacity", "description", "archivedAt", "noReservationText")),
+        **dict.fromkeys(("capacity", "description", "archivedAt")),
+        "noReservationText": NOT_RESERVABLE,  # whether it takes reservations or not
         "publishedAt": "2024-04-01T17:00:00.000Z",
         "allowPrivateLessons": False,
-        "isInstantBookable": True,
+        "isInstantBookable": bool(blocks),
         "maxReservationTime": f"{policy.minutes // 60:02}:{policy.minutes % 60:02}:00",
         "bufferMinutesBetweenReservations": 0,
         # A stale superset, as published (facts 2.3).
         "allowedReservationDurations": {"minutes": list(range(30, policy.minutes + 1, 30))},
-        "defaultReservationWindowDays": policy.days_ahead,
-        "reservationReleaseTimeLocal": policy.release.isoformat("seconds"),
+        "defaultReservationWindowDays": policy.days_ahead if blocks else None,
+        "reservationReleaseTimeLocal": policy.release.isoformat("seconds") if blocks else None,
         "config": {
             "pricing": {"default": {"type": "perHour", "cents": scenario.price_cents}},
-            "bookingPolicies": [{"type": "fixed-slots", "isActive": True, "slots": fixed}],
+            "bookingPolicies": [{"type": "fixed-slots", "isActive": True, "slots": fixed}] if blocks else [],
         },
         "sports": sports,
         "availableSlots": [tick for slot in free for tick in _ticks(slot)],
@@ -116,6 +119,8 @@ def schedule(
     def pieces(court: SimulatedCourt, day: date) -> dict[str, Any]:
         """One court's day: taken slots one by one, what is free in one piece."""
         blocks = court.policy.blocks()
+        if not blocks:  # a walk-up court
+            return {f"{DAY_STARTS:%H:%M}, {DAY_ENDS:%H:%M}": CLOSED}
         found = [(DAY_STARTS, blocks[0][0], CLOSED)] if blocks[0][0] > DAY_STARTS else []
         for slot, (start, end) in zip(facility.slots(court, day), blocks, strict=True):
             if not is_free(court, slot):

@@ -76,7 +76,7 @@ class PublishedCourt(Part):
 
     court_number: str  # its name
     archived_at: object = None
-    no_reservation_text: object = None
+    is_instant_bookable: object = None  # a bool or null
     sports: Readable[CourtSport] | None = None
     config: object = None
     max_reservation_time: Maybe[str] = NOTHING

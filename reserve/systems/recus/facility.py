@@ -63,7 +63,7 @@ def _bookable(court: PublishedCourt, facility: Facility) -> BookableCourt:
         longest=_duration(court.max_reservation_time.value or ""),
         fixed=_fixed_slots(court),
         an_hour=_an_hour(court),
-        takes_reservations=not court.no_reservation_text,
+        takes_reservations=court.is_instant_bookable is not False,  # where it is silent, asking does no harm
     )
 
 
