@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json as jsonlib
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import Message
 from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import unquote
 
 import requests
 import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from reserve.errors import LostAnswer, Overdue, ServiceError, UnknownAnswer, Unreachable
 
@@ -77,6 +81,34 @@ def _http_date(text: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def literal(url: str) -> str:
+    """*url* with the brackets of its query as they are; what else is quoted there stays quoted.
+
+    `requests` and `urllib3` quote them, and some hosts refuse that (rec.us facts 2.2).
+    """
+    path, mark, query = url.partition("?")
+    return path + mark + re.sub("%5[BD]", lambda found: unquote(found[0]), query, flags=re.IGNORECASE)
+
+
+class _LiteralHttp(HTTPConnection):
+    def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
+        super().putrequest(method, literal(url), *args, **kwargs)
+
+
+class _LiteralHttps(HTTPSConnection):
+    def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
+        super().putrequest(method, literal(url), *args, **kwargs)
+
+
+class _LiteralAdapter(HTTPAdapter):
+    """Undoes, as the last one before the socket, what `urllib3` does to a query."""
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        pool.ConnectionCls = _LiteralHttps if pool.scheme == "https" else _LiteralHttp
+        return pool
+
+
 class Http:
     """One connection to one host, kept open; every request on it carries the same headers."""
 
@@ -94,7 +126,7 @@ class Http:
         self._session = requests.Session()
         self._session.headers.update(headers)
         if adapter is None:
-            adapter = HTTPAdapter(
+            adapter = _LiteralAdapter(
                 pool_connections=1, pool_maxsize=4, max_retries=urllib3.Retry(0, read=False)
             )
         for scheme in ("http://", "https://"):
@@ -112,14 +144,19 @@ class Http:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> requests.PreparedRequest:
-        """A request with nothing left to compute; raises `Unreachable` when there is no way to ask that."""
+        """A request with nothing left to compute, the brackets of its query as they are.
+
+        Raises `Unreachable` when there is no way to ask that.
+        """
         asked = requests.Request(
             method, self.base_url + path, json=json, data=form, params=params, headers=headers
         )
         try:
-            return self._session.prepare_request(asked)
+            prepared = self._session.prepare_request(asked)
         except (requests.RequestException, ValueError) as failure:  # not `from`: it may show a token
             raise Unreachable(f"{method} {path}: {type(failure).__name__}") from None
+        prepared.url = literal(str(prepared.url))
+        return prepared
 
     def send(self, prepared: requests.PreparedRequest) -> Answer:
         """Send *prepared* and return the answer, whatever its status; redirects are not followed.

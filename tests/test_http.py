@@ -100,6 +100,63 @@ def test_an_answer_is_read_whatever_its_status() -> None:
     assert bad.asked == "GET /b"  # without what was asked, which may be personal
 
 
+BRACKETS = {"pg[num]": "1", "pg[size]": "100"}
+
+
+def test_brackets_of_a_query_reach_the_host_as_they_are() -> None:
+    with talking_to(*[http_answer()] * 3) as (http, host):
+        http.ask("GET", "/bookings", params=BRACKETS)
+        http.ask("GET", "/booking?include[]=reservations&include[]=sites")
+        http.ask("GET", "/booking?include[]=a", params={"x[]": "[b]"})
+
+    assert host.requests == [
+        "GET /bookings?pg[num]=1&pg[size]=100 HTTP/1.1",
+        "GET /booking?include[]=reservations&include[]=sites HTTP/1.1",
+        "GET /booking?include[]=a&x[]=[b] HTTP/1.1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "quoted"),
+    [
+        ("a b", "a+b"),
+        ("a&b=c", "a%26b%3Dc"),
+        ("+1415", "%2B1415"),
+        ("Åpen", "%C3%85pen"),
+        ("a#b", "a%23b"),
+        ("100%", "100%25"),
+        ("%5B", "%255B"),
+        ("a\r\nb", "a%0D%0Ab"),
+    ],
+)
+def test_everything_else_in_a_query_reaches_the_host_quoted(value: str, quoted: str) -> None:
+    with talking_to(http_answer()) as (http, host):
+        http.ask("GET", "/a", params={"x[]": value})
+
+    assert host.requests == [f"GET /a?x[]={quoted} HTTP/1.1"]
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY"])
+def test_brackets_pass_a_proxy_as_they_are(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = Host(http_answer())
+    monkeypatch.setenv(name, proxy.address)
+    http = Http("http://nowhere.invalid", headers={}, timeout=QUICK)
+
+    try:
+        http.ask("GET", "/bookings", params=BRACKETS)
+    finally:
+        http.close()
+        proxy.close()
+
+    assert proxy.requests == ["GET http://nowhere.invalid/bookings?pg[num]=1&pg[size]=100 HTTP/1.1"]
+
+
+def test_a_prepared_request_shows_the_brackets_that_are_sent() -> None:
+    asked = Http("https://nowhere.invalid", headers={}).prepare("GET", "/a", params=BRACKETS | {"b": "c d"})
+
+    assert asked.path_url == "/a?pg[num]=1&pg[size]=100&b=c+d"
+
+
 def test_one_connection_serves_every_request() -> None:
     with talking_to(*[http_answer()] * 3) as (http, host):
         for _ in range(3):

@@ -24,10 +24,12 @@ class BookingLimits:
         """Raise `AlreadyReserved` or `LimitReached` when the player's own reservations forbid another one."""
         context = self.context
         mine = context.system.reservations()
-        if not context.system.knows_reservations:
+        if context.system.knows_reservations:
+            context.timeline.say(f"your reservations there: {len(mine)}")
+        else:
+            context.timeline.say("booking limits cannot be checked; only earlier runs of this program count")
             for slot in {offer.slot for offer in self.opening.offers}:
-                respect_record(context.record, slot)
-        context.timeline.say(f"your reservations there: {len(mine)}")
+                respect_record(context.record, slot, hold_is_final=context.system.hold_is_final)
         self._respect_reservations(mine)
         self._respect_city(mine)
 
@@ -63,16 +65,18 @@ def affordable(opening: Opening, max_price: Money | None) -> Opening:
     return replace(opening, offers=kept, skipped=opening.skipped + skipped)
 
 
-def respect_record(record: Record, slot: Slot) -> None:
+def respect_record(record: Record, slot: Slot, *, hold_is_final: bool) -> None:
     """Raise when an earlier run has, or may have, a court in *slot*, where the booking system cannot tell.
 
-    `AlreadyReserved` when it knew that it has one, `Unconfirmed` when it never knew.
+    `AlreadyReserved` when it knew that it has one, `Unconfirmed` when it never knew, or when the player may
+    have paid for what it held. A hold that is not final, and was not being paid, is none.
     """
+    reserving = ActionKind.HELD if hold_is_final else ActionKind.CONFIRMED
     for past in record.about(slot):
-        if any(
-            action.kind is ActionKind.HELD and slot.start <= action.start < slot.end
-            for action in past.actions
-        ):
+        done = {action.kind for action in past.actions if slot.start <= action.start < slot.end}
+        if reserving in done:
             raise AlreadyReserved(f"the run {past.run_id} reserved a court for {slot}")
-        if past.ended is None or past.exit_code == Unconfirmed.exit_code:
+        was_reserving = hold_is_final or ActionKind.CONFIRMING in done
+        was_cut_off = past.ended is None and was_reserving
+        if was_cut_off or past.exit_code == Unconfirmed.exit_code or ActionKind.KEPT in done:
             raise Unconfirmed(f"the run {past.run_id} may have reserved a court for {slot}")

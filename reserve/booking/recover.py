@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from reserve.booking.context import RunContext
 from reserve.booking.release import release_all
-from reserve.errors import ReserveError
+from reserve.errors import ReserveError, ServiceError
 from reserve.model import ActionKind, Court, Hold, Offer, Reservation, Slot
 from reserve.storage.runs import PastRun
 
@@ -24,6 +24,8 @@ def recover(context: RunContext) -> None:
         try:
             holds = system.holds() if system.lists_holds else _written_down(past)
             reservations = system.reservations()
+            if not system.knows_reservations:
+                raise ServiceError("the reservations there cannot be read")
         except ReserveError as failure:
             timeline.say(f"cannot look for what the run {past.run_id} left behind: {failure}")
             continue

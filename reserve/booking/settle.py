@@ -146,6 +146,8 @@ def _read_back(context: RunContext, hold: Hold, *, why: ReserveError | None) -> 
         except ReserveError as failure:
             why = why or failure
             continue
+        if not context.system.knows_reservations:
+            why = why or ServiceError("your reservations there cannot be read")
         for each in found:
             if each.court.is_same(court):
                 return Reservation(court, slot, hold.order_id, hold.price)

@@ -10,7 +10,7 @@ import pytest
 
 from reserve.booking.result import Outcome
 from reserve.simulator.faults import Fault
-from reserve.simulator.recus.faults import FAULTS, HOLD, PAY, RELEASE
+from reserve.simulator.recus.faults import BOOKINGS, FAULTS, HOLD, PAY, RELEASE
 from reserve.simulator.recus.scenario import SHAPES
 from reserve.simulator.scenario import VERIFY
 from tests.fakes import usd
@@ -45,6 +45,7 @@ EXIT_CODES = {
     "send-refused": 4,
     "release-fails-once": 0,
     "slow-release": 0,
+    "bookings-unreadable": 7,
 }
 OUTCOMES = {0: "reserved", 1: "not-reserved", 2: "refused", 3: "refused", 4: "not-reserved", 5: "refused"}
 OUTCOMES |= {6: "not-reserved", 7: "unconfirmed", 8: "held"}
@@ -87,7 +88,12 @@ def fair(stage: Stage, outcome: Outcome) -> Outcome:
     if outcome.exit_code == 8:
         assert stage.open_holds == [outcome.order_id], seen
     for order in set(stage.open_holds) - {outcome.order_id}:
-        assert order in outcome.sentence or f"could not release order {order}" in seen, seen
+        (court,) = {
+            event.details["court"] for event in stage.ledger.all("held") if event.details["order"] == order
+        }
+        cannot_be_known = f"{court} may be held until it lapses: an answer was lost" in seen
+        named = order in outcome.sentence or f"could not release order {order}" in seen
+        assert named or cannot_be_known, seen
     assert not list(stage.folder.rglob("bug.txt"))
     return outcome
 
@@ -138,6 +144,61 @@ def test_codes_of_every_length_and_payload_are_understood(book: Booker, length: 
     _, outcome = book({"code_length": length, "text_payload": payload})
 
     assert outcome.exit_code == 0
+
+
+# A list of bookings that cannot be read.
+
+
+@WAYS
+def test_an_unreadable_list_of_bookings_costs_no_court_and_is_looked_at_again_before_paying(
+    book: Booker, together: bool
+) -> None:
+    stage, outcome = book({"faults": ("bookings-unreadable",)}, together=together)
+
+    assert outcome.exit_code == 7
+    assert outcome.sentence.startswith("Not sure: order ")
+    assert "may be booked" in outcome.sentence
+    assert "your reservations there cannot be read" in outcome.sentence
+    assert len(stage.ledger.paid) == 1
+    assert stage.open_holds == []
+    asked = [moment for moment, request in stage.ledger.asked if request.endswith("/bookings")]
+    paid = stage.ledger.all("paid")[0].moment
+    assert sum(moment < stage.simulated.opens_at for moment in asked) == 1
+    assert sum(stage.simulated.opens_at < moment < paid for moment in asked) == 1
+    said = "\n".join(stage.steps)
+    assert "booking limits cannot be checked; only earlier runs of this program count" in said
+    assert "your reservations there: " not in said
+
+
+def test_a_list_that_can_be_read_again_after_paying_proves_the_reservation(book: Booker) -> None:
+    unreadable = Fault(BOOKINGS, 1, "status", times=3, status=400)
+
+    _, outcome = book({"faults": (unreadable,)})
+
+    assert outcome.exit_code == 0
+
+
+def test_what_was_reserved_meanwhile_is_seen_when_the_list_can_be_read_before_paying(book: Booker) -> None:
+    unreadable = Fault(BOOKINGS, 1, "status", status=400)
+
+    stage, outcome = book({"faults": (unreadable, "already-reserved")})
+
+    assert outcome.exit_code == 5
+    assert stage.ledger.all("pay-asked") == []
+    assert stage.open_holds == []
+
+
+def test_while_the_list_cannot_be_read_our_own_record_keeps_two_runs_from_reserving_twice(
+    book: Booker,
+) -> None:
+    stage, first = book({"faults": (Fault(BOOKINGS, 4, "status", times=99, status=400),)})
+    assert first.exit_code == 0
+
+    again = stage.book()
+
+    assert again.exit_code == 5
+    assert "reserved a court for 2026-03-09" in again.sentence
+    assert len(stage.ledger.paid) == 1
 
 
 # What a court costs.

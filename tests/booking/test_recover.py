@@ -1,6 +1,7 @@
 """A run that was cut off is put in order by the next one: nothing stays held, and a payment is noted."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -220,9 +221,50 @@ def test_our_own_record_tells_of_a_court_in_the_slot_that_it_was_held_in_and_in_
     mine = Record(store, "mine", PLAYER, clock.now)
 
     with pytest.raises(AlreadyReserved):
-        respect_record(mine, later)
+        respect_record(mine, later, hold_is_final=True)
     with pytest.raises(Unconfirmed):  # it was cut off, and may have held another before
-        respect_record(mine, EVENING)
+        respect_record(mine, EVENING, hold_is_final=True)
 
     mine.end(0, "Reserved", of="cut-off")
-    respect_record(mine, EVENING)
+    respect_record(mine, EVENING, hold_is_final=True)
+
+
+@pytest.mark.parametrize(
+    ("done", "exit_code", "refusal"),
+    [
+        ({}, None, None),
+        ({"held": True}, None, None),
+        ({"held": True}, 1, None),
+        ({"held": True, "confirming": True}, 6, None),
+        ({"held": True, "confirming": True}, None, Unconfirmed),
+        ({"held": True, "confirming": True}, 7, Unconfirmed),
+        ({"held": True, "kept": True}, 8, Unconfirmed),
+        ({"held": True, "confirming": True, "confirmed": True}, 0, AlreadyReserved),
+        ({"held": True, "confirming": True, "confirmed": True}, None, AlreadyReserved),
+    ],
+    ids=str,
+)
+def test_where_holds_lapse_our_own_record_counts_only_what_was_or_may_be_paid(
+    store: Store, clock: FakeClock, done: dict[str, bool], exit_code: int | None, refusal: type[Exception]
+) -> None:
+    hold = held(FakeSystem(clock), 1, "order-1")
+    cut_off(store, asking=COURTS, **{what: [hold] for what in done})
+    mine = Record(store, "mine", PLAYER, clock.now)
+    if exit_code is not None:
+        mine.end(exit_code, "ended", of="cut-off")
+
+    with pytest.raises(refusal) if refusal else nullcontext():
+        respect_record(mine, EVENING, hold_is_final=False)
+
+
+def test_what_became_of_a_run_stays_open_while_the_reservations_cannot_be_read(
+    store: Store, clock: FakeClock
+) -> None:
+    system = FakeSystem(clock)
+    system.knows_reservations = False
+    cut_off(store, asking=COURTS)
+
+    said = put_in_order(store, system)
+
+    assert "cannot look for what the run cut-off left behind: the reservations there cannot be read" in said
+    assert sentence(store) is None

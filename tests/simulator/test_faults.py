@@ -240,6 +240,13 @@ def release_fails_once() -> object:
     return [visitor.delete(path).status_code for _ in range(2)] == [503, 204]
 
 
+@shows("bookings-unreadable")
+def bookings_unreadable() -> object:
+    visitor = arrived("bookings-unreadable")
+    path = f"/v1/users/{visitor.id}/bookings"
+    return [visitor.get(path).status_code for _ in range(2)] == [400, 400]
+
+
 @shows("slow-release")
 def slow_release() -> object:
     visitor = arrived("slow-release")

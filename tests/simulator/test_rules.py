@@ -411,6 +411,28 @@ def test_bookings_come_in_pages() -> None:
     assert visitor.get("/v1/users/somebody/bookings").status_code == 403
 
 
+@pytest.mark.parametrize(
+    "query",
+    ["pg%5Bnum%5D=1&pg%5Bsize%5D=100", "pg%5bnum%5d=1", "pg[num%5D=1", "include%5B%5D=sites"],
+)
+def test_encoded_brackets_in_a_query_are_refused(query: str) -> None:
+    visitor = Visitor()
+    visitor.sign_in()
+
+    assert visitor.get(f"/v1/users/{visitor.id}/bookings?{query}").status_code == 400
+    assert visitor.get(f"/v1/bookings/any?{query}").status_code == 400
+    assert visitor.get(f"/v1/sports?{query}").status_code == 400
+
+
+def test_brackets_as_they_are_and_other_quoted_letters_are_accepted() -> None:
+    visitor = Visitor()
+    visitor.sign_in()
+
+    answer = visitor.get(f"/v1/users/{visitor.id}/bookings?pg[num]=1&pg[size]=7&other=a%20b%26c")
+
+    assert answer.json["meta"]["pg"] == {"num": 1, "size": 7, "totalResults": 0}
+
+
 def test_an_order_is_found_by_its_booking() -> None:
     visitor = Visitor().arrive()
     order = visitor.order()

@@ -41,6 +41,17 @@ def test_a_connection_stays_open_and_each_answer_is_dated_by_the_servers_clock()
         connection.close()
 
 
+@pytest.mark.parametrize(("query", "status"), [("pg[num]=1", 200), ("pg%5Bnum%5D=1", 400)])
+def test_a_query_is_judged_as_it_was_sent(query: str, status: int) -> None:
+    with serve(Visitor().simulated.app) as server:
+        connection = connect(server)
+        answer = ask(connection, f"/v1/sports?{query}")
+        answer.read()
+
+        assert answer.status == status
+        connection.close()
+
+
 def test_a_refused_post_leaves_the_connection_usable() -> None:
     with serve(Visitor().simulated.app) as server:
         connection = connect(server)

@@ -105,12 +105,13 @@ class Api:
         self.answers = list(answers)
         self.asked: list[tuple[str, bytes, WSGIEnvironment]] = []
         self.kept: list[tuple[str, str]] = []
+        self.said: list[str] = []
         context = Context(
             clock=clock,
             connect=lambda base, headers: Http(base, headers=headers, adapter=InProcess(self.answer, clock)),
             browser=lambda: pytest.fail("no browser was meant to start"),
             addresses=RecUs.addresses,
-            say=lambda text: None,
+            say=self.said.append,
             keep=lambda asked, text: self.kept.append((asked, text)),
             conceal=lambda secret: None,
             user_agent=USER_AGENT,
@@ -794,3 +795,58 @@ def test_only_confirmed_bookings_are_reservations_and_canceled_ones_are_none(clo
     (reservation,) = api.system.reservations()
 
     assert (reservation.court.name, reservation.slot) == ("Court 1", Slot(EVENING.start, EVENING.end))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (400, {"type": "E_INVALID_REQUEST", "message": "The query is invalid"}),
+        (404, {}),
+        (200, {"bookings": []}),
+        (200, []),
+        (200, "<html></html>"),
+    ],
+)
+def test_a_list_of_bookings_that_cannot_be_read_says_so_until_it_can(
+    clock: FakeClock, answer: tuple[int, Any]
+) -> None:
+    api = Api(clock, (200, {"id": "me-1"}), answer, (200, {"data": []}))
+    api.system.use_token("token-1")
+
+    assert api.system.reservations() == []
+    assert not api.system.knows_reservations
+    assert api.said[-1].startswith("the list of bookings cannot be read: GET /v1/users/me-1/bookings: ")
+
+    assert api.system.reservations() == []
+    assert api.system.knows_reservations
+
+
+def test_who_cannot_read_the_bookings_does_not_say_that_nothing_is_held(clock: FakeClock) -> None:
+    api = Api(clock, (200, {"id": "me-1"}), (400, {}))
+    api.system.use_token("token-1")
+
+    with pytest.raises(UnknownRefusal):
+        api.system.holds()
+
+
+@pytest.mark.parametrize(("status", "kind"), [(401, TokenRefused), (429, Throttled), (500, ServiceError)])
+def test_trouble_that_may_pass_is_not_taken_for_an_unreadable_list(
+    clock: FakeClock, status: int, kind: type[ReserveError]
+) -> None:
+    api = Api(clock, (200, {"id": "me-1"}), (status, {}))
+    api.system.use_token("token-1")
+
+    with pytest.raises(kind):
+        api.system.reservations()
+
+
+def test_the_list_of_bookings_is_asked_for_with_its_brackets_as_they_are(clock: FakeClock) -> None:
+    booking = {"id": "b-1", "status": "confirmed"}
+    api = Api(clock, (200, {"id": "me-1"}), (200, {"data": [booking]}), (200, {}))
+    api.system.use_token("token-1")
+
+    api.system.reservations()
+
+    queries = [environ["QUERY_STRING"] for _, _, environ in api.asked[1:]]
+    everything = "include[]=reservations&include[]=sites&include[]=locations"
+    assert queries == ["pg[num]=1&pg[size]=100", everything]

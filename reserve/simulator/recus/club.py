@@ -27,7 +27,7 @@ from reserve.simulator.recus.facilities import (
     days,
     facilities,
 )
-from reserve.simulator.recus.faults import FAULTS, HOLD
+from reserve.simulator.recus.faults import BOOKINGS, FAULTS, HOLD
 from reserve.simulator.recus.pages import add_pages
 from reserve.simulator.recus.payments import Payment, Payments, UnknownIntent, parts
 from reserve.simulator.recus.published import published, schedule
@@ -37,6 +37,7 @@ from reserve.simulator.scenario import VERIFY, Scenario
 
 TOKEN_VALID_FOR = timedelta(seconds=3600)  # facts 1.4
 MOST_DAYS = 31  # of one schedule
+API = ("/v1/", "/v2/")  # beginnings of its paths
 CARD = "pm_sim_4242"
 
 
@@ -45,7 +46,7 @@ class SimulatedRecUs(Club):
 
     name = "recus"
     title = "rec.us"
-    asks, look = HOLD, "GET /v1/users/*/bookings"
+    asks, look = HOLD, BOOKINGS
     token_valid_for = TOKEN_VALID_FOR
     limits = Limits(per_day=1, per_week=3)  # facts 5.1
     scenario_type = RecUsScenario
@@ -84,6 +85,7 @@ class SimulatedRecUs(Club):
         """Set everything up, the web pages too."""
         super().__init__(scenario, clock, deliver=deliver)
         self.app.register_error_handler(HTTPException, self.unknown_route)
+        self.app.before_request(self.read_query)
         add_pages(
             self.app, self.scenario, self.facilities, lambda path: self.record("page-visited", path=path)
         )
@@ -171,6 +173,12 @@ class SimulatedRecUs(Club):
         return ".".join(urlsafe_b64encode(piece).rstrip(b"=").decode() for piece in signed)
 
     # Around every request.
+
+    def read_query(self) -> None:
+        """Refuse brackets that are not as they are in a query of the API, as it was sent (facts 2.2)."""
+        as_sent = request.query_string.upper()
+        if request.path.startswith(API) and (b"%5B" in as_sent or b"%5D" in as_sent):
+            raise Refusal("encoded-brackets")
 
     def refused(self, refusal: Refusal) -> ResponseReturnValue:
         """The common error body, or that of Firebase (facts 1.4, 4)."""

@@ -13,6 +13,7 @@ from reserve.simulator.usual import OF_TEXTS, NamedFault, strike, switch, usual
 HOLD = "POST /v1/reservations"
 PAY = "POST /v1/orders/*/pay"
 RELEASE = "DELETE /v1/orders/*"
+BOOKINGS = "GET /v1/users/*/bookings"
 SEND = "POST /v1/users/mobile-totp/send"
 
 
@@ -62,6 +63,10 @@ FAULTS: dict[str, NamedFault] = {
     ),
     "release-fails-once": strike(
         "the first release is answered 503", Fault(RELEASE, 1, "status", status=503)
+    ),
+    "bookings-unreadable": strike(
+        "the list of bookings is answered 400",
+        Fault(BOOKINGS, 0, "status", **_refusal(400, "E_INVALID_REQUEST", "The query is invalid")),
     ),
     "slow-release": strike("a release takes three seconds", Fault(RELEASE, 0, "delay")),
 }

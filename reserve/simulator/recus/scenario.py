@@ -28,6 +28,8 @@ class Wording:
 WORDINGS: Mapping[str, Wording] = {
     "stranger": Wording(401, "E_UNAUTHORIZED", "Authentication required"),  # claimed
     "invalid-body": Wording(422, "E_INVALID_BODY", "The request body is invalid"),  # seen
+    # The status was seen (facts 2.2); the body was not kept.
+    "encoded-brackets": Wording(400, "E_INVALID_REQUEST", "The query is invalid"),
     "forbidden": Wording(403, "E_FORBIDDEN", "You are not allowed to do this"),  # claimed
     "not-found": Wording(404, "E_NOT_FOUND", "Not found"),
     "unknown-court": Wording(404, "E_COURT_NOT_FOUND", "Court not found"),

@@ -94,11 +94,16 @@ class RecUs(RecUsProfile, ApiSystem):
         self._me = read(self.get("/v1/users/me"), str, "data.user.id", "data.id", "user.id", "id")
 
     def reservations(self) -> list[Reservation]:
-        """Confirmed bookings, past ones included (facts 3.5)."""
+        """Confirmed bookings, past ones included (facts 3.5); none when their list cannot be read."""
+        try:
+            bookings = self._bookings()
+        except (UnknownRefusal, UnknownAnswer) as refusal:
+            self.context.say(f"the list of bookings cannot be read: {refusal}")
+            self.knows_reservations = False
+            return []
+        self.knows_reservations = True
         return [
-            Reservation(court, slot)
-            for booking, court, slot in self._bookings()
-            if booking.status == "confirmed"
+            Reservation(court, slot) for booking, court, slot in bookings if booking.status == "confirmed"
         ]
 
     def holds(self) -> list[Hold]:
