@@ -201,6 +201,18 @@ def test_while_the_list_cannot_be_read_our_own_record_keeps_two_runs_from_reserv
     assert len(stage.ledger.paid) == 1
 
 
+def test_what_an_earlier_run_held_and_surely_did_not_pay_does_not_count_when_the_list_cannot_be_read(
+    book: Booker,
+) -> None:
+    stage, first = book({"faults": ("bookings-unreadable", Fault(PAY, 1, "status", status=403))})
+    assert first.exit_code == 6
+
+    again = fair(stage, stage.book())
+
+    assert again.exit_code == 7
+    assert len(stage.ledger.paid) == 1
+
+
 # What a court costs.
 
 
