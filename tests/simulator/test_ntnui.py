@@ -254,6 +254,7 @@ def test_the_simulated_pages_have_the_words_and_links_of_the_samples() -> None:
     found["session_one_left"] = arrived(places=1).get()
     padel = arrived(padel=True)
     found["session_signed_up_padel"] = padel.sign_up()
+    found["session_signed_up_absolute_link"] = arrived(tells_code=False, absolute_links=True).sign_up()
     marks = (
         "login_information", 'id="login_link"', "logout.php?lang=no", "n&aring; innlogget som",
         "Timeinformasjon", "Klokkeslett:", "Bane:", "Sted:", "N&aring;: <strong>", "ledig plass.",
@@ -381,6 +382,8 @@ SHOWS: Mapping[str, Callable[[Member], object]] = {
     "server-errors": lambda member: _statuses(member) == [500, 500, 200],
     "throttled": lambda member: _statuses(member) == [429, 429, 200],
     "firewall": lambda member: _statuses(member) == [403, 403, 403] and not member.ledger.paid,
+    "no-door-code": lambda member: "Kode for" not in member.sign_up() and "fjernvikarid" in member.get(),
+    "absolute-links": lambda member: 'href="http://localhost/timeinfo.php?' in member.get(),
     "unknown-page": lambda member: "nye side" in member.sign_up() and not member.ledger.paid,
     "clock-ahead": lambda member: "her</a>" in member.wait(0).get() and _date(member) > 0,
     "clock-behind": lambda member: "&Aring;pnes" in member.get() and _date(member) <= 0,

@@ -205,6 +205,7 @@ def test_a_session_opens_72_real_hours_before_its_start(
 
 # The pages.
 
+SAMPLED_AT = "http://127.0.0.1:8190/"  # whom the absolute links of the samples name
 WHY = {
     "session_full": SlotTaken,
     "session_logged_out": TokenRefused,
@@ -221,14 +222,16 @@ WHY = {
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in SAMPLES.glob("*.html")))
 def test_every_sample_differs_from_the_others(name: str) -> None:
-    page = read_page(sample(name))
+    page = read_page(sample(name), SAMPLED_AT)
 
-    assert page.shows_reservation == name.startswith("session_signed_up")
+    signed_up = name.startswith("session_signed_up")
+    assert page.tells_door_code == (signed_up and not name.endswith("absolute_link"))
+    assert page.gives_up(read_link(LINK), "9001") == signed_up
     assert page.offers_place == (name in ("session_open", "session_one_left"))
     assert page.is_session == (name.startswith("session") and name != "session_unknown")
     assert page.is_error == (name == "session_unknown")
     assert page.is_signed_out == (name in ("login", "login_failed", "session_logged_out"))
-    if not page.shows_reservation:
+    if not signed_up:
         assert type(meaning(page)) is WHY[name]
     if page.is_session:
         assert page.end == time(16)
@@ -249,11 +252,69 @@ def test_the_number_of_free_places_is_read_in_the_singular_too(name: str, free: 
         ("session_open", "9001"),
         ("session_signed_up_tennis", "9001"),
         ("session_signed_up_padel", "9001"),
+        ("session_signed_up_absolute_link", "9001"),
         ("session_full", None),
     ],
 )
 def test_the_players_number_is_in_the_links(name: str, member: str | None) -> None:
-    assert read_page(sample(name)).member == member
+    assert read_page(sample(name), SAMPLED_AT).member == member
+
+
+def test_of_two_numbers_on_a_page_nobody_knows_which_is_the_players() -> None:
+    other = '<a href="./timeinfo.php?fjernvikarid=9002">her</a></body>'
+
+    assert read_page(sample("session_open").replace("</body>", other)).member is None
+
+
+@pytest.mark.parametrize(
+    ("ours", "other"),
+    [
+        ("fjernvikarid=9001", "fjernvikarid=9002"),
+        ("fjernvikarid=9001", "kommerikkeid=9001"),
+        ("timeid=65", "timeid=66"),
+        ("20260609T15:00:00", "20260616T15:00:00"),
+        ("http://127.0.0.1:8190", "http://elsewhere.example"),
+        ("logout.php", "login.php"),
+        ("</body>", '<a href="./timeinfo.php?timeid=65&amp;leggtilvikarid=9001">her</a></body>'),
+    ],
+)
+def test_only_a_link_to_give_up_our_own_place_in_this_session_is_a_sign_of_it(ours: str, other: str) -> None:
+    html = sample("session_signed_up_absolute_link")
+    assert ours in html
+
+    page = read_page(html.replace(ours, other), SAMPLED_AT)
+
+    assert not page.gives_up(read_link(LINK), "9001")
+
+
+def test_nobody_whose_number_is_not_known_has_a_place_to_give_up() -> None:
+    html = sample("session_signed_up_tennis").replace("&amp;fjernvikarid=9001", "")
+
+    assert not read_page(html).gives_up(read_link(LINK), None)
+
+
+def test_a_link_to_give_up_a_place_may_pad_the_hour() -> None:
+    morning = LINK.replace("T15", "T9")
+    html = sample("session_signed_up_tennis").replace("T15", "T09")
+
+    assert read_page(html).gives_up(read_link(morning), "9001")
+
+
+def test_absolute_links_are_read_like_relative_ones() -> None:
+    for name in ("session_open", "week_plan"):
+        html = sample(name)
+        in_full = read_page(html.replace('href="./', 'href="https://www.ntnuitennis.no/'))
+
+        assert read_page(html) == in_full
+        assert in_full.sessions or in_full.offers_place
+
+
+def test_a_link_that_leads_to_another_host_or_nowhere_is_none() -> None:
+    for elsewhere in ("https://elsewhere.example/", "http://[", "javascript:"):
+        page = read_page(sample("session_open").replace("./timeinfo", f"{elsewhere}timeinfo"))
+
+        assert not page.offers_place
+        assert page.sessions == ()
 
 
 @pytest.mark.parametrize("letter", ["&aring;", "&#229;", "å"])
@@ -269,7 +330,7 @@ def test_words_in_comments_scripts_and_tooltips_are_no_words_of_the_page() -> No
 
     page = read_page(html)
 
-    assert not page.shows_reservation
+    assert not page.tells_door_code
     assert not page.is_error
 
 
@@ -317,6 +378,8 @@ ENDS = {
     "server-errors": (0, 0),
     "throttled": (0, 0),
     "firewall": (6, 6),
+    "no-door-code": (0, 0),
+    "absolute-links": (0, 0),
     "unknown-page": (6, 6),
     "clock-ahead": (0, 0),
     "clock-behind": (0, 0),
@@ -509,6 +572,42 @@ def test_nothing_secret_is_left_behind(tmp_path: Path) -> None:
     left += [path.read_bytes().decode("utf-8", "replace") for path in tmp_path.rglob("*") if path.is_file()]
     for secret in (password, "4711", str(stage.simulated.scenario.member)):
         assert not any(secret in text for text in left), secret
+
+
+def test_without_a_code_of_the_door_the_link_to_give_the_place_up_says_that_it_is_ours(
+    tmp_path: Path,
+) -> None:
+    stage = Stage(tmp_path, faults=("no-door-code",))
+
+    assert stage.book().exit_code == 0
+    assert "has a link to give the place up, but does not tell the code of the door" in stage.steps
+    assert len(stage.ledger.attempts) == 1
+
+    assert stage.book().exit_code == 5
+    assert len(stage.ledger.paid) == 1
+
+
+def test_a_place_of_somebody_else_is_never_taken_for_ours(tmp_path: Path) -> None:
+    theirs = sample("session_signed_up_absolute_link").replace("http://127.0.0.1:8190", "http://site.example")
+    after_sign_up = Fault(SIGN_UPS, 0, "status", status=200, body=theirs)
+    while_waiting = Fault("GET /timeinfo.php", 30, "status", times=60, status=200, body=theirs)
+
+    assert Stage(tmp_path / "1", faults=(after_sign_up,)).book().exit_code != 0
+
+    stage = Stage(tmp_path / "2", all_taken=True, frees_after=timedelta(hours=1), faults=(while_waiting,))
+    assert stage.book("--wait-list").exit_code == 0
+    assert len(stage.ledger.paid) == 1
+    assert stage.ledger.violations == []
+
+
+def test_the_players_number_is_also_found_in_absolute_links(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, faults=("absolute-links",))
+    before = OPENS_AT - timedelta(seconds=1)
+    found: list[str | None] = []
+    stage.clock.call_at(before, lambda: found.append(stage.wired.run.system.member))  # type: ignore[attr-defined]
+
+    assert stage.book().exit_code == 0
+    assert found == [str(stage.simulated.scenario.member)]
 
 
 # The waiting list.

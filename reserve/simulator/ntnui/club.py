@@ -49,6 +49,10 @@ FAULTS: dict[str, NamedFault] = {
     ),
     "not-open": switch("sign-up opens 40 s later than published", opens_late=timedelta(seconds=40)),
     "logged-out": switch("at the very opening the site forgets who is logged in", forgets=True),
+    "no-door-code": switch(
+        "the page tells nobody the code of the door; who is signed up can give the place up", tells_code=False
+    ),
+    "absolute-links": switch("links name the site in full", absolute_links=True),
     "unknown-page": strike(
         "sign-ups are answered with a page nobody knows, and nothing is done",
         Fault(SIGN_UPS, 0, "status", status=200, body=pages.UNHEARD_OF),
@@ -65,6 +69,8 @@ class NtnuiScenario(Scenario):
     padel: bool = False
     others: bool = True  # is another session open, so that the player's number is on its page?
     accepts_padded_hour: bool = False
+    tells_code: bool = True  # of the door, to who is signed up
+    absolute_links: bool = False  # both kinds were recorded (facts 2)
 
     def __post_init__(self) -> None:
         """Refuse a scenario that makes no sense."""
@@ -305,7 +311,8 @@ class SimulatedNtnui(Club):
             names[-1] = "Testmedlem T."
         is_open = self.is_open(*self.wanted(None))
         if knows and self.is_signed_up:
-            below = pages.door_code(about.link(**{GIVE_UP: member}), padel=self.scenario.padel)
+            below = pages.door_code(padel=self.scenario.padel) if self.scenario.tells_code else ""
+            below += pages.give_up(about.link(**{GIVE_UP: member}))
             below += pages.places(self.free) if self.free else ""
         elif is_open:
             below = pages.places(self.free, link if self.free else None)
@@ -320,9 +327,10 @@ class SimulatedNtnui(Club):
         free = [self.scenario.other] if self.scenario.others else []
         if self.is_open(*self.wanted(None)) and self.free:
             free.append(self.scenario.wanted)
-        return Response(
-            pages.page(title, content, signed_in=self.knows(token), free=free), content_type="text/html"
-        )
+        page = pages.page(title, content, signed_in=self.knows(token), free=free)
+        if self.scenario.absolute_links:
+            page = page.replace(b'href="./', f'href="{request.host_url}'.encode())
+        return Response(page, content_type="text/html")
 
 
 def _by_action(app: WSGIApplication) -> WSGIApplication:

@@ -130,11 +130,15 @@ def countdown_html(left: timedelta) -> str:
     return f"<p>&Aring;pnes for <i>&ldquo;drop in&rdquo;</i> om <strong>{in_words}</strong>.</p>"
 
 
-def door_code(give_up: str, *, padel: bool) -> str:
+def door_code(*, padel: bool) -> str:
     """What only those who are signed up may read (facts 4)."""
     tennis = f"<p><strong>Kode for tilgang til bygget:</strong> {DOOR_CODE}</p>"
-    line = f"<p>Bruk hovedinngangen, eller kode {DOOR_CODE}.</p>" if padel else tennis
-    return f'{line}\n<p>Meld av: <a href="{give_up}">her</a>.</p>'
+    return f"<p>Bruk hovedinngangen, eller kode {DOOR_CODE}.</p>" if padel else tennis
+
+
+def give_up(link: str) -> str:
+    """What leads who is signed up to giving the place up; the words around the link are a guess (facts 2)."""
+    return f'\n<p>Meld av: <a href="{link}">her</a>.</p>'
 
 
 def day(when: date) -> str:

@@ -107,7 +107,7 @@ class Ntnui(NtnuiProfile, BookingSystem):
             page = self._read(self.question("/index.php", {"lang": "no", "uke": week}))
             for link in page.sessions:
                 with suppress(UsageError):  # one that we could not book either
-                    found.add(read_link(f"{HOST}/{link.lstrip('./')}"))
+                    found.add(read_link(link, hosts=None))
         ahead = [session for session in found if session.start > self.context.clock.now()]
         if not ahead:
             raise UsageError(
@@ -122,7 +122,8 @@ class Ntnui(NtnuiProfile, BookingSystem):
         page = self.log_in()
         if self.member is not None:
             return
-        places = [self.session.path(), *(f"/{link.lstrip('./')}" for link in page.sessions[:OTHER_SESSIONS])]
+        others = (urlsplit(link) for link in page.sessions[:OTHER_SESSIONS])
+        places = [self.session.path(), *(f"{other.path}?{other.query}" for other in others)]
         for place in places:
             with suppress(ServiceError):  # it can still be read from the page of the session when that opens
                 self._note_member(self._visit(place)[1])
@@ -155,7 +156,18 @@ class Ntnui(NtnuiProfile, BookingSystem):
 
     def holds(self) -> list[Hold]:
         """The same, as a hold."""
-        return [self.hold()] if self.session_page().shows_reservation else []
+        return [self.hold()] if self.is_ours(self.session_page()) else []
+
+    def is_ours(self, page: Page) -> bool:
+        """Whether *page* shows that the player has a place: either sign is enough (facts 4)."""
+        gives_up = page.gives_up(self.session, self.member)
+        if page.tells_door_code and not gives_up:
+            self.context.say("the page tells the code of the door, but has no link to give the place up")
+        if gives_up and not page.tells_door_code:
+            self.context.say(
+                "the page has a link to give the place up, but does not tell the code of the door"
+            )
+        return page.tells_door_code or gives_up
 
     def hold(self) -> Hold:
         """The player's place in the session."""
@@ -174,7 +186,7 @@ class Ntnui(NtnuiProfile, BookingSystem):
             answer, page = self._visit()
         if page.is_signed_out:
             raise TokenRefused("the site does not know us any more, although it accepted the log-in")
-        if not page.is_signed_in and not page.shows_reservation:
+        if not page.is_signed_in and not page.tells_door_code:
             self.keep(answer)
             raise UnknownRefusal(f"{answer.asked}: the answer is a page that we do not know")
         self._note_member(page)
@@ -199,7 +211,7 @@ class Ntnui(NtnuiProfile, BookingSystem):
     def taken(self, answer: Answer) -> Hold:
         """The place that *answer* to the sign-up gives us; raises the `ReserveError` that says why not."""
         page = self._read(answer)
-        if page.shows_reservation:
+        if self.is_ours(page):
             return self.hold()
         refusal = meaning(page)
         if isinstance(refusal, LostAnswer | UnknownRefusal):
@@ -228,10 +240,10 @@ class Ntnui(NtnuiProfile, BookingSystem):
     def _read(self, answer: Answer) -> Page:
         if wrong := trouble(answer, self.context.clock.now()):
             raise wrong
-        return read_page(answer.text)
+        return read_page(answer.text, self.context.addresses["NTNUI_URL"])
 
     def _note_member(self, page: Page) -> None:
-        self._found_member = page.member or self._found_member
+        self._found_member = self._found_member or page.member
 
 
 class NtnuiConnection(CourtConnection):
@@ -268,4 +280,4 @@ class NtnuiConnection(CourtConnection):
     def is_free(self) -> bool:
         """Whether the page of the session offers the place, or shows that it is ours."""
         page = self._system.session_page()
-        return page.offers_place or page.shows_reservation
+        return page.offers_place or self._system.is_ours(page)

@@ -6,14 +6,16 @@ All guessing about the site's words is in here; what we know of them is in the N
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, time
 from html.parser import HTMLParser
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 from reserve.errors import LostAnswer, NotOpenYet, ReserveError, SlotTaken, TokenRefused, UnknownRefusal
 from reserve.http import Answer
 from reserve.redaction import MASK
+from reserve.systems.ntnui.link import HOST, SessionLink
 from reserve.systems.refusals import trouble_with
 
 GREETING = "Du er nå innlogget som"  # only in the answer to the log-in
@@ -32,7 +34,7 @@ PERSONAL = re.compile(
 
 @dataclass(frozen=True)
 class Page:
-    """What a page says, and where its links lead."""
+    """What a page says, and where on this site its links lead, in full."""
 
     text: str
     cells: tuple[str, ...]
@@ -42,7 +44,7 @@ class Page:
     @property
     def is_signed_in(self) -> bool:
         """Whether it was made for somebody who is logged in."""
-        return GREETING in self.text or any(_path(link) == "logout.php" for link in self.links)
+        return GREETING in self.text or any(urlsplit(link).path == "/logout.php" for link in self.links)
 
     @property
     def is_signed_out(self) -> bool:
@@ -50,9 +52,19 @@ class Page:
         return self.has_log_in and not self.is_signed_in
 
     @property
-    def shows_reservation(self) -> bool:
+    def tells_door_code(self) -> bool:
         """Whether it tells the code of the door, as it does to those who are signed up and nobody else."""
         return any(words in self.text for words in DOOR_CODE)
+
+    def gives_up(self, session: SessionLink, member: str | None) -> bool:
+        """Whether it leads *member* to giving up a place in *session*, and to taking none (facts 4)."""
+        return (
+            self.is_signed_in
+            and not self.offers_place
+            and any(
+                _leads_to(link, session) and _field(link, "fjernvikarid") == member for link in self.links
+            )
+        )
 
     @property
     def is_session(self) -> bool:
@@ -73,11 +85,9 @@ class Page:
     @property
     def member(self) -> str | None:
         """The number of the member for whom the links to sign up and to give up a place were made."""
-        for name in ("leggtilvikarid", "fjernvikarid"):
-            for link in self.links:
-                if number := re.fullmatch(r"\d+", _field(link, name), re.ASCII):
-                    return number[0]
-        return None
+        found = {_field(link, name) for link in self.links for name in ("leggtilvikarid", "fjernvikarid")}
+        numbers = {number for number in found if re.fullmatch(r"\d+", number, re.ASCII)}
+        return numbers.pop() if len(numbers) == 1 else None  # of two, nobody knows which is the player's
 
     @property
     def offers_place(self) -> bool:
@@ -91,7 +101,7 @@ class Page:
         return tuple(
             link
             for link in self.links
-            if _path(link) == "timeinfo.php" and set(parse_qs(urlsplit(link).query)) == plain
+            if urlsplit(link).path == "/timeinfo.php" and set(parse_qs(urlsplit(link).query)) == plain
         )
 
     def says(self, label: str) -> str | None:
@@ -108,17 +118,18 @@ class Page:
             return None
 
 
-def read_page(html: str) -> Page:
-    """What *html* says."""
+def read_page(html: str, address: str = f"https://{HOST}/") -> Page:
+    """What *html* says, which came from *address*."""
     reader = _Reader()
     reader.feed(html)
     reader.close()
     cells = tuple(" ".join(cell.split()) for cell in reader.cells)
-    return Page(" ".join("".join(reader.pieces).split()), cells, tuple(reader.links), reader.has_log_in)
+    links = tuple(_on_site(reader.links, address))
+    return Page(" ".join("".join(reader.pieces).split()), cells, links, reader.has_log_in)
 
 
 def meaning(page: Page) -> ReserveError:
-    """Why the place is not ours, by a page that does not tell the code of the door."""
+    """Why the place is not ours, by a page that does not show that it is."""
     if page.is_signed_out:
         return TokenRefused("the site does not know us any more")
     if page.is_error:
@@ -193,8 +204,25 @@ class _Reader(HTMLParser):
             self.pieces.append(" ")
 
 
-def _path(link: str) -> str:
-    return urlsplit(link).path.removeprefix("./").removeprefix("/")
+def _on_site(links: Iterable[str], address: str) -> Iterator[str]:
+    """Those of *links* that stay on the site; some are relative and some absolute (facts 2)."""
+    for link in links:
+        try:
+            found = urljoin(address, link)
+            host = urlsplit(found).netloc
+        except ValueError:  # it leads nowhere
+            continue
+        if host in (HOST, urlsplit(address).netloc):
+            yield found
+
+
+def _leads_to(link: str, session: SessionLink) -> bool:
+    start, wanted = (text.replace("T0", "T") for text in (_field(link, "spilletid"), session.spilletid))
+    return (urlsplit(link).path, _field(link, "timeid"), start) == (
+        "/timeinfo.php",
+        str(session.timeid),
+        wanted,
+    )
 
 
 def _field(link: str, name: str) -> str:
