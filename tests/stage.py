@@ -17,7 +17,7 @@ from reserve.booking.run import Run
 from reserve.booking.stop import Stop
 from reserve.commands.options import booking_parser, read_booking
 from reserve.commands.wiring import build_run
-from reserve.errors import SignInError
+from reserve.errors import ServiceError, SignInError
 from reserve.http import Answer, Http
 from reserve.settings import read_settings
 from reserve.simulator import SIMULATED_SYSTEMS, Ledger
@@ -54,11 +54,14 @@ class AtriumWithoutBrowser(Atrium):
     def log_in(self) -> Answer:
         web, where = (self.context.addresses[name] for name in ("ATRIUM_WEB_URL", "ATRIUM_AUTH_URL"))
         auth = self.context.connect(where, {})
+        auth.ask("GET", f"/realms/my-tfc/protocol/openid-connect/auth?redirect_uri={web}/")  # for its cookies
         path = f"/realms/my-tfc/login-actions/authenticate?redirect_uri={web}/"
         form = {"username": self.account.email, "password": self.account.password}
-        address = auth.ask("POST", path, form=form).headers.get("Location", "")
+        answer = auth.ask("POST", path, form=form)
+        address = answer.headers.get("Location", "")
         if "code=" not in address:
-            raise SignInError("the sign-in was refused")
+            refused = "Invalid username or password" in answer.text
+            raise SignInError("the sign-in was refused") if refused else ServiceError("the sign-in failed")
         code = address.partition("code=")[2]
         return self.tokens_for(grant_type="authorization_code", code=code, redirect_uri=f"{web}/")
 

@@ -11,6 +11,7 @@ from tests.simulator.visitor import Answered
 
 JUNE = datetime.fromisoformat("2026-06-03T18:00:00-04:00")
 TOKEN = "/realms/my-tfc/protocol/openid-connect/token"
+LOG_IN = TOKEN.replace("/token", "/auth")
 MINE = "/api/v1/my/occupants/100001/amenity-reservations/"
 BODY = {
     "amenity_type_id": "10",
@@ -49,6 +50,13 @@ class Resident:
         if not self.headers:
             self.refresh()
         return cast("Answered", self.http.post(MINE, json={**BODY, **changes}, headers=self.headers))
+
+    def log_in(self, form: dict[str, str], *, keeps_cookies: bool = True) -> Answered:
+        """Ask for the log-in page, and send *form* to where it leads."""
+        page = self.http.get(f"{LOG_IN}?redirect_uri=https://my.tfc.com/").text
+        action = page.partition('action="')[2].partition('"')[0].replace("&amp;", "&")
+        http = self.http if keeps_cookies else self.simulated.app.test_client()
+        return cast("Answered", http.post(action, data=form))
 
     def listed(self) -> Any:
         return cast("Answered", self.http.get(MINE, headers=self.headers)).json["results"]
@@ -158,14 +166,42 @@ def test_nobody_reserves_for_somebody_else() -> None:
 def test_a_log_in_leads_back_with_a_code_that_is_good_once() -> None:
     resident = Resident()
     account = resident.simulated.scenario.account
-    path = "/realms/my-tfc/login-actions/authenticate?redirect_uri=https://my.tfc.com/"
     form = {"username": account.email, "password": account.password}
 
-    back = resident.http.post(path, data=form).headers["Location"]
+    back = resident.log_in(form).headers["Location"]
 
     assert back.startswith("https://my.tfc.com/#")
     code = {"grant_type": "authorization_code", "client_id": "my-tfc", "code": back.partition("code=")[2]}
     assert [resident.http.post(TOKEN, data=code).status_code for _ in range(2)] == [200, 400]
+
+
+def test_without_the_cookies_of_its_page_a_log_in_is_lost() -> None:
+    resident = Resident()
+    account = resident.simulated.scenario.account
+    form = {"username": account.email, "password": account.password}
+
+    answer = resident.log_in(form, keeps_cookies=False)
+
+    assert answer.status_code == 400
+    assert "kc-error-message" in answer.text
+    assert "Invalid username" not in answer.text
+    assert len(resident.simulated.ledger.all("attempt-lost")) == 1
+
+
+@pytest.mark.parametrize(("ends", "status", "forms"), [(False, 200, 1), (True, 400, 0)])
+def test_whether_a_wrong_password_ends_the_attempt_is_a_switch(ends: bool, status: int, forms: int) -> None:
+    answer = Resident(wrong_password_ends=ends).log_in({"username": "a", "password": "b"})
+
+    assert answer.status_code == status
+    assert "Invalid username or password." in answer.text
+    assert answer.text.count("<form") == forms
+
+
+@pytest.mark.parametrize(("absolute", "begins"), [(True, "http://localhost/realms/"), (False, "/realms/")])
+def test_whether_the_form_names_its_host_is_a_switch(absolute: bool, begins: str) -> None:
+    resident = Resident(absolute_action=absolute)
+
+    assert f'action="{begins}' in resident.http.get(LOG_IN).text
 
 
 def test_rivals_take_what_is_left() -> None:

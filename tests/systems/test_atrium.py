@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from flask import Flask, jsonify
+from flask import Flask, Response, jsonify, redirect, request
+from flask.typing import ResponseReturnValue
 from sqlalchemy import delete, update
 
 from reserve.booking.result import Outcome
@@ -21,6 +22,7 @@ from reserve.commands.wiring import addresses_of
 from reserve.errors import (
     NotOpenYet,
     ReserveError,
+    ServiceError,
     SignInError,
     SlotTaken,
     TokenRefused,
@@ -57,6 +59,8 @@ EXIT_CODES = {
     "refresh-rotated-and-killed": 0,
     "token-dead": 3,
     "wrong-password": 3,
+    "wrong-password-no-form": 3,
+    "log-in-lost": 6,
     "token-forgotten": 0,
     "token-forgotten-403": 0,
     "token-refused": 3,
@@ -460,6 +464,49 @@ def test_what_was_reserved_is_known_also_when_the_file_of_the_building_is_gone(t
     assert system.held(offer, answered(sample("reservation_created"), 201)).order_id == "500001"
 
 
+def test_the_recorded_courts_are_those_of_the_building() -> None:
+    building = adapter().place()
+
+    found = {each["id"]: building.court(each["label"]) for each in sample("amenities")}
+
+    assert [court and court.ids["tennis"] for court in found.values()] == [f"{id_}" for id_ in found]
+    assert len(found) == len(building.courts)
+
+
+def test_the_building_has_the_recorded_type_of_amenity_and_its_longest_reservation() -> None:
+    (recorded,) = sample("amenity_types")["results"]
+    building = adapter().place()
+
+    assert building.amenity_type == str(recorded["id"])
+    longest = time.fromisoformat(recorded["max_reservation_length"])
+    assert {court.longest for court in building.courts} == {timedelta(hours=longest.hour)}
+
+
+def test_the_recorded_schedule_names_our_courts_and_starts_on_our_grid() -> None:
+    building = adapter().place()
+
+    for label, days in sample("schedule")["results"].items():
+        court = building.court(label)
+        assert court is not None, label
+        assert court.step is not None
+        for start in [time.fromisoformat(start) for times in days.values() for start in times]:
+            assert timedelta(hours=start.hour, minutes=start.minute) % court.step == timedelta(0)
+
+
+def test_a_refresh_token_is_sent_as_in_the_sample() -> None:
+    wanted, sent = sample("token_request"), dict[str, Any]()
+    app = Flask("says")
+
+    def take() -> ResponseReturnValue:
+        sent.update(method=request.method, content_type=request.mimetype, form=request.form.to_dict())
+        return jsonify(sample("token_response"))
+
+    app.add_url_rule(wanted["path"], view_func=take, methods=[wanted["method"]])
+    adapter(apps={"auth.atriumapp.co": app}).renewal(wanted["form"]["refresh_token"])
+
+    assert sent == {key: wanted[key] for key in ("method", "content_type", "form")}
+
+
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
@@ -497,8 +544,6 @@ def test_the_tokens_of_the_sample_are_read() -> None:
 
 def renewed(body: Any, status: int) -> Granted:
     """What a refresh token gives that is answered so."""
-    from flask import Flask, jsonify
-
     app = Flask("says")
     path = "/realms/my-tfc/protocol/openid-connect/token"
     app.add_url_rule(path, view_func=lambda: (jsonify(body), status), methods=["POST"])
@@ -532,16 +577,94 @@ def test_a_refused_password_is_reported_and_not_sent_again(browser: Browser) -> 
     assert len(simulated.ledger.all("sign-in-refused")) == 1
 
 
-def test_all_three_shapes_of_a_failed_log_in_are_seen(browser: Browser, tmp_path: Path) -> None:
-    from reserve.systems.atrium.sign_in import REFUSED
+class LogInServer:
+    """Shows a recorded log-in page, and answers what its form sends with another page or with a code."""
 
-    for shape in REFUSED.split(", "):
-        page = (SAMPLES / "login_failed.html").read_text()
-        for other in {"input-error", "kc-feedback-text", "kc-error-message"} - {shape.strip("#.")}:
-            page = page.replace(other, "other")
-        (tmp_path / "page.html").write_text(page)
-        browser.open((tmp_path / "page.html").as_uri())
-        assert browser.shows(REFUSED), shape
+    def __init__(self, shown: str, answer: str | None = None, status: int = 200) -> None:
+        self.app, self.sent = Flask("log-in"), dict[str, Any]()
+        self._shown, self._answer, self._status = shown, answer, status
+        self.app.add_url_rule(f"{REALM}/auth", "show", self.show)
+        path = "/realms/my-tfc/login-actions/authenticate"
+        self.app.add_url_rule(path, "take", self.take, methods=["POST"])
+        self.app.add_url_rule("/", "portal", lambda: "portal")
+
+    def show(self) -> Response:
+        page = (SAMPLES / self._shown).read_text()
+        answer = Response(page.replace("http://127.0.0.1:8180/", request.host_url))
+        for name in ("AUTH_SESSION_ID", "KC_RESTART"):
+            answer.set_cookie(name, "dummy", path="/realms/my-tfc/", httponly=True)
+        return answer
+
+    def take(self) -> ResponseReturnValue:
+        self.sent = {**request.args, **request.form, "cookies": set(request.cookies)}
+        if self._answer is None:
+            return redirect("/#session_state=S1&code=the-code")
+        return self._answer, self._status
+
+    def code(self, browser: Browser) -> str:
+        with serve(self.app) as server:
+            account = Account("player@example.com", "canary")
+            return log_in(browser, server.url, account, web=server.url, clock=Clock())
+
+
+@pytest.mark.parametrize(("name", "number"), [("login.html", 1), ("login_relative.html", 3)])
+def test_the_form_is_sent_with_its_cookies_whether_its_action_is_absolute_or_relative(
+    name: str, number: int, browser: Browser
+) -> None:
+    server = LogInServer(name)
+
+    assert server.code(browser) == "the-code"
+
+    sent = server.sent
+    assert (sent["username"], sent["password"]) == ("player@example.com", "canary")
+    attempt = (sent["session_code"], sent["execution"], sent["tab_id"])
+    assert attempt == (f"SC{number}", f"EX{number}", f"T{number}")
+    assert sent["cookies"] == {"AUTH_SESSION_ID", "KC_RESTART"}
+
+
+SHAPES = {"input-error", "kc-feedback-text", "kc-error-message"}
+
+
+@pytest.mark.parametrize("shape", sorted(SHAPES))
+def test_a_wrong_password_is_a_refused_sign_in_in_each_of_its_three_shapes(
+    shape: str, browser: Browser
+) -> None:
+    page = (SAMPLES / "login_failed.html").read_text()
+    for other in SHAPES - {shape}:
+        page = page.replace(other, "other")
+
+    with pytest.raises(SignInError):
+        LogInServer("login.html", page).code(browser)
+
+
+def test_a_wrong_password_is_a_refused_sign_in_also_on_a_page_without_a_form(browser: Browser) -> None:
+    page = (SAMPLES / "login_failed_no_form.html").read_text()
+
+    with pytest.raises(SignInError, match="refused the e-mail address or the password"):
+        LogInServer("login.html", page, 400).code(browser)
+
+
+def test_the_page_without_a_form_refuses_no_password_when_it_names_another_reason(browser: Browser) -> None:
+    page = (SAMPLES / "login_failed_no_form.html").read_text()
+    expired = page.replace("Invalid username or password.", "Your log-in attempt timed out.")
+
+    with pytest.raises(ServiceError, match="does not blame the password"):
+        LogInServer("login.html", expired, 400).code(browser)
+
+
+@pytest.mark.parametrize("absolute_action", [True, False])
+def test_an_attempt_that_the_log_in_page_has_lost_is_not_a_wrong_password(
+    absolute_action: bool, browser: Browser
+) -> None:
+    now = Clock().now()
+    scenario = AtriumScenario(
+        opens_at=now, day=now.date(), faults=("log-in-lost",), absolute_action=absolute_action
+    )
+    simulated = SimulatedAtrium(scenario, Clock())
+    with serve(simulated.app) as server, pytest.raises(ServiceError, match="does not blame the password"):
+        log_in(browser, server.url, scenario.account, web=server.url, clock=Clock())
+
+    assert len(simulated.ledger.all("attempt-lost")) == 1
 
 
 def test_a_booking_request_of_atrium_needs_no_phone_and_no_password() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, ClassVar, Self
 
-from flask import redirect, request
+from flask import Response, redirect, request
 from flask.typing import ResponseReturnValue
 
 from reserve.model import Court, Slot
@@ -26,6 +26,8 @@ MINE = "/api/v1/my/occupants/<occupant>/amenity-reservations/"
 ASKS = f"POST {MINE.replace('<occupant>', '*')}"
 LIST = ASKS.replace("POST", "GET")
 OCCUPANT = "100001"
+ATTEMPT = "AUTH_SESSION_ID"  # the cookie of an attempt to log in; its name is that of Keycloak in general
+WRONG = "Invalid username or password."
 COURTS = {8: Court("8", "Tennis Court 1"), 10: Court("10", "Tennis Court 2")}  # facts 4
 STEP, LONGEST = timedelta(minutes=30), timedelta(minutes=60)
 NO_LIST = '{"detail": "Method \\"GET\\" not allowed."}'
@@ -45,6 +47,17 @@ FAULTS: dict[str, NamedFault] = {
         "the session of the refresh token has ended, and the log-in is refused",
         session_ended=True,
         refuses_password=True,
+    ),
+    "wrong-password-no-form": switch(
+        "like wrong-password, and the page that says so has no form",
+        session_ended=True,
+        refuses_password=True,
+        wrong_password_ends=True,
+    ),
+    "log-in-lost": switch(
+        "the session of the refresh token has ended, and the log-in page forgets whom it was shown to",
+        session_ended=True,
+        loses_attempts=True,
     ),
     "token-forgotten": switch(
         "at the very opening the API forgets the access token, once, and answers 401", forgets=True
@@ -78,6 +91,9 @@ class AtriumScenario(Scenario):
     refresh_lives: timedelta = timedelta(seconds=1800)
     lists: bool = True  # is there a list of reservations where ours are made?
     has_password: bool = True  # does the player store one?
+    absolute_action: bool = True  # of the form to log in with; else it begins at the root
+    wrong_password_ends: bool = False  # an attempt to log in, on a page without a form
+    loses_attempts: bool = False  # to log in, as if the browser had no cookies
     session_ended: bool = False
     rotated_before: bool = False
     refuses_first: bool = False  # the first court, for a reason nobody knows
@@ -142,6 +158,7 @@ class SimulatedAtrium(Club):
     def set_up(self) -> None:
         """Beside the usual, the player has a session already."""
         self._codes: set[str] = set()  # of authorization
+        self._attempts: set[str] = set()  # to log in, by their cookies
         self._begin_session()
         self.first_refresh = self.refresh
         if self.scenario.rotated_before:
@@ -164,16 +181,34 @@ class SimulatedAtrium(Club):
         """The portal's own script removes the code from its address, as such scripts do."""
         return "<!DOCTYPE html><title>Portal</title><script>history.replaceState(null, '', '/')</script>"
 
-    def log_in_page(self, wrong: str = "") -> str:
-        """The log-in page of Keycloak (facts 2.3)."""
+    def log_in_page(self) -> ResponseReturnValue:
+        """The log-in page of Keycloak, with the cookie of a new attempt (facts 2.3)."""
+        attempt = self._new("attempt")
+        if not self.scenario.loses_attempts:
+            self._attempts.add(attempt)
+        answer = Response(self._form())
+        answer.set_cookie(ATTEMPT, attempt, path=f"{REALM}/", httponly=True)
+        return answer
+
+    def _form(self, wrong: str = "") -> str:
         back = request.args.get("redirect_uri", "/")
         action = f"{REALM}/login-actions/authenticate?session_code=SC1&amp;redirect_uri={back}"
+        if self.scenario.absolute_action:
+            action = f"{request.host_url.rstrip('/')}{action}"
         return LOG_IN.replace("{action}", action).replace("{wrong}", wrong)
 
     def authenticate(self) -> ResponseReturnValue:
         """Lead back to the portal, with an authorization code for the right e-mail and password."""
+        attempt = request.cookies.get(ATTEMPT, "")
+        if attempt not in self._attempts:
+            self.record("attempt-lost")
+            return SORRY.replace("{why}", "Please start again from the application."), 400
         if not self.is_player(request.form.get("username"), request.form.get("password")):
-            return self.log_in_page('<span id="input-error">Invalid username or password.</span>')
+            if self.scenario.wrong_password_ends:
+                self._attempts.discard(attempt)
+                return SORRY.replace("{why}", WRONG), 400
+            return self._form(f'<span id="input-error">{WRONG}</span>')
+        self._attempts.discard(attempt)
         code = self._new("code")
         self._codes.add(code)
         return redirect(f"{request.args['redirect_uri']}#session_state=S1&code={code}")
@@ -310,6 +345,13 @@ LOG_IN = """<!DOCTYPE html>
     <input id="kc-login" name="login" type="submit" value="Go">
   </form>
 </div></body></html>"""
+SORRY = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>Log in</title></head>
+<body><h1 id="kc-page-title">We are sorry...</h1>
+<div id="kc-content"><div id="kc-error-message">
+  <p class="instruction">{why}</p>
+  <p><a id="backToApplication" href="/">Back</a></p>
+</div></div></body></html>"""
 
 
 def _wall(text: str) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import uuid4
@@ -17,7 +18,9 @@ LIMIT = timedelta(seconds=60)  # for all of the log-in page; it begins two minut
 NAP = timedelta(milliseconds=100)
 USERNAME, PASSWORD = "input[name=username]", "input[name=password], input[type=password]"
 SUBMIT = "#kc-login, input[type=submit], button[type=submit]"
-REFUSED = "#input-error, .kc-feedback-text, #kc-error-message"  # three shapes over the years (facts 2.3)
+# A wrong password has looked three ways; the last is a page for any failure, so its words decide (facts 2.3).
+REFUSED, FAILED = "#input-error, .kc-feedback-text", "#kc-error-message"
+WRONG_PASSWORD = re.compile("invalid username or password", re.IGNORECASE)
 
 TO_RENEW = (
     "To renew it: "
@@ -55,7 +58,14 @@ def log_in(browser: Browser, auth: str, account: Account, *, web: str, clock: Cl
         address = urlsplit(browser.address)
         if code := parse_qs(address.fragment).get("code"):
             return code[0]
-        if browser.shows(REFUSED):
-            raise SignInError(f"Atrium refused the e-mail address or the password: {page()}")
+        if browser.shows(f"{REFUSED}, {FAILED}"):
+            if is_refused(browser):
+                raise SignInError(f"Atrium refused the e-mail address or the password: {page()}")
+            raise ServiceError(f"Atrium's log-in failed, and it does not blame the password: {page()}")
         clock.sleep(NAP)
     raise ServiceError(f"Atrium's log-in did not lead back to {web}: {page()}")
+
+
+def is_refused(browser: Browser) -> bool:
+    """Whether the page says that the e-mail address or the password is wrong."""
+    return browser.shows(REFUSED) or WRONG_PASSWORD.search(browser.text()) is not None
