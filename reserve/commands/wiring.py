@@ -82,7 +82,8 @@ def build_run(
     store = open_store(settings)
     run_id = f"{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     folder = RunFolder(settings.data, run_id, timeline.secrets)
-    host = urlsplit(next(iter(addresses_of(system_type, settings).values()), "")).hostname or ""
+    # With its port, so that what one rehearsal reserved is nothing to the next.
+    host = urlsplit(next(iter(addresses_of(system_type, settings).values()), "")).netloc.rpartition("@")[2]
     player = player_key(system_type.name, host, account.email)
 
     tokens = None

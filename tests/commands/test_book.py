@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import signal
+from datetime import date, time, timedelta
 from pathlib import Path
 
 import pytest
 
 from reserve.booking.context import Leads
+from reserve.booking.stop import Stop
 from reserve.commands.book import book
 from reserve.commands.options import booking_parser, read_booking
+from reserve.commands.wiring import build_run
 from reserve.errors import ExitCode
+from reserve.model import Account, BookingRequest
 from reserve.settings import read_settings
 from reserve.simulator import SIMULATED_SYSTEMS
 from reserve.storage.database import Store
@@ -42,7 +46,7 @@ def test_a_signal_does_not_come_between_the_end_of_a_run_and_its_last_line(
     booking = read_booking(booking_parser("book").parse_args(simulated.words()), read_settings(environ))
     monkeypatch.setattr("sys.stderr", listener := Listener())
     store = Store(tmp_path)
-    player = player_key("recus", "127.0.0.1", booking.account.email)
+    player = player_key("recus", "127.0.0.1:1", booking.account.email)
     another = store.exclusive.lock(f"{player} {booking.request.day}")
     assert another.take()  # so that the run ends before it asks anybody
 
@@ -53,3 +57,15 @@ def test_a_signal_does_not_come_between_the_end_of_a_run_and_its_last_line(
     assert result.outcome.exit_code == ExitCode.FORBIDDEN
     assert callable(listener.handler), listener.getvalue()
     assert "Stop.ask" in repr(listener.handler)
+
+
+def test_what_one_rehearsal_reserved_is_nothing_to_the_next(tmp_path: Path) -> None:
+    players = set()
+    for port in (8101, 8102):
+        settings = read_settings({"RECUS_WEB_URL": f"http://127.0.0.1:{port}", "RESERVE_DATA": str(tmp_path)})
+        request = BookingRequest("Alice Marble", "tennis", date(2026, 3, 9), (time(18),), timedelta(hours=1))
+        wired = build_run(request, Account("me@example.com", "secret"), settings, Stop(), Leads())
+        players.add(wired.record.player)
+        wired.record.store.close()
+
+    assert len(players) == 2
