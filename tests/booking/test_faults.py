@@ -46,6 +46,14 @@ EXIT_CODES = {
     "release-fails-once": 0,
     "slow-release": 0,
     "bookings-unreadable": 7,
+    "rolling-window": 6,
+    "court-windows": 6,
+    "court-unclear": 6,
+    "overlapping-courts": 0,
+    "winter-slot": 2,
+    "literal-brackets": 0,
+    "any-brackets": 0,
+    "schedule-behind-firewall": 0,
 }
 OUTCOMES = {0: "reserved", 1: "not-reserved", 2: "refused", 3: "refused", 4: "not-reserved", 5: "refused"}
 OUTCOMES |= {6: "not-reserved", 7: "unconfirmed", 8: "held"}

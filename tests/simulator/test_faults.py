@@ -11,7 +11,7 @@ from reserve.simulator.faults import NoConnection
 from reserve.simulator.phone import HABITS
 from reserve.simulator.recus.faults import FAULTS
 from reserve.simulator.usual import OF_TEXTS
-from tests.simulator.visitor import Visitor, meanings
+from tests.simulator.visitor import ALICE_MARBLE, DAY, OPENS_AT, Visitor, meanings
 
 HOLD = "POST /v1/reservations"
 Visit = Callable[[], object]
@@ -253,6 +253,102 @@ def slow_release() -> object:
     order, before = visitor.order(), visitor.clock.now()
     visitor.delete(f"/v1/orders/{order['id']}")
     return visitor.clock.now() - before == timedelta(seconds=3)
+
+
+def first_court(visitor: Visitor) -> dict[str, Any]:
+    """Court 1 as it is published."""
+    location = visitor.get(f"/v1/locations/{ALICE_MARBLE}").json["location"]
+    (court,) = (court for court in location["courts"] if court["courtNumber"] == "Court 1")
+    assert [location["reservationReleaseTimeLocal"], location["reservationBuffer"]] in (
+        [None, 0],
+        [None, 120],
+    )
+    assert court["defaultReservationWindowDays"] is court["reservationReleaseTimeLocal"] is None
+    return dict(court)
+
+
+@shows("rolling-window")
+def rolling_window() -> object:
+    visitor = arrived("rolling-window")
+    (row,) = first_court(visitor)["reservationWindows"]
+    visitor.clock.step(timedelta(milliseconds=-1))
+    before = [visitor.hold(start=start).status_code for start in ("16:30", "18:00")]
+    visitor.clock.step(timedelta(milliseconds=1))
+    too_soon = visitor.hold(day=OPENS_AT.date(), start="09:00").json["message"]
+    return [before, visitor.hold().status_code, too_soon] == [
+        [201, 400], 201, "The reservation starts too soon"
+    ] and (row["maxHours"], row["groupId"], row["releaseTimeLocal"]) == (177, None, None)  # fmt: skip
+
+
+@shows("court-windows")
+def court_windows() -> object:
+    visitor = arrived("court-windows")
+    of_group, row = first_court(visitor)["reservationWindows"]
+    later = visitor.hold(day=DAY + timedelta(days=7)).json["message"]
+    return [of_group["maxHours"], bool(of_group["groupId"]), later, visitor.hold().status_code] == [
+        336, True, "The reservation is outside of the reservation window", 201
+    ] and (row["maxHours"], row["groupId"], row["releaseTimeLocal"]) == (168, None, "08:00:00")  # fmt: skip
+
+
+@shows("court-unclear")
+def court_unclear() -> object:
+    visitor = arrived("court-unclear")
+    return first_court(visitor)["reservationWindows"] == [] and [
+        visitor.hold(court).status_code for court in ("Court 1", "Court 2")
+    ] == [400, 201]
+
+
+@shows("overlapping-courts")
+def overlapping_courts() -> object:
+    visitor = arrived("overlapping-courts")
+    path = f"/v1/locations/{ALICE_MARBLE}/schedule?startDate=2026-03-09"
+    day = visitor.get(path).json["dates"]["20260309"]
+    found = {each["courtNumber"]: each["schedule"] for each in day}
+    return [visitor.hold(court).status_code for court in ("Court 1", "Court 2")] == [400, 201] and (
+        found["Court 1"]["18:00, 19:30"] == {"referenceType": "RESERVATION"}
+        and "referenceId" in found["Court A"]["18:00, 19:30"]
+        and found["Court B"]["07:30, 19:30"] == {"referenceType": "RESERVABLE"}
+    )
+
+
+@shows("winter-slot")
+def winter_slot() -> object:
+    visitor = arrived("winter-slot")
+    location = visitor.get(f"/v1/locations/{ALICE_MARBLE}").json["location"]
+    (policy,) = location["courts"][2]["config"]["bookingPolicies"]
+    ends = {each["endTimeLocal"] for each in policy["slots"] if each["dayOfWeek"] == DAY.isoweekday()}
+    refused = visitor.hold().json["message"]
+    return max(ends) == "18:00:00" and refused == "The reservation violates the site's booking policy"
+
+
+@shows("literal-brackets")
+def literal_brackets() -> object:
+    return [status_of_encoded(name) for name in ((), ("literal-brackets",))] == [400, 400]
+
+
+@shows("any-brackets")
+def any_brackets() -> object:
+    return status_of_encoded(("any-brackets",)) == 200
+
+
+def status_of_encoded(faults: tuple[str, ...]) -> int:
+    """How a list is answered whose query has encoded brackets."""
+    visitor = Visitor(faults=faults)
+    visitor.sign_in()
+    return visitor.get(f"/v1/users/{visitor.id}/bookings?pg%5Bnum%5D=1").status_code
+
+
+@shows("schedule-behind-firewall")
+def schedule_behind_firewall() -> object:
+    visitor = arrived("schedule-behind-firewall")
+    path = f"/v1/locations/{ALICE_MARBLE}/schedule?startDate=2026-03-09"
+    blocked = visitor.get(path)
+    visitor.headers["Sec-Fetch-Mode"] = "cors"
+    served = visitor.get(path)
+    del visitor.headers["Sec-Fetch-Mode"]
+    return [blocked.status_code, served.status_code, visitor.hold().status_code] == [403, 200, 201] and (
+        blocked.headers["Server"], blocked.text
+    ) == ("awselb/2.0", "<html><head><title>403 Forbidden</title></head></html>\n")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -233,3 +233,23 @@ def test_the_ids_are_the_published_ones() -> None:
 
     for name in ("Court 1", "Court 2", "Court 3", "Court 4"):
         assert published[name]["sports"][0]["id"] == COURTS[name]
+
+
+def test_courts_on_the_same_ground_name_each_other_and_whoever_has_one_has_all() -> None:
+    visitor = Visitor(shared_ground=True)
+    published = courts(visitor)
+    overlaps = {
+        name: [each["courtNumber"] for each in court["overlaps"]] for name, court in published.items()
+    }
+    visitor.arrive().wait(-1)
+    visitor.simulated.orders.take(visitor.simulated.courts[0], visitor.simulated.scenario.slot, "somebody")
+    visitor.wait(0)
+
+    refused = visitor.hold(published["Court B"]["sports"][0]["id"])
+
+    assert refused.json["message"] == "Court already reserved at this time"
+    assert {name: sorted(names) for name, names in overlaps.items() if names} == {
+        "Court 1": ["Court A", "Court B"],
+        "Court A": ["Court 1"],
+        "Court B": ["Court 1"],
+    }

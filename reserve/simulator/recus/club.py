@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -23,6 +24,7 @@ from reserve.simulator.recus.facilities import (
     MOSCONE,
     ORGANIZATION,
     SPORTS,
+    SimulatedCourt,
     SimulatedFacility,
     days,
     facilities,
@@ -39,6 +41,8 @@ TOKEN_VALID_FOR = timedelta(seconds=3600)  # facts 1.4
 MOST_DAYS = 31  # of one schedule
 API = ("/v1/", "/v2/")  # beginnings of its paths
 CARD = "pm_sim_4242"
+FIREWALLED = re.compile(r"/v1/sites|/v1/sites/[^/]+/(nightly-)?availability|/v1/locations/[^/]+/schedule")
+FIREWALL_PAGE = "<html><head><title>403 Forbidden</title></head></html>\n"
 
 
 class SimulatedRecUs(Club):
@@ -85,7 +89,7 @@ class SimulatedRecUs(Club):
         """Set everything up, the web pages too."""
         super().__init__(scenario, clock, deliver=deliver)
         self.app.register_error_handler(HTTPException, self.unknown_route)
-        self.app.before_request(self.read_query)
+        self.app.before_request(self.look_at_request)
         add_pages(
             self.app, self.scenario, self.facilities, lambda path: self.record("page-visited", path=path)
         )
@@ -117,6 +121,10 @@ class SimulatedRecUs(Club):
             slots = {slot.start.time(): slot for slot in elsewhere.slots(elsewhere.usual[0], day)}
             self.had_before(elsewhere.usual[0], slots[start])
         super().set_up()
+        if self.scenario.shared_ground:
+            first = self.courts[0]
+            beside = next(court for court in self._ground(first) if court != first)
+            self.timetable.at(self.opens_at, self._grab(beside, f"rival at {beside.name}"))
 
     @cached_property
     def facilities(self) -> dict[str, SimulatedFacility]:
@@ -129,14 +137,22 @@ class SimulatedRecUs(Club):
         return next(iter(self.facilities.values())).usual
 
     def published_opening(self, court: Court, slot: Slot) -> datetime:
-        """By calendar days, at the release time of the court (facts 2.7)."""
+        """By the window of the court (facts 2.7)."""
         facility = self.facilities[court.facility]
-        return facility.opening(facility.published(court), slot.start.date())
+        return facility.opening(facility.published(court), slot)
 
     def slots_grabbed(self, court: Court) -> Sequence[Slot]:
-        """The whole day."""
+        """What is open of the whole day, and the wanted one where none is."""
         facility = self.facilities[court.facility]
-        return facility.slots(facility.published(court), self.scenario.day)
+        slots = facility.slots(facility.published(court), self.scenario.day)
+        return [slot for slot in slots if self.published_opening(court, slot) <= self.scenario.opens_at]
+
+    def has_room(self, court: Court, slot: Slot) -> bool:
+        """Also on the courts on the same ground (facts 2.3)."""
+        return all(super(SimulatedRecUs, self).has_room(each, slot) for each in self._ground(court))
+
+    def _ground(self, court: Court) -> list[SimulatedCourt]:
+        return self.facilities[court.facility].with_ground(court)
 
     def wanted(self, body: Any) -> tuple[Court, Slot]:
         """As in (a), one court per call (facts 3.3)."""
@@ -151,11 +167,13 @@ class SimulatedRecUs(Club):
         raise Refusal("unknown-court")
 
     def permit(self, court: Court, slot: Slot) -> None:
-        """Only the player's own household, and only fixed slots."""
+        """Only the player's own household, and only fixed slots that do not start too soon."""
         self._only_me(request.get_json()["participantUserId"])
         facility = self.facilities[court.facility]
         if slot not in facility.slots(facility.published(court), slot.start.date()):
             raise Refusal("policy")
+        if self.server_now < slot.start < self.server_now + self.scenario.buffer:
+            raise Refusal("buffer")
 
     def new_token(self, kind: str = "access") -> str:
         """Something that looks like a Firebase ID token (facts 1.3)."""
@@ -174,11 +192,18 @@ class SimulatedRecUs(Club):
 
     # Around every request.
 
-    def read_query(self) -> None:
-        """Refuse brackets that are not as they are in a query of the API, as it was sent (facts 2.2)."""
+    def look_at_request(self) -> ResponseReturnValue | None:
+        """Let the firewall see a request (facts 5.4), and refuse encoded brackets in a query (facts 2.2)."""
+        wanted = (
+            self.scenario.firewalled_reads and request.method == "GET" and FIREWALLED.fullmatch(request.path)
+        )
+        if wanted and request.headers.get("Sec-Fetch-Mode") != "cors":
+            return Response(FIREWALL_PAGE, 403, {"Server": "awselb/2.0"}, content_type="text/html")
         as_sent = request.query_string.upper()
-        if request.path.startswith(API) and (b"%5B" in as_sent or b"%5D" in as_sent):
+        encoded = request.path.startswith(API) and (b"%5B" in as_sent or b"%5D" in as_sent)
+        if encoded and self.scenario.brackets == "literal":
             raise Refusal("encoded-brackets")
+        return None
 
     def refused(self, refusal: Refusal) -> ResponseReturnValue:
         """The common error body, or that of Firebase (facts 1.4, 4)."""
@@ -224,7 +249,13 @@ class SimulatedRecUs(Club):
             raise Refusal("invalid-body") from None
         if not 0 <= (last - first).days < MOST_DAYS:
             raise Refusal("invalid-body")
-        return schedule(facility, days(first, last), self.scenario, self.has_room)
+        return schedule(facility, days(first, last), self.scenario, self._taken)
+
+    def _taken(self, court: Court, slot: Slot) -> str | None:
+        """Who has a court then: "itself" somebody, or somebody its "ground", or nobody."""
+        if not super().has_room(court, slot):
+            return "itself"
+        return None if self.has_room(court, slot) else "ground"
 
     def _facility(self, id_: str) -> SimulatedFacility:
         if id_ not in self.facilities:
@@ -233,16 +264,18 @@ class SimulatedRecUs(Club):
 
     def _published(self, facility: SimulatedFacility) -> dict[str, Any]:
         today = facility.local(self.server_now).date()
+        earliest = self.server_now + self.scenario.buffer
         free = {
             court.id: [
                 slot
-                for day in days(today, today + timedelta(days=court.policy.days_ahead))
+                for day in days(today, today + court.window.days)
                 for slot in facility.slots(court, day)
-                if slot.start > self.server_now and self.is_open(court, slot) and self.has_room(court, slot)
+                if slot.start > earliest and self.is_open(court, slot) and self.has_room(court, slot)
             ]
             for court in facility.courts
+            if court.window
         }
-        return published(facility, self.scenario, free)
+        return published(facility, self.scenario, today, free)
 
     # The player (facts 3.1, 3.2).
 

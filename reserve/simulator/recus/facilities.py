@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta, tzinfo
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
 from uuid import NAMESPACE_URL, uuid5
 
@@ -47,35 +47,79 @@ TENNIS_IDS = {
     (MOSCONE, 4): "6eeb43f8-3c37-4397-a270-0e19bf97961e",
 }
 
+DAY = timedelta(days=1)
+FIRST = "Court 1"
+SHARING = ("Court A", "Court B")  # on the ground of the first, where a scenario says so
+
 
 @dataclass(frozen=True)
-class SlotPolicy:
-    """Which fixed slots a court has on every day, and how far ahead they open (facts 2.7, 2.8)."""
+class Window:
+    """How far ahead of a slot it opens: whole days, at a time on the wall, or hours that pass (facts 2.7)."""
 
-    days_ahead: int
-    release: time
-    minutes: int
-    first: time
-    count: int
+    ahead: timedelta
+    release: time | None  # None: hours that pass, so that slots open one by one
 
-    def blocks(self) -> list[tuple[time, time]]:
-        """Start and end of every fixed slot of a day."""
-        first = self.first.hour * 60 + self.first.minute
-        ticks = [first + number * self.minutes for number in range(self.count + 1)]
-        times = [time(*divmod(tick, 60)) for tick in ticks]
-        return list(pairwise(times))
+    def opening(self, start: datetime, here: tzinfo) -> datetime:
+        """The moment at which a slot opens that starts at *start*."""
+        if self.release is None:
+            return start.astimezone(UTC) - self.ahead
+        return at(start.date() - self.ahead, self.release, here)
+
+    @property
+    def days(self) -> timedelta:
+        """Whole days, at least as many."""
+        return -(-self.ahead // DAY) * DAY
+
+    @property
+    def hours(self) -> float:
+        """As published: whole, unless the opening of a scenario is not a whole number of hours ahead."""
+        exact = self.ahead / timedelta(hours=1)
+        return int(exact) if exact == int(exact) else exact
 
 
-LAST_COURT = SlotPolicy(days_ahead=2, release=time(12, 0), minutes=60, first=time(7, 0), count=12)
-WALK_UP = SlotPolicy(days_ahead=0, release=time(8, 0), minutes=90, first=time(7, 30), count=0)
+WEEK_AHEAD = Window(timedelta(days=7), time(8, 0))
+TWO_DAYS_AHEAD = Window(timedelta(days=2), time(12, 0))
+EVERY_DAY = range(1, 8)  # 1 = Monday
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fixed slot of some weekdays, all year or in one season (facts 2.8)."""
+
+    start: time
+    end: time
+    weekdays: Collection[int] = EVERY_DAY
+    in_summer: bool | None = None  # only while daylight-saving time is in force, or only while it is not
+
+
+def blocks(first: time, minutes: int, count: int, weekdays: Collection[int] = EVERY_DAY) -> tuple[Block, ...]:
+    """So many fixed slots, one after the other."""
+    ticks = [first.hour * 60 + first.minute + number * minutes for number in range(count + 1)]
+    times = [time(*divmod(tick, 60)) for tick in ticks]
+    return tuple(Block(start, end, weekdays) for start, end in pairwise(times))
+
+
+DAY_OF_90 = blocks(time(7, 30), 90, 8)
+DAY_OF_60 = blocks(time(7, 0), 60, 12)
 
 
 @dataclass(frozen=True)
 class SimulatedCourt(Court):
     """One court with its three kinds of ids; `id` is that of the site (facts 2.1)."""
 
-    policy: SlotPolicy = LAST_COURT
+    window: Window | None = None  # None: it publishes none, and never opens
+    blocks: tuple[Block, ...] = field(default=(), repr=False)  # none: it is for walk-ups
     sports: dict[str, str] = field(default_factory=dict, hash=False, compare=False)  # courtSportId -> sportId
+    ground: tuple[str, ...] = ()  # names of the courts on the same ground
+
+    @property
+    def minutes(self) -> int:
+        """The longest time it can be had for."""
+        day = date.min
+        lengths = [
+            datetime.combine(day, each.end) - datetime.combine(day, each.start) for each in self.blocks
+        ]
+        return max((length // timedelta(minutes=1) for length in lengths), default=90)
 
 
 @dataclass(frozen=True)
@@ -90,13 +134,20 @@ class SimulatedFacility:
 
     @property
     def usual(self) -> list[SimulatedCourt]:
-        """Those that open at the usual time, by number."""
-        found = [court for court in self.courts if court.policy not in (LAST_COURT, WALK_UP)]
-        return sorted(found, key=lambda court: int(court.name.split()[1]))
+        """Those that have the slots of 90 minutes, by number."""
+        found = [court for court in self.courts if TENNIS in court.sports.values() and court.minutes == 90]
+        return sorted(
+            (court for court in found if court.blocks), key=lambda court: int(court.name.split()[1])
+        )
 
     def published(self, court: Court) -> SimulatedCourt:
         """What is published of a court of this facility."""
         return next(each for each in self.courts if each.id == court.id)
+
+    def with_ground(self, court: Court) -> list[SimulatedCourt]:
+        """A court, and those on the same ground: who has one of them has all (facts 2.3)."""
+        ground = self.published(court).ground
+        return [each for each in self.courts if each.id == court.id or each.name in ground]
 
     def moment(self, day: date, wall: time) -> datetime:
         """The moment of a local wall-clock time."""
@@ -106,57 +157,109 @@ class SimulatedFacility:
         """A moment in local wall-clock time."""
         return moment.astimezone(self.zone)
 
-    def opening(self, court: SimulatedCourt, day: date) -> datetime:
-        """The published moment at which *day* opens for *court*, by calendar days (facts 2.7)."""
-        return self.moment(day - timedelta(days=court.policy.days_ahead), court.policy.release)
+    def opening(self, court: SimulatedCourt, slot: Slot) -> datetime:
+        """The published moment at which *slot* opens; without a window not before it is over (facts 2.7)."""
+        return court.window.opening(slot.start, self.zone) if court.window else slot.end
+
+    def blocks(self, court: SimulatedCourt, day: date) -> list[Block]:
+        """The fixed slots of *court* on *day*."""
+        summer = is_summer(day, self.zone)
+        return [
+            block
+            for block in court.blocks
+            if day.isoweekday() in block.weekdays and block.in_summer in (None, summer)
+        ]
 
     def slots(self, court: SimulatedCourt, day: date) -> list[Slot]:
         """All fixed slots of *court* on *day*."""
-        return [Slot(self.moment(day, start), self.moment(day, end)) for start, end in court.policy.blocks()]
+        return [
+            Slot(self.moment(day, block.start), self.moment(day, block.end))
+            for block in self.blocks(court, day)
+        ]
+
+
+def is_summer(day: date, here: tzinfo) -> bool:
+    """Whether daylight-saving time is in force at noon of *day*."""
+    return bool(at(day, time(12, 0), here).dst())
 
 
 def facilities(scenario: RecUsScenario) -> list[SimulatedFacility]:
     """The wanted facility, and some others whose names a player might mean."""
     here = zone(scenario.timezone)
-    opening = scenario.opens_at.astimezone(here)
-    ahead = (scenario.day - opening.date()).days
-    if ahead < 0:
-        raise ValueError("the wanted day lies before its opening")
-    usual = SlotPolicy(ahead, opening.time(), minutes=90, first=time(7, 30), count=8)
+    wanted = _wanted_window(scenario, here)
 
     def facility(
-        id_: str, name: str, address: str, courts: int, last: SlotPolicy = LAST_COURT
+        id_: str, name: str, address: str, courts: int, last: tuple[Block, ...] = DAY_OF_60
     ) -> SimulatedFacility:
-        policies = [usual] * courts + [last]
-        built = [_court(id_, number, policy, courts) for number, policy in enumerate(policies, 1)]
+        built = [_court(id_, number, wanted, DAY_OF_90, courts) for number in range(1, courts + 1)]
+        built.append(
+            _court(id_, courts + 1, _window(TWO_DAYS_AHEAD, scenario) if last else None, last, courts)
+        )
         return SimulatedFacility(id_, name, address, here, (*built[1::2], *built[::2]))  # 2, 4, 1, 3
 
+    alice_marble = facility(
+        ALICE_MARBLE, scenario.facility, "1200 Greenwich St, San Francisco, CA 94109, USA", scenario.courts
+    )
     return [
-        facility(
-            ALICE_MARBLE,
-            scenario.facility,
-            "1200 Greenwich St, San Francisco, CA 94109, USA",
-            scenario.courts,
-        ),
+        replace(alice_marble, courts=tuple(_as_in(scenario, alice_marble.courts, here))),
         facility(MOSCONE, "Moscone", "1800 Chestnut St, San Francisco, CA 94123, USA", 3),
         facility(LAFAYETTE, "Lafayette", "Gough St & Washington St, San Francisco, CA 94109, USA", 1),
         facility(HELEN_WILLS, "Helen Wills", "Broadway & Larkin St, San Francisco, CA 94109, USA", 1),
-        facility(
-            BUENA_VISTA, "Buena Vista", "Buena Vista & Haight St, San Francisco, CA 94117, USA", 1, WALK_UP
-        ),
+        facility(BUENA_VISTA, "Buena Vista", "Buena Vista & Haight St, San Francisco, CA 94117, USA", 1, ()),
     ]
 
 
-def _court(facility: str, number: int, policy: SlotPolicy, courts: int) -> SimulatedCourt:
+def _wanted_window(scenario: RecUsScenario, here: tzinfo) -> Window:
+    """The window by which the wanted slot opens at the opening of the scenario."""
+    opening = scenario.opens_at.astimezone(here)
+    days = scenario.day - opening.date()
+    if days < timedelta():
+        raise ValueError("the wanted day lies before its opening")
+    if scenario.windows == "rolling":
+        return Window(scenario.slot.start.astimezone(UTC) - scenario.opens_at, None)
+    return Window(days, opening.time())
+
+
+def _window(window: Window, scenario: RecUsScenario) -> Window:
+    return replace(window, release=None) if scenario.windows == "rolling" else window
+
+
+def _as_in(
+    scenario: RecUsScenario, courts: Iterable[SimulatedCourt], here: tzinfo
+) -> Iterator[SimulatedCourt]:
+    """The courts of the wanted facility, with what the scenario says of them."""
+    ground = SHARING if scenario.shared_ground else ()
+    for court in courts:
+        if scenario.out_of_season:
+            season = not is_summer(scenario.day, here)
+            found = (
+                replace(block, in_summer=season) if block.start == scenario.start else block
+                for block in court.blocks
+            )
+            court = replace(court, blocks=tuple(found))
+        if court.name == FIRST:
+            window = None if scenario.unclear_court else court.window
+            court = replace(court, window=window, ground=ground)
+            for name in ground:
+                place = (court.facility, name)
+                sports = {_made_up("pickleball", place): PICKLEBALL}
+                site = _made_up("site", place)
+                yield replace(court, id=site, name=name, sports=sports, ground=(FIRST,))
+        yield court
+
+
+def _court(
+    facility: str, number: int, window: Window | None, blocks: tuple[Block, ...], courts: int
+) -> SimulatedCourt:
     place = (facility, number)
     sports = {TENNIS_IDS.get(place, _made_up("tennis", place)): TENNIS}
     if number == min(2, courts):
         sports[_made_up("pickleball", place)] = PICKLEBALL
     site = SITES.get(place, _made_up("site", place))
-    return SimulatedCourt(site, f"Court {number}", facility, policy, sports)
+    return SimulatedCourt(site, f"Court {number}", facility, window, blocks, sports)
 
 
-def _made_up(kind: str, place: tuple[str, int]) -> str:
+def _made_up(kind: str, place: tuple[str, object]) -> str:
     return str(uuid5(NAMESPACE_URL, f"{kind} {place[0]} {place[1]}"))
 
 

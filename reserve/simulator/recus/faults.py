@@ -68,5 +68,30 @@ FAULTS: dict[str, NamedFault] = {
         "the list of bookings is answered 400",
         Fault(BOOKINGS, 0, "status", **_refusal(400, "E_INVALID_REQUEST", "The query is invalid")),
     ),
+    "rolling-window": switch(
+        "slots open one by one, so many hours ahead, and not within two hours of their start",
+        windows="rolling",
+        buffer=timedelta(minutes=120),
+    ),
+    "court-windows": switch(
+        "each court has windows of its own, and the first a longer one for a group of others",
+        windows="courts",
+    ),
+    "court-unclear": switch(
+        "each court has windows of its own, but the first, which is never open",
+        lambda scenario: {
+            "unclear_court": True,
+            "windows": "courts" if scenario.windows == "days" else scenario.windows,
+        },
+    ),
+    "overlapping-courts": switch(
+        "pickleball courts lie on the first court, and a rival takes one of them", shared_ground=True
+    ),
+    "winter-slot": switch("the wanted slot is not there in the season of the wanted day", out_of_season=True),
+    "literal-brackets": switch("encoded brackets in a query are answered 400, as always", brackets="literal"),
+    "any-brackets": switch("encoded brackets in a query are understood", brackets="any"),
+    "schedule-behind-firewall": switch(
+        "a firewall answers costly reads without Sec-Fetch-Mode: cors", firewalled_reads=True
+    ),
     "slow-release": strike("a release takes three seconds", Fault(RELEASE, 0, "delay")),
 }

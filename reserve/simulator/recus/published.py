@@ -5,22 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, time, timedelta
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from reserve.model import Court, Slot
-from reserve.simulator.recus.facilities import ORGANIZATION, SPORTS, SimulatedCourt, SimulatedFacility
+from reserve.simulator.recus.facilities import (
+    DAY,
+    FIRST,
+    ORGANIZATION,
+    SPORTS,
+    SimulatedCourt,
+    SimulatedFacility,
+    Window,
+)
 from reserve.simulator.recus.scenario import RecUsScenario
 
 DAY_STARTS, DAY_ENDS = time(7, 0), time(21, 0)  # what a schedule shows (facts 2.5)
 NOT_RESERVABLE = "Not Reservable"  # what a court is called outside its slots (facts 2.3)
 CLOSED = {"referenceType": "OPEN", "referenceLabel": NOT_RESERVABLE}
 FREE = {"referenceType": "RESERVABLE"}
+UNAVAILABLE = {"referenceType": "RESERVATION"}  # a court on the same ground is taken (facts 2.5)
+WEEK = 7 * DAY
 
 
 def published(
-    facility: SimulatedFacility, scenario: RecUsScenario, free: Mapping[str, Sequence[Slot]]
+    facility: SimulatedFacility,
+    scenario: RecUsScenario,
+    today: date,
+    free: Mapping[str, Sequence[Slot]],
 ) -> dict[str, Any]:
     """A facility as `GET /v1/locations/<id>` shows it; *free* has the bookable slots by court (facts 2.3)."""
-    usual = facility.usual[0].policy
+    usual = next(court.window for court in facility.usual if court.window)
     verification = scenario.publishes_verification
     return {
         "id": facility.id,
@@ -34,9 +48,10 @@ def published(
         "timezone": str(facility.zone),
         "playGuidelines": "One court per day, three per calendar week.",
         **dict.fromkeys(("accessInfo", "gettingThereInfo"), ""),
-        "defaultReservationWindow": usual.days_ahead,
-        "reservationReleaseTimeLocal": usual.release.isoformat("seconds"),
-        **dict.fromkeys(("reservationBuffer", "privateLessonReservationWindow"), 0),
+        "defaultReservationWindow": None if scenario.unclear_court else usual.days // DAY,
+        "reservationReleaseTimeLocal": _release(usual) if scenario.windows == "days" else None,
+        "reservationBuffer": scenario.buffer // timedelta(minutes=1),
+        "privateLessonReservationWindow": 0,
         "reservationRequiresVerification": (
             scenario.verify != "never" if verification is None else verification
         ),
@@ -44,46 +59,62 @@ def published(
         "organizationId": ORGANIZATION["id"],
         "organization": ORGANIZATION,
         "images": dict.fromkeys(["detail", "thumbnail", "mainGallery", "smallGallery1", "smallGallery2"]),
-        "courts": [_court(facility, court, scenario, free[court.id]) for court in facility.courts],
+        "courts": [
+            _court(facility, court, scenario, today, free.get(court.id, ())) for court in facility.courts
+        ],
         "tags": [],
         "regions": [],
     }
 
 
 def _court(
-    facility: SimulatedFacility, court: SimulatedCourt, scenario: RecUsScenario, free: Sequence[Slot]
+    facility: SimulatedFacility,
+    court: SimulatedCourt,
+    scenario: RecUsScenario,
+    today: date,
+    free: Sequence[Slot],
 ) -> dict[str, Any]:
-    policy, blocks = court.policy, court.policy.blocks()
     fixed = [
-        {"dayOfWeek": weekday, "startTimeLocal": f"{start}", "endTimeLocal": f"{end}"}
-        for weekday in range(1, 8)  # 1 = Monday here
-        for start, end in blocks
+        {"dayOfWeek": day.isoweekday(), "startTimeLocal": f"{block.start}", "endTimeLocal": f"{block.end}"}
+        for day in sorted(_coming_week(court, today), key=date.isoweekday)  # 1 = Monday here
+        for block in facility.blocks(court, day)
     ]
-    opens, closes = (blocks[0][0], blocks[-1][1]) if blocks else (DAY_STARTS, DAY_ENDS)
-    hours = {"type": "PRIVATE", "openFrom": f"{opens}", "openTo": f"{closes}"}
+    starts, ends = [each.start for each in court.blocks], [each.end for each in court.blocks]
+    hours = {
+        "type": "PRIVATE",
+        "openFrom": f"{min(starts, default=DAY_STARTS)}",
+        "openTo": f"{max(ends, default=DAY_ENDS)}",
+    }
     sports = [
         {"id": id_, "courtId": court.id, "sportId": sport, "price": 0, "currency": "USD"}
         for id_, sport in court.sports.items()
     ]
+    old = court.window if scenario.windows == "days" else None
     return {
         "id": court.id,
         "locationId": facility.id,
         "courtNumber": court.name,
         "type": "court",
-        **dict.fromkeys(("capacity", "description", "archivedAt")),
+        **dict.fromkeys(("capacity", "description", "archivedAt", "reservationBufferMinutesOverride")),
         "noReservationText": NOT_RESERVABLE,  # whether it takes reservations or not
         "publishedAt": "2024-04-01T17:00:00.000Z",
         "allowPrivateLessons": False,
-        "isInstantBookable": bool(blocks),
-        "maxReservationTime": f"{policy.minutes // 60:02}:{policy.minutes % 60:02}:00",
+        "isInstantBookable": bool(court.blocks),
+        "maxReservationTime": f"{court.minutes // 60:02}:{court.minutes % 60:02}:00",
         "bufferMinutesBetweenReservations": 0,
         # A stale superset, as published (facts 2.3).
-        "allowedReservationDurations": {"minutes": list(range(30, policy.minutes + 1, 30))},
-        "defaultReservationWindowDays": policy.days_ahead if blocks else None,
-        "reservationReleaseTimeLocal": policy.release.isoformat("seconds") if blocks else None,
+        "allowedReservationDurations": {"minutes": list(range(30, court.minutes + 1, 30))},
+        "defaultReservationWindowDays": old.days // DAY if old else None,
+        "reservationReleaseTimeLocal": _release(old),
+        "reservationWindows": _rows(court) if scenario.windows != "days" else [],
+        "overlaps": [
+            {"id": each.id, "courtNumber": each.name}
+            for each in facility.with_ground(court)
+            if each is not court
+        ],
         "config": {
             "pricing": {"default": {"type": "perHour", "cents": scenario.price_cents}},
-            "bookingPolicies": [{"type": "fixed-slots", "isActive": True, "slots": fixed}] if blocks else [],
+            "bookingPolicies": [{"type": "fixed-slots", "isActive": True, "slots": fixed}] if fixed else [],
         },
         "sports": sports,
         "availableSlots": [tick for slot in free for tick in _ticks(slot)],
@@ -91,6 +122,36 @@ def _court(
         "images": {"map": [], "mainGallery": []},
         "amenities": {"amenityTagIds": []},
     }
+
+
+def _coming_week(court: SimulatedCourt, today: date) -> list[date]:
+    """Seven days on end, up to the last that may open today: the policy is edited for them (facts 2.8)."""
+    last = today + max(court.window.days if court.window else WEEK, WEEK)
+    return [last - timedelta(days=number) for number in range(7)]
+
+
+def _release(window: Window | None) -> str | None:
+    return window.release.isoformat("seconds") if window and window.release else None
+
+
+def _rows(court: SimulatedCourt) -> list[dict[str, Any]]:
+    """The windows of a court, in the newer form (facts 2.3)."""
+    if court.window is None:
+        return []
+    row = {
+        "id": str(uuid5(NAMESPACE_URL, f"window {court.id}")),
+        "groupId": None,
+        "courtId": court.id,
+        "maxHours": court.window.hours,
+        "minHours": None,
+        "releaseTimeLocal": _release(court.window),
+        "organizationId": ORGANIZATION["id"],
+    }
+    if court.name != FIRST or court.window.release is None:
+        return [row]
+    group = str(uuid5(NAMESPACE_URL, f"group {court.id}"))
+    id_ = str(uuid5(NAMESPACE_URL, f"window of a group {court.id}"))
+    return [row | {"id": id_, "groupId": group, "maxHours": court.window.hours + 168}, row]
 
 
 def _ticks(slot: Slot) -> list[str]:
@@ -103,9 +164,12 @@ def schedule(
     facility: SimulatedFacility,
     span: Iterable[date],
     scenario: RecUsScenario,
-    is_free: Callable[[Court, Slot], bool],
+    who: Callable[[Court, Slot], str | None],
 ) -> dict[str, Any]:
-    """What is free and taken on the days of *span*, with the reservations that take it (facts 2.5)."""
+    """What is free and taken on the days of *span*, with the reservations that take it (facts 2.5).
+
+    *who* says whether a court is taken "itself", or its "ground".
+    """
     reservations: dict[str, Any] = {}
     users: dict[str, Any] = {}
 
@@ -118,18 +182,21 @@ def schedule(
 
     def pieces(court: SimulatedCourt, day: date) -> dict[str, Any]:
         """One court's day: taken slots one by one, what is free in one piece."""
-        blocks = court.policy.blocks()
-        if not blocks:  # a walk-up court
-            return {f"{DAY_STARTS:%H:%M}, {DAY_ENDS:%H:%M}": CLOSED}
-        found = [(DAY_STARTS, blocks[0][0], CLOSED)] if blocks[0][0] > DAY_STARTS else []
-        for slot, (start, end) in zip(facility.slots(court, day), blocks, strict=True):
-            if not is_free(court, slot):
-                found.append((start, end, taken(court)))
+        found: list[tuple[time, time, dict[str, Any]]] = []
+        shown = DAY_STARTS
+        for slot in facility.slots(court, day):
+            start, end = slot.start.time(), slot.end.time()
+            if shown < start:
+                found.append((shown, start, CLOSED))
+            if taken_by := who(court, slot):
+                found.append((start, end, taken(court) if taken_by == "itself" else UNAVAILABLE))
             elif found and found[-1][2] is FREE:
                 found[-1] = (found[-1][0], end, FREE)
             else:
                 found.append((start, end, FREE))
-        found.append((blocks[-1][1], DAY_ENDS, CLOSED))
+            shown = end
+        if shown < DAY_ENDS:
+            found.append((shown, DAY_ENDS, CLOSED))
         return {f"{start:%H:%M}, {end:%H:%M}": piece for start, end, piece in found}
 
     dates = {
@@ -148,7 +215,7 @@ def schedule(
 
 
 def _reservation(court: SimulatedCourt, scenario: RecUsScenario) -> dict[str, Any]:
-    cost = round(scenario.price_cents * court.policy.minutes / 60)
+    cost = round(scenario.price_cents * court.minutes / 60)
     return {
         "reservationType": "court-reservation",
         **dict.fromkeys(("reservationCost", "guestPrice"), cost),

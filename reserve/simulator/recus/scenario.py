@@ -10,6 +10,8 @@ from reserve.simulator.scenario import Scenario
 
 SHAPES = ("2025", "2026", "data-order", "bare")  # facts 3.3
 DIALOGS = ("B", "C", "D")  # facts 1.2
+WINDOWS = ("days", "courts", "rolling")  # facts 2.7
+BRACKETS = ("literal", "any")  # facts 2.2
 MOST_COURTS = 32
 
 
@@ -38,6 +40,7 @@ WORDINGS: Mapping[str, Wording] = {
     "early": Wording(
         400, "E_INELIGIBLE_SITE_BOOKING", "The reservation is outside of the reservation window"
     ),
+    "buffer": Wording(400, "E_INELIGIBLE_SITE_BOOKING", "The reservation starts too soon"),
     "taken": Wording(400, "E_INELIGIBLE_SITE_BOOKING", "Court already reserved at this time"),
     "daily-limit": Wording(
         400, "E_INELIGIBLE_SITE_BOOKING", "Daily booking limit of 1 reached for {day}"
@@ -74,13 +77,22 @@ class RecUsScenario(Scenario):
     cookie_delay: timedelta = timedelta(milliseconds=200)  # between the sign-in and the cookie
     wordings: Mapping[str, Wording] = field(default_factory=dict)  # replaces entries of WORDINGS
     bookings: tuple[tuple[date, time], ...] = ()  # what the player has reserved already, elsewhere
+    # What is published, and how it may be read.
+    windows: str = "days"  # in fields of their own; rows of "courts" with a time; "rolling" rows without one
+    buffer: timedelta = timedelta()  # between asking for a slot and its start (facts 2.3)
+    unclear_court: bool = False  # the first court publishes no window, and cannot be reserved
+    shared_ground: bool = False  # the first court has pickleball courts on its ground; a rival takes one
+    out_of_season: bool = False  # the wanted slot exists only in the season which the wanted day is not in
+    brackets: str = "literal"  # of a query: refused when encoded, or "any" are understood
+    firewalled_reads: bool = False  # costly reads want `Sec-Fetch-Mode: cors` (facts 5.4)
 
     def __post_init__(self) -> None:
         """Refuse a scenario that makes no sense."""
         super().__post_init__()
         if not 1 <= self.courts <= MOST_COURTS:
             raise ValueError(f"there can be 1 to {MOST_COURTS} courts, not {self.courts}")
-        for word, allowed in ((self.shape, SHAPES), (self.dialog, DIALOGS)):
+        words = {self.shape: SHAPES, self.dialog: DIALOGS, self.windows: WINDOWS, self.brackets: BRACKETS}
+        for word, allowed in words.items():
             if word not in allowed:
                 raise ValueError(f"{word!r} is none of {', '.join(allowed)}")
 
