@@ -103,6 +103,18 @@ class Opening:
 
 
 @dataclass(frozen=True)
+class HoldStamp:
+    """When a booking system made a hold, and when it wrote its answer, by its own clock; None if not known.
+
+    What *is_assumed* was worked out from when the hold lapses, and from how long holds are said to last.
+    """
+
+    made: datetime | None
+    written: datetime | None = None
+    is_assumed: bool = False
+
+
+@dataclass(frozen=True)
 class Hold:
     """A court that is ours for the moment: the order behind it, its price, and when it lapses, if known.
 
@@ -115,6 +127,7 @@ class Hold:
     expires_at: datetime | None = None
     link: str | None = None
     details: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
+    stamp: HoldStamp | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         """Name the order and the court, as messages do."""
@@ -123,12 +136,13 @@ class Hold:
 
 @dataclass(frozen=True)
 class Reservation:
-    """A court that is ours."""
+    """A court that is ours, with the order that it came of and the moment it was held, as far as we know."""
 
     court: Court
     slot: Slot
     order_id: str | None = None
     price: Money | None = None
+    stamp: HoldStamp | None = field(default=None, compare=False)
 
 
 class ActionKind(StrEnum):

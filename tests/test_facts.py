@@ -169,7 +169,7 @@ def test_a_citation_that_leads_nowhere_is_found_out(text: str, path: str, why: s
 @pytest.mark.parametrize(
     ("text", "path"),
     [
-        ("facts 3.5", "reserve/systems/recus/answers.py"),
+        ("facts 3.5", "reserve/systems/recus/bookings.py"),
         ("facts 3.5", "reserve/simulator/recus/rules.py"),
         ("facts 2.3", "reserve/systems/atrium/sign_in.py"),
         ("facts 3", "reserve/simulator/ntnui/pages.py"),

@@ -38,11 +38,10 @@ from reserve.http import Answer, Http
 from reserve.model import Account, BookingRequest, Court, Offer, Offers, Slot
 from reserve.systems.base import Context
 from reserve.systems.place import called
-from reserve.systems.reading import fitting
-from reserve.systems.recus import answers
+from reserve.systems.recus import answers, bookings, orders
 from reserve.systems.recus.adapter import RecUs
-from reserve.systems.recus.answers import Included, ListedBooking, court_and_slot, order_in
 from reserve.systems.recus.facility import facility_ids, looks_free, place_in
+from reserve.systems.recus.orders import order_in
 from reserve.window import slot, zone
 from tests.fakes import FakeClock, InProcess, usd
 
@@ -314,7 +313,8 @@ PLACES |= {
 
 def test_every_field_that_is_read_was_seen() -> None:
     seen = set().union(*(keys_of(json.loads(path.read_text())) for path in SAMPLES.glob("*.json")))
-    models = [each for each in vars(answers).values() if isinstance(each, type) and issubclass(each, Struct)]
+    found = [each for module in (answers, bookings, orders) for each in vars(module).values()]
+    models = [each for each in found if isinstance(each, type) and issubclass(each, Struct)]
 
     read = {field.encode_name for model in models for field in fields(model)} | PLACES
 
@@ -683,170 +683,3 @@ def test_the_schedule_tells_which_court_is_worth_asking_for(
 @pytest.mark.parametrize("schedule", [[], {"dates": None}, {"dates": {"20260309": [None]}}])
 def test_a_schedule_that_cannot_be_read_keeps_nobody_from_asking(schedule: Any) -> None:
     assert looks_free(answered(schedule), Offer(COURT, EVENING, EVENING.start))
-
-
-# Bookings.
-
-
-def found_in(booking: Any, included: Any) -> tuple[Court, Slot] | None:
-    found = fitting(booking, ListedBooking)
-    assert found is not None
-    return court_and_slot(found, fitting(included, Included))
-
-
-RESERVATION = {"id": "r-1", "startsAt": "2026-03-10T01:00:00.000Z", "endsAt": "2026-03-10T02:30:00.000Z"}
-INCLUDED: dict[str, Any] = {
-    "reservations": [RESERVATION],
-    "sites": [{"id": "s-1", "name": "Court 1"}],
-    "reservationSiteIds": {"r-1": ["s-1"]},
-}
-
-
-@pytest.mark.parametrize(
-    "booking", [{"id": "b", "linkedReservationId": "r-1"}, {"id": "b", "reservationId": "r-1"}]
-)
-def test_a_booking_says_where_and_when(booking: dict[str, object]) -> None:
-    found = found_in(booking, INCLUDED)
-
-    assert found
-    where, when = found
-    assert (where.id, where.name) == ("s-1", "Court 1")
-    assert when == Slot(EVENING.start, EVENING.end)
-
-
-@pytest.mark.parametrize("told_by", ["reservations", "sites"])
-def test_a_court_of_the_same_name_in_another_facility_is_another_court(told_by: str) -> None:
-    ours = offers(wanted(only=("Court 1",))).offers[0].court
-    for facility, is_ours in ((ours.facility, True), ("elsewhere", False), (None, True)):
-        entry = INCLUDED[told_by][0] | {"locationId": facility}
-        found = found_in({"id": "b", "linkedReservationId": "r-1"}, INCLUDED | {told_by: [entry]})
-
-        assert found
-        assert found[0].is_same(ours) is is_ours
-
-
-@pytest.mark.parametrize(
-    "included",
-    [
-        None, [], {}, {"reservations": None}, {"reservations": [{"id": "r-1"}]},
-        {"reservations": [RESERVATION | {"startsAt": "soon"}]},
-        {"reservations": [RESERVATION | {"id": "other"}]},
-        {"reservations": [RESERVATION | {"endsAt": RESERVATION["startsAt"]}]},
-    ],
-)  # fmt: skip
-def test_a_booking_that_cannot_be_read_is_left_alone(included: Any) -> None:
-    assert found_in({"id": "b", "linkedReservationId": "r-1"}, included) is None
-
-
-def test_ids_may_be_numbers() -> None:
-    ids = INCLUDED | {"sites": [{"id": 5, "courtNumber": 1}], "reservationSiteIds": {"r-1": [None, 5]}}
-
-    found = found_in({"id": 7, "linkedReservationId": "r-1"}, ids)
-
-    assert found
-    assert found[0] == Court("5", "1")
-
-
-def test_a_reservation_counts_whatever_its_own_id_is(clock: FakeClock) -> None:
-    booking = {"id": 7, "status": "confirmed", "linkedReservationId": "r-1"}
-    api = Api(clock, (200, {"id": "me-1"}), (200, {"data": [booking, None], "included": INCLUDED}))
-    api.system.use_token("token-1")
-
-    (reservation,) = api.system.reservations()
-
-    assert reservation.court.name == "Court 1"
-
-
-@pytest.mark.parametrize("answer", [{"order": None}, {"data": []}, []])
-def test_a_booking_without_an_order_is_not_held_and_hides_no_other(clock: FakeClock, answer: Any) -> None:
-    bookings = [{"id": each, "status": "pending", "linkedReservationId": "r-1"} for each in ("1", "2")]
-    answers = ({"id": "me-1"}, {"data": bookings, "included": INCLUDED}, answer, {"order": ORDER})
-    api = Api(clock, *((200, each) for each in answers))
-    api.system.use_token("token-1")
-
-    (hold,) = api.system.holds()
-
-    assert hold.order_id == "o-1"
-
-
-def test_nobody_says_of_a_booking_without_an_id_that_it_is_not_held(clock: FakeClock) -> None:
-    booking = {"id": None, "status": "pending", "linkedReservationId": "r-1"}
-    api = Api(clock, (200, {"id": "me-1"}), (200, {"data": [booking], "included": INCLUDED}))
-    api.system.use_token("token-1")
-
-    with pytest.raises(UnknownAnswer):
-        api.system.holds()
-
-
-def test_only_confirmed_bookings_are_reservations_and_canceled_ones_are_none(clock: FakeClock) -> None:
-    kinds = [
-        {"id": "1", "status": "confirmed", "canceledAt": None, "linkedReservationId": "r-1"},
-        {
-            "id": "2",
-            "status": "confirmed",
-            "canceledAt": "2026-03-02T16:00:00Z",
-            "linkedReservationId": "r-1",
-        },
-        {"id": "3", "status": "pending", "canceledAt": None, "linkedReservationId": "r-1"},
-    ]
-    api = Api(clock, (200, {"id": "me-1"}), (200, {"data": kinds, "included": INCLUDED}))
-    api.system.use_token("token-1")
-
-    (reservation,) = api.system.reservations()
-
-    assert (reservation.court.name, reservation.slot) == ("Court 1", Slot(EVENING.start, EVENING.end))
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        (400, {"type": "E_INVALID_REQUEST", "message": "The query is invalid"}),
-        (404, {}),
-        (200, {"bookings": []}),
-        (200, []),
-        (200, "<html></html>"),
-    ],
-)
-def test_a_list_of_bookings_that_cannot_be_read_says_so_until_it_can(
-    clock: FakeClock, answer: tuple[int, Any]
-) -> None:
-    api = Api(clock, (200, {"id": "me-1"}), answer, (200, {"data": []}))
-    api.system.use_token("token-1")
-
-    assert api.system.reservations() == []
-    assert not api.system.knows_reservations
-    assert api.said[-1].startswith("the list of bookings cannot be read: GET /v1/users/me-1/bookings: ")
-
-    assert api.system.reservations() == []
-    assert api.system.knows_reservations
-
-
-def test_who_cannot_read_the_bookings_does_not_say_that_nothing_is_held(clock: FakeClock) -> None:
-    api = Api(clock, (200, {"id": "me-1"}), (400, {}))
-    api.system.use_token("token-1")
-
-    with pytest.raises(UnknownRefusal):
-        api.system.holds()
-
-
-@pytest.mark.parametrize(("status", "kind"), [(401, TokenRefused), (429, Throttled), (500, ServiceError)])
-def test_trouble_that_may_pass_is_not_taken_for_an_unreadable_list(
-    clock: FakeClock, status: int, kind: type[ReserveError]
-) -> None:
-    api = Api(clock, (200, {"id": "me-1"}), (status, {}))
-    api.system.use_token("token-1")
-
-    with pytest.raises(kind):
-        api.system.reservations()
-
-
-def test_the_list_of_bookings_is_asked_for_with_its_brackets_as_they_are(clock: FakeClock) -> None:
-    booking = {"id": "b-1", "status": "confirmed"}
-    api = Api(clock, (200, {"id": "me-1"}), (200, {"data": [booking]}), (200, {}))
-    api.system.use_token("token-1")
-
-    api.system.reservations()
-
-    queries = [environ["QUERY_STRING"] for _, _, environ in api.asked[1:]]
-    everything = "include[]=reservations&include[]=sites&include[]=locations"
-    assert queries == ["pg[num]=1&pg[size]=100", everything]

@@ -21,32 +21,23 @@ from reserve.errors import (
     WrongCode,
 )
 from reserve.http import Answer
-from reserve.model import Court, Hold, Offer, Reservation, Slot
+from reserve.model import Account, BookingRequest, Hold, Offer, Reservation
 from reserve.money import Money
-from reserve.systems.api import PUBLISHED, ApiSystem
-from reserve.systems.base import ALL
+from reserve.systems.api import GONE, PUBLISHED, ApiSystem
+from reserve.systems.base import ALL, Context
 from reserve.systems.place import Place, called
 from reserve.systems.reading import fitting, moment, read, texts
 from reserve.systems.recus import RecUsProfile
-from reserve.systems.recus.answers import (
-    REFUSALS,
-    Bookings,
-    Gateway,
-    Included,
-    ListedBooking,
-    OrderAnswer,
-    court_and_slot,
-    order_in,
-)
+from reserve.systems.recus.bookings import ListedBooking, Player
 from reserve.systems.recus.facility import facility_ids, looks_free, place_in
+from reserve.systems.recus.listing import BookingList
+from reserve.systems.recus.orders import Gateway, OrderAnswer, cents, id_in, order_in
+from reserve.systems.recus.refusals import REFUSALS
 from reserve.systems.recus.sign_in import sign_in
 
 ORGANIZATION = "san-francisco-rec-park"  # facts 2.1
-PAGE = 100  # bookings read at a time
-PAGES = 5  # nobody has more than five hundred bookings to look through
 UNPAID = ("requires_action", "requires_payment_method", "requires_confirmation", "canceled")
 FRESH = timedelta(seconds=10)  # so long one look at the schedule serves all courts
-LOOKED_UP = 10  # bookings without their reservation in the list that are read one by one
 PAYMENTS = {"credit": "organization-credit", "card": "card-online"}  # facts 3.4
 EMPTY_PAYMENT = {"pays_with_an_empty_body": True}  # details of an order made as in 2025 (facts 3.4)
 
@@ -61,6 +52,11 @@ class RecUs(RecUsProfile, ApiSystem):
 
     _me: str | None = None
 
+    def __init__(self, account: Account, request: BookingRequest, context: Context) -> None:
+        """Nothing is sent yet."""
+        super().__init__(account, request, context)
+        self._bookings = BookingList(self.get, context.say)
+
     def facilities(self) -> list[str]:
         """Every facility of the city (facts 2.4)."""
         return sorted(self._facility_ids())
@@ -68,7 +64,9 @@ class RecUs(RecUsProfile, ApiSystem):
     def place(self) -> Place:
         """The facility of the booking request (facts 2.3)."""
         found = called(self.request.facility, self._facility_ids())
-        return place_in(self.get(f"/v1/locations/{found}", {"publishedSites": "true"}, max_age=PUBLISHED))
+        place = place_in(self.get(f"/v1/locations/{found}", {"publishedSites": "true"}, max_age=PUBLISHED))
+        self._bookings.zone = place.zone
+        return place
 
     def _facility_ids(self) -> dict[str, str]:
         everything = {"organizationSlug": ORGANIZATION, "publishedSites": "true"}
@@ -91,61 +89,49 @@ class RecUs(RecUsProfile, ApiSystem):
     def use_token(self, token: str) -> None:
         """Speak as the player whom *token* names."""
         self.speak_as(token)
-        self._me = read(self.get("/v1/users/me"), str, "data.user.id", "data.id", "user.id", "id")
+        self._me = str(read(self.get("/v1/users/me"), Player, "data.user", "data", "user", "").id)
 
     def reservations(self) -> list[Reservation]:
         """Confirmed bookings, past ones included (facts 3.5); none when their list cannot be read."""
         try:
-            bookings = self._bookings()
+            listed = self._bookings.read(self._me)
         except (UnknownRefusal, UnknownAnswer) as refusal:
             self.context.say(f"the list of bookings cannot be read: {refusal}")
             self.knows_reservations = False
             return []
         self.knows_reservations = True
+        self._bookings.say_strange([each for each in listed if not each.booking.is_past])
+        confirmed = [each for each in listed if each.booking.is_confirmed]
+        self._bookings.look_up(confirmed)
         return [
-            Reservation(court, slot) for booking, court, slot in bookings if booking.status == "confirmed"
+            Reservation(court, slot, each.order_id, stamp=each.stamp)
+            for each in confirmed
+            for court, slot in each.places or ()
         ]
 
     def holds(self) -> list[Hold]:
         """Bookings that wait for their order to be paid (facts 3.5)."""
         found = []
-        for booking, court, slot in self._bookings():
-            if booking.status == "confirmed" or booking.time_status == "past":
+        for each in self._bookings.read(self._me):
+            booking = each.booking
+            if booking.is_confirmed or booking.is_past or each.places == []:
                 continue
-            if not isinstance(booking.id, str):
-                raise UnknownAnswer("a booking has no id, so nobody can tell whether it is held")
-            answer = self.get("/v1/orders", {"bookingId": booking.id})
-            if (order := order_in(answer)) and order.is_open:
-                found.append(self._hold(Offer(court, slot, slot.start), order))
+            order = self._order_of_booking(booking)
+            if order is None or not order.is_open:
+                continue
+            if each.places is None and (said := order.where(self._bookings.zone)):
+                each.places = [said]
+            self._bookings.look_up([each])
+            for court, slot in each.places or ():
+                hold = self._hold(Offer(court, slot, slot.start), order)
+                found.append(replace(hold, stamp=each.stamp or hold.stamp))
         return found
 
-    def _bookings(self) -> list[tuple[ListedBooking, Court, Slot]]:
-        """Every booking that was not cancelled, with its court and slot."""
-        found, looked_up = [], 0
-        for page in range(1, PAGES + 1):
-            params = {"pg[num]": str(page), "pg[size]": str(PAGE)}
-            answer = read(self.get(f"/v1/users/{self._me}/bookings", params), Bookings)
-            for booking in (each.value for each in answer.data):
-                if booking is None or booking.canceled_at:
-                    continue
-                where = court_and_slot(booking, answer.included.value)
-                if where is None and looked_up < LOOKED_UP:
-                    looked_up += 1
-                    where = self._look_up(booking)
-                if where is None:
-                    self.context.say("a booking in the player's list cannot be read; going on without it")
-                else:
-                    found.append((booking, *where))
-            if len(answer.data) < PAGE:
-                break
-        return found
-
-    def _look_up(self, booking: ListedBooking) -> tuple[Court, Slot] | None:
-        if not isinstance(booking.id, str):
-            return None
-        query = "?include[]=reservations&include[]=sites&include[]=locations"
-        answer = self.get(f"/v1/bookings/{booking.id}{query}")
-        return court_and_slot(booking, fitting(answer.json(), Included, "included"))
+    def _order_of_booking(self, booking: ListedBooking) -> OrderAnswer | None:
+        if not (id_ := id_in(booking.id)):
+            raise UnknownAnswer("a booking has no id, so nobody can tell whether it is held")
+        answer = self.answer_to(lambda: self.question("/v1/orders", {"bookingId": id_}))
+        return None if answer.status in GONE else order_in(self._good(answer))
 
     def send_code(self) -> None:
         """Have a code texted to the number of the account (facts 3.2)."""
@@ -175,17 +161,20 @@ class RecUs(RecUsProfile, ApiSystem):
 
     def hold_in(self, answer: Answer, offer: Offer) -> Hold:
         """The hold behind the order in *answer*; one made as in 2025 is paid as in 2025 (facts 3.4)."""
-        hold = self._hold(offer, self._order(answer))
+        order = self._order(answer)
+        hold = self._hold(offer, order)
+        self._bookings.remember(hold, order.listed_as)
         return replace(hold, details=EMPTY_PAYMENT) if set(answer.json()) == {"order"} else hold
 
     def _hold(self, offer: Offer, order: OrderAnswer) -> Hold:
-        total = order.total.value
+        total = cents(order.total)
         return Hold(
             offer,
-            order.id,
-            price=None if total is None else Money(total, self.currency),
+            str(order.id),
+            price=None if total is None else Money(total, order.currency.value or self.currency),
             expires_at=moment(order.expires_at),
             link=f"{self.context.addresses['RECUS_WEB_URL']}/app/orders/{order.id}/checkout",
+            stamp=order.stamp,
         )
 
     def _order(self, answer: Answer) -> OrderAnswer:
@@ -201,7 +190,7 @@ class RecUs(RecUsProfile, ApiSystem):
         if self.request.pay != "credit" or (hold.price and hold.price.is_free):
             return super().settles_by_hand(hold)
         try:
-            credit = self._order_of(hold).max_credit_adjustment_allowed.value
+            credit = cents(self._order_of(hold).max_credit_adjustment_allowed)
         except ReserveError:
             return True  # the court is held, and the player can pay
         return credit is None or hold.price is None or credit < hold.price.minor

@@ -1,0 +1,156 @@
+"""Orders as rec.us tells of them: what is held, its price, whether it is paid (rec.us facts 3.3 to 3.5)."""
+
+from __future__ import annotations
+
+from datetime import timedelta, tzinfo
+from typing import Annotated
+
+from msgspec import UNSET, Meta
+
+from reserve.http import Answer
+from reserve.model import Court, HoldStamp, Slot
+from reserve.systems.reading import NOTHING, Amount, Maybe, Readable, fitting, moment
+from reserve.systems.recus.answers import Id, Part
+
+SETTLED = ("paid", "succeeded", "settled", "complete", "completed")  # an order, or a payment (facts 3.4)
+HOLD_LENGTH = timedelta(minutes=10)  # facts 3.3 d
+LONGEST_WRITING = timedelta(seconds=30)  # from making a hold to answering, if a hold lasts that long
+
+Cents = Amount | Annotated[str, Meta(pattern=r"^(\d{1,9}|0\.0+)$")]
+Milliseconds = Annotated[float, Meta(ge=0, le=3_600_000)]
+
+
+class Named(Part):
+    """A court or a facility of an order."""
+
+    id: object = None
+    name: object = None
+
+
+class Details(Part):
+    """What an item of an order is about, and the ids under which it is listed elsewhere (facts 3.3)."""
+
+    booking_id: object = None
+    reservation_id: object = None
+    timestamp_range: object = None  # local
+    location: Maybe[Named] = NOTHING
+    sites: Maybe[Readable[Named]] = NOTHING
+
+
+class Item(Part):
+    """One item of an order."""
+
+    details: Maybe[Details] = NOTHING
+
+
+class OrderPayment(Part):
+    """A payment of an order."""
+
+    status: object = None
+
+
+class OrderAnswer(Part):
+    """The record behind a hold (facts 3.3 c)."""
+
+    id: Id
+    status: object = None
+    total: Maybe[Cents] = NOTHING
+    currency: Maybe[str] = NOTHING
+    max_credit_adjustment_allowed: Maybe[Cents] = NOTHING
+    expires_at: object = UNSET
+    time_remaining_ms: Maybe[Milliseconds] = NOTHING
+    items: object = UNSET
+    payments: Maybe[Readable[OrderPayment]] = NOTHING
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits to be paid."""
+        return self.status in (None, "pending")
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is paid: by its own status, and by that of its payments where it names any."""
+        payments = self.payments.value
+        return self.status in SETTLED and (not payments or any(each.status in SETTLED for each in payments))
+
+    @property
+    def details(self) -> list[Details]:
+        """What its items are about."""
+        items = fitting(self.items, Readable[Item]) or ()
+        return [item.details.value for item in items if item.details.value is not None]
+
+    @property
+    def listed_as(self) -> frozenset[str]:
+        """The ids of the bookings and reservations that belong to it."""
+        ids = [each for details in self.details for each in (details.booking_id, details.reservation_id)]
+        return frozenset(text for each in ids if (text := id_in(each)))
+
+    @property
+    def stamp(self) -> HoldStamp | None:
+        """When it was made, by the server's own clock (facts 3.3 e)."""
+        expires, left = moment(self.expires_at), self.time_remaining_ms.value
+        if expires is None:
+            return None
+        made = expires - HOLD_LENGTH
+        if left is None:
+            return HoldStamp(made, is_assumed=True)
+        written = expires - timedelta(milliseconds=left)
+        fits = timedelta(0) <= written - made <= LONGEST_WRITING
+        return HoldStamp(made if fits else None, written, is_assumed=True)
+
+    def where(self, zone: tzinfo) -> tuple[Court, Slot] | None:
+        """The court and the slot that it is about, by its first item; None when that does not say."""
+        for details in self.details:
+            slot = slot_in(details.timestamp_range, zone)
+            sites, facility = details.sites.value or (), details.location.value or Named()
+            if slot and sites:
+                site = sites[0]
+                return Court(
+                    id_in(site.id) or "", id_in(site.name) or "a court", id_in(facility.id) or ""
+                ), slot
+        return None
+
+
+def cents(amount: Maybe[Cents]) -> int | None:
+    """So many cents, also where they are written as text; None when nothing says how many."""
+    value = amount.value
+    return int(float(value)) if isinstance(value, str) else value
+
+
+def id_in(value: object) -> str | None:
+    """The text of an id, or of a name, which may be a number; None if it is neither."""
+    return (
+        str(value) if isinstance(value, int | str) and not isinstance(value, bool) and value != "" else None
+    )
+
+
+def slot_in(value: object, zone: tzinfo) -> Slot | None:
+    """The slot between the two moments in *value*, which are local to *zone* when they have no offset.
+
+    They come as a list, and go out as "[2026-03-09 18:00:00, 2026-03-09 19:30:00)" (facts 3.3).
+    """
+    pieces = [each.strip() for each in value.strip("[]() ").split(",")] if isinstance(value, str) else value
+    if not isinstance(pieces, list) or len(pieces) != 2:
+        return None
+    start, end = (moment(each, zone) for each in pieces)
+    return Slot(start, end) if start and end and start < end else None
+
+
+def order_in(answer: Answer) -> OrderAnswer | None:
+    """The order in *answer*, if there is one: under `data.order`, `order` or `data`, or bare (facts 3.3)."""
+    body = answer.json()
+    if wrapped := fitting(body, OrderAnswer, "data.order", "order"):
+        return wrapped
+    for place in ("data", ""):
+        found = fitting(body, OrderAnswer, place)
+        if found and (
+            found.total is not NOTHING or found.items is not UNSET or found.expires_at is not UNSET
+        ):
+            return found  # and neither a payment nor a booking
+    return None
+
+
+class Gateway(Part):
+    """What Stripe needs to confirm a payment (facts 3.4); nothing without a card."""
+
+    payment_methods: object
