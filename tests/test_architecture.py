@@ -67,7 +67,7 @@ HOME = {
     "requests": "reserve.http",
     "rich": "reserve.commands",
     "selenium": "reserve.browser",
-    "sqlalchemy": "reserve.storage webhook_server",
+    "sqlalchemy": "reserve.storage",
     "time": "reserve.clock",
     "urllib3": "reserve.http reserve.browser",
     "waitress": "webhook_server",

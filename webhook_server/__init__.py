@@ -19,7 +19,7 @@ from waitress.server import create_server
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable
 
 from webhook_server import gateways, signatures
-from webhook_server.inbox import Inbox, digits
+from webhook_server.inbox import Inbox, NotKept, digits
 
 LONGEST_BODY = 64 * 1024  # bytes; a text has at most a few thousand
 LONGEST_WAIT = timedelta(seconds=30)
@@ -80,7 +80,12 @@ def create_app(
             text = gateways.text_in(payload, gateway)
         except gateways.Unreadable as problem:
             abort(400, str(problem))
-        text_id = text and inbox.add(text)
+        try:
+            text_id = text and inbox.add(text)
+        except NotKept:
+            raise ServiceUnavailable(
+                "the text cannot be written to disk; deliver it again", retry_after=10
+            ) from None
         if gateway == "twilio":
             return Response("<Response/>", mimetype="text/xml")  # what it wants to hear (SMS facts 6)
         return jsonify(id=text_id)

@@ -7,13 +7,13 @@ import ipaddress
 import logging
 import os
 import signal
+import sqlite3
 import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 from dotenv import dotenv_values
-from sqlalchemy.exc import SQLAlchemyError
 
 from webhook_server import create_app, serve
 from webhook_server.signatures import SIGNED, variable
@@ -54,7 +54,7 @@ def main() -> int:
         )
     except ValueError as problem:
         return _refuse(str(problem))
-    except (OSError, SQLAlchemyError) as problem:
+    except (OSError, sqlite3.Error) as problem:
         return _refuse(f"cannot keep texts in {data}: {problem}")
     try:
         server = serve(app, host, int(port))

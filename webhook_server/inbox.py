@@ -1,4 +1,4 @@
-"""Texts received, kept on disk for ten minutes; readers may wait here for the next one."""
+"""Texts received, kept for ten minutes; readers may wait here for the next one."""
 
 from __future__ import annotations
 
@@ -7,51 +7,24 @@ import logging
 import re
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
-
+from webhook_server.disk import KEEP_EVENTS, KEEP_TEXTS, Disk, KeptText
 from webhook_server.gateways import Text
 
-KEEP_TEXTS = timedelta(minutes=10)
-KEEP_EVENTS = timedelta(days=3)  # the most patient gateway repeats a delivery for two (SMS facts 3)
 WHOLE_NUMBER = 8  # digits from which a number without its country code still means one phone
+OFTEN = timedelta(minutes=1)  # how often an idle inbox looks for what it should forget
+JUST_AFTER = timedelta(milliseconds=10)
 
 log = logging.getLogger(__name__)
 
-_metadata = sa.MetaData()
-_texts = sa.Table(
-    "texts",
-    _metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("received_at", sa.Float, nullable=False, index=True),  # seconds since 1970
-    sa.Column("gateway", sa.String, nullable=False),
-    sa.Column("recipient", sa.String),  # digits
-    sa.Column("sender", sa.String),
-    sa.Column("text", sa.String, nullable=False),
-    sa.Column("code", sa.String),
-    sqlite_autoincrement=True,  # an id is never given twice, so a larger one is always a newer text
-)
-_events = sa.Table(
-    "events",
-    _metadata,
-    sa.Column("fingerprint", sa.String, primary_key=True),
-    sa.Column("received_at", sa.Float, nullable=False, index=True),
-)
 
-# Built once: building them takes longer than SQLite does.
-_FIRST = sqlite.insert(_events).on_conflict_do_nothing()
-_KEEP = sa.insert(_texts)
-_NEWEST_FIRST = sa.select(_texts).where(_texts.c.id > sa.bindparam("after")).order_by(_texts.c.id.desc())
-_FORGET = [
-    (sa.delete(table).where(table.c.received_at < sa.bindparam("before")), keep.total_seconds())
-    for table, keep in ((_texts, KEEP_TEXTS), (_events, KEEP_EVENTS))
-]
+class NotKept(Exception):
+    """A text that readers get, but that is not on disk; its gateway should deliver it again."""
 
 
 @dataclass(frozen=True)
@@ -74,54 +47,66 @@ class _WaitingReader:
 
 
 class Inbox:
-    """The texts of the last ten minutes; every method may be called from any thread."""
+    """The texts of the last ten minutes; every method may be called from any thread.
 
-    def __init__(self, folder: Path, now: Callable[[], datetime]) -> None:
-        """Open or create the inbox in *folder*, readable by its owner only."""
+    Readers are answered from memory and never wait for the disk, which is there for the next start.
+    """
+
+    def __init__(self, folder: Path, now: Callable[[], datetime], *, often: timedelta = OFTEN) -> None:
+        """Open or create the inbox in *folder*, readable by its owner only.
+
+        Raises OSError or `sqlite3.Error` when nothing can be kept there.
+        """
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / "inbox.sqlite3"
-        path.touch(mode=0o600)
-        path.chmod(0o600)  # SQLite gives its side files the same mode
         self._now = now
-        self._alone = threading.RLock()  # keeps threads apart: one connection, one at a time
+        self._often = often
+        self._alone = threading.Lock()  # for all that follows, but never while the disk is at work
+        self._disk = Disk(folder / "inbox.sqlite3", now)
+        self._disk.forget_old()
+        texts, self._events, self._newest = self._disk.read()
+        self._texts = deque(texts)  # oldest first
+        self._unwritten: dict[str, KeptText] = {}  # by fingerprint; usually on its way to the disk
         self._waiting: list[_WaitingReader] = []
-        self._closing = False
-        self._engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), hide_parameters=True)
-        sa.event.listen(self._engine, "connect", _prepare)
-        _metadata.create_all(self._engine)
+        self._closed = threading.Event()
+        self._keeper = threading.Thread(target=self._forget_in_time, name="inbox", daemon=True)
+        self._keeper.start()
 
     def add(self, text: Text) -> int | None:
-        """Keep *text* and return its id once it is on disk; None if it had been delivered before."""
+        """Give *text* to its readers, and return its id once it is on disk; None if it was there before.
+
+        Raises `NotKept` when the disk does not take it.
+        """
         recipient = digits(text.to or "") or None
+        fingerprint = hashlib.sha256(f"{text.gateway} {text.event_id}".encode()).hexdigest()
         with self._alone:
-            with self._engine.begin() as connection:
-                now = self._forget_old(connection)
-                fingerprint = hashlib.sha256(f"{text.gateway} {text.event_id}".encode()).hexdigest()
-                event = {"fingerprint": fingerprint, "received_at": now}
-                if connection.execute(_FIRST, event).rowcount == 0:
-                    log.info("repeated delivery from %s, already known", text.gateway)
-                    return None
-                row = {
-                    "received_at": now,
-                    "gateway": text.gateway,
-                    "recipient": recipient,
-                    "sender": text.sender,
-                    "text": text.text,
-                    "code": text.code,
-                }
-                text_id = int(connection.execute(_KEEP, row).lastrowid)
-            if text.code:
-                self._hand_over(recipient, StoredCode(text_id, text.code, datetime.fromtimestamp(now, UTC)))
+            now = self._forget_old()
+            kept = self._unwritten.get(fingerprint)  # its gateway delivers again, as it was told to
+            if kept is None and fingerprint not in self._events:
+                kept = KeptText(self._next_id(now), now, recipient, text.code)
+                self._texts.append(kept)
+                self._events[fingerprint] = now
+                self._unwritten[fingerprint] = kept
+                self._hand_over(kept)
+        if kept is None:
+            log.info("repeated delivery from %s, already known", text.gateway)
+            return None
+        try:
+            is_new = self._disk.add(kept, fingerprint)
+        except (sqlite3.Error, OSError) as problem:
+            log.error("text %s from %s cannot be written to disk: %s", kept.id, text.gateway, problem)
+            raise NotKept from None
+        with self._alone:
+            self._unwritten.pop(fingerprint, None)
         whose = f"…{recipient[-2:]}" if recipient else "any number"
         code = "with a code" if text.code else "without a code"
-        log.info("text %s from %s for %s, %s", text_id, text.gateway, whose, code)
-        return text_id
+        log.info("text %s from %s for %s, %s", kept.id, text.gateway, whose, code)
+        return kept.id if is_new else None
 
     def newest_id(self, number: str) -> int:
         """The id of the newest text for *number*, with a code or without; 0 when there is none."""
-        with self._alone, self._engine.begin() as connection:
-            self._forget_old(connection)
-            return next((row.id for row in _newest_first(connection, number, 0)), 0)
+        with self._alone:
+            self._forget_old()
+            return next((text.id for text in self._newest_first(number, 0)), 0)
 
     def code(
         self,
@@ -137,12 +122,11 @@ class Inbox:
         With *before*, only texts older than that count, and nobody waits for them.
         """
         with self._alone:
-            with self._engine.begin() as connection:
-                since = self._forget_old(connection) - min(max_age, KEEP_TEXTS).total_seconds()
-                for row in _newest_first(connection, number, after):
-                    if row.code and row.received_at >= since and (before is None or row.id < before):
-                        return StoredCode(row.id, row.code, datetime.fromtimestamp(row.received_at, UTC))
-            if before is not None or self._closing or wait <= timedelta(0):
+            since = self._forget_old() - min(max_age, KEEP_TEXTS).total_seconds()
+            for text in self._newest_first(number, after):
+                if text.code and text.received_at >= since and (before is None or text.id < before):
+                    return _stored(text, text.code)
+            if before is not None or self._closed.is_set() or wait <= timedelta(0):
                 return None
             reader = _WaitingReader(digits(number), after)
             self._waiting.append(reader)
@@ -154,17 +138,15 @@ class Inbox:
 
     def state(self) -> tuple[int, timedelta | None]:
         """How many texts are kept, and the age of the newest."""
-        with self._alone, self._engine.begin() as connection:
-            now = self._forget_old(connection)
-            count, newest = connection.execute(
-                sa.select(sa.func.count(), sa.func.max(_texts.c.received_at))
-            ).one()
-        return count, None if newest is None else timedelta(seconds=now - newest)
+        with self._alone:
+            now = self._forget_old()
+            newest = self._texts[-1].received_at if self._texts else None
+            return len(self._texts), None if newest is None else timedelta(seconds=now - newest)
 
     def stop_waiting(self) -> None:
         """Send away whoever waits for a code, now and from now on."""
         with self._alone:
-            self._closing = True
+            self._closed.set()
             for reader in self._waiting:
                 reader.arrival.set()
             self._waiting.clear()
@@ -172,31 +154,66 @@ class Inbox:
     def close(self) -> None:
         """Let go of the file; may be called again."""
         self.stop_waiting()
-        self._engine.dispose()
+        self._keeper.join()
+        self._disk.close()
 
-    def _hand_over(self, recipient: str | None, code: StoredCode) -> None:
-        """Give *code* to the readers that wait for it; they need not queue for the database again."""
+    def _next_id(self, now: float) -> int:
+        """Milliseconds since 1970, or one more than the last id: it grows though the disk forgot that one."""
+        self._newest = max(self._newest + 1, int(now * 1000))
+        return self._newest
+
+    def _hand_over(self, text: KeptText) -> None:
+        """Give the code in *text* to the readers that wait for it."""
         for reader in list(self._waiting):
-            if _is_for(recipient, reader.number) and code.text_id > reader.after:
-                reader.code = code
+            if text.code and text.id > reader.after and _is_for(text.recipient, reader.number):
+                reader.code = _stored(text, text.code)
                 self._waiting.remove(reader)
                 reader.arrival.set()
 
-    def _forget_old(self, connection: sa.Connection) -> float:
+    def _newest_first(self, number: str, after: int) -> Iterator[KeptText]:
+        wanted = digits(number)
+        for text in reversed(self._texts):
+            if text.id <= after:
+                return
+            if _is_for(text.recipient, wanted):
+                yield text
+
+    def _forget_old(self) -> float:
+        """Nobody is shown a text that is too old; returns what time it is."""
         now = self._now().timestamp()
-        for forget, seconds in _FORGET:
-            connection.execute(forget, {"before": now - seconds})
+        while self._texts and self._texts[0].received_at < now - KEEP_TEXTS.total_seconds():
+            self._texts.popleft()
         return now
+
+    def _forget_in_time(self) -> None:
+        """Delete texts from disk when they are too old, though nobody asks for anything."""
+        while not self._closed.wait(self._until_due().total_seconds()):
+            try:
+                self._disk.forget_old()
+            except (sqlite3.Error, OSError) as problem:
+                log.error("old texts cannot be deleted from disk: %s", problem)
+            with self._alone:
+                now = self._now().timestamp()
+                self._texts = deque(text for text in self._texts if _is_kept(text, now))
+                self._unwritten = {
+                    event: text for event, text in self._unwritten.items() if _is_kept(text, now)
+                }
+                self._events = {
+                    event: at for event, at in self._events.items() if now - at <= KEEP_EVENTS.total_seconds()
+                }
+
+    def _until_due(self) -> timedelta:
+        """How long the oldest text may stay; no longer than it takes a new one to get too old."""
+        with self._alone:
+            if not self._texts:
+                return self._often
+            age = self._now().timestamp() - self._texts[0].received_at
+        return min(self._often, max(KEEP_TEXTS - timedelta(seconds=age), timedelta(0)) + JUST_AFTER)
 
 
 def digits(number: str) -> str:
     """A phone number in any notation as its digits, without the zeros one dials first."""
     return re.sub(r"[^0-9]", "", number).lstrip("0")
-
-
-def _newest_first(connection: sa.Connection, number: str, after: int) -> Iterator[sa.Row[Any]]:
-    rows = connection.execute(_NEWEST_FIRST, {"after": after})
-    return (row for row in rows if _is_for(row.recipient, digits(number)))
 
 
 def _is_for(recipient: str | None, number: str) -> bool:
@@ -207,7 +224,10 @@ def _is_for(recipient: str | None, number: str) -> bool:
     return len(shorter) >= WHOLE_NUMBER and longer.endswith(shorter)
 
 
-def _prepare(connection: sqlite3.Connection, _record: object) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")  # what was answered 200 survives a power cut
-    connection.execute("PRAGMA secure_delete = ON")  # deleted texts are overwritten
+def _is_kept(text: KeptText, now: float) -> bool:
+    """Whether it is young enough; what seems to come from the future came when the clock was wrong."""
+    return abs(now - text.received_at) <= KEEP_TEXTS.total_seconds()
+
+
+def _stored(text: KeptText, code: str) -> StoredCode:
+    return StoredCode(text.id, code, datetime.fromtimestamp(text.received_at, UTC))
