@@ -20,12 +20,18 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from math import inf
+from queue import SimpleQueue
+from typing import ClassVar, Generic, TypeVar
 
 T = TypeVar("T")
 
 SECOND = timedelta(seconds=1)
 NAP = 1.0  # seconds; long waits are cut up, so that a clock put forward makes us late by no more than this
+LOOK = 0.1  # seconds; so soon is noticed that a wait is to be cut short
+HURRY = timedelta(
+    seconds=1.5
+)  # for what is still under way then: a usual answer, and less than a stop may take
 
 # Between probes: a person who clicks about asks no oftener.
 POLITE = timedelta(milliseconds=250)
@@ -37,6 +43,61 @@ SLACK = timedelta(milliseconds=2)
 JUMP = timedelta(milliseconds=20)
 
 NTP_HOSTS = ("time.cloudflare.com", "time.google.com", "time.nist.gov", "pool.ntp.org")
+
+
+def never() -> bool:
+    """Whether something is so that never is."""
+    return False
+
+
+class _Worker:
+    """A thread that does one call after the other, and keeps no process from ending."""
+
+    idle: ClassVar[list[_Worker]] = []  # starting one would cost a millisecond at the opening
+
+    def __init__(self) -> None:
+        self.calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            self.calls.get()()
+            self.idle.append(self)
+
+    @classmethod
+    def do(cls, call: Callable[[], None]) -> None:
+        """Have some worker do *call*, which raises nothing."""
+        try:
+            worker = cls.idle.pop()
+        except IndexError:
+            worker = cls()
+        worker.calls.put(call)
+
+
+class _Call(Generic[T]):
+    """A call that a worker does."""
+
+    def __init__(self, call: Callable[[], T]) -> None:
+        """Begin."""
+        self.ended = threading.Event()
+        self._call = call
+        self._results: list[T] = []
+        self._failure: BaseException | None = None
+        _Worker.do(self._do)
+
+    def _do(self) -> None:
+        try:
+            self._results.append(self._call())
+        except BaseException as failure:
+            self._failure = failure
+        finally:
+            self.ended.set()
+
+    def result(self) -> T:
+        """What the call returned, or raise what it raised; it has ended."""
+        if self._failure is not None:
+            raise self._failure
+        return self._results[0]
 
 
 class Clock:
@@ -68,16 +129,37 @@ class Clock:
 
         threading.Thread(target=wait, daemon=True).start()
 
-    def together(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+    def together(self, calls: Sequence[Callable[[], T]], is_hurried: Callable[[], bool] = never) -> list[T]:
         """Do all *calls* at the same time and return their results in order, when the last has ended.
 
-        Raises what the first failing one raised, but only after all have ended.
+        From when *is_hurried* says so, they have no longer than `HURRY`; what has not ended then goes on, and
+        has no result. Raises what the first failing one raised, but only after that.
         """
-        from concurrent.futures import ThreadPoolExecutor  # here, because `due` needs none of it
+        begun = [_Call(call) for call in calls]
+        ends = inf
+        for each in begun:
+            ends = self._wait(each, ends, is_hurried)
+        return [each.result() for each in begun if each.ended.is_set()]
 
-        with ThreadPoolExecutor(max(1, len(calls))) as pool:
-            results = list(map(pool.submit, calls))
-        return [result.result() for result in results]
+    def within(self, length: timedelta, call: Callable[[], T], is_hurried: Callable[[], bool] = never) -> T:
+        """The result of *call*, which has *length* for it, or raise TimeoutError while it goes on.
+
+        From when *is_hurried* says so, it has no longer than `HURRY`.
+        """
+        begun = _Call(call)
+        self._wait(begun, self.monotonic() + length.total_seconds(), is_hurried)
+        if not begun.ended.is_set():
+            raise TimeoutError
+        return begun.result()
+
+    def _wait(self, call: _Call[T], ends: float, is_hurried: Callable[[], bool]) -> float:
+        """Wait for *call* until *ends*, or, once we are hurried, for a moment; returns when that ends."""
+        while not call.ended.wait(min(LOOK, max(0.0, ends - self.monotonic()))):
+            if self.monotonic() >= ends:
+                break
+            if is_hurried():
+                ends, is_hurried = min(ends, self.monotonic() + HURRY.total_seconds()), never
+        return ends
 
 
 class Watch:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json as jsonlib
 import re
-from collections.abc import Mapping
+import socket
+import threading
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import Message
 from email.utils import parsedate_to_datetime
+from functools import partial
+from http.client import CONTINUE, HTTPResponse
 from typing import Any
 from urllib.parse import unquote
 
@@ -18,9 +22,11 @@ import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from reserve.clock import Clock, never
 from reserve.errors import LostAnswer, Overdue, ServiceError, UnknownAnswer, Unreachable
 
-TIMEOUT = (5.0, 15.0)  # seconds to connect, and between two bytes of an answer (rec.us facts 6)
+PATIENCE = timedelta(seconds=15)  # with a request, from its first byte to the last of its answer
+CONNECT = 5.0  # seconds for one address of a host (rec.us facts 6)
 LARGEST = 4_000_000  # bytes; more than any answer recorded, less than what would fill the machine
 
 Json = Mapping[str, object] | list[object]
@@ -74,11 +80,13 @@ class Answer:
 
 
 def _http_date(text: str) -> datetime | None:
+    """The moment in *text*, None for one that no clock shows: computing with it could overflow."""
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment if 2000 <= moment.year < 2200 else None
 
 
 def literal(url: str) -> str:
@@ -90,22 +98,57 @@ def literal(url: str) -> str:
     return path + mark + re.sub("%5[BD]", lambda found: unquote(found[0]), query, flags=re.IGNORECASE)
 
 
-class _LiteralHttp(HTTPConnection):
+@dataclass
+class _UnderWay:
+    """One request on its way, to be cut off when nobody waits for its answer any more."""
+
+    socket: socket.socket | None = None
+    is_connecting: bool = False  # so nothing was sent yet
+
+    def cut(self) -> None:
+        """Have whoever reads the answer find its end at once."""
+        if self.socket is not None:
+            with suppress(OSError):  # closed already
+                socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+
+
+_OF_THREAD = threading.local()  # its `under_way`
+
+
+class _FinalAnswer(HTTPResponse):
+    """An answer that is not taken for read while the host says only that one will come."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        return version, CONTINUE if status < 200 else status, reason  # which is skipped, as 103 is not
+
+
+class _OurConnection(HTTPConnection):
+    """A connection that shows its request while that is under way, and sends queries as they are."""
+
+    response_class = _FinalAnswer
+
+    def connect(self) -> None:
+        under_way = _OF_THREAD.under_way
+        under_way.is_connecting = True
+        super().connect()
+        under_way.is_connecting, under_way.socket = False, self.sock
+
     def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
+        _OF_THREAD.under_way.socket = self.sock
         super().putrequest(method, literal(url), *args, **kwargs)
 
 
-class _LiteralHttps(HTTPSConnection):
-    def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
-        super().putrequest(method, literal(url), *args, **kwargs)
+class _OurTlsConnection(_OurConnection, HTTPSConnection):
+    """The same, encrypted."""
 
 
-class _LiteralAdapter(HTTPAdapter):
-    """Undoes, as the last one before the socket, what `urllib3` does to a query."""
+class _OurAdapter(HTTPAdapter):
+    """Speaks over our own kind of connection."""
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        pool.ConnectionCls = _LiteralHttps if pool.scheme == "https" else _LiteralHttp
+        pool.ConnectionCls = _OurTlsConnection if pool.scheme == "https" else _OurConnection
         return pool
 
 
@@ -118,15 +161,22 @@ class Http:
         *,
         headers: Mapping[str, str],
         adapter: BaseAdapter | None = None,
-        timeout: tuple[float, float] = TIMEOUT,
+        clock: Clock | None = None,
+        patience: timedelta = PATIENCE,
+        is_hurried: Callable[[], bool] = never,
     ) -> None:
-        """Nothing is sent yet; *adapter* carries the requests elsewhere than to the network."""
+        """Nothing is sent yet; *adapter* carries the requests elsewhere than to the network.
+
+        Every answer is waited for as long as *patience* says, and shortly once we are hurried.
+        """
         self.base_url = base_url.rstrip("/")
-        self._timeout = timeout
+        self._clock = clock or Clock()
+        self._patience = patience
+        self._is_hurried = is_hurried
         self._session = requests.Session()
         self._session.headers.update(headers)
         if adapter is None:
-            adapter = _LiteralAdapter(
+            adapter = _OurAdapter(
                 pool_connections=1, pool_maxsize=4, max_retries=urllib3.Retry(0, read=False)
             )
         for scheme in ("http://", "https://"):
@@ -162,12 +212,26 @@ class Http:
         """Send *prepared* and return the answer, whatever its status; redirects are not followed.
 
         Raises `Unreachable` when the request surely did not arrive, `LostAnswer` when it may have, `Overdue`
-        when it may even arrive later.
+        when it may even arrive later, as the whole answer was not here in time.
         """
         asked = f"{prepared.method} {prepared.path_url.partition('?')[0]}"
+        under_way = _UnderWay()
+        try:
+            exchange = partial(self._exchange, prepared, asked, under_way)
+            return self._clock.within(self._patience, exchange, self._is_hurried)
+        except TimeoutError:
+            if under_way.is_connecting:
+                raise Unreachable(f"{asked}: no connection in time") from None
+            raise Overdue(f"{asked}: no answer in time") from None
+        finally:
+            under_way.cut()
+
+    def _exchange(self, prepared: requests.PreparedRequest, asked: str, under_way: _UnderWay) -> Answer:
+        """The whole answer, however long it takes; *under_way* can be cut meanwhile."""
+        _OF_THREAD.under_way = under_way
         try:
             reply = self._session.send(
-                prepared, timeout=self._timeout, allow_redirects=False, **self._settings
+                prepared, timeout=(CONNECT, None), allow_redirects=False, **self._settings
             )
             with reply:
                 body = _whole(reply, asked)
@@ -177,14 +241,14 @@ class Http:
             if _never_left(failure):
                 raise Unreachable(f"{asked}: no connection") from failure
             raise LostAnswer(f"{asked}: the connection broke") from failure
-        except requests.Timeout as failure:
-            raise Overdue(f"{asked}: no answer in time") from failure
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as failure:
             raise Unreachable(f"{asked}: {self.base_url!r} is not an address") from failure
         except UnicodeEncodeError:
             raise Unreachable(f"{asked}: a header has letters that cannot be sent") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as failure:
             raise LostAnswer(f"{asked}: {type(failure).__name__}") from failure
+        finally:
+            under_way.socket = None  # it may serve another request
         return Answer(
             asked, reply.status_code, reply.headers, _text(body, reply.headers.get("Content-Type", ""))
         )

@@ -27,7 +27,7 @@ from reserve.booking.context import RunContext
 from reserve.booking.limits import BookingLimits
 from reserve.booking.stop import Stop
 from reserve.booking.timeline import Timeline
-from reserve.clock import Clock, Probe
+from reserve.clock import HURRY, Clock, Probe, never
 from reserve.http import Http
 from reserve.model import ActionKind, BookingRequest, Court, Hold, Offer, Offers, Opening, Reservation, Slot
 from reserve.money import Money
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 START = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)  # 07:00 on a Monday in San Francisco
+LOOK = timedelta(seconds=0.5)  # so soon is noticed that a wait is to be cut short
 STEPS = 1_000_000  # more than any test needs; a loop that never ends reaches it within seconds
 
 
@@ -60,7 +61,7 @@ class FakeClock(Clock):
         self._passed = timedelta()
         self._chance = random.Random(seed)
         self._patience = patience
-        self._agenda: list[tuple[datetime, float, int, Callable[[], None], Callable[[], None] | None]] = []
+        self._agenda: list[tuple[datetime, float, int, Callable[[], object], Callable[[], None] | None]] = []
         self._numbers = count()
         self._lock = threading.RLock()
         self._owner = threading.get_ident()
@@ -104,14 +105,14 @@ class FakeClock(Clock):
         """Call *call* in a thread of its own when time reaches *moment*; it may sleep."""
         self._put(moment, self._thread(call).start, call)
 
-    def together(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+    def together(self, calls: Sequence[Callable[[], T]], is_hurried: Callable[[], bool] = never) -> list[T]:
         """Do all *calls*, one at a time between sleeps; raise the first failure when all have ended."""
         if not calls:
             return []
         results: dict[int, T] = {}
         failures: list[BaseException] = []
-        all_ended = threading.Event()
         left = len(calls)
+        wait = _Wait(self, timedelta.max, is_hurried)
 
         def do(place: int) -> None:
             nonlocal left
@@ -121,41 +122,41 @@ class FakeClock(Clock):
                 failures.append(failure)
             left -= 1
             if not left:
-                self._put(self._now, all_ended.set)
+                wait.end()
 
         for place in range(len(calls)):
             self._put(self._now, self._thread(partial(do, place)).start)
-        self._rest(all_ended)
+        self._rest(wait.wake)
         if failures:
             raise failures[0]
-        return [results[place] for place in range(len(calls))]
+        return [results[place] for place in sorted(results)]
 
-    def within(self, length: timedelta, call: Callable[[], T]) -> T:
+    def within(self, length: timedelta, call: Callable[[], T], is_hurried: Callable[[], bool] = never) -> T:
         """Do *call* and return its result, or raise TimeoutError after *length* while it goes on."""
         if threading.get_ident() not in self._known:
             return call()
         outcome: list[T] = []
         failures: list[BaseException] = []
-        wake = threading.Event()
-        alarm = self._put(self._now + length, wake.set)
+        wait = _Wait(self, length, is_hurried)
 
         def do() -> None:
             try:
                 outcome.append(call())
             except BaseException as failure:
                 failures.append(failure)
-            if self._remove(alarm):
-                self._put(self._now, wake.set)
+            wait.end()
 
         self._put(self._now, self._thread(do).start)
-        self._rest(wake)
+        self._rest(wait.wake)
         if failures:
             raise failures[0]
         if not outcome:
             raise TimeoutError
         return outcome[0]
 
-    def _put(self, moment: datetime, wake: Callable[[], None], call: Callable[[], None] | None = None) -> int:
+    def _put(
+        self, moment: datetime, wake: Callable[[], object], call: Callable[[], None] | None = None
+    ) -> int:
         """Note whom to wake at *moment*, behind or before others of that moment as chance has it."""
         with self._lock:
             number = next(self._numbers)
@@ -198,14 +199,14 @@ class FakeClock(Clock):
         self._check()
 
     def _pass_on(self) -> None:
-        """Move time to the first entry of the agenda, and give the baton to whom it names."""
+        """Move time to the first entry of the agenda, and give the baton to whom it names; some refuse it."""
         with self._lock:
             self._steps += 1
-            if self._broken or not self._agenda:
-                return
-            moment, _, _, wake, _ = heapq.heappop(self._agenda)
-            self._advance(moment)
-            wake()
+            while self._agenda and not self._broken:
+                moment, _, _, wake, _ = heapq.heappop(self._agenda)
+                self._advance(moment)
+                if not wake():
+                    return
 
     def _advance(self, moment: datetime) -> None:
         """Move time to *moment*, never back."""
@@ -244,6 +245,39 @@ class FakeClock(Clock):
         """Raise if the clock is broken; a thread of its own ends silently, its starter says why."""
         if self._broken:
             raise (RuntimeError if threading.get_ident() == self._owner else SystemExit)(self._broken)
+
+
+class _Wait:
+    """Somebody who waits for others no longer than *length*, and no longer than `HURRY` once hurried."""
+
+    def __init__(self, clock: FakeClock, length: timedelta, is_hurried: Callable[[], bool]) -> None:
+        self.wake = threading.Event()
+        self.clock, self.is_hurried = clock, is_hurried
+        self.ends = None if length == timedelta.max else clock._now + length
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        moments = [] if self.ends is None else [self.ends]
+        if self.is_hurried is not never:
+            moments.append(self.clock._now + LOOK)
+        self.alarm = self.clock._put(min(moments), self._look) if moments else None
+
+    def _look(self) -> bool:
+        """Whether others are next, because the wait goes on."""
+        if self.is_hurried():
+            self.is_hurried = never
+            soon = self.clock._now + HURRY
+            self.ends = soon if self.ends is None else min(self.ends, soon)
+        if self.ends is not None and self.clock._now >= self.ends:
+            self.wake.set()
+            return False
+        self._set_alarm()
+        return True
+
+    def end(self) -> None:
+        """What was waited for has ended; nothing happens when nobody waits any more."""
+        if self.alarm is None or self.clock._remove(self.alarm):
+            self.clock._put(self.clock._now, self.wake.set)
 
 
 @dataclass

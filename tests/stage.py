@@ -124,7 +124,8 @@ class Stage:
 
     def connect(self, base_url: str, headers: Mapping[str, str]) -> Http:
         adapter = InProcess(self.apps, self.clock, latency=self.latency)
-        return Http(base_url, headers=headers, adapter=adapter)
+        hurried = lambda: self.stop.is_asked  # noqa: E731
+        return Http(base_url, headers=headers, adapter=adapter, clock=self.clock, is_hurried=hurried)
 
     def book(self, *words: str) -> Outcome:
         """The outcome of `main.py` with *words* beside the usual ones; a later word wins."""

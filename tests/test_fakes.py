@@ -342,7 +342,7 @@ def test_a_cut_connection_is_a_connection_error(session: requests.Session) -> No
 
 
 def test_a_refused_connection_never_came_about(clock: FakeClock) -> None:
-    host = Http("https://court.example", headers={}, adapter=InProcess(app_for(clock), clock))
+    host = Http("https://court.example", headers={}, adapter=InProcess(app_for(clock), clock), clock=clock)
 
     with pytest.raises(Unreachable):
         host.ask("GET", "/refused")

@@ -1,8 +1,10 @@
 """Reading one host safely, over real sockets: what surely was not done, and what may have been."""
 
+import gzip
 import re
 import socket
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -13,11 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reserve.booking.codes import HOLD_BACK
+from reserve.clock import HURRY, Clock
 from reserve.errors import LostAnswer, Overdue, UnknownAnswer, Unreachable
-from reserve.http import LARGEST, TIMEOUT, Answer, Http
+from reserve.http import LARGEST, PATIENCE, Answer, Http
 
 NOW = datetime(2026, 3, 2, 16, tzinfo=UTC)
-QUICK = (1.0, 0.2)  # seconds; a server of ours that says nothing is given up soon
+QUICK = timedelta(seconds=0.2)  # a server of ours that says nothing is given up soon
+
+
+class Drip(bytes):
+    """An answer that comes byte by byte."""
 
 
 class Host:
@@ -27,6 +34,7 @@ class Host:
         self.answers = list(answers)
         self.connections = 0
         self.requests: list[str] = []
+        self.was_hung_up = False
         self.done = threading.Event()
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.address = f"http://127.0.0.1:{self.listening.getsockname()[1]}"
@@ -56,10 +64,23 @@ class Host:
             if answer is None:
                 self.done.wait(10)
                 return False
+            if isinstance(answer, Drip):
+                return self.drip(connection, answer)
             connection.sendall(answer)
             if answer.endswith(CUT):
                 return bool(self.answers)
         return False
+
+    def drip(self, connection: socket.socket, answer: bytes) -> bool:
+        """One byte after the other, until nobody listens any more."""
+        for byte in answer:
+            try:
+                connection.sendall(bytes([byte]))
+            except OSError:
+                self.was_hung_up = True
+                return bool(self.answers)
+            self.done.wait(0.02)
+        return bool(self.answers)
 
     def close(self) -> None:
         self.done.set()
@@ -83,7 +104,7 @@ def http_answer(body: bytes = b"{}", status: str = "200 OK", **headers: str) -> 
 @contextmanager
 def talking_to(*answers: bytes | None) -> Iterator[tuple[Http, Host]]:
     host = Host(*answers)
-    http = Http(host.address, headers={"User-Agent": "FirstServe"}, timeout=QUICK)
+    http = Http(host.address, headers={"User-Agent": "FirstServe"}, patience=QUICK)
     try:
         yield http, host
     finally:
@@ -140,7 +161,7 @@ def test_everything_else_in_a_query_reaches_the_host_quoted(value: str, quoted: 
 def test_brackets_pass_a_proxy_as_they_are(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     proxy = Host(http_answer())
     monkeypatch.setenv(name, proxy.address)
-    http = Http("http://nowhere.invalid", headers={}, timeout=QUICK)
+    http = Http("http://nowhere.invalid", headers={}, patience=QUICK)
 
     try:
         http.ask("GET", "/bookings", params=BRACKETS)
@@ -233,6 +254,73 @@ def test_what_was_not_answered_in_time_may_even_be_done_later() -> None:
         http.ask("POST", "/pay", json={})
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"x" * 1000,
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n" + b"x" * 1000,
+        b"HTTP/1.0 200 OK\r\n\r\n" + b"x" * 1000,
+        CHUNKED + b"1\r\nx\r\n" * 500,
+        CHUNKED + b"0\r\n" + b"A: b\r\n" * 500,
+        b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 90 + b"\r\n",
+        b"HTTP/1.1 103 Early Hints\r\n\r\n" * 50,
+        b"HTTP/1.1 200 " + b"O" * 1000,
+    ],
+    ids=["body", "last body", "until the end", "chunks", "trailers", "headers", "hints", "status"],
+)
+def test_an_answer_that_drips_is_given_up_when_the_whole_of_it_is_late(answer: bytes) -> None:
+    with talking_to(Drip(answer)) as (http, host):
+        began = Clock().monotonic()
+        with pytest.raises(Overdue, match="POST /pay: no answer in time"):
+            http.ask("POST", "/pay", json={})
+        took = Clock().monotonic() - began
+        host.thread.join(5)
+
+    assert QUICK.total_seconds() <= took < 1.5
+    assert host.was_hung_up  # so no thread of ours goes on reading it
+
+
+def test_once_we_are_hurried_no_answer_is_waited_for_much_longer() -> None:
+    host = Host(None)
+    http = Http(host.address, headers={}, is_hurried=lambda: True)
+    began = Clock().monotonic()
+
+    with pytest.raises(Overdue):
+        http.ask("POST", "/pay")
+
+    assert Clock().monotonic() - began < HURRY.total_seconds() + 0.5
+    http.close()
+    host.close()
+
+
+@pytest.mark.parametrize("status", ["100 Continue", "102 Processing", "103 Early Hints"])
+def test_an_interim_answer_is_not_taken_for_the_answer(status: str) -> None:
+    interim = f"HTTP/1.1 {status}\r\nLink: </a.css>; rel=preload\r\n\r\n".encode()
+
+    with talking_to(interim + interim + http_answer(b'{"held": true}', "201 Created")) as (http, _):
+        answer = http.ask("POST", "/v1/reservations")
+
+    assert (answer.status, answer.json()) == (201, {"held": True})
+
+
+def test_an_answer_that_unpacks_to_more_than_any_sensible_one_is_not_unpacked_to_its_end() -> None:
+    packed = gzip.compress(b" " * 50_000_000)
+
+    with talking_to(http_answer(packed, Content_Encoding="gzip")) as (http, _):
+        http = Http(http.base_url, headers={})
+        tracemalloc.start()
+        with pytest.raises(UnknownAnswer, match="longer than"):
+            http.ask("GET", "/v1/locations")
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        http.close()
+
+    assert peak < 5 * LARGEST
+
+
 def test_an_answer_longer_than_any_sensible_one_is_not_read_to_its_end() -> None:
     body = b"[" + b" " * LARGEST + b"]"
     with talking_to(http_answer(body)) as (http, _), pytest.raises(UnknownAnswer, match="longer than"):
@@ -296,8 +384,24 @@ def test_no_header_can_hurt(text: str) -> None:
 
     wait = answer.retry_after(NOW)
     assert wait is None or wait >= timedelta(0)
-    assert answer.stamp is None or answer.stamp.utcoffset() is not None
+    assert answer.stamp is None or abs(answer.stamp - NOW) < timedelta(days=100_000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Fri, 31 Dec 9999 23:59:59 -0900",
+        "Mon, 01 Jan 1601 00:00:00 GMT",
+        "Mon, 99 Foo 2026 16:00:30 GMT",
+    ],
+)
+def test_a_date_that_no_clock_shows_is_ignored(text: str) -> None:
+    answer = Answer("", 503, {"Date": text, "Retry-After": text}, "")
+
+    assert answer.stamp is None
+    assert answer.retry_after(NOW) is None
 
 
 def test_the_webhook_service_answers_before_our_patience_with_it_ends() -> None:
-    assert HOLD_BACK.total_seconds() < TIMEOUT[1]
+    assert HOLD_BACK < PATIENCE

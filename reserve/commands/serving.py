@@ -16,6 +16,7 @@ from reserve.booking.stop import SIGNALS, Stop
 from reserve.clock import Clock
 from reserve.commands.book import book
 from reserve.commands.planned import Lookup, booking_for
+from reserve.commands.wiring import hurried_by
 from reserve.errors import ExitCode, Interrupted, ReserveError
 from reserve.plans import due
 from reserve.plans.plan import Choice, Plan
@@ -45,7 +46,7 @@ def book_occurrence(plan_store: PlanStore, name: str, settings: Settings, clock:
     run = runs_for(plan, start, settings, stop)
     with stop.listening():
         return serve_occurrence(
-            plan_store, occurrence, stored, Lookup(settings, clock).offers, run, clock, tell
+            plan_store, occurrence, stored, Lookup(settings, clock, hurried_by(stop)).offers, run, clock, tell
         )
 
 

@@ -40,6 +40,15 @@ def connect(base_url: str, headers: Mapping[str, str]) -> Http:
     return Http(base_url, headers=headers)
 
 
+def hurried_by(stop: Stop) -> Connect:
+    """Connections over the network whose answers are waited for but shortly once *stop* is asked for."""
+
+    def connect(base_url: str, headers: Mapping[str, str]) -> Http:
+        return Http(base_url, headers=headers, is_hurried=lambda: stop.is_asked)
+
+    return connect
+
+
 @dataclass(frozen=True)
 class WiredRun:
     """One run, the folder for its files, and its record in the store."""
@@ -65,7 +74,7 @@ def build_run(
     leads: Leads,
     *,
     clock: Clock | None = None,
-    connect: Connect = connect,
+    connect: Connect | None = None,
     system_type: type[BookingSystem] | None = None,
 ) -> WiredRun:
     """Everything for one run of *request* on behalf of *account*; nothing is sent yet.
@@ -74,6 +83,7 @@ def build_run(
     *settings* name.
     """
     clock = clock or Clock()
+    connect = connect or hurried_by(stop)
     system_type = system_type or SYSTEMS[settings.system]
     phone = account.phone or ""  # is masked without its country, too
     timeline = Timeline(

@@ -55,6 +55,7 @@ class Phone:
             "http://127.0.0.1:5000",
             headers={"Authorization": f"Bearer {token}"},
             adapter=InProcess(self.answer, clock),
+            clock=clock,
         )
         self.service = WebhookService(http, PHONE, clock, hold_back=timedelta(0))
         self.timeline, self.stop = Timeline(clock.now), Stop()
@@ -332,7 +333,7 @@ def test_another_service_at_that_address_is_found_at_the_start(clock: FakeClock,
         return [body]
 
     service = WebhookService(
-        Http("http://127.0.0.1", headers={}, adapter=InProcess(stranger, clock)), PHONE, clock
+        Http("http://127.0.0.1", headers={}, adapter=InProcess(stranger, clock), clock=clock), PHONE, clock
     )
 
     with pytest.raises(UsageError, match="--webhook-url"):
@@ -357,7 +358,7 @@ def test_what_is_no_fresh_code_is_never_entered(clock: FakeClock, body: bytes) -
         return [body]
 
     service = WebhookService(
-        Http("http://127.0.0.1", headers={}, adapter=InProcess(strange, clock)), PHONE, clock
+        Http("http://127.0.0.1", headers={}, adapter=InProcess(strange, clock), clock=clock), PHONE, clock
     )
 
     assert service.next_code(after=0, until=START + timedelta(seconds=3), stop=Stop()) is None
@@ -376,6 +377,7 @@ def test_the_service_is_asked_no_more_than_once_a_second(phone: Phone) -> None:
             "http://127.0.0.1",
             headers={"Authorization": f"Bearer {TOKEN}"},
             adapter=InProcess(note, phone.clock),
+            clock=phone.clock,
         ),
         PHONE,
         phone.clock,

@@ -23,7 +23,8 @@ from reserve.window import zone
 from tests.stage import RecUsWithoutBrowser
 
 HERE = Path(__file__).parents[2]
-AT_MOST = 10  # from `main` to what sends it in requests, that one included
+INSIDE_THE_CLOCK = ("reserve.clock._", "reserve.clock.Clock._")  # how its threads begin, and wait
+AT_MOST = 12  # from `main` to what sends it in requests, that one included
 _, _, SECTION = (HERE / "CONTRIBUTING.md").read_text().partition("## The way of a booking request\n")
 LISTED = re.findall(r"^\d+\. `([\w.]+)` ", SECTION.partition("\n## ")[0], re.MULTILINE)
 
@@ -51,7 +52,10 @@ def passed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[str]]:
 
     def spy(adapter: HTTPAdapter, request: requests.PreparedRequest, *rest: Any, **more: Any) -> Any:
         if (request.method, request.path_url) == (method, path):
-            stacks.append([*ours(sys._current_frames()[main_thread]), *ours(sys._getframe())])
+            frames = sys._current_frames()
+            asking = next(each for each in map(ours, frames.values()) if "Http.send" in str(each[-3:]))
+            way = [*ours(frames[main_thread]), *asking, *ours(sys._getframe())]
+            stacks.append([name for name in way if not name.startswith(INSIDE_THE_CLOCK)])
         return send(adapter, request, *rest, **more)
 
     clock = Clock()

@@ -145,7 +145,7 @@ class ReplayStage(Stage):
     me: Any
 
     def connect(self, base_url: str, headers: Mapping[str, str]) -> Http:
-        return Http(base_url, headers=headers, adapter=Replay(self))
+        return Http(base_url, headers=headers, adapter=Replay(self), clock=self.clock)
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +239,7 @@ class SpoilingStage(TroubledStage):
     draw: Random
 
     def connect(self, base_url: str, headers: Mapping[str, str]) -> Http:
-        return Http(base_url, headers=headers, adapter=Spoiling(self))
+        return Http(base_url, headers=headers, adapter=Spoiling(self), clock=self.clock)
 
 
 class Spoiling(InProcess):

@@ -91,7 +91,9 @@ class Site:
         request = BookingRequest("Club", "padel", date(2026, 6, 10), (time(18),), timedelta(minutes=90))
         self.context = Context(
             clock=clock,
-            connect=lambda base, headers: Http(base, headers=headers, adapter=InProcess(self.app, clock)),
+            connect=lambda base, headers: Http(
+                base, headers=headers, adapter=InProcess(self.app, clock), clock=clock
+            ),
             browser=lambda: pytest.fail("no browser was meant to start"),
             addresses=Club.addresses,
             say=lambda text: None,

@@ -113,7 +113,9 @@ def adapter(
     said: list[str] = []
     context = Context(
         clock=clock,
-        connect=lambda url, headers: Http(url, headers=headers, adapter=InProcess(apps or {}, clock)),
+        connect=lambda url, headers: Http(
+            url, headers=headers, adapter=InProcess(apps or {}, clock), clock=clock
+        ),
         browser=lambda: pytest.fail("no browser was meant to start"),
         addresses=addresses_of(Atrium, settings),
         say=said.append,

@@ -65,7 +65,7 @@ class Stage:
         adapter = InProcess(
             {"site.example": self.simulated.app}, self.clock, latency=timedelta(milliseconds=20)
         )
-        return Http(base_url, headers=headers, adapter=adapter)
+        return Http(base_url, headers=headers, adapter=adapter, clock=self.clock)
 
     def book(self, *words: str) -> Outcome:
         """The outcome of `main.py --system ntnui` with the link of this scenario, and *words*."""

@@ -107,7 +107,9 @@ class Api:
         self.said: list[str] = []
         context = Context(
             clock=clock,
-            connect=lambda base, headers: Http(base, headers=headers, adapter=InProcess(self.answer, clock)),
+            connect=lambda base, headers: Http(
+                base, headers=headers, adapter=InProcess(self.answer, clock), clock=clock
+            ),
             browser=lambda: pytest.fail("no browser was meant to start"),
             addresses=RecUs.addresses,
             say=self.said.append,
