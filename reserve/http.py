@@ -58,7 +58,7 @@ class Answer:
     def json(self) -> Json:
         """The JSON object or array in the text; raises `UnknownAnswer` when there is none."""
         try:
-            value = jsonlib.loads(self.text)
+            value = jsonlib.loads(self.text.removeprefix("\ufeff"))  # which some servers put before it
         except (ValueError, RecursionError):
             raise UnknownAnswer(f"{self.asked}: the answer ({self.status}) is not JSON") from None
         if not isinstance(value, dict | list):

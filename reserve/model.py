@@ -115,6 +115,17 @@ class HoldStamp:
 
 
 @dataclass(frozen=True)
+class Reservation:
+    """A court that is ours, with the order that it came of and the moment it was held, as far as we know."""
+
+    court: Court
+    slot: Slot
+    order_id: str | None = None
+    price: Money | None = None
+    stamp: HoldStamp | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
 class Hold:
     """A court that is ours for the moment: the order behind it, its price, and when it lapses, if known.
 
@@ -133,16 +144,11 @@ class Hold:
         """Name the order and the court, as messages do."""
         return f"order {self.order_id} for {self.offer.court.name}"
 
-
-@dataclass(frozen=True)
-class Reservation:
-    """A court that is ours, with the order that it came of and the moment it was held, as far as we know."""
-
-    court: Court
-    slot: Slot
-    order_id: str | None = None
-    price: Money | None = None
-    stamp: HoldStamp | None = field(default=None, compare=False)
+    def is_now(self, reservation: Reservation) -> bool:
+        """Whether *reservation* is what became of this hold: of its order, or of its court and slot."""
+        offer = self.offer
+        is_there = reservation.court.is_same(offer.court) and reservation.slot == offer.slot
+        return is_there or reservation.order_id == self.order_id
 
 
 class ActionKind(StrEnum):

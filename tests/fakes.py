@@ -534,6 +534,9 @@ class FakeSystem(BookingSystem):
     def release(self, hold: Hold) -> None:
         self._answer(f"release {hold.order_id}")
 
+    def is_settled(self, hold: Hold) -> bool:
+        return bool(self._answer(f"is settled {hold.order_id}", False))
+
     def settles_by_hand(self, hold: Hold) -> bool:
         return bool(self._answer(f"by hand {hold.order_id}", False))
 
@@ -580,5 +583,5 @@ class NoLimits(BookingLimits):
     def __init__(self, context: RunContext) -> None:
         super().__init__(context, Offers("Alice Marble", UTC, ()), Opening(START, ()))
 
-    def respect(self) -> None:
+    def respect(self, held: Sequence[Hold] = ()) -> None:
         pass

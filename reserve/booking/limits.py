@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from reserve.booking.context import RunContext
 from reserve.errors import AlreadyReserved, LimitReached, TooDear, Unconfirmed
-from reserve.model import ActionKind, Offers, Opening, Reservation, Slot
+from reserve.model import ActionKind, Hold, Offers, Opening, Reservation, Slot
 from reserve.money import Money
 from reserve.storage.runs import Record
 
@@ -20,10 +21,14 @@ class BookingLimits:
     found: Offers
     opening: Opening
 
-    def respect(self) -> None:
-        """Raise `AlreadyReserved` or `LimitReached` when the player's own reservations forbid another one."""
+    def respect(self, held: Sequence[Hold] = ()) -> None:
+        """Raise `AlreadyReserved` or `LimitReached` when the player's own reservations forbid another one.
+
+        What this run has *held* forbids nothing, whatever the booking system calls it already.
+        """
         context = self.context
-        mine = context.system.reservations()
+        listed = context.system.reservations()
+        mine = [each for each in listed if not any(hold.is_now(each) for hold in held)]
         if context.system.knows_reservations:
             context.timeline.say(f"your reservations there: {len(mine)}")
         else:

@@ -54,7 +54,7 @@ def settle(
         spare = [best, *release_once(context, others)]
         if not system.settles_by_hand(best):
             try:
-                limits.respect()  # once more: another machine of the player may have been quicker
+                limits.respect(holds)  # once more: another machine of the player may have been quicker
             except ServiceError as failure:
                 timeline.say(f"could not look at the bookings once more: {failure}; going on")
             stop.obey()
@@ -135,22 +135,30 @@ def _confirm(context: RunContext, hold: Hold, verification: Verification) -> Res
     raise last
 
 
+def _is_settled(system: BookingSystem, hold: Hold) -> bool:
+    try:
+        return system.is_settled(hold)
+    except ReserveError:
+        return False
+
+
 def _read_back(context: RunContext, hold: Hold, *, why: ReserveError | None) -> Reservation:
     """The reservation that *hold* has become, as the booking system itself shows it."""
     slot, court = hold.offer.slot, hold.offer.court
     for read in range(READS):
         if read:
             context.clock.sleep(BETWEEN_READS)
+        found: list[Reservation] = []
         try:
-            found = [each for each in context.system.reservations() if each.slot == slot]
+            found = [each for each in context.system.reservations() if hold.is_now(each)]
         except ReserveError as failure:
             why = why or failure
-            continue
-        if not context.system.knows_reservations:
-            why = why or ServiceError("your reservations there cannot be read")
-        for each in found:
-            if each.court.is_same(court):
-                return Reservation(court, slot, hold.order_id, hold.price)
+        else:
+            if not context.system.knows_reservations:
+                why = why or ServiceError("your reservations there cannot be read")
+        if found or _is_settled(context.system, hold):
+            stamp = found[0].stamp if found else None
+            return Reservation(court, slot, hold.order_id, hold.price, stamp)
     cause = f": {why}" if why else ""
     state = (
         "may be booked"

@@ -150,7 +150,11 @@ class ApiSystem(BookingSystem):
         what = f"{answer.asked}: {answer.status}"
         if answer.status in self.doubts:
             return TokenRefused(f"{what}: {self.name} does not accept our token")
-        return by_words(what, self.reason(answer), self.refusals)
+        return by_words(what, self.reason(answer), self.words_for(answer.asked))
+
+    def words_for(self, asked: str) -> Words:
+        """What the words of a refusal mean to who *asked*."""
+        return self.refusals
 
     def reason(self, answer: Answer) -> str:
         """The words of a refusal."""

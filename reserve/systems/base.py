@@ -171,6 +171,10 @@ class BookingSystem(Profile, ABC):
         """Make *hold* final, unless it is. Never to be repeated after a `LostAnswer`."""
         assert self.hold_is_final
 
+    def is_settled(self, hold: Hold) -> bool:
+        """Whether the order behind *hold* says that it is paid, so that the court is ours."""
+        return False
+
     def release(self, hold: Hold) -> None:
         """Release *hold*, unless it is final; no error when it is already gone. May be repeated."""
         assert self.hold_is_final

@@ -45,7 +45,7 @@ EXIT_CODES = {
     "send-refused": 4,
     "release-fails-once": 0,
     "slow-release": 0,
-    "bookings-unreadable": 7,
+    "bookings-unreadable": 0,
     "rolling-window": 6,
     "court-windows": 6,
     "court-unclear": 6,
@@ -163,10 +163,7 @@ def test_an_unreadable_list_of_bookings_costs_no_court_and_is_looked_at_again_be
 ) -> None:
     stage, outcome = book({"faults": ("bookings-unreadable",)}, together=together)
 
-    assert outcome.exit_code == 7
-    assert outcome.sentence.startswith("Not sure: order ")
-    assert "may be booked" in outcome.sentence
-    assert "your reservations there cannot be read" in outcome.sentence
+    assert outcome.exit_code == 0  # its order says that it is paid
     assert len(stage.ledger.paid) == 1
     assert stage.open_holds == []
     asked = [moment for moment, request in stage.ledger.asked if request.endswith("/bookings")]
@@ -217,7 +214,7 @@ def test_what_an_earlier_run_held_and_surely_did_not_pay_does_not_count_when_the
 
     again = fair(stage, stage.book())
 
-    assert again.exit_code == 7
+    assert again.exit_code == 0
     assert len(stage.ledger.paid) == 1
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from reserve.booking.stop import Stop
 from reserve.booking.verification import Verification
 from reserve.clock import UNKNOWN, ServerTime
 from reserve.errors import (
+    AlreadyReserved,
     CodeError,
     Interrupted,
     LimitReached,
@@ -27,7 +28,7 @@ from reserve.errors import (
     UnknownRefusal,
     Unreachable,
 )
-from reserve.model import Hold, Reservation
+from reserve.model import Court, Hold, Limits, Offers, Opening, Reservation
 from reserve.money import Money
 from tests.fakes import EVENING, HOLD_LENGTH, START, FakeClock, FakeSystem, NoLimits, context_of, offer, usd
 
@@ -234,7 +235,7 @@ def test_a_certain_refusal_releases_the_hold(clock: FakeClock, refusal: ReserveE
 class Doubted(NoLimits):
     """Limits that nobody can know, because an earlier run may have reserved a court."""
 
-    def respect(self) -> None:
+    def respect(self, held: Sequence[Hold] = ()) -> None:
         raise Unconfirmed("the run 1 may have reserved a court")
 
 
@@ -333,3 +334,35 @@ def test_a_court_priced_in_another_currency_than_the_maximum_is_not_paid(clock: 
         settling.end()
 
     assert settling.context.released == ["order-1"]
+
+
+def test_what_this_run_holds_is_not_already_reserved_whatever_it_is_called(clock: FakeClock) -> None:
+    settling = Settling(clock, {"reservations": [BOOKED, BOOKED]})
+    context = settling.context
+    limits = BookingLimits(context, Offers("Here", UTC, (), limits=Limits(1, 1)), Opening(START, (ONE, TWO)))
+
+    assert isinstance(settling.end(limits=limits), Reservation)
+
+
+def test_what_the_player_reserved_elsewhere_meanwhile_still_forbids_it(clock: FakeClock) -> None:
+    settling = Settling(clock, {"reservations": [[*BOOKED, Reservation(THREE.court, EVENING)]]})
+    limits = BookingLimits(settling.context, Offers("Here", UTC, ()), Opening(START, (ONE, TWO)))
+
+    with pytest.raises(AlreadyReserved, match="Court 3"):
+        settling.end(limits=limits)
+
+
+def test_a_hold_is_known_again_by_its_order(clock: FakeClock) -> None:
+    listed = [Reservation(Court("", "Tennis One"), EVENING, "order-1")]
+
+    assert Settling(clock, {"reservations": [listed]}).end() == Reservation(
+        ONE.court, EVENING, "order-1", usd(0)
+    )
+
+
+@pytest.mark.parametrize("listed", [[], [Reservation(TWO.court, EVENING)], ServiceError("down")])
+def test_an_order_that_says_it_is_paid_is_proof_when_the_list_is_not(clock: FakeClock, listed: Any) -> None:
+    settling = Settling(clock, {"reservations": [listed] * 5, "is settled order-1": [False, True]})
+
+    assert isinstance(settling.end(), Reservation)
+    assert settling.system.said.count("confirm order-1") == 1

@@ -5,19 +5,15 @@ Sign-in needs a real browser; everything else is JSON over HTTP. Facts and their
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from reserve.errors import (
-    Forbidden,
-    LostAnswer,
-    NotPaid,
-    NotVerified,
     ReserveError,
     ServiceError,
     UnknownAnswer,
     UnknownRefusal,
-    Unreachable,
     WrongCode,
 )
 from reserve.http import Answer
@@ -31,15 +27,15 @@ from reserve.systems.recus import RecUsProfile
 from reserve.systems.recus.bookings import ListedBooking, Player
 from reserve.systems.recus.facility import facility_ids, looks_free, place_in
 from reserve.systems.recus.listing import BookingList
-from reserve.systems.recus.orders import Gateway, OrderAnswer, cents, id_in, order_in
-from reserve.systems.recus.refusals import REFUSALS
+from reserve.systems.recus.orders import SETTLED, OrderAnswer, cents, id_in, order_id_in, order_in
+from reserve.systems.recus.payment import EMPTY_PAYMENT, confirm_card, payment
+from reserve.systems.recus.refusals import ENTER_CODE, SEND_CODE, words_for
 from reserve.systems.recus.sign_in import sign_in
+from reserve.systems.refusals import Words
 
 ORGANIZATION = "san-francisco-rec-park"  # facts 2.1
-UNPAID = ("requires_action", "requires_payment_method", "requires_confirmation", "canceled")
 FRESH = timedelta(seconds=10)  # so long one look at the schedule serves all courts
-PAYMENTS = {"credit": "organization-credit", "card": "card-online"}  # facts 3.4
-EMPTY_PAYMENT = {"pays_with_an_empty_body": True}  # details of an order made as in 2025 (facts 3.4)
+SETTLED_AT_ONCE = {"is_settled": True}  # details of an order that nobody need pay any more
 
 
 class RecUs(RecUsProfile, ApiSystem):
@@ -48,7 +44,6 @@ class RecUs(RecUsProfile, ApiSystem):
     fan_out = ALL  # an unpaid order costs nothing, can be deleted, and lapses by itself
     api = "RECUS_API_URL"
     path, order_path, light_path = "/v1/reservations", "/v1/orders/{id}", "/v1/users/me"
-    refusals = REFUSALS
 
     _me: str | None = None
 
@@ -135,13 +130,13 @@ class RecUs(RecUsProfile, ApiSystem):
 
     def send_code(self) -> None:
         """Have a code texted to the number of the account (facts 3.2)."""
-        self.ask("POST", "/v1/users/mobile-totp/send")
+        self.ask("POST", SEND_CODE)
 
     def enter_code(self, digits: str) -> None:
-        """Enter the code; any refusal that is about neither token nor traffic is taken for *wrong code*."""
+        """Enter the code; any refusal that is not about traffic is taken for *wrong code*, a 401 too."""
         try:
-            self.ask("POST", "/v1/users/mobile-totp/verify", {"code": digits})
-        except (NotVerified, UnknownRefusal, Forbidden) as refusal:
+            self.ask("POST", ENTER_CODE, {"code": digits})
+        except UnknownRefusal as refusal:
             raise WrongCode("the one-time code was refused") from refusal
 
     def looks_free(self, offer: Offer) -> bool:
@@ -161,21 +156,42 @@ class RecUs(RecUsProfile, ApiSystem):
 
     def hold_in(self, answer: Answer, offer: Offer) -> Hold:
         """The hold behind the order in *answer*; one made as in 2025 is paid as in 2025 (facts 3.4)."""
-        order = self._order(answer)
-        hold = self._hold(offer, order)
-        self._bookings.remember(hold, order.listed_as)
-        return replace(hold, details=EMPTY_PAYMENT) if set(answer.json()) == {"order"} else hold
+        hold = self._hold(offer, self._order(answer))
+        is_of_2025 = set(answer.json()) == {"order"} and not hold.details
+        return replace(hold, details=EMPTY_PAYMENT) if is_of_2025 else hold
+
+    def held(self, offer: Offer, answer: Answer) -> Hold:
+        """The hold that *answer* tells of, if only by the id of its order."""
+        try:
+            return super().held(offer, answer)
+        except UnknownAnswer:
+            if (id_ := order_id_in(answer)) and (hold := self._held_as(id_, offer)):
+                return hold
+            raise
+
+    def _held_as(self, id_: str, offer: Offer) -> Hold | None:
+        """The hold behind the order of which only the id is known; what cannot be read is given back."""
+        hold = Hold(offer, id_)
+        try:
+            return self._hold(offer, self._order_of(hold))
+        except ReserveError:
+            with suppress(ReserveError):
+                self.release(hold)
+        return None
 
     def _hold(self, offer: Offer, order: OrderAnswer) -> Hold:
         total = cents(order.total)
-        return Hold(
+        hold = Hold(
             offer,
             str(order.id),
             price=None if total is None else Money(total, order.currency.value or self.currency),
             expires_at=moment(order.expires_at),
             link=f"{self.context.addresses['RECUS_WEB_URL']}/app/orders/{order.id}/checkout",
+            details=SETTLED_AT_ONCE if order.is_settled else {},
             stamp=order.stamp,
         )
+        self._bookings.remember(hold, order.listed_as)
+        return hold
 
     def _order(self, answer: Answer) -> OrderAnswer:
         if order := order_in(answer):
@@ -187,6 +203,8 @@ class RecUs(RecUsProfile, ApiSystem):
 
     def settles_by_hand(self, hold: Hold) -> bool:
         """Whether only the player can pay for *hold*; so it is also when the credit does not suffice."""
+        if hold.details == SETTLED_AT_ONCE:
+            return False
         if self.request.pay != "credit" or (hold.price and hold.price.is_free):
             return super().settles_by_hand(hold)
         try:
@@ -196,57 +214,23 @@ class RecUs(RecUsProfile, ApiSystem):
         return credit is None or hold.price is None or credit < hold.price.minor
 
     def confirm(self, hold: Hold) -> None:
-        """Pay the order, in the way `--pay` allows (facts 3.4)."""
+        """Pay the order, in the way `--pay` allows (facts 3.4), unless it was settled when it was made."""
+        if hold.details == SETTLED_AT_ONCE:
+            return
         if hold.price is None:
             raise ServiceError(f"{hold}: nothing says what it costs")
-        answer = self.ask("POST", f"/v1/orders/{hold.order_id}/pay", self._payment(hold, hold.price))
+        body = payment(hold, hold.price, self.request.pay)
+        answer = self.ask("POST", f"/v1/orders/{hold.order_id}/pay", body)
         status = read(answer, object, "data.status")
         if status == "pending" and self.request.pay == "card":
-            self._confirm_card(hold, answer)
-        elif status not in ("succeeded", "pending"):
+            confirm_card(self.context, hold, answer)
+        elif status not in (*SETTLED, "pending"):
             self.context.keep(answer.asked, answer.text)
             raise UnknownAnswer(f"{hold}: paying was answered with a status we do not know")
 
-    def _payment(self, hold: Hold, price: Money) -> dict[str, object]:
-        if price.is_free and hold.details == EMPTY_PAYMENT:
-            return {"data": {}}
-        kind = "free" if price.is_free else PAYMENTS[self.request.pay]
-        return {"data": {"payments": [{"paymentMethodType": kind, "amountCents": price.minor}]}}
-
-    def _confirm_card(self, hold: Hold, paid: Answer) -> None:
-        where = "included.payments.0.gatewayData"
-        if not read(paid, Gateway, where).payment_methods:
-            raise NotPaid(f"{hold}: the account has no card")
-        intent, secret, card = (
-            read(paid, str, f"{where}.{name}")
-            for name in ("paymentIntentId", "clientSecret", "paymentMethods.0.id")
-        )
-        self.context.conceal(secret)
-        stripe = self.context.connect(
-            self.context.addresses["STRIPE_API_URL"],
-            {"Authorization": f"Bearer {self.context.addresses['RECUS_STRIPE_KEY']}"},
-        )
-        try:
-            answer = stripe.ask(
-                "POST",
-                f"/v1/payment_intents/{intent}/confirm",
-                form={
-                    "client_secret": secret,
-                    "payment_method": card,
-                    "return_url": self.context.addresses["RECUS_WEB_URL"],
-                },
-            )
-        except Unreachable as failure:  # but the pay has arrived, and must not be repeated
-            raise LostAnswer(f"{hold}: the card payment could not be confirmed: {failure}") from failure
-        finally:
-            stripe.close()
-        if 400 <= answer.status < 500 and answer.status != 429:
-            raise NotPaid(f"{hold}: the card was refused ({answer.status})")
-        status = read(answer, object, "status") if answer.is_good else f"refused ({answer.status})"
-        if status in UNPAID:
-            raise NotPaid(f"{hold}: the card payment wants more than this program can do ({status})")
-        if status not in ("succeeded", "processing"):
-            raise UnknownAnswer(f"{hold}: the card payment is not settled; it says {status!r}")
+    def is_settled(self, hold: Hold) -> bool:
+        """Whether the order is paid, as it says itself; its rental is no proof (facts 3.3, 3.4)."""
+        return self._order_of(hold).is_settled
 
     def release(self, hold: Hold) -> None:
         """Delete the order (facts 3.5); nobody has recorded what a yes looks like, so we look."""
@@ -265,6 +249,16 @@ class RecUs(RecUsProfile, ApiSystem):
         """Those of the web app (facts 1.5)."""
         web = self.context.addresses["RECUS_WEB_URL"].rstrip("/")
         return {**super().headers(), "Origin": web, "Referer": web + "/"}
+
+    def words_for(self, asked: str) -> Words:
+        """What the words of a refusal mean to who *asked*."""
+        return words_for(asked)
+
+    def refusal(self, answer: Answer) -> ReserveError:
+        """What a refusal says; nobody has recorded that of a wrong code, which may be a 401 (facts 4)."""
+        if answer.asked.endswith(ENTER_CODE):
+            return UnknownRefusal(f"{answer.asked}: {answer.status}: {self.reason(answer)}")
+        return super().refusal(answer)
 
     def reason(self, answer: Answer) -> str:
         """The words of a refusal (facts 4)."""

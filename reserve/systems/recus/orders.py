@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta, tzinfo
 from typing import Annotated
 
@@ -9,14 +10,13 @@ from msgspec import UNSET, Meta
 
 from reserve.http import Answer
 from reserve.model import Court, HoldStamp, Slot
-from reserve.systems.reading import NOTHING, Amount, Maybe, Readable, fitting, moment
+from reserve.systems.reading import NOTHING, Maybe, Readable, fitting, moment
 from reserve.systems.recus.answers import Id, Part
 
 SETTLED = ("paid", "succeeded", "settled", "complete", "completed")  # an order, or a payment (facts 3.4)
 HOLD_LENGTH = timedelta(minutes=10)  # facts 3.3 d
 LONGEST_WRITING = timedelta(seconds=30)  # from making a hold to answering, if a hold lasts that long
 
-Cents = Amount | Annotated[str, Meta(pattern=r"^(\d{1,9}|0\.0+)$")]
 Milliseconds = Annotated[float, Meta(ge=0, le=3_600_000)]
 
 
@@ -54,9 +54,9 @@ class OrderAnswer(Part):
 
     id: Id
     status: object = None
-    total: Maybe[Cents] = NOTHING
+    total: object = UNSET
     currency: Maybe[str] = NOTHING
-    max_credit_adjustment_allowed: Maybe[Cents] = NOTHING
+    max_credit_adjustment_allowed: object = None
     expires_at: object = UNSET
     time_remaining_ms: Maybe[Milliseconds] = NOTHING
     items: object = UNSET
@@ -111,10 +111,13 @@ class OrderAnswer(Part):
         return None
 
 
-def cents(amount: Maybe[Cents]) -> int | None:
-    """So many cents, also where they are written as text; None when nothing says how many."""
-    value = amount.value
-    return int(float(value)) if isinstance(value, str) else value
+def cents(value: object) -> int | None:
+    """The cents in *value*, which may be written as 0, 0.0 or "0"; None when it does not say how many."""
+    if isinstance(value, str):
+        return int(float(value)) if re.fullmatch(r"\d{1,9}|0\.0+", value, re.ASCII) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if value >= 0 and value % 1 == 0 else None
 
 
 def id_in(value: object) -> str | None:
@@ -143,14 +146,13 @@ def order_in(answer: Answer) -> OrderAnswer | None:
         return wrapped
     for place in ("data", ""):
         found = fitting(body, OrderAnswer, place)
-        if found and (
-            found.total is not NOTHING or found.items is not UNSET or found.expires_at is not UNSET
-        ):
+        if found and (found.total is not UNSET or found.items is not UNSET or found.expires_at is not UNSET):
             return found  # and neither a payment nor a booking
     return None
 
 
-class Gateway(Part):
-    """What Stripe needs to confirm a payment (facts 3.4); nothing without a card."""
-
-    payment_methods: object
+def order_id_in(answer: Answer) -> str | None:
+    """The id in *answer* to a request for a court, if it says nothing else of its order."""
+    body = answer.json() if answer.is_json else None
+    found = fitting(body, Named, "data.order", "order", "data", "")
+    return id_in(found.id) if found else None
