@@ -60,12 +60,21 @@ class Published:
 
 @dataclass(frozen=True)
 class Offer:
-    """One court for one slot: when its booking window opens, and what it costs as far as we know."""
+    """One court for one slot: when its booking window opens, and what it costs as far as we know.
+
+    It has to be asked for so long before it starts as its `buffer` says.
+    """
 
     court: Court
     slot: Slot
     opens_at: datetime
     price: Money | None = None
+    buffer: timedelta = timedelta(0)
+
+    @property
+    def closes_at(self) -> datetime:
+        """The last moment at which it can be asked for."""
+        return self.slot.start - self.buffer
 
     def __str__(self) -> str:
         """Name the court; the slot is usually the same for all."""
@@ -94,11 +103,12 @@ class Offers:
 
 @dataclass(frozen=True)
 class Opening:
-    """The moment a run waits for, and what can be asked for then."""
+    """The moment a run waits for, what can be asked for then, and what opens `later`."""
 
     opens_at: datetime
     offers: tuple[Offer, ...]
     skipped: tuple[tuple[Court, str], ...] = ()
+    later: tuple[Offer, ...] = ()
     warning: str | None = None
 
 

@@ -15,6 +15,7 @@ from reserve.model import BookingRequest, Offer, Offers, Opening, Slot, WallTime
 
 REACH = timedelta(hours=24)  # a run waits at most this long for an opening; cron is better at longer waits
 STAMP = "%Y-%m-%d %H:%M:%S"
+SLOT_BY_SLOT = ", slot by slot"  # each opens at a moment of its own
 
 
 def zone(name: str) -> tzinfo:
@@ -82,7 +83,7 @@ class DaysAhead:
     @property
     def in_words(self) -> str:
         """The rule as a person would say it."""
-        return f"{self.days} days ahead" + (f" at {self.time:%H:%M}" if self.time else "")
+        return f"{self.days} days ahead" + (f" at {self.time:%H:%M}" if self.time else SLOT_BY_SLOT)
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class HoursAhead:
     @property
     def in_words(self) -> str:
         """The rule as a person would say it."""
-        return f"{self.hours} hours ahead"
+        return f"{self.hours} hours ahead{SLOT_BY_SLOT}"
 
 
 OpeningRule = DaysAhead | HoursAhead
@@ -154,15 +155,14 @@ def choose(
 
     What is open already is booked now. Otherwise the earliest opening counts, unless the player names one:
     the player's word wins, with a warning when it differs from what the booking system publishes. Raises
-    `UsageError` for a slot in the past, and for an opening that is further ahead than *reach*.
+    `UsageError` for a slot in the past or too near, and for an opening that is further ahead than *reach*.
     """
-    offers = tuple(offer for offer in found.offers if offer.slot.start > now)
+    offers = tuple(offer for offer in found.offers if offer.slot.start > now and offer.closes_at >= now)
     if not offers:
-        raise UsageError(f"{found.offers[0].slot} is in the past: check --date and --start-time")
+        raise UsageError(_too_near(found.offers[0], now))
     if request.opens_at is not None:
-        return _insisted(
-            found, offers, at(request.opens_at.day, request.opens_at.time, found.zone, "--opens-at")
-        )
+        insisted = at(request.opens_at.day, request.opens_at.time, found.zone, "--opens-at")
+        return _insisted(found, offers, insisted, now)
     published = min(offer.opens_at for offer in offers)
     if published <= now:
         return _opening(found, now.astimezone(found.zone), offers, published=now)
@@ -171,7 +171,7 @@ def choose(
     return _opening(found, published, offers, published=published)
 
 
-def _insisted(found: Offers, offers: tuple[Offer, ...], moment: datetime) -> Opening:
+def _insisted(found: Offers, offers: tuple[Offer, ...], moment: datetime, now: datetime) -> Opening:
     published = min(offer.opens_at for offer in offers)
     warning = None
     if all(offer.opens_at != moment for offer in offers):
@@ -179,7 +179,7 @@ def _insisted(found: Offers, offers: tuple[Offer, ...], moment: datetime) -> Ope
             f"--opens-at says {moment:{STAMP}}, but {found.facility} publishes {published:{STAMP}} "
             f"({found.zone}); going by --opens-at"
         )
-    return _opening(found, moment, offers, published=max(moment, published), warning=warning)
+    return _opening(found, moment, offers, published=max(moment, published, now), warning=warning)
 
 
 def _opening(
@@ -192,12 +192,16 @@ def _opening(
 ) -> Opening:
     """Keep what is open at *published*, and say when the rest opens."""
     kept = tuple(offer for offer in offers if offer.opens_at <= published)
-    later = tuple(
-        (offer.court, f"{offer.slot} opens only at {offer.opens_at:{STAMP}}")
-        for offer in offers
-        if offer not in kept
-    )
-    return Opening(moment, kept, found.skipped + later, warning)
+    later = tuple(offer for offer in offers if offer not in kept)
+    why = tuple((each.court, f"{each.slot} opens only at {each.opens_at:{STAMP}}") for each in later)
+    return Opening(moment, kept, found.skipped + why, later, warning)
+
+
+def _too_near(offer: Offer, now: datetime) -> str:
+    if offer.slot.start <= now:
+        return f"{offer.slot} is in the past: check --date and --start-time"
+    minutes = offer.buffer // timedelta(minutes=1)
+    return f"{offer.slot} is too near: it has to be reserved {minutes} minutes ahead; choose a later slot"
 
 
 def _too_far(found: Offers, published: datetime) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 
 import pytest
@@ -157,6 +158,31 @@ def test_what_is_open_already_is_booked_now() -> None:
 
     assert opening.opens_at == now
     assert names(opening) == ["Court 1"]
+
+
+def test_of_courts_that_opened_at_different_moments_all_are_asked_for() -> None:
+    now = OPENING + timedelta(hours=3)
+
+    opening = choose(offers(OPENING, now - timedelta(hours=1), now, now + timedelta(hours=1)), request(), now)
+
+    assert names(opening) == ["Court 1", "Court 2", "Court 3"]
+    assert [offer.court.name for offer in opening.later] == ["Court 4"]
+
+
+@pytest.mark.parametrize("insisted", [None, "2026-03-02 08:00:00"])
+def test_a_slot_that_is_nearer_than_its_buffer_is_refused_with_that_and_others_are_not(
+    insisted: str | None,
+) -> None:
+    near = replace(offers(OPENING).offers[0], buffer=timedelta(hours=2))
+    found, at_the_last = offers(OPENING, OPENING), SLOT.start - timedelta(hours=2)
+    both = replace(found, offers=(near, found.offers[1]))
+    alone = replace(found, offers=(near,))
+
+    assert names(choose(both, request(insisted), at_the_last)) == ["Court 1", "Court 2"]
+    too_late = at_the_last + timedelta(seconds=1)
+    assert names(choose(both, request(insisted), too_late)) == ["Court 2"]
+    with pytest.raises(UsageError, match="18:00-19:30 is too near: it has to be reserved 120 minutes ahead"):
+        choose(alone, request(insisted), too_late)
 
 
 def test_the_moment_of_the_opening_itself_is_open() -> None:

@@ -66,8 +66,11 @@ def affordable(opening: Opening, max_price: Money | None) -> Opening:
         price = min((each.price for each in above if each.price), key=lambda price: price.minor)
         raise TooDear(f"the cheapest court costs {price}, more than --max-price allows")
     skipped = tuple((offer.court, f"{offer.slot} costs more than --max-price allows") for offer in above)
-    kept = tuple(offer for offer in opening.offers if offer not in above)
-    return replace(opening, offers=kept, skipped=opening.skipped + skipped)
+    kept, later = (
+        tuple(each for each in offers if not each.price or each.price.is_within(max_price))
+        for offers in (opening.offers, opening.later)
+    )
+    return replace(opening, offers=kept, later=later, skipped=opening.skipped + skipped)
 
 
 def respect_record(record: Record, slot: Slot, *, hold_is_final: bool) -> None:

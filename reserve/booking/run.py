@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from datetime import timedelta
 
 from reserve import window
@@ -20,7 +21,7 @@ from reserve.booking.sign_in import SignIn
 from reserve.booking.verification import Verification
 from reserve.booking.waiting import WaitingList
 from reserve.errors import NotOpenYet, ReserveError, SlotTaken
-from reserve.model import Hold, Offers, Opening, Reservation
+from reserve.model import ActionKind, Hold, Offers, Opening, Reservation
 from reserve.systems.base import CourtConnection
 
 ANOTHER_LOOK = timedelta(seconds=1)  # so soon is it noticed that another run has ended
@@ -72,7 +73,7 @@ class Run:
                     holds = race.win(connections, at_once=self.request.at_once)  # sleeps until the opening
                     with released_on_failure(context, holds):
                         remember_delay(context, found.facility, race.opening_delay)
-                    holds = holds or self.wait_for_a_court(race, connections)
+                    holds = holds or self.wait_for_a_court(race, connections, opening)
                     end: Reservation | Hold | Exception = settle(context, holds, self.verification, limits)
             except Exception as failure:
                 end = failure
@@ -121,13 +122,21 @@ class Run:
             self.timeline.say(f"started {late.total_seconds():.0f} s later than planned; going on")
         return opening
 
-    def wait_for_a_court(self, race: Race, connections: Sequence[CourtConnection]) -> list[Hold]:
-        """The court that the waiting list brings; raises why none is held when the player does not wait."""
+    def wait_for_a_court(
+        self, race: Race, connections: Sequence[CourtConnection], opening: Opening
+    ) -> list[Hold]:
+        """The court that the waiting list brings, also one that opens only later.
+
+        Raises why none is held when the player does not wait.
+        """
         self.stop.obey()
         verdict = race.verdict()
         if not self.request.wait_list or not isinstance(verdict, SlotTaken | NotOpenYet):
             raise verdict
-        return WaitingList(self.context, self.sign_in, self.verification).wait(connections)
+        self.context.write(ActionKind.ASKING, opening.later)
+        with connected(self.system, replace(opening, offers=opening.later)) as later:
+            waiting_list = WaitingList(self.context, self.sign_in, self.verification)
+            return waiting_list.wait([*connections, *later])
 
     def ended(self, end: Reservation | Hold | Exception) -> RunResult:
         """The result of the run, its end written into the record."""

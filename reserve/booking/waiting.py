@@ -1,4 +1,4 @@
-"""The waiting list: every court is taken, so look now and then until one is free or the slot has started."""
+"""The waiting list: every court is taken, so look now and then until one is free or it is too late."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class WaitingList:
     verification: Verification
 
     def wait(self, connections: Sequence[CourtConnection]) -> list[Hold]:
-        """The first court that becomes free, held; raises the last reason once every slot has started."""
+        """The first court that becomes free, held; raises the last reason once it is too late for all."""
         clock, timeline = self.context.clock, self.context.timeline
-        ends = max(connection.offer.slot.start for connection in connections)
+        ends = max(connection.offer.closes_at for connection in connections)
         usual = self.context.system.look_every
         every = f"looking every {usual.total_seconds():.0f} s"
         timeline.say(f"on the waiting list until {ends:%Y-%m-%d %H:%M}: {every}")
@@ -55,7 +55,7 @@ class WaitingList:
     def _try(self, connection: CourtConnection) -> list[Hold] | ReserveError | None:
         """The court's holds if it is free now, otherwise why not; raises what makes waiting useless."""
         now = self.context.clock.now()
-        if connection.offer.slot.start <= now:
+        if now < connection.offer.opens_at or connection.offer.closes_at <= now:
             return None
         try:
             if not connection.is_free():

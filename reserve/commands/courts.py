@@ -16,7 +16,7 @@ from reserve.commands.wiring import Connect, connect, public_system
 from reserve.model import BookingRequest
 from reserve.settings import Settings
 from reserve.systems import PROFILES, SPORTS
-from reserve.window import parse_day
+from reserve.window import parse_day, parse_time
 
 IN_A_WHILE = timedelta(days=14)  # a day that is not open yet, as a rule
 NOON = time(12)
@@ -36,6 +36,7 @@ def main(
         "-c", "--court", metavar="NAME", help="facility; without it all facilities are listed"
     )
     parser.add_argument("-d", "--date", metavar="DATE", help="the day to play, YYYY-MM-DD (in two weeks)")
+    parser.add_argument("-t", "--start-time", metavar="TIME", help="when to play, HH:MM (12:00)")
     parser.add_argument("-s", "--sport", metavar="SPORT", help=f"only courts for {' or '.join(SPORTS)}")
     parser.add_argument("--system", metavar="NAME", help=SYSTEM_HELP)
     parser.add_argument("--json", action="store_true", help="as one JSON array")
@@ -47,9 +48,10 @@ def main(
     settings = replace(settings, system=system)
     sport = one_of(options.sport, SPORTS, "--sport") if options.sport else None
     day = parse_day(options.date, "--date") if options.date else (clock.now() + IN_A_WHILE).date()
-    # Any slot will do: what is published about a facility says nothing about a slot.
+    start = parse_time(options.start_time, "--start-time") if options.start_time else NOON
+    # Any length will do: what is published about a facility says nothing about a slot.
     any_sport = sport or PROFILES[system].sports[0]
-    request = BookingRequest(options.court or "", any_sport, day, (NOON,), HALF_AN_HOUR, link=options.link)
+    request = BookingRequest(options.court or "", any_sport, day, (start,), HALF_AN_HOUR, link=options.link)
     with public_system(request, NOBODY, settings, clock=clock, connect=connect) as asked:
         if not (options.court or options.link):
             key, what, way = "facility", "facility", "-c NAME"
@@ -69,7 +71,7 @@ def main(
         for each in found
         if sport is None or sport in each.sports
     ]
-    opens = f"; opening times are for play on {day:%a %Y-%m-%d} at {NOON:%H:%M}"
+    opens = f"; opening times are for play on {day:%a %Y-%m-%d} at {start:%H:%M}"
     return print_table(courts, _counted(courts, "court") + ("" if options.link else opens), options.json)
 
 

@@ -7,11 +7,11 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 
 from reserve import window
 from reserve.errors import UnknownAnswer, UsageError
-from reserve.model import BookingRequest, Court, Limits, Offer, Offers, Published, Slot
+from reserve.model import BookingRequest, Court, Limits, Offer, Offers, Published, Slot, WallTime
 from reserve.money import Money
 from reserve.window import OpeningRule
 
@@ -32,6 +32,8 @@ class BookableCourt:
     fixed: Mapping[int, Sequence[str]] | None = None  # its only slots, "18:00-19:30", by day (1 is Monday)
     an_hour: Money | None = None
     takes_reservations: bool = True
+    unclear: str = "nothing says when it opens"  # why it has no window
+    buffer: timedelta = timedelta(0)  # it has to be asked for so long before it starts
 
     def fixed_on(self, day: date) -> Sequence[str] | None:
         """Its only slots on *day*, None when any time will do."""
@@ -54,6 +56,24 @@ class BookableCourt:
         if self.step and (start % self.step or length % self.step):
             return f"only in steps of {self.step // MINUTE} minutes; nothing starts at {slot.start:%H:%M}"
         return None
+
+    def opens_at(self, start: datetime, insisted: WallTime | None = None) -> datetime | None:
+        """When a slot that starts at *start* opens; where nothing says it, the player's word counts."""
+        if self.window is not None:
+            return self.window.opens_at(start)
+        if insisted is None or start.tzinfo is None:
+            return None
+        return window.at(insisted.day, insisted.time, start.tzinfo, "--opens-at")
+
+    @property
+    def window_in_words(self) -> str:
+        """When it opens, and until when it can be asked for, as a person would say it."""
+        if not self.takes_reservations:
+            return ""
+        if self.window is None:
+            return self.unclear
+        until = f", until {self.buffer // MINUTE} minutes before it starts" if self.buffer else ""
+        return self.window.in_words + until
 
     def lengths_on(self, day: date) -> str:
         """For how long, or when, it can be had on *day*, in words."""
@@ -97,9 +117,10 @@ class Place:
     def offers(self, request: BookingRequest) -> Offers:
         """What there is for *request*, in the order of preference; raises `UsageError` for nothing.
 
-        A court of which nobody says when it opens is skipped; `UnknownAnswer` says so when nothing is left.
+        A court of which nothing says when it opens is skipped, unless the player does; `UnknownAnswer` says
+        so when nothing is left.
         """
-        offers, skipped, exist, unknown = [], [], set[str](), ""
+        offers, skipped, exist, unclear = [], [], set[str](), ""
         courts = self._wanted(request)
         for start in request.starts:
             slot = window.slot(request.day, start, request.length, self.zone)
@@ -108,14 +129,14 @@ class Place:
                 if why := bookable.unfit(slot):
                     skipped.append((court, why))
                     exist.update(bookable.fixed_on(request.day) or ())
-                elif bookable.window is None:
-                    unknown = f"nothing says when {bookable.name} opens"
-                    skipped.append((court, "nothing says when it opens"))
+                elif (opens_at := bookable.opens_at(slot.start, request.opens_at)) is None:
+                    unclear = unclear or f"{bookable.name}: {bookable.unclear}"
+                    skipped.append((court, bookable.unclear))
                 else:
-                    opens_at = bookable.window.opens_at(slot.start)
-                    offers.append(Offer(court, slot, opens_at, bookable.price_of(slot)))
-        if unknown and not offers:
-            raise UnknownAnswer(unknown)
+                    price = bookable.price_of(slot)
+                    offers.append(Offer(court, slot, opens_at, price, bookable.buffer))
+        if unclear and not offers:
+            raise UnknownAnswer(f"{unclear}; if you know the moment, give it as --opens-at")
         if not offers:
             reasons = "; ".join(dict.fromkeys(why for _, why in skipped))
             nearest = sorted(exist, key=lambda slot: (_apart(slot, request.starts[0]), slot))
@@ -130,9 +151,9 @@ class Place:
         """Every court, and when a slot at *start* on *day* opens there."""
         moment, found = window.at(day, start, self.zone), []
         for court in self.courts:
-            rule = court.window if court.takes_reservations else None
-            opens = (rule.in_words, rule.opens_at(moment)) if rule else ("", None)
-            found.append(Published(court.name, tuple(court.ids), court.lengths_on(day), *opens))
+            opens_at = court.opens_at(moment) if court.takes_reservations else None
+            lengths = court.lengths_on(day)
+            found.append(Published(court.name, tuple(court.ids), lengths, court.window_in_words, opens_at))
         return found
 
     def _wanted(self, request: BookingRequest) -> Sequence[BookableCourt]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,32 @@ def test_it_ends_with_the_last_answer_before_the_slot_starts(clock: FakeClock) -
         waiting.wait()
 
     assert EVENING.start - timedelta(seconds=31) < clock.now() < EVENING.start
+
+
+def test_no_court_is_asked_for_before_it_opens_or_when_it_is_too_late_for_it(clock: FakeClock) -> None:
+    waiting = Waiting(clock, {})
+    buffer = EVENING.start - START - timedelta(minutes=2)
+    soon_over = replace(ONE, buffer=buffer)
+    opens_later = replace(TWO, opens_at=START + timedelta(minutes=3))
+    waiting.connections = [FakeConnection(each, waiting.system) for each in (soon_over, opens_later)]
+    waiting.system.answers = {"hold Court 1": [TAKEN] * 9, "hold Court 2": [TAKEN, "order-2"]}
+
+    (hold,) = waiting.wait()
+
+    assert hold.order_id == "order-2"
+    assert max(waiting.system.times("hold Court 1")) < 120
+    assert min(waiting.system.times("hold Court 2")) >= 180
+
+
+def test_a_wait_for_courts_that_have_to_be_asked_for_early_ends_early(clock: FakeClock) -> None:
+    waiting = Waiting(clock, {"hold Court 1": [TAKEN] * 9})
+    offer = replace(ONE, buffer=EVENING.start - START - timedelta(minutes=2))
+    waiting.connections = [FakeConnection(offer, waiting.system)]
+
+    with pytest.raises(SlotTaken):
+        waiting.wait()
+
+    assert clock.now() <= START + timedelta(minutes=2)
 
 
 @pytest.mark.parametrize("trouble", [Unreachable("no connection"), LostAnswer("cut")])

@@ -47,6 +47,19 @@ def test_the_courts_of_a_facility_come_with_window_lengths_and_opening(
     assert found["Court 4"]["window"] == "2 days ahead at 12:00"
 
 
+def test_what_opens_slot_by_slot_is_shown_for_the_time_that_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Stage(tmp_path) as stage:
+        courts(stage, "--system", "atrium", "-c", "TFC", "-d", "2026-03-06", "-t", "18:30")
+
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "Court 2  tennis  30 to 60 minutes  168 hours ahead, slot by slot  "
+        "opens Fri 2026-02-27 18:30:00 -0500",
+        "2 courts; opening times are for play on Fri 2026-03-06 at 18:30.",
+    ]
+
+
 def test_a_court_for_walk_ups_is_told_from_one_that_can_be_reserved(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -83,7 +96,7 @@ def test_the_buildings_of_atrium_are_those_that_are_described_and_need_no_accoun
 
     found = json.loads(capsys.readouterr().out)
     assert [row["court"] for row in found] == ["Court 1", "Court 2"]
-    assert (found[0]["slots"], found[0]["window"]) == ("30 to 60 minutes", "168 hours ahead")
+    assert (found[0]["slots"], found[0]["window"]) == ("30 to 60 minutes", "168 hours ahead, slot by slot")
     assert found[0]["opens_at"] == "2026-03-02T11:00:00-05:00"  # the clocks change in between
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 import pytest
 
 from reserve.errors import UnknownAnswer, UsageError
-from reserve.model import BookingRequest
+from reserve.model import BookingRequest, WallTime
 from reserve.systems.place import MINUTE, BookableCourt, Place, called
 from reserve.window import DaysAhead, HoursAhead, zone
 from tests.fakes import usd
@@ -56,15 +56,35 @@ def test_a_court_of_which_nobody_says_when_it_opens_costs_no_other() -> None:
 
     assert [offer.court.name for offer in found.offers] == ["Court 2"]
     assert [(court.name, why) for court, why in found.skipped] == [("Court 1", "nothing says when it opens")]
-    with pytest.raises(UnknownAnswer, match="nothing says when Court 1 opens"):
+    with pytest.raises(UnknownAnswer, match=r"Court 1: nothing says when it opens; .* give it as --opens-at"):
         place(silent).offers(request())
+
+
+def test_the_player_can_say_when_a_court_opens_of_which_nothing_says_it() -> None:
+    insisted = WallTime(date(2026, 3, 23), time(8))
+    courts = (replace(COURT, window=None), replace(COURT, name="Court 2"))
+
+    first, second = place(*courts).offers(replace(request(), opens_at=insisted)).offers
+
+    assert first.opens_at == datetime.fromisoformat("2026-03-23T08:00:00+01:00")
+    assert second.opens_at == HoursAhead(72).opens_at(second.slot.start)
+
+
+def test_a_court_that_has_to_be_asked_for_in_time_says_until_when() -> None:
+    club = place(replace(COURT, buffer=120 * MINUTE))
+
+    (offer,) = club.offers(request()).offers
+    (published,) = club.published(MONDAY, time(18))
+
+    assert offer.closes_at == offer.slot.start - timedelta(hours=2)
+    assert published.window == "72 hours ahead, slot by slot, until 120 minutes before it starts"
 
 
 @pytest.mark.parametrize(
     ("rule", "opens_at", "words"),
     [
-        (HoursAhead(72), "2026-03-27T17:00:00+01:00", "72 hours ahead"),
-        (DaysAhead(3), "2026-03-27T18:00:00+01:00", "3 days ahead"),
+        (HoursAhead(72), "2026-03-27T17:00:00+01:00", "72 hours ahead, slot by slot"),
+        (DaysAhead(3), "2026-03-27T18:00:00+01:00", "3 days ahead, slot by slot"),
         (DaysAhead(3, time(8)), "2026-03-27T08:00:00+01:00", "3 days ahead at 08:00"),
     ],
 )
@@ -92,7 +112,7 @@ def test_a_court_of_which_nobody_says_when_it_opens_is_only_a_trouble_for_who_wa
 
     assert len(club.offers(request()).offers) == 1
     assert club.published(MONDAY, time(18))[1].opens_at is None
-    with pytest.raises(UnknownAnswer, match="nothing says when Court 2 opens"):
+    with pytest.raises(UnknownAnswer, match="Court 2: nothing says when it opens"):
         club.offers(request(sport="tennis"))
 
 

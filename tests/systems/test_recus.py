@@ -181,6 +181,99 @@ def test_of_the_newer_recorded_courts_only_the_one_that_cannot_be_booked_takes_n
     }
 
 
+EVENING_OF_7 = "2026-09-07T18:00:00-07:00"  # a Monday, of which the samples have the slots
+
+
+def test_every_recorded_court_of_the_newer_kind_has_its_opening() -> None:
+    place = place_in(answered(sample("location_windows")))
+    start = datetime.fromisoformat(EVENING_OF_7).astimezone(place.zone)
+
+    assert {court.name: (court.opens_at(start), court.window_in_words) for court in place.courts} == {
+        "Court 1": (start - timedelta(days=7), ROLLING),
+        "Court 2": (datetime.fromisoformat("2026-09-05T12:00:00-07:00"), TWO_DAYS),  # not the group's
+        "Court 3": (None, ""),
+        "Court A": (start - timedelta(days=7), ROLLING),
+        "Court B": (start - timedelta(days=7), ROLLING),
+    }
+
+
+ROLLING = "168 hours ahead, slot by slot, until 120 minutes before it starts"
+TWO_DAYS = "2 days ahead at 12:00, until 120 minutes before it starts"
+ROW = {"groupId": None, "maxHours": 48, "minHours": None, "releaseTimeLocal": None}
+UNREAD = "its reservationWindows cannot be read"
+
+
+@pytest.mark.parametrize(
+    ("rows", "opens_at", "window"),
+    [
+        ([ROW], "2026-03-07T17:00:00-08:00", "48 hours ahead, slot by slot"),  # elapsed hours
+        ([ROW | {"releaseTimeLocal": "12:00"}], "2026-03-07T12:00:00-08:00", "2 days ahead at 12:00"),
+        ([ROW | {"maxHours": 24}, {}, ROW], "2026-03-07T17:00:00-08:00", "48 hours ahead, slot by slot"),
+        (
+            [ROW | {"minHours": 3}],
+            "2026-03-07T17:00:00-08:00",
+            "48 hours ahead, slot by slot, until 180 minutes before it starts",
+        ),
+        # Of nobody but a group, or of nobody: the older fields count.
+        ([ROW | {"groupId": "g"}], "2026-03-02T08:00:00-08:00", "7 days ahead at 08:00"),
+        ([], "2026-03-02T08:00:00-08:00", "7 days ahead at 08:00"),
+        (None, "2026-03-02T08:00:00-08:00", "7 days ahead at 08:00"),
+        # What is there and makes no sense is not guessed at.
+        ("soon", None, UNREAD),
+        ([None], None, UNREAD),
+        ([ROW | {"maxHours": "48"}], None, UNREAD),
+        ([ROW | {"maxHours": None}], None, UNREAD),
+        ([ROW | {"releaseTimeLocal": 12}], None, UNREAD),
+        ([ROW | {"releaseTimeLocal": "noon"}], None, UNREAD),
+        ([ROW | {"releaseTimeLocal": "12:00", "maxHours": 50}], None, UNREAD),
+    ],
+)
+def test_a_courts_windows_in_the_newer_form_win_and_are_left_out_alone_when_unclear(
+    rows: Any, opens_at: str | None, window: str
+) -> None:
+    def change(facility: Any) -> None:
+        court(facility, "Court 2")["reservationWindows"] = rows
+
+    answer = sample("location")
+    change(answer["location"])
+    published = {each.court: each for each in place_in(answered(answer)).published(MONDAY, time(18))}
+    found = offers(wanted(), change)
+
+    assert published["Court 2"].opens_at == (datetime.fromisoformat(opens_at) if opens_at else None)
+    assert published["Court 2"].window == window
+    assert names(found) == ["Court 1", *(["Court 2"] if opens_at else []), "Court 3"]
+    assert opens_at or reasons(found)["Court 2"] == window
+
+
+@pytest.mark.parametrize(
+    ("of_the_facility", "of_the_court", "minutes"),
+    [(0, None, 0), (120, None, 120), (120, 30, 30), (120, 0, 0), (0, 45, 45), ("?", "?", 0), (None, -1, 0)],
+)
+def test_a_court_has_to_be_asked_for_before_its_own_buffer_or_the_facilitys(
+    of_the_facility: object, of_the_court: object, minutes: int
+) -> None:
+    def change(facility: Any) -> None:
+        facility["reservationBuffer"] = of_the_facility
+        court(facility, "Court 2")["reservationBufferMinutesOverride"] = of_the_court
+
+    (offer,) = offers(wanted(only=("Court 2",)), change).offers
+    assert offer.buffer == timedelta(minutes=minutes)
+
+
+def test_an_answer_about_a_facility_that_is_not_understood_is_kept_once(clock: FakeClock) -> None:
+    listed = [{"location": {"id": "p-1", "name": "Alice Marble"}}]
+    unclear = sample("location")
+    unclear["location"]["courts"][0]["reservationWindows"] = "soon"
+    api = Api(clock, (200, listed), (200, unclear))
+    assert len(api.system.place().courts) == 4
+    assert [asked for asked, _ in api.kept] == ["GET /v1/locations/p-1"]
+
+    api = Api(clock, (200, listed), (200, {"location": {}}))
+    with pytest.raises(UnknownAnswer, match=r"the answer .* has no 'location"):
+        api.system.place()
+    assert [asked for asked, _ in api.kept] == ["GET /v1/locations/p-1"]
+
+
 def test_a_recorded_court_that_cannot_be_understood_is_skipped_and_the_others_are_offered() -> None:
     def spoil(facility: Any) -> None:
         court(facility, "Court 2").update(
@@ -627,7 +720,7 @@ def test_a_court_whose_window_nobody_says_is_unknown() -> None:
         court(facility, "Court 2").update(defaultReservationWindowDays=None, reservationReleaseTimeLocal=None)
         facility.update(defaultReservationWindow=None, reservationReleaseTimeLocal=None)
 
-    with pytest.raises(UnknownAnswer, match="nothing says when Court 2 opens"):
+    with pytest.raises(UnknownAnswer, match="Court 2: nothing says when it opens"):
         offers(wanted(only=("Court 2",)), silent)
 
 

@@ -5,9 +5,11 @@ Sign-in needs a real browser; everything else is JSON over HTTP. Facts and their
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from reserve.errors import (
     ReserveError,
@@ -32,6 +34,8 @@ from reserve.systems.recus.payment import EMPTY_PAYMENT, confirm_card, payment
 from reserve.systems.recus.refusals import ENTER_CODE, SEND_CODE, words_for
 from reserve.systems.recus.sign_in import sign_in
 from reserve.systems.refusals import Words
+
+T = TypeVar("T")
 
 ORGANIZATION = "san-francisco-rec-park"  # facts 2.1
 FRESH = timedelta(seconds=10)  # so long one look at the schedule serves all courts
@@ -59,13 +63,25 @@ class RecUs(RecUsProfile, ApiSystem):
     def place(self) -> Place:
         """The facility of the booking request (facts 2.3)."""
         found = called(self.request.facility, self._facility_ids())
-        place = place_in(self.get(f"/v1/locations/{found}", {"publishedSites": "true"}, max_age=PUBLISHED))
+        answer = self.get(f"/v1/locations/{found}", {"publishedSites": "true"}, max_age=PUBLISHED)
+        place = self._understood(answer, place_in)
+        if any(court.takes_reservations and court.window is None for court in place.courts):
+            self.context.keep(answer.asked, answer.text)
         self._bookings.zone = place.zone
         return place
 
     def _facility_ids(self) -> dict[str, str]:
         everything = {"organizationSlug": ORGANIZATION, "publishedSites": "true"}
-        return facility_ids(self.get("/v1/locations/availability", everything, max_age=PUBLISHED))
+        answer = self.get("/v1/locations/availability", everything, max_age=PUBLISHED)
+        return self._understood(answer, facility_ids)
+
+    def _understood(self, answer: Answer, read: Callable[[Answer], T]) -> T:
+        """What *read* makes of a public *answer*, which is kept when it makes no sense."""
+        try:
+            return read(answer)
+        except UnknownAnswer:
+            self.context.keep(answer.asked, answer.text)
+            raise
 
     def sign_in(self) -> None:
         """Sign in with a real browser and take the bearer token from its cookie (facts 1.2, 1.3)."""

@@ -12,7 +12,9 @@ from msgspec import Meta, Struct
 from reserve.systems.reading import NOTHING, Amount, Maybe, Readable
 
 Days = Annotated[int, Meta(ge=0, le=1000)]  # ahead
+Hours = Annotated[int, Meta(ge=0, le=24_000)]  # ahead
 Minutes = Annotated[float, Meta(gt=0, le=24 * 60)]
+Buffer = Annotated[int, Meta(ge=0, le=24_000 * 60)]  # minutes before the start
 Id = int | str
 
 
@@ -57,6 +59,14 @@ class CourtSport(Part):
     sport_id: str
 
 
+class ReservationWindow(Part):
+    """How far ahead a court can be reserved, in the newer form (facts 2.3, 2.7)."""
+
+    max_hours: Hours
+    min_hours: Maybe[Hours] = NOTHING
+    release_time_local: str | None = None
+
+
 class PublishedCourt(Part):
     """One court (facts 2.3)."""
 
@@ -67,8 +77,10 @@ class PublishedCourt(Part):
     config: object = None
     max_reservation_time: Maybe[str] = NOTHING
     allowed_reservation_durations: object = None
+    reservation_windows: object = None
     default_reservation_window_days: Maybe[Days] = NOTHING
     reservation_release_time_local: Maybe[str] = NOTHING
+    reservation_buffer_minutes_override: Maybe[Buffer] = NOTHING
 
 
 class Facility(Part):
@@ -80,6 +92,7 @@ class Facility(Part):
     id: Maybe[Id] = NOTHING
     default_reservation_window: Maybe[Days] = NOTHING
     reservation_release_time_local: Maybe[str] = NOTHING
+    reservation_buffer: Maybe[Buffer] = NOTHING
     reservation_requires_verification: object = None
 
 
