@@ -90,11 +90,11 @@ class DaysAhead:
 class HoursAhead:
     """A window that opens a number of real hours ahead, whatever the clocks on the wall do."""
 
-    hours: int
+    hours: float
 
     def __str__(self) -> str:
         """The rule as it is kept: 168 hours."""
-        return f"{self.hours} hours"
+        return f"{self.hours:.9g} hours"
 
     def opens_at(self, start: datetime) -> datetime:
         """When a slot that starts at *start* can be booked, in the zone of *start*."""
@@ -104,7 +104,7 @@ class HoursAhead:
     @property
     def in_words(self) -> str:
         """The rule as a person would say it."""
-        return f"{self.hours} hours ahead{SLOT_BY_SLOT}"
+        return f"{self.hours:g} hours ahead{SLOT_BY_SLOT}"
 
 
 OpeningRule = DaysAhead | HoursAhead
@@ -114,7 +114,7 @@ def parse_opening_rule(text: str) -> OpeningRule:
     """The rule that was kept as *text*."""
     number, unit, *rest = text.split()
     if unit == "hours":
-        return HoursAhead(int(number))
+        return HoursAhead(float(number))
     return DaysAhead(int(number), time.fromisoformat(rest[0]) if rest else None)
 
 

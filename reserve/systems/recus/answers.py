@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from reserve.systems.reading import NOTHING, Amount, Maybe, Readable
 
 Days = Annotated[int, Meta(ge=0, le=1000)]  # ahead
-Hours = Annotated[int, Meta(ge=0, le=24_000)]  # ahead
+Hours = Annotated[float, Meta(ge=0, le=24_000)]  # ahead; whole ones, as a rule
 Minutes = Annotated[float, Meta(gt=0, le=24 * 60)]
 Buffer = Annotated[int, Meta(ge=0, le=24_000 * 60)]  # minutes before the start
 Id = int | str

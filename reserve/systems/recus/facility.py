@@ -107,7 +107,7 @@ def _by_windows(rows: list[object]) -> _Opening:
         opening = _Opening(window.HoursAhead(row.max_hours))
         if row.release_time_local is not None:
             days, hours = divmod(row.max_hours, 24)
-            opening = _by_days(days, row.release_time_local) if not hours else _Opening()
+            opening = _by_days(int(days), row.release_time_local) if not hours else _Opening()
         if opening.rule:
             found.append((row.max_hours, replace(opening, at_least=(row.min_hours.value or 0) * HOUR)))
     widest = max(found, key=lambda each: each[0], default=None)
