@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from fnmatch import fnmatchcase
+from operator import attrgetter
 from random import Random
 from threading import RLock
 from typing import Any, ClassVar, Self
@@ -26,7 +27,7 @@ from reserve.model import Court, Limits, Slot
 from reserve.simulator.codes import Codes
 from reserve.simulator.faults import FaultMiddleware
 from reserve.simulator.ledger import Ledger, Sent
-from reserve.simulator.orders import Order, Orders
+from reserve.simulator.orders import Order, Orders, overlap
 from reserve.simulator.phone import Deliver, Phone
 from reserve.simulator.refusal import Refusal
 from reserve.simulator.scenario import Scenario
@@ -56,7 +57,8 @@ class Club(ABC):
     token_valid_for: ClassVar[timedelta | None] = None  # None: for ever
     limits: ClassVar[Limits] = Limits()  # none
     faults: ClassVar[Mapping[str, NamedFault]]  # what may go wrong here, by name
-    # Request -> name of the method that answers it: for everybody, and for the player who is signed in.
+    # Request -> name of the method that answers it, of this or of a part of it ("bookings_api.cancel"): for
+    # everybody, and for the player who is signed in.
     public: ClassVar[Mapping[str, str]] = {}
     routes: ClassVar[Mapping[str, str]]
     # How refusals are answered, by what they mean: status, and body as JSON.
@@ -126,6 +128,10 @@ class Club(ABC):
 
     def permit(self, court: Court, slot: Slot) -> None:
         """Refuse what only this system refuses."""
+
+    def is_asking(self, request: str) -> bool:
+        """Whether this request asks for a court."""
+        return fnmatchcase(request, self.asks)
 
     def is_done(self, request: str, status: int) -> bool:
         """Whether what a request asked for was done; not every system answers in statuses."""
@@ -267,7 +273,7 @@ class Club(ABC):
             self.settle(order)
             return order
         lapses = order.expires_at.isoformat() if order.expires_at else None
-        self.record("held", order=order.id, court=court.name, slot=str(slot), expires_at=lapses)
+        self.record("held", order=order.order_id, court=court.name, slot=str(slot), expires_at=lapses)
         if order.expires_at:
             self.timetable.at(order.expires_at, lambda moment: self.lapse(order, moment))
         return order
@@ -305,14 +311,14 @@ class Club(ABC):
         day = slot.start.date()
         self.orders.keep(self.limits, day, holds_count=self.scenario.limit_counts_holds)
         if not self.scenario.parallel_holds and any(
-            order.is_open and order.day == day for order in self.orders.values()
+            order.is_open and overlap(order.slot, slot) for order in self.orders.values()
         ):
             raise Refusal("second-hold")
 
     def _is_known_to_be_held(self, court: Court, slot: Slot) -> bool:
         """Whether the player got the court in this scenario, still has it, and can know that."""
         has = any(not order.was_before for order in self.orders.of_player(court, slot))
-        lost = any(sent.is_lost and fnmatchcase(sent.request, self.asks) for sent in self._ledger.sent)
+        lost = any(sent.is_lost and self.is_asking(sent.request) for sent in self._ledger.sent)
         return has and (self.lists_holds or not lost)
 
     def _note_attempt(self, court: Court, slot: Slot | None, meaning: str) -> None:
@@ -331,18 +337,25 @@ class Club(ABC):
             raise Refusal("not-found")
         return self.orders[id_]
 
-    def payable(self, id_: str) -> Order:
-        """The order of this id, if it can be paid now; every request is written down."""
-        order = self.found(id_)
-        self.record("pay-asked", order=order.id)
+    def payable(self, id_: str) -> list[Order]:
+        """The courts of the order of this id, if it can be paid now; every request is written down."""
+        courts = self.courts_of(id_)
+        self.record("pay-asked", order=id_)
         if any(other.paid_at or other.is_being_paid for other in self.orders.values()):
-            self.record("paid-again", order=order.id)
+            self.record("paid-again", order=id_)
         try:
-            self._allow_payment(order)
+            for order in courts:
+                self._allow_payment(order)
         except Refusal as refusal:
-            self.record("pay-refused", order=order.id, meaning=refusal.meaning)
+            self.record("pay-refused", order=id_, meaning=refusal.meaning)
             raise
-        return order
+        return courts
+
+    def courts_of(self, id_: str) -> list[Order]:
+        """The courts that the order of this id still has; all that it ever had, when none is left."""
+        if not (found := self.orders.shown_as(id_)):
+            raise Refusal("not-found")
+        return [order for order in found if order.is_open or order.is_reservation] or found
 
     def _allow_payment(self, order: Order) -> None:
         if order.paid_at or order.is_being_paid:
@@ -357,7 +370,7 @@ class Club(ABC):
     def settle(self, order: Order, moment: datetime | None = None) -> None:
         """Make a hold a reservation."""
         order.status, order.paid_at, order.is_being_paid = "paid", moment or self.now, False
-        self.record("paid", moment=moment, order=order.id, court=order.court.name, cents=order.cents)
+        self.record("paid", moment=moment, order=order.order_id, court=order.court.name, cents=order.cents)
 
     def released(self, id_: str) -> Order:
         """Release a hold, or raise `Refusal`; the court is free again."""
@@ -371,13 +384,13 @@ class Club(ABC):
         """Let a hold lapse, unless it is being paid."""
         if order.is_open and not order.is_being_paid:
             order.end("lapsed", moment)
-            self.record("lapsed", moment=moment, order=order.id, court=order.court.name)
+            self.record("lapsed", moment=moment, order=order.order_id, court=order.court.name)
 
     def _ended(self, order: Order, before: str, after: str) -> Order:
         if order.status != before:
             raise Refusal("not-pending")
         order.end(after, self.now)
-        self.record(after, order=order.id, court=order.court.name)
+        self.record(after, order=order.order_id, court=order.court.name)
         return order
 
     # What happens by itself.
@@ -403,7 +416,7 @@ class Club(ABC):
         order = self.new_order(court, slot)
         order.status, order.was_before = "paid", True
         if slot == self.scenario.slot:
-            self.record("reserved-before", order=order.id, court=court.name)
+            self.record("reserved-before", order=order.order_id, court=court.name)
 
     def comes(self, name: str, moment: datetime, choice: Sequence[Court]) -> None:
         """Have a rival come, who takes the first court of *choice* that is free."""
@@ -462,9 +475,9 @@ class Club(ABC):
         app.register_error_handler(Refusal, self.refused)
         app.add_url_rule("/simulator/ledger", "ledger", self.show_ledger)
         for route, method in self.public.items():
-            self._add(app, route, getattr(self, method))
+            self._add(app, route, attrgetter(method)(self))
         for route, method in self.routes.items():
-            self._add(app, route, self._for_player(getattr(self, method)))
+            self._add(app, route, self._for_player(attrgetter(method)(self)))
         return app
 
     def _add(self, app: Flask, route: str, view: Callable[..., ResponseReturnValue]) -> None:
@@ -497,7 +510,7 @@ class Club(ABC):
     def swallowed(self, request: str, body: bytes, kind: str) -> None:
         """Write down what a fault keeps from the app; a request for a court is an attempt all the same."""
         self.record("fault", kind=kind, request=request)
-        if not fnmatchcase(request, self.asks):
+        if not self.is_asking(request):
             return
         try:
             court, slot = self.wanted(json.loads(body or "null"))

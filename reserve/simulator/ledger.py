@@ -11,6 +11,7 @@ from typing import Any
 ASKS_PER_COURT = 5  # a fair client is bounded; more requests than this for one court are not...
 SELDOM = timedelta(seconds=20)  # ...unless each later one leaves the others this much time, and mostly more
 CODES = 2  # one request and one repeat
+NEVER_YET, NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 EARLY = timedelta(seconds=1)  # asking sooner than this before the opening is hammering
 
 
@@ -71,7 +72,7 @@ class Ledger:
 
     @property
     def paid(self) -> list[str]:
-        """Ids of the orders that were paid in this scenario."""
+        """Ids of the orders that were paid in this scenario; one for each court."""
         return self._orders("paid")
 
     @property
@@ -84,15 +85,19 @@ class Ledger:
         """How often a one-time code was asked for."""
         return len(self.all("code-asked"))
 
+    @property
+    def courts_paid(self) -> list[str]:
+        """The court of each payment, in their order; one order may pay for several courts."""
+        return [str(event.details.get("court")) for event in self.all("paid")]
+
     def open_holds(self, now: datetime) -> list[str]:
-        """Ids of the orders that are held at *now*: not paid, not released, not lapsed."""
-        gone = {
-            event.details["order"] for event in self.all("paid", "released", "lapsed") if event.moment <= now
-        }
+        """Ids of the orders held at *now*: not paid, not released, not lapsed; one for each court."""
+        ended = (each for each in self.all("paid", "released", "lapsed") if each.moment <= now)
+        ends = {_hold_of(each): each.moment for each in ended}
         return [
             event.details["order"]
             for event in self.all("held")
-            if event.details["order"] not in gone and event.moment <= now < _end_of(event)
+            if ends.get(_hold_of(event), NEVER_YET) < event.moment <= now < _end_of(event)
         ]
 
     @property
@@ -100,7 +105,7 @@ class Ledger:
         """What a fair client must never do, and this one did; empty for a fair client."""
         found = []
         if len(self.paid) > 1:
-            found.append(f"{len(self.paid)} orders were paid")
+            found.append(f"{len(self.paid)} courts were paid")
         if self.all("paid-again"):
             found.append("a pay was sent after another had been accepted")
         if self.asked_for_codes > CODES:
@@ -117,6 +122,7 @@ class Ledger:
         """The whole record as one JSON object."""
         return {
             "paid": self.paid,
+            "courts_paid": self.courts_paid,
             "released": self.released,
             "open_holds": self.open_holds(now),
             "asked_for_codes": self.asked_for_codes,
@@ -144,7 +150,12 @@ class Ledger:
         return found
 
 
+def _hold_of(event: Event) -> tuple[object, object]:
+    """Which hold an event is about: one order may hold several courts."""
+    return event.details["order"], event.details.get("court")
+
+
 def _end_of(held: Event) -> datetime:
     """When a hold lapses, unless something else becomes of it; one that says nothing of it never does."""
     expires_at = held.details["expires_at"]
-    return datetime.fromisoformat(expires_at) if expires_at else datetime.max.replace(tzinfo=UTC)
+    return datetime.fromisoformat(expires_at) if expires_at else NEVER

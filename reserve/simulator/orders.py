@@ -26,7 +26,13 @@ class Order:
     is_being_paid: bool = False  # a payment was accepted that may still fail
     paid_at: datetime | None = None
     ended_at: datetime | None = None  # of the hold or of the reservation
+    cart: str | None = None  # the id of the order that shows it, where one order has several courts
     details: dict[str, Any] = field(default_factory=dict)  # what only one system keeps of it
+
+    @property
+    def order_id(self) -> str:
+        """The id of the order in which the system shows it to the player."""
+        return self.cart or self.id
 
     @property
     def is_open(self) -> bool:
@@ -60,6 +66,10 @@ class Orders(dict[str, Order]):
         """Everything is free."""
         super().__init__()
         self._rivals: dict[Court, list[tuple[str, Slot]]] = {}
+
+    def shown_as(self, id_: str) -> list[Order]:
+        """Every court of the order that the system shows under this id."""
+        return [order for order in self.values() if order.order_id == id_]
 
     def of_player(self, court: Court, slot: Slot) -> list[Order]:
         """The player's holds and reservations of *court* that leave no room for *slot*."""

@@ -74,7 +74,7 @@ OF_TEXTS: Mapping[str, NamedFault] = {
 
 
 def usual(
-    asks: str, *, slow_too: Match | None = None, without: tuple[str, ...] = ()
+    asks: Match, *, slow_too: Match | None = None, without: tuple[str, ...] = ()
 ) -> dict[str, NamedFault]:
     """The faults of a system on which the request *asks* asks for a court, but those named in *without*.
 

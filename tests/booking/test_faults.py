@@ -54,6 +54,13 @@ EXIT_CODES = {
     "literal-brackets": 0,
     "any-brackets": 0,
     "schedule-behind-firewall": 0,
+    "rentals-only": 6,
+    "rental-confirmed-unpaid": 6,
+    "tied-by-rental": 7,
+    "tied-by-nothing": 7,
+    "reservation-cancelled": 5,
+    "pages-of-25": 5,
+    "bare-bookings": 7,
 }
 OUTCOMES = {0: "reserved", 1: "not-reserved", 2: "refused", 3: "refused", 4: "not-reserved", 5: "refused"}
 OUTCOMES |= {6: "not-reserved", 7: "unconfirmed", 8: "held"}

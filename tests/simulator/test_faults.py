@@ -351,6 +351,91 @@ def schedule_behind_firewall() -> object:
     ) == ("awselb/2.0", "<html><head><title>403 Forbidden</title></head></html>\n")  # fmt: skip
 
 
+@shows("rentals-only")
+def rentals_only() -> object:
+    visitor = arrived("rentals-only")
+    answers = visitor.hold(), visitor.rent()
+    return [answer.status_code for answer in answers] == [410, 201]
+
+
+@shows("rental-confirmed-unpaid")
+def rental_confirmed_unpaid() -> object:
+    visitor = arrived("rental-confirmed-unpaid")
+    held, listed = visitor.rent().json["data"], visitor.page()
+    return (
+        (held["order"]["status"], held["facilityRental"]["status"]) == ("pending", "confirmed")
+        and [booking["status"] for booking in listed["data"]] == ["pending"]
+        and [rental["status"] for rental in listed["included"]["facilityRentals"]] == ["confirmed"]
+    )
+
+
+@shows("tied-by-rental")
+def tied_by_rental() -> object:
+    visitor = arrived("tied-by-rental")
+    visitor.order()
+    page = visitor.page()
+    lesson, booking = page["data"]
+    (reservation,) = page["included"]["reservations"]
+    return (
+        booking["facilityRentalId"] == reservation["facilityRentalId"] is not None
+        and (booking["linkedReservationId"], lesson["facilityRentalId"]) == (None, None)
+        and (lesson["type"], lesson["linkedReservationId"] != reservation["id"]) == ("session", True)
+    )
+
+
+@shows("tied-by-nothing")
+def tied_by_nothing() -> object:
+    visitor = arrived("tied-by-nothing")
+    visitor.order()
+    page = visitor.page()
+    _, booking = page["data"]
+    (reservation,) = page["included"]["reservations"]
+    single = visitor.get(f"/v1/bookings/{booking['id']}?include[]=reservations").json
+    (its_own,) = single["included"]["reservations"]
+    return (booking["facilityRentalId"], reservation["facilityRentalId"]) == (None, None) and (
+        its_own["facilityRentalId"] == single["data"]["booking"]["facilityRentalId"] is not None
+    )
+
+
+@shows("reservation-cancelled")
+def reservation_cancelled() -> object:
+    visitor = arrived("reservation-cancelled")
+    page = visitor.page()
+    (booking,), (reservation,) = page["data"], page["included"]["reservations"]
+    return (
+        (booking["status"], booking["canceledAt"]) == ("confirmed", None)
+        and reservation["canceledAt"] is not None
+        and visitor.pay(visitor.order()).status_code == 200
+    )
+
+
+@shows("pages-of-25")
+def pages_of_25() -> object:
+    visitor = arrived("pages-of-25")
+    first, second = visitor.page(1), visitor.page(2)
+    times = [booking["timeStatus"] for page in (first, second) for booking in page["data"]]
+    return (
+        (len(first["data"]), len(second["data"])) == (25, 6)
+        and times == ["past"] * 30 + ["future"]
+        and visitor.hold().status_code == 400
+    )
+
+
+@shows("bare-bookings")
+def bare_bookings() -> object:
+    visitor = arrived("bare-bookings", price_cents=500)
+    order = visitor.order()
+    (booking,) = visitor.page()
+    single = visitor.get(f"/v1/bookings/{booking['id']}?include[]=reservations").json
+    ((id_, reservation),) = single["included"]["reservations"].items()
+    return (
+        booking["id"] == order["items"][0]["details"]["bookingId"]
+        and isinstance(booking["id"], int)
+        and id_ == str(reservation["id"])
+        and reservation["reservationCost"] == "750"
+    )
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_every_fault_does_what_it_says(name: str) -> None:
     assert OUTCOMES[name]()

@@ -4,11 +4,16 @@ import json
 from base64 import urlsafe_b64decode
 from datetime import date, time, timedelta
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 
 from reserve.simulator import Event, Wording
-from tests.simulator.visitor import COURTS, DAY, FREE, OPENS_AT, Visitor, card, meanings
+from reserve.simulator.recus.facilities import BUENA_VISTA, MOSCONE, SITES
+from tests.simulator.visitor import ALICE_MARBLE, COURTS, DAY, FREE, OPENS_AT, Visitor, card, meanings
+
+SITE = SITES[ALICE_MARBLE, 1]
+WALK_UP = str(uuid5(NAMESPACE_URL, f"site {BUENA_VISTA} 2"))
 
 
 def test_a_wrong_password_is_refused_as_firebase_does() -> None:
@@ -389,12 +394,49 @@ def test_a_cancelled_booking_counts_no_more() -> None:
     assert visitor.hold().status_code == 201
 
 
-def test_cancelling_a_paid_booking_needs_to_know_where_the_money_goes() -> None:
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (None, 200),  # as one client sends it
+        ({"data": {"refundDestination": "original_payment_methods"}}, 200),
+        ({"data": {"refundDestination": "account_credit"}}, 200),
+        ({"data": {"refundDestination": "charity"}}, 422),
+    ],
+)
+def test_a_paid_booking_is_cancelled_with_and_without_a_word_about_the_money(body: Any, status: int) -> None:
     visitor = Visitor(price_cents=500, bookings=((DAY, time(9, 0)),)).arrive()
-    path = f"/v1/bookings/{visitor.bookings()[0]['id']}/cancel"
 
-    assert visitor.post(path).status_code == 422
-    assert visitor.post(path, {"data": {"refundDestination": "account_credit"}}).status_code == 200
+    assert visitor.post(f"/v1/bookings/{visitor.bookings()[0]['id']}/cancel", body).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "word"),
+    [
+        ({}, 201, ""),
+        ({"timestampRange": "[2026-03-09 18:00:00, 2026-03-09 19:30:00]"}, 422, "E_INVALID_BODY"),
+        ({"timestampRange": "[2026-03-09 18:30:00, 2026-03-09 20:00:00)"}, 400, "E_INELIGIBLE_SITE_BOOKING"),
+        ({"courtIds": [COURTS["Court 1"]]}, 404, "E_COURT_NOT_FOUND"),
+        ({"courtIds": [SITE, SITE]}, 422, "E_INVALID_BODY"),
+        ({"locationId": MOSCONE}, 404, "E_COURT_NOT_FOUND"),
+        ({"attendeeCount": 4}, 400, "Attendee count exceeds site capacity"),
+        ({"locationId": BUENA_VISTA, "courtIds": [WALK_UP]}, 400, "The site is not instantly bookable"),
+    ],
+)
+def test_a_rental_wants_a_half_open_range_a_court_of_its_own_id_and_no_attendees(
+    changes: dict[str, Any], status: int, word: str
+) -> None:
+    answer = Visitor().arrive().rent(**changes)
+
+    assert answer.status_code == status
+    assert word in answer.text
+
+
+@pytest.mark.parametrize("way", ["hold", "rent"])
+def test_a_court_that_was_rented_is_taken_in_either_way(way: str) -> None:
+    visitor = Visitor().arrive()
+    visitor.rent()
+
+    assert getattr(visitor, way)().json["message"] == "Court already reserved at this time"
 
 
 def test_bookings_come_in_pages() -> None:
@@ -439,7 +481,7 @@ def test_an_order_is_found_by_its_booking() -> None:
     booking = order["items"][0]["details"]["bookingId"]
 
     assert visitor.get(f"/v1/orders?bookingId={booking}").json["order"]["id"] == order["id"]
-    assert visitor.get(f"/v1/bookings/{booking}").json["data"]["status"] == "pending"
+    assert visitor.get(f"/v1/bookings/{booking}").json["data"]["booking"]["status"] == "pending"
     assert visitor.get("/v1/orders/unknown").status_code == 404
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 from werkzeug.test import TestResponse
 
 from reserve.simulator import PLAYER, Ledger, RecUsScenario, SimulatedRecUs
+from reserve.simulator.recus.facilities import SITES
 from tests.fakes import FakeClock
 
 OPENS_AT = datetime.fromisoformat("2026-03-02T08:00:00-08:00")
@@ -105,6 +106,17 @@ class Visitor:
         }
         return self.post("/v1/reservations", body)
 
+    def rent(self, court: str = "Court 1", **changes: Any) -> Answered:
+        """The other way to ask for the court: as a rental, by the court's own id."""
+        (site,) = (id_ for (_, number), id_ in SITES.items() if court == f"Court {number}")
+        reservation = {
+            "timestampRange": f"[{DAY} 18:00:00, {DAY} 19:30:00)",
+            "locationId": ALICE_MARBLE,
+            "courtIds": [site],
+            **changes,
+        }
+        return self.post("/v1/facility-rentals", {"data": {"reservation": reservation}})
+
     def order(self, court: str = "Court 1", **changes: Any) -> dict[str, Any]:
         """The order behind a hold that must succeed."""
         answer = self.hold(court, **changes)
@@ -127,10 +139,12 @@ class Visitor:
         path = f"/stripe/v1/payment_intents/{gateway['paymentIntentId']}/confirm"
         return cast("Answered", self.http.post(path, data=form))
 
+    def page(self, number: int = 1) -> Any:
+        """One page of the bookings, as long as one can ask for."""
+        return self.get(f"/v1/users/{self.id}/bookings?pg[num]={number}&pg[size]=100").json
+
     def bookings(self) -> list[dict[str, Any]]:
-        data: list[dict[str, Any]] = self.get(f"/v1/users/{self.id}/bookings?pg[num]=1&pg[size]=100").json[
-            "data"
-        ]
+        data: list[dict[str, Any]] = self.page()["data"]
         return data
 
 

@@ -11,6 +11,7 @@ from reserve.simulator.faults import JSON, Fault
 from reserve.simulator.usual import OF_TEXTS, NamedFault, strike, switch, usual
 
 HOLD = "POST /v1/reservations"
+RENT = "POST /v1/facility-rentals"  # the other way to ask for a court
 PAY = "POST /v1/orders/*/pay"
 RELEASE = "DELETE /v1/orders/*"
 BOOKINGS = "GET /v1/users/*/bookings"
@@ -19,8 +20,13 @@ SEND = "POST /v1/users/mobile-totp/send"
 
 def _other_than_hold(method: str, path: str) -> bool:
     """Is this another request of a signed-in player?"""
-    mine = ("/v1/users/", "/v1/reservations", "/v1/orders", "/v2/orders", "/v1/bookings/")
-    return path.startswith(mine) and path != "/v1/reservations"
+    mine = ("/v1/users/", "/v1/orders", "/v2/orders", "/v1/bookings/")
+    return path.startswith(mine) and not _hold(method, path)
+
+
+def _hold(method: str, path: str) -> bool:
+    """Does this request ask for a court, in either way (facts 3.3)?"""
+    return f"{method} {path}" in (HOLD, RENT)
 
 
 def _refusal(status: int, type_: str, message: str) -> dict[str, Any]:
@@ -42,10 +48,10 @@ def _three_other_days(scenario: Any) -> Mapping[str, object]:
 TOO_MANY = _refusal(429, "E_TOO_MANY", "Too many requests")
 FAULTS: dict[str, NamedFault] = {
     **OF_TEXTS,
-    **usual(HOLD, slow_too=_other_than_hold, without=("taken-first",)),
+    **usual(_hold, slow_too=_other_than_hold, without=("taken-first",)),
     "throttled": strike(
         "the first three requests for a court are answered 429 with Retry-After: 1",
-        Fault(HOLD, 1, "status", times=3, headers={"Retry-After": "1"}, **TOO_MANY),
+        Fault(_hold, 1, "status", times=3, headers={"Retry-After": "1"}, **TOO_MANY),
     ),
     "lost-pay-answer": strike(
         "the order is paid, and the connection cut before the answer",
@@ -92,6 +98,39 @@ FAULTS: dict[str, NamedFault] = {
     "any-brackets": switch("encoded brackets in a query are understood", brackets="any"),
     "schedule-behind-firewall": switch(
         "a firewall answers costly reads without Sec-Fetch-Mode: cors", firewalled_reads=True
+    ),
+    "rentals-only": switch("courts can be asked for as rentals only", rentals_only=True),
+    "rental-confirmed-unpaid": switch(
+        "a court is a rental that is called confirmed, also in the list of bookings, before anything is paid",
+        lambda scenario: {
+            "rentals_only": True,
+            "lists_rentals": True,
+            "price_cents": scenario.price_cents or 500,
+        },
+    ),
+    "tied-by-rental": switch(
+        "the list of bookings ties them to reservations by their rental only, and has a lesson too",
+        ties="rental",
+        lessons=1,
+    ),
+    "tied-by-nothing": switch(
+        "the list of bookings does not say which reservation is whose, and has a lesson too",
+        ties="nothing",
+        lessons=1,
+    ),
+    "reservation-cancelled": switch(
+        "the player had this very slot: the reservation is cancelled, the booking is not",
+        reservation_canceled=True,
+    ),
+    "pages-of-25": switch(
+        "bookings come in pages of 25, and the player has reserved this very slot, on the second page",
+        most_bookings_a_page=25,
+        past_bookings=30,
+        has_the_slot=True,
+    ),
+    "bare-bookings": switch(
+        "the list of bookings is nothing but a list, ids are numbers, and money is text",
+        bookings_shape="bare",
     ),
     "slow-release": strike("a release takes three seconds", Fault(RELEASE, 0, "delay")),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,12 +25,18 @@ class Payment:
     """One accepted pay request; a card's part waits for its confirmation."""
 
     id: str
-    order: Order
+    order_id: str
+    courts: list[Order]
     intent: str | None  # None when settled without a card
     secret: str
     card_cents: int
     status: str = "pending"  # then "confirmed" by card and "succeeded", or "canceled"
     settled_at: datetime | None = None
+
+    @property
+    def cents(self) -> int:
+        """What all of its courts cost."""
+        return sum(order.cents for order in self.courts)
 
 
 class Payments(list[Payment]):
@@ -40,18 +47,19 @@ class Payments(list[Payment]):
         super().__init__()
         self._club, self._card = club, card
 
-    def accept(self, order: Order, card_cents: int) -> Payment:
-        """Pay *order*; without a card's part it is settled at once."""
+    def accept(self, order_id: str, courts: list[Order], card_cents: int) -> Payment:
+        """Pay an order for these *courts*; without a card's part it is settled at once."""
         club, id_ = self._club, self._club.new_id()
         intent = f"pi_{id_[:13]}"
         payment = Payment(
-            id_, order, intent if card_cents else None, f"{intent}_secret_{id_[-12:]}", card_cents
+            id_, order_id, courts, intent if card_cents else None, f"{intent}_secret_{id_[-12:]}", card_cents
         )
         self.append(payment)
         if payment.intent is None:
             self._settle(payment, club.now)
         else:
-            order.is_being_paid = True
+            for order in courts:
+                order.is_being_paid = True
             club.timetable.at(club.now + INTENT_VALID_FOR, lambda moment: self._give_up(payment, moment))
         return payment
 
@@ -76,31 +84,37 @@ class Payments(list[Payment]):
         return "succeeded"
 
     def drop(self, order: Order) -> None:
-        """Give up the payment of an order that is to be released, if it can still be given up."""
-        mine = [payment for payment in self if payment.order is order and order.is_open]
+        """Give up the payment for a court that is to be released, if it can still be given up."""
+        mine = [payment for payment in self if order in payment.courts and order.is_open]
         if any(payment.status == "confirmed" for payment in mine):
             raise Refusal("not-pending")
         for payment in mine:
-            payment.status = "canceled"
-        order.is_being_paid = False
+            self._cancel(payment)
+
+    def _cancel(self, payment: Payment) -> None:
+        payment.status = "canceled"
+        for order in payment.courts:
+            order.is_being_paid = False
 
     def _settle(self, payment: Payment, moment: datetime) -> None:
         payment.status, payment.settled_at = "succeeded", moment
-        self._club.settle(payment.order, moment)
+        for order in payment.courts:
+            self._club.settle(order, moment)
 
     def _give_up(self, payment: Payment, moment: datetime) -> None:
-        order = payment.order
         if payment.status == "pending":
-            payment.status, order.is_being_paid = "canceled", False
-            self._club.record("intent-canceled", moment=moment, order=order.id)
-        if order.expires_at and moment >= order.expires_at:
-            self._club.lapse(order, moment)
+            self._cancel(payment)
+            self._club.record("intent-canceled", moment=moment, order=payment.order_id)
+        for order in payment.courts:
+            if order.expires_at and moment >= order.expires_at:
+                self._club.lapse(order, moment)
 
 
-def parts(data: dict[str, Any], order: Order, *, item: str, scenario: RecUsScenario) -> int:
-    """What of the order is paid by card, if *data* pays it as the API wants it paid."""
+def parts(data: dict[str, Any], prices: Mapping[str, int], scenario: RecUsScenario) -> int:
+    """What is paid by card, if *data* pays items with these *prices* as the API wants them paid."""
+    total = sum(prices.values())
     payments = data.get("payments")
-    if payments is None and scenario.shape == "2025" and order.cents == 0:
+    if payments is None and scenario.shape == "2025" and total == 0:
         return 0
     amounts: dict[str, int] = {}
     try:
@@ -117,12 +131,12 @@ def parts(data: dict[str, Any], order: Order, *, item: str, scenario: RecUsScena
             amounts[kind] = amounts.get(kind, 0) + cents
     except (LookupError, TypeError):
         raise Refusal("invalid-body") from None
-    wrong_kind = ("free" in amounts) != (order.cents == 0) or (order.cents == 0 and len(amounts) > 1)
+    wrong_kind = ("free" in amounts) != (total == 0) or (total == 0 and len(amounts) > 1)
     if (
         wrong_kind
-        or sum(amounts.values()) != order.cents
+        or sum(amounts.values()) != total
         or amounts.get("organization-credit", 0) > scenario.credit_cents
-        or data.get("distributions", {item: order.cents}) != {item: order.cents}
+        or data.get("distributions", prices) != prices
     ):
         raise Refusal("invalid-body")
     return amounts.get("card-online", 0)

@@ -12,6 +12,8 @@ SHAPES = ("2025", "2026", "data-order", "bare")  # facts 3.3
 DIALOGS = ("B", "C", "D")  # facts 1.2
 WINDOWS = ("days", "courts", "rolling")  # facts 2.7
 BRACKETS = ("literal", "any")  # facts 2.2
+TIES = ("rental", "reservation", "nothing")  # what ties a booking to its reservation (facts 3.5)
+BOOKINGS_SHAPES = ("recorded", "bare")
 MOST_COURTS = 32
 
 
@@ -36,6 +38,10 @@ WORDINGS: Mapping[str, Wording] = {
     "not-found": Wording(404, "E_NOT_FOUND", "Not found"),
     "unknown-court": Wording(404, "E_COURT_NOT_FOUND", "Court not found"),
     "policy": Wording(400, "E_INELIGIBLE_SITE_BOOKING", "The reservation violates the site's booking policy"),
+    # Guessed: rec.us may have moved on to rentals.
+    "moved": Wording(410, "E_GONE", "Use facility-rentals"),
+    "not-instant": Wording(400, "E_INELIGIBLE_SITE_BOOKING", "The site is not instantly bookable"),
+    "attendees": Wording(400, "E_INELIGIBLE_SITE_BOOKING", "Attendee count exceeds site capacity"),  # claimed
     "past": Wording(400, "E_INELIGIBLE_SITE_BOOKING", "The reservation lies in the past"),
     "early": Wording(
         400, "E_INELIGIBLE_SITE_BOOKING", "The reservation is outside of the reservation window"
@@ -76,7 +82,16 @@ class RecUsScenario(Scenario):
     cookie_http_only: bool = False
     cookie_delay: timedelta = timedelta(milliseconds=200)  # between the sign-in and the cookie
     wordings: Mapping[str, Wording] = field(default_factory=dict)  # replaces entries of WORDINGS
+    rentals_only: bool = False  # courts are asked for as rentals only (facts 3.3 b)
     bookings: tuple[tuple[date, time], ...] = ()  # what the player has reserved already, elsewhere
+    past_bookings: int = 0  # one a week, until two weeks ago
+    lessons: int = 0  # bookings of long ago without a court
+    reservation_canceled: bool = False  # of a booking of the wanted slot, which itself is not
+    # How bookings are listed (facts 3.5).
+    bookings_shape: str = "recorded"  # or "bare": no more than a list, numbers as ids, money as text
+    ties: str = "rental"  # one of TIES
+    most_bookings_a_page: int = 100
+    lists_rentals: bool = False  # with the bookings; they are confirmed from the beginning
     # What is published, and how it may be read.
     windows: str = "days"  # in fields of their own; rows of "courts" with a time; "rolling" rows without one
     buffer: timedelta = timedelta()  # between asking for a slot and its start (facts 2.3)
@@ -91,8 +106,15 @@ class RecUsScenario(Scenario):
         super().__post_init__()
         if not 1 <= self.courts <= MOST_COURTS:
             raise ValueError(f"there can be 1 to {MOST_COURTS} courts, not {self.courts}")
-        words = {self.shape: SHAPES, self.dialog: DIALOGS, self.windows: WINDOWS, self.brackets: BRACKETS}
-        for word, allowed in words.items():
+        words = (
+            (self.shape, SHAPES),
+            (self.dialog, DIALOGS),
+            (self.windows, WINDOWS),
+            (self.brackets, BRACKETS),
+            (self.ties, TIES),
+            (self.bookings_shape, BOOKINGS_SHAPES),
+        )
+        for word, allowed in words:
             if word not in allowed:
                 raise ValueError(f"{word!r} is none of {', '.join(allowed)}")
 
