@@ -56,11 +56,11 @@ EXIT_CODES = {
     "schedule-behind-firewall": 0,
     "rentals-only": 6,
     "rental-confirmed-unpaid": 6,
-    "tied-by-rental": 7,
-    "tied-by-nothing": 7,
-    "reservation-cancelled": 5,
+    "tied-by-rental": 0,
+    "tied-by-nothing": 0,
+    "reservation-cancelled": 0,
     "pages-of-25": 5,
-    "bare-bookings": 7,
+    "bare-bookings": 0,
 }
 OUTCOMES = {0: "reserved", 1: "not-reserved", 2: "refused", 3: "refused", 4: "not-reserved", 5: "refused"}
 OUTCOMES |= {6: "not-reserved", 7: "unconfirmed", 8: "held"}
