@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from reserve.clock import Clock
 from reserve.errors import ServiceError, Unreachable
+from reserve.redaction import printable
 
 if TYPE_CHECKING:
     from selenium.webdriver.remote.webdriver import WebDriver
@@ -215,12 +216,12 @@ class Browser:
     def title(self) -> str:
         """The title of the page."""
         with browser_trouble():
-            return self._web.title
+            return printable(self._web.title)
 
     def text(self) -> str:
         """What can be read on the page; what is typed into fields is no part of it."""
         with browser_trouble():
-            return str(self._web.execute_script(TEXT))
+            return printable(str(self._web.execute_script(TEXT)), keep="\t\r\n")
 
     def cookie(self, name: str) -> str | None:
         """The value of a cookie of this page, also of one that its scripts cannot read."""
@@ -235,7 +236,7 @@ class Browser:
         """
         with browser_trouble():
             self._web.execute_script(HIDE_SECRETS, [secret for secret in secrets if secret])
-            title, text = self._web.title, " ".join(str(self._web.execute_script(DIALOG)).split())
+            title, shown = self._web.title, str(self._web.execute_script(DIALOG))
             picture = self._web.get_screenshot_as_png()
         path = self._evidence / f"page-{self._clock.now():%Y%m%d-%H%M%S-%f}.png"
         try:
@@ -245,6 +246,7 @@ class Browser:
             kept = f"picture in {path}"
         except OSError as failure:  # what the page says matters more
             kept = f"no picture ({failure.strerror})"
+        title, text = (" ".join(printable(each).split()) for each in (title, shown))
         return f'page "{title}" shows "{text[:EXCERPT]}", {kept}'
 
     def _start_driver(self, driver: str) -> subprocess.Popen[bytes]:

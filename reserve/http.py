@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from http.client import CONTINUE, HTTPResponse
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import requests
 import urllib3
@@ -24,6 +24,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from reserve.clock import Clock, never
 from reserve.errors import LostAnswer, Overdue, ServiceError, UnknownAnswer, Unreachable
+from reserve.redaction import printable
 
 PATIENCE = timedelta(seconds=15)  # with a request, from its first byte to the last of its answer
 CONNECT = 5.0  # seconds for one address of a host (rec.us facts 6)
@@ -34,7 +35,7 @@ Json = Mapping[str, object] | list[object]
 
 @dataclass(frozen=True)
 class Answer:
-    """What a host said: status, headers, text."""
+    """What a host said: status, headers, text; nothing in text or JSON can steer a terminal."""
 
     asked: str
     status: int
@@ -59,6 +60,8 @@ class Answer:
         """The JSON object or array in the text; raises `UnknownAnswer` when there is none."""
         try:
             value = jsonlib.loads(self.text.removeprefix("\ufeff"))  # which some servers put before it
+            if "\\" in self.text or not self.text.isprintable():
+                value = _printable(value)
         except (ValueError, RecursionError):
             raise UnknownAnswer(f"{self.asked}: the answer ({self.status}) is not JSON") from None
         if not isinstance(value, dict | list):
@@ -87,6 +90,20 @@ def _http_date(text: str) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return moment if 2000 <= moment.year < 2200 else None
+
+
+def _printable(value: object) -> object:
+    """*value* with every text in it printable, however deep."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, dict):
+        return {printable(name): _printable(each) for name, each in value.items()}
+    return [_printable(each) for each in value] if isinstance(value, list) else value
+
+
+def path_to(template: str, **ids: object) -> str:
+    """The path "/v1/orders/{id}" with these *ids*, each quoted: what a host calls an id may be anything."""
+    return template.format(**{name: quote(str(each), safe="") for name, each in ids.items()})
 
 
 def literal(url: str) -> str:
@@ -183,6 +200,7 @@ class Http:
             self._session.mount(scheme, adapter)
         # Streaming, proxies and certificates of the environment: worked out once, not at the decisive moment.
         self._settings = self._session.merge_environment_settings(self.base_url, {}, True, None, None)
+        self._session.trust_env = False  # and nothing else: a password of ~/.netrc would replace our token
 
     def prepare(
         self,
@@ -196,8 +214,10 @@ class Http:
     ) -> requests.PreparedRequest:
         """A request with nothing left to compute, the brackets of its query as they are.
 
-        Raises `Unreachable` when there is no way to ask that.
+        Raises `Unreachable` when there is no way to ask that, or the path would lead elsewhere.
         """
+        if not {".", ".."}.isdisjoint(unquote(path.partition("?")[0]).split("/")):
+            raise Unreachable(f"{method} {path}: this path leads elsewhere")
         asked = requests.Request(
             method, self.base_url + path, json=json, data=form, params=params, headers=headers
         )
@@ -287,8 +307,8 @@ def _text(body: bytes, content_type: str) -> str:
     header["Content-Type"] = content_type
     for charset in (header.get_content_charset("utf-8"), "utf-8"):
         with suppress(UnicodeDecodeError, LookupError):
-            return body.decode(charset)
-    return body.decode("iso-8859-1")
+            return printable(body.decode(charset), keep="\t\r\n")
+    return printable(body.decode("iso-8859-1"), keep="\t\r\n")
 
 
 def _never_left(failure: requests.ConnectionError) -> bool:

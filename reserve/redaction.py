@@ -1,4 +1,4 @@
-"""Secrets, and text without them."""
+"""Text that can be shown: without secrets, and without what a terminal obeys."""
 
 from __future__ import annotations
 
@@ -10,6 +10,16 @@ from urllib.parse import quote, quote_plus
 
 MASK = "•••"
 SHORTEST = 4  # characters; masking anything shorter would blacken half of every line
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """*text* with a blank for every character that cannot be printed, unless it is one to *keep*.
+
+    What others wrote could otherwise steer the player's terminal, or look like several lines of ours.
+    """
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter in keep else " " for letter in text)
 
 
 class Secrets:

@@ -1,14 +1,18 @@
 """Reading one host safely, over real sockets: what surely was not done, and what may have been."""
 
 import gzip
+import json
 import re
 import socket
 import threading
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from io import BufferedReader
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -17,7 +21,7 @@ from hypothesis import strategies as st
 from reserve.booking.codes import HOLD_BACK
 from reserve.clock import HURRY, Clock
 from reserve.errors import LostAnswer, Overdue, UnknownAnswer, Unreachable
-from reserve.http import LARGEST, PATIENCE, Answer, Http
+from reserve.http import LARGEST, PATIENCE, Answer, Http, path_to
 
 NOW = datetime(2026, 3, 2, 16, tzinfo=UTC)
 QUICK = timedelta(seconds=0.2)  # a server of ours that says nothing is given up soon
@@ -35,6 +39,7 @@ class Host:
         self.connections = 0
         self.requests: list[str] = []
         self.was_hung_up = False
+        self.heads: list[str] = []  # of each, all its lines
         self.done = threading.Event()
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.address = f"http://127.0.0.1:{self.listening.getsockname()[1]}"
@@ -57,6 +62,7 @@ class Host:
                 head += line
             if not head or not self.answers:
                 return bool(self.answers)
+            self.heads.append(head.decode())
             self.requests.append(head.decode().split("\r\n")[0])
             length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
             reader.read(int(length[1]) if length else 0)
@@ -190,6 +196,72 @@ def test_a_redirect_is_not_followed() -> None:
     with talking_to(http_answer(b"", "302 Found", Location="/elsewhere")) as (http, host):
         assert http.ask("POST", "/pay").status == 302
         assert host.requests == ["POST /pay HTTP/1.1"]
+
+
+def test_a_redirect_never_carries_the_bearer_token_to_another_host() -> None:
+    other = Host(http_answer())
+    with talking_to(http_answer(b"", "307 Moved", Location=f"{other.address}/steal")) as (http, _):
+        http.ask("GET", "/v1/users/me", headers={"Authorization": "Bearer ours"})
+    other.close()
+
+    assert other.requests == []
+
+
+def test_a_netrc_file_neither_replaces_our_token_nor_has_its_password_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / ".netrc"
+    netrc.write_text("machine 127.0.0.1 login other password canary\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+
+    with talking_to(http_answer(), http_answer()) as (http, host):
+        http.ask("GET", "/a", headers={"Authorization": "Bearer ours"})
+        http.ask("GET", "/b")
+
+    said = [line for head in host.heads for line in head.split("\r\n") if "uthorization" in line]
+    assert said == ["Authorization: Bearer ours"]
+
+
+ESCAPES = "\x1b[2J \x9b31m \x07\u202e\u2028\r\n\x7f"
+
+
+def test_nothing_that_a_host_says_can_steer_a_terminal() -> None:
+    said = json.dumps({ESCAPES: [{"deep": [f"a{ESCAPES}b"]}], "number": 1})
+    raw = json.dumps({"a": "\x9b"}, ensure_ascii=False)
+    answers = [http_answer(text.encode()) for text in (said, raw, f"<p>{ESCAPES}</p>\nend")]
+    with talking_to(*answers) as (http, _):
+        escaped, literally, page = (http.ask("GET", "/") for _ in answers)
+
+    body: Any = escaped.json()
+    ((name, places), (_, number)) = body.items()
+    text = places[0]["deep"][0]
+    assert name.isprintable()
+    assert text.isprintable()
+    assert (text[0], text[-1], number) == ("a", "b", 1)
+    assert literally.json() == {"a": " "}
+    assert page.text.replace("\r\n", "").replace("\n", "").isprintable()
+    assert page.text.endswith("\nend")
+
+
+@pytest.mark.parametrize(
+    "id_", ["../users/me", "..", ".", "a/../../b", "%2e%2e", "..%2f..", "a?b", "a#b", "a b"]
+)
+def test_an_id_of_the_host_never_leads_to_another_path(id_: str) -> None:
+    with talking_to(http_answer()) as (http, host), suppress(Unreachable):
+        http.ask("DELETE", path_to("/v1/orders/{id}/pay", id=id_))
+
+    for asked in host.requests:
+        path = asked.split()[1]
+        assert re.fullmatch(r"/v1/orders/[^/?#]+/pay", path)
+        assert unquote(path.split("/")[3]) == id_
+
+
+def test_a_path_with_dots_is_not_asked_for_at_all() -> None:
+    with talking_to() as (http, host), pytest.raises(Unreachable, match="leads elsewhere"):
+        http.ask("DELETE", "/v1/orders/../users/me")
+
+    assert host.requests == []
 
 
 def test_a_refused_connection_is_unreachable() -> None:

@@ -21,6 +21,7 @@ from reserve.errors import (
 from reserve.model import Hold, Offers, Opening
 
 TEXTS = 2  # asked for in one run: the first, and one more when it does not come
+CODES = 5  # entered in one run: whoever texts more of them is not the booking system
 ENTRIES = 3  # of one code, while it surely did not arrive
 BETWEEN_ENTRIES = timedelta(seconds=1)
 
@@ -28,7 +29,8 @@ BETWEEN_ENTRIES = timedelta(seconds=1)
 class Verification:
     """The proof of the player's phone in one run.
 
-    A code is asked for at most twice, only one that was sent after that is entered, and each at most once.
+    A code is asked for at most twice, only one that was sent after that is entered, and each at most once;
+    after `CODES` that were not accepted, a `CodeError` ends the run.
     """
 
     def __init__(self, context: RunContext, source: WebhookService | None = None) -> None:
@@ -38,6 +40,7 @@ class Verification:
         self._context = context
         self._sent = 0
         self._after = 0
+        self._entered = 0
         self._refused: set[str] = set()
 
     @property
@@ -139,6 +142,9 @@ class Verification:
         context.timeline.secrets.add(code.digits)
         if code.digits in self._refused:
             return False
+        if self._entered == CODES:
+            raise CodeError(f"none of {CODES} one-time codes was accepted, so no more are entered")
+        self._entered += 1
         for left in reversed(range(ENTRIES)):
             try:
                 context.system.enter_code(code.digits)

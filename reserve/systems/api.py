@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from reserve.errors import LostAnswer, ReserveError, ServiceError, TokenRefused, UnknownAnswer, UnknownRefusal
-from reserve.http import Answer, Http
+from reserve.http import Answer, Http, path_to
 from reserve.model import Hold, Offer, Offers, Published
 from reserve.systems.base import BookingSystem, CourtConnection
 from reserve.systems.place import Place
@@ -79,7 +79,7 @@ class ApiSystem(BookingSystem):
         """*hold* with the price and the expiry that its order says."""
         if self.hold_is_final:
             return hold
-        seen = self.hold_in(self.get(self.order_path.format(id=hold.order_id)), hold.offer)
+        seen = self.hold_in(self.get(path_to(self.order_path, id=hold.order_id)), hold.offer)
         return replace(hold, price=seen.price, expires_at=seen.expires_at or hold.expires_at)
 
     def release(self, hold: Hold) -> None:
@@ -89,7 +89,7 @@ class ApiSystem(BookingSystem):
 
     def delete(self, hold: Hold) -> Answer:
         """The answer to deleting the order behind *hold*; one that is gone already is as good as deleted."""
-        answer = self.answer_to(lambda: self.http.ask("DELETE", self.order_path.format(id=hold.order_id)))
+        answer = self.answer_to(lambda: self.http.ask("DELETE", path_to(self.order_path, id=hold.order_id)))
         return answer if answer.status in GONE else self._good(answer)
 
     # Asking.

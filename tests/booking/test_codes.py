@@ -183,6 +183,22 @@ def test_after_a_wrong_code_the_next_is_waited_for_and_none_is_used_twice(phone:
     assert phone.asked == [0.0]
 
 
+def test_no_more_than_five_codes_are_entered_in_a_run_however_many_come(phone: Phone) -> None:
+    for number in range(30):
+        phone.text(2 + number, f"{100_000 + number}")
+
+    phone.code.ask()
+
+    with pytest.raises(CodeError, match="none of 5 one-time codes was accepted") as refused:
+        phone.enter()
+    assert len(phone.entered) == 5
+    assert refused.value.exit_code == 4
+    phone.text(40, "482913")
+    with pytest.raises(CodeError):
+        phone.code.prove(until=phone.clock.now() + timedelta(seconds=60))
+    assert len(phone.entered) == 5
+
+
 def test_when_nothing_comes_nothing_is_entered(phone: Phone, clock: FakeClock) -> None:
     phone.code.ask()
 

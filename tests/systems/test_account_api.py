@@ -13,7 +13,7 @@ from msgspec import Struct
 from reserve.booking import result
 from reserve.booking.release import held_until
 from reserve.errors import LostAnswer, ServiceError, SignInError, SlotTaken, TokenRefused
-from reserve.http import Answer, Http
+from reserve.http import Answer, Http, path_to
 from reserve.model import Account, BookingRequest, Hold, Offer, Reservation
 from reserve.simulator.faults import CutConnection
 from reserve.systems.account_api import AccountApi, Granted
@@ -66,7 +66,7 @@ class Club(AccountApi):
         return Hold(offer, read(answer, str, "id"), details={"method": read(answer, str, "method")})
 
     def confirm(self, hold: Hold) -> None:
-        order = self.order_path.format(id=hold.order_id)
+        order = path_to(self.order_path, id=hold.order_id)
         self.ask("PATCH", order, hold.details, repeatable=True)
         self.ask("POST", f"{order}/confirmation")
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import cached_property
 
 from reserve.errors import ReserveError, SlotTaken, UnknownAnswer, UnknownRefusal, UsageError
-from reserve.http import Answer
+from reserve.http import Answer, path_to
 from reserve.model import Court, Hold, Offer, Offers, Reservation, Slot
 from reserve.systems.account_api import AccountApi, Granted
 from reserve.systems.atrium import AtriumProfile
@@ -96,7 +96,7 @@ class Atrium(AtriumProfile, AccountApi):
     @property
     def path(self) -> str:
         """Where the player's reservations are made, and probably listed."""
-        return f"/api/v1/my/occupants/{self._occupant}/amenity-reservations/"
+        return path_to("/api/v1/my/occupants/{id}/amenity-reservations/", id=self._occupant)
 
     def reservations(self) -> list[Reservation]:
         """Upcoming reservations, those of this run included; only the latter where Atrium lists none."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from reserve import window
 from reserve.errors import UsageError
@@ -66,7 +66,7 @@ class SessionLink:
 
         With an action such as `leggtilvikarid="9001"`, where to ask for it.
         """
-        actions = "".join(f"&{name}={member}" for name, member in action.items())
+        actions = "".join(f"&{name}={quote(member, safe='')}" for name, member in action.items())
         return f"/timeinfo.php?spilletid={self.spilletid}&timeid={self.timeid}{actions}&lang=no"
 
     def __str__(self) -> str:

@@ -18,7 +18,7 @@ from reserve.errors import (
     UnknownRefusal,
     WrongCode,
 )
-from reserve.http import Answer
+from reserve.http import Answer, path_to
 from reserve.model import Account, BookingRequest, Hold, Offer, Reservation
 from reserve.money import Money
 from reserve.systems.api import GONE, PUBLISHED, ApiSystem
@@ -62,8 +62,8 @@ class RecUs(RecUsProfile, ApiSystem):
 
     def place(self) -> Place:
         """The facility of the booking request (facts 2.3)."""
-        found = called(self.request.facility, self._facility_ids())
-        answer = self.get(f"/v1/locations/{found}", {"publishedSites": "true"}, max_age=PUBLISHED)
+        where = path_to("/v1/locations/{id}", id=called(self.request.facility, self._facility_ids()))
+        answer = self.get(where, {"publishedSites": "true"}, max_age=PUBLISHED)
         place = self._understood(answer, place_in)
         if any(court.takes_reservations and court.window is None for court in place.courts):
             self.context.keep(answer.asked, answer.text)
@@ -157,7 +157,8 @@ class RecUs(RecUsProfile, ApiSystem):
 
     def looks_free(self, offer: Offer) -> bool:
         """Whether the public schedule shows *offer* as free."""
-        path, day = f"/v1/locations/{offer.court.facility}/schedule", f"{offer.slot.start:%Y-%m-%d}"
+        path = path_to("/v1/locations/{id}/schedule", id=offer.court.facility)
+        day = f"{offer.slot.start:%Y-%m-%d}"
         return looks_free(self.get(path, {"startDate": day}, max_age=FRESH), offer)
 
     def order_for(self, offer: Offer) -> dict[str, object]:
@@ -202,7 +203,7 @@ class RecUs(RecUsProfile, ApiSystem):
             str(order.id),
             price=None if total is None else Money(total, order.currency.value or self.currency),
             expires_at=moment(order.expires_at),
-            link=f"{self.context.addresses['RECUS_WEB_URL']}/app/orders/{order.id}/checkout",
+            link=self.context.addresses["RECUS_WEB_URL"] + path_to("/app/orders/{id}/checkout", id=order.id),
             details=SETTLED_AT_ONCE if order.is_settled else {},
             stamp=order.stamp,
         )
@@ -215,7 +216,7 @@ class RecUs(RecUsProfile, ApiSystem):
         raise UnknownAnswer(f"{answer.asked}: the answer ({answer.status}) has no order we can read")
 
     def _order_of(self, hold: Hold) -> OrderAnswer:
-        return self._order(self.get(self.order_path.format(id=hold.order_id)))
+        return self._order(self.get(path_to(self.order_path, id=hold.order_id)))
 
     def settles_by_hand(self, hold: Hold) -> bool:
         """Whether only the player can pay for *hold*; so it is also when the credit does not suffice."""
@@ -235,8 +236,8 @@ class RecUs(RecUsProfile, ApiSystem):
             return
         if hold.price is None:
             raise ServiceError(f"{hold}: nothing says what it costs")
-        body = payment(hold, hold.price, self.request.pay)
-        answer = self.ask("POST", f"/v1/orders/{hold.order_id}/pay", body)
+        path = path_to(self.order_path + "/pay", id=hold.order_id)
+        answer = self.ask("POST", path, payment(hold, hold.price, self.request.pay))
         status = read(answer, object, "data.status")
         if status == "pending" and self.request.pay == "card":
             confirm_card(self.context, hold, answer)

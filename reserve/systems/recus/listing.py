@@ -9,7 +9,7 @@ from typing import Protocol
 
 from reserve import window
 from reserve.errors import UnknownAnswer, UnknownRefusal
-from reserve.http import Answer
+from reserve.http import Answer, path_to
 from reserve.model import Hold, HoldStamp
 from reserve.systems.recus.bookings import (
     Included,
@@ -69,7 +69,7 @@ class BookingList:
         seen = unreadable = 0
         for number in range(1, PAGES + 1):
             params = {"pg[num]": str(number), "pg[size]": str(PAGE)}
-            page = bookings_in(self._get(f"/v1/users/{player}/bookings", params))
+            page = bookings_in(self._get(path_to("/v1/users/{id}/bookings", id=player), params))
             seen += len(page.data)
             listed = [each.value for each in page.data if each.value is not None]
             unreadable += len(page.data) - len(listed)
@@ -114,7 +114,7 @@ class BookingList:
         if not (id_ := id_in(listed.id)):
             return None
         try:
-            booking, included = booking_in(self._get(f"/v1/bookings/{id_}{EVERYTHING}"))
+            booking, included = booking_in(self._get(path_to("/v1/bookings/{id}", id=id_) + EVERYTHING))
         except (UnknownRefusal, UnknownAnswer):
             return None
         return [] if booking.canceled_at else places_of(booking, included, self.zone, is_alone=True)

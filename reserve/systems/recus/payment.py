@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reserve.errors import LostAnswer, NotPaid, UnknownAnswer, Unreachable
-from reserve.http import Answer
+from reserve.http import Answer, path_to
 from reserve.model import Hold
 from reserve.money import Money
 from reserve.systems.base import Context
@@ -47,7 +47,7 @@ def confirm_card(context: Context, hold: Hold, paid: Answer) -> None:
     )
     form = {"client_secret": secret, "payment_method": card, "return_url": addresses["RECUS_WEB_URL"]}
     try:
-        answer = stripe.ask("POST", f"/v1/payment_intents/{intent}/confirm", form=form)
+        answer = stripe.ask("POST", path_to("/v1/payment_intents/{id}/confirm", id=intent), form=form)
     except Unreachable as failure:  # but the pay has arrived, and must not be repeated
         raise LostAnswer(f"{hold}: the card payment could not be confirmed: {failure}") from failure
     finally:
