@@ -5,15 +5,20 @@ A command is imported only when it is called, so that `--help` costs nothing.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 from reserve.errors import ExitCode, OutcomeWord, ReserveError, UsageError
 from reserve.settings import Settings, UnreadableSettings, read_settings
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 COMMANDS = {
     "book": "reserve a court: now if the window is open, else at the opening",
@@ -34,6 +39,10 @@ RESERVING = (None, "book", "due")
 def main(arguments: Sequence[str]) -> int:
     """Call the command that *arguments* name, `book` when they name none, and return the exit code."""
     os.umask(0o077)  # whatever a run writes is the player's alone
+    if sys.stdout is not None and sys.stdout is sys.__stdout__:
+        sys.stdout = _heard_or_not(sys.__stdout__)
+    if sys.stderr is not None and sys.stderr is sys.__stderr__:
+        sys.stderr = _heard_or_not(sys.__stderr__)
     name = arguments[0] if arguments and not arguments[0].startswith("-") else None
     if name is not None and name not in COMMANDS:
         unknown = UsageError(f"there is no command {name!r}; there are {', '.join(COMMANDS)}")
@@ -54,9 +63,6 @@ def main(arguments: Sequence[str]) -> int:
         as_json = result_as_json(RunResult(outcome)) if "--json" in arguments else None
         print_outcome(outcome.sentence, as_json)
         return failure.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()
-        return ExitCode.BUG
     except KeyboardInterrupt:  # a run listens for it itself, as long as anything is at stake
         return 130
     except Exception as failure:
@@ -67,3 +73,22 @@ def main(arguments: Sequence[str]) -> int:
         else:
             print(f"Refused: {bug}; please report the lines above.")
         return ExitCode.BUG
+
+
+class _HeardOrNot(io.FileIO):
+    """A file whose reader may go away, as in `history | head -n 1`; no exit code changes for that."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Write *data*, or nothing when nobody reads on."""
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            return memoryview(data).nbytes
+
+
+def _heard_or_not(stream: TextIO) -> TextIO:
+    """*stream*, to which one can write whether anybody reads it or not."""
+    file = io.BufferedWriter(_HeardOrNot(stream.fileno(), "w", closefd=False))
+    return io.TextIOWrapper(
+        file, encoding=stream.encoding, errors=stream.errors, line_buffering=bool(stream.line_buffering)
+    )

@@ -39,6 +39,7 @@ ACTIONS = {
     "remove": "forget an account",
     "refresh": "renew refresh tokens, so that they do not die; for cron",
 }
+LONGEST_PASSWORD = 10_000  # letters that are read of a descriptor, which may have no end
 EARLIER_TOKENS = "tokens.json"  # in the data folder, in plain text
 
 
@@ -165,10 +166,13 @@ def _asked(variable: Variable, known: str | None) -> str:
 
 def _from_descriptor(number: int) -> str:
     try:
-        with os.fdopen(number) as file:
-            return file.readline().rstrip("\r\n")
-    except OSError as failure:
-        raise UsageError(f"--password-fd: nothing to read at {number}: {failure.strerror}") from None
+        with os.fdopen(number, encoding="utf-8") as file:
+            return file.readline(LONGEST_PASSWORD).rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise UsageError(f"--password-fd: what is to be read at {number} is not written in UTF-8") from None
+    except (OSError, ValueError, TypeError) as failure:  # the last one for a number beyond all descriptors
+        why = getattr(failure, "strerror", None) or "there is no such descriptor"
+        raise UsageError(f"--password-fd: nothing to read at {number}: {why}") from None
 
 
 def _earlier(settings: Settings, profile: type[Profile]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
 from reserve import window
@@ -18,6 +19,7 @@ from reserve.clock import Clock
 from reserve.commands.options import command_parser
 from reserve.commands.store import open_store
 from reserve.errors import UsageError
+from reserve.redaction import printable
 from reserve.settings import Settings, read_file
 from reserve.storage.plans import PlanStore
 
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     lines = machine.lines()
     if options.install:
         machine.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_crontab(without(machine.marks, crontab()) + lines)
+        write_crontab(installed(machine, crontab()))
     print(lines, end="")
     print(*clock_change_lines(settings, Clock().now()), sep="\n")
     if options.install:
@@ -143,41 +145,58 @@ def not_in_file(settings: Settings, written: Mapping[str, str]) -> list[str]:
     return sorted(settings.given - {name for name, text in written.items() if text} - {"RESERVE_DATA"})
 
 
-def crontab() -> str:
-    """The crontab of this user, empty if there is none."""
+def crontab() -> bytes:
+    """The crontab of this user, empty if there is none; bytes, as nothing says how others wrote theirs."""
     listed = _crontab("-l")
-    if listed.returncode and "no crontab" not in listed.stderr:
-        raise UsageError(f"the crontab cannot be read: {listed.stderr.strip()}")
+    if listed.returncode and b"no crontab" not in listed.stderr:
+        raise UsageError(f"the crontab cannot be read: {_said(listed.stderr)}")
     return listed.stdout
 
 
-def write_crontab(text: str) -> None:
+def write_crontab(content: bytes) -> None:
     """Replace the crontab of this user."""
-    written = _crontab("-", text)
+    written = _crontab("-", content)
     if written.returncode:
-        raise UsageError(f"the crontab cannot be written: {written.stderr.strip()}")
+        raise UsageError(f"the crontab cannot be written: {_said(written.stderr)}")
 
 
-def _crontab(word: str, text: str = "") -> subprocess.CompletedProcess[str]:
+def _crontab(word: str, content: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     try:
-        return subprocess.run(["crontab", word], input=text, capture_output=True, text=True, check=False)
+        return subprocess.run(["crontab", word], input=content, capture_output=True, check=False)
     except FileNotFoundError:
         raise UsageError("there is no crontab here; install cron, or see cron --systemd") from None
 
 
-def without(marks: tuple[str, str], text: str) -> str:
-    """*text* without what is between our marks; raises `UsageError` when one of them is missing."""
-    first, last = marks
-    kept, inside = [], False
-    for line in text.splitlines():
-        if line in marks and (line == first) == inside:
-            raise UsageError(f"the crontab has {line!r} without the other mark; correct it with crontab -e")
-        if line not in marks and not inside:
-            kept.append(line)
+def _said(errors: bytes) -> str:
+    return printable(errors.decode(errors="replace").strip())
+
+
+def installed(machine: Machine, content: bytes) -> bytes:
+    """The crontab *content* with the lines of *machine* at its end; the lines of others stay as they are."""
+    others = without(machine.marks, content)
+    end = b"" if others.endswith(b"\n") or not others else b"\n"
+    return others + end + os.fsencode(machine.lines())
+
+
+def without(marks: tuple[str, str], content: bytes) -> bytes:
+    """*content* without what is between our marks; raises `UsageError` when one of them is missing."""
+    first, last = map(os.fsencode, marks)
+    kept, inside = b"", False
+    for whole in BytesIO(content):  # which ends lines at line feeds, and nowhere else
+        line = whole.rstrip(b"\r\n")
+        if line in (first, last) and (line == first) == inside:
+            raise _half(line)
+        if line not in (first, last) and not inside:
+            kept += whole
         inside = line == first or (inside and line != last)
     if inside:
-        raise UsageError(f"the crontab has {first!r} without the other mark; correct it with crontab -e")
-    return "".join(line + "\n" for line in kept)
+        raise _half(first)
+    return kept
+
+
+def _half(mark: bytes) -> UsageError:
+    name = repr(os.fsdecode(mark))
+    return UsageError(f"the crontab has {name} without the other mark; correct it with crontab -e")
 
 
 def clock_change_lines(settings: Settings, now: datetime) -> list[str]:

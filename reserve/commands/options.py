@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -314,5 +315,6 @@ def one_of(text: str, allowed: Iterable[str], option: str) -> str:
 
 
 def listed(text: str | None) -> list[str]:
-    """The parts of *text* between commas."""
-    return [part.strip() for part in (text or "").split(",") if part.strip()]
+    """The parts of *text* between commas; one that has a comma itself stands in double quotes."""
+    (parts,) = csv.reader([text or ""], skipinitialspace=True) or ([],)
+    return [part.strip() for part in parts if part.strip()]

@@ -64,9 +64,9 @@ def runs_for(
         try:
             stop.obey()
             booking = booking_for(plan, start, choice, settings, waits=waits)
+            result, _ = book(booking, Leads(), in_turn=True)
         except ReserveError as failure:
             return failed(failure), None
-        result, _ = book(booking, Leads(), in_turn=True)
         return result.outcome, result.run_id
 
     return run

@@ -30,8 +30,9 @@ else:  # what no type checker can know
     SystemName, Sport, WayToPay = Literal[tuple(PROFILES)], Literal[SPORTS], Literal[WAYS_TO_PAY]
 
 MINUTE = timedelta(minutes=1)
-MOST = 5  # plans whose mistakes are listed
-LARGEST = 10_000_000  # bytes of a file; a thousand plans take a fiftieth of it
+MOST = 5  # plans whose mistakes are listed; then nobody reads on
+MOST_PLANS = 1000  # in a file
+LARGEST = 10_000_000  # bytes of a file; so many plans take a fiftieth of it
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Day = Annotated[str, Meta(description="a day at the facility, such as 2026-12-02")]
@@ -149,15 +150,19 @@ def read_plans(text: str, name: str, today: date) -> list[Plan]:
         raise UsageError(f"{name}: nested too deeply") from None
     if not bodies:
         raise UsageError(f"{name} has no plan in it")
+    if len(bodies) > MOST_PLANS:
+        raise UsageError(f"{name} has {len(bodies)} plans; {MOST_PLANS} are the most")
     found, mistakes = [], []
     for number, body in enumerate(bodies):
         try:
             found.append(plan_in(body, today, f"[{number}]"))
         except UsageError as failure:
             mistakes.append(str(failure))
+            if len(mistakes) == MOST and number + 1 < len(bodies):
+                mistakes.append("there may be more")
+                break
     if mistakes:
-        more = f"; and {len(mistakes) - MOST} more" if len(mistakes) > MOST else ""
-        raise UsageError(f"{name}: nothing was imported: {'; '.join(mistakes[:MOST])}{more}")
+        raise UsageError(f"{name}: nothing was imported: {'; '.join(mistakes)}")
     return found
 
 
@@ -188,7 +193,8 @@ def _plan(body: AnyPlan, today: date, name: str) -> Plan:
             first = _moment(body.counts_from, f"{name}.counts_from")
         rule = parse_rule(body.rrule, first, f"{name}.rrule")
     if body.choices is None:
-        choices = [Choice(f"Court {str(body.court_id).strip().rpartition(' ')[2]}")]
+        court = str(body.court_id).strip()
+        choices = [Choice(f"Court {court}" if court.isdigit() else court)]
     else:
         choices = [_choice(each, f"{name}.choices[{place}]") for place, each in enumerate(body.choices)]
     system = body.system or (USUAL if body.court_id is None else AtriumProfile.name)

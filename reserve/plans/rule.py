@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ HORIZON = timedelta(days=750)  # a rule that means nothing for so long means not
 CYCLE = 400  # years after which the calendar begins anew, also its weeks
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 GROUPS = {"day": WEEKDAYS, "weekday": WEEKDAYS[:5], "weekend": WEEKDAYS[5:]}
+MOST_A_DAY = 24  # starts of one rule; every `due` counts through all of them since the first
 OFTEN_ENOUGH = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 
 
@@ -63,6 +65,9 @@ def read_rule(text: str, first: datetime, option: str = "--rrule") -> Recurrence
     for name in {"COUNT", "INTERVAL"} & parts.keys():
         if not re.fullmatch(r"[1-9]\d{0,3}", parts[name], re.ASCII):
             raise refused(f"has {name}={parts[name]!r}; it has to be a whole number from 1 to 9999")
+    times = [len(set(parts.get(name, "0").split(","))) for name in ("BYHOUR", "BYMINUTE", "BYSECOND")]
+    if math.prod(times) > MOST_A_DAY:
+        raise refused(f"means {math.prod(times)} slots a day; {MOST_A_DAY} are the most")
     count, until = parts.pop("COUNT", None), parts.pop("UNTIL", None)
     if count and until is not None:
         raise refused("has COUNT and UNTIL; leave one of them out")

@@ -39,7 +39,8 @@ class Store:
                 folder.chmod(0o700)
             if url is None:
                 (folder / NAME).touch(mode=0o600)  # SQLite gives its side files the same mode
-            self.engine = _engine(url or f"sqlite:///{folder / NAME}")
+            file = URL.create("sqlite", database=str(folder / NAME))  # whatever letters are in the path
+            self.engine = _engine(_address(url) if url else file)
             self.exclusive = Exclusive(self.engine, folder)
             try:
                 _bring_up_to_date(self.engine, self.exclusive)
@@ -58,8 +59,7 @@ class Store:
         self.engine.dispose()
 
 
-def _engine(url: str) -> Engine:
-    address = _address(url)
+def _engine(address: URL) -> Engine:
     if (kind := address.get_backend_name()) not in KINDS:
         raise UsageError(f"RESERVE_DATABASE_URL: choose {' or '.join(KINDS)}")
     settings = {name: value for name, value in POSTGRESQL.items() if name not in address.query}

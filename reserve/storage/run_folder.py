@@ -11,6 +11,7 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 
+from reserve.errors import UsageError
 from reserve.redaction import MASK, Secrets
 
 PERSONAL = re.compile(r"[^\s\"@]{1,64}@[^\s\"@]+|\beyJ[\w-]+\.[\w.-]+|\+?\d[\d ().-]{8,40}\d")
@@ -63,9 +64,22 @@ def folder_of(data: Path, run_id: str) -> Path:
 
 
 def steps_of(data: Path, run_id: str) -> list[dict[str, str]]:
-    """The steps that a run kept, none when it kept none: each with its moment, stamp and words."""
+    """The steps that a run kept, as far as they can be read: each with its moment, stamp and words.
+
+    Raises `UsageError` when a file is in the place of the folders of all runs.
+    """
     try:
-        text = (folder_of(data, run_id) / STEPS).read_text()
-    except FileNotFoundError:
+        lines = (folder_of(data, run_id) / STEPS).read_bytes().split(b"\n")
+    except NotADirectoryError:
+        raise UsageError(
+            f"RESERVE_DATA: {data / 'runs'} is a file where a folder should be; move it"
+        ) from None
+    except OSError:
         return []
-    return [json.loads(line) for line in text.splitlines()]
+    found = []
+    for line in lines:
+        with suppress(ValueError):  # one that was cut off, with the machine's power
+            step = json.loads(line)
+            if isinstance(step, dict) and step.keys() >= {"at", "stamp", "step"}:
+                found.append({name: str(text) for name, text in step.items()})
+    return found

@@ -26,7 +26,7 @@ import pytest
 from reserve import notify
 from reserve.clock import Clock
 from reserve.commands import main
-from reserve.commands.cron import Machine, clock_change_lines, not_in_file, without
+from reserve.commands.cron import Machine, clock_change_lines, installed, not_in_file, without
 from reserve.commands.due import main as due_command
 from reserve.commands.notify_test import main as notify_test
 from reserve.errors import UsageError
@@ -41,7 +41,8 @@ HERE = Path(__file__).parents[2]
 MACHINE = Machine(
     "/srv/first serve/.venv/bin/python", Path("/srv/first serve"), Path("/srv/100%"), "/usr/bin:/bin"
 )
-OTHERS = "MAILTO=me\n# my own\n0 3 * * * backup %d\n"
+OTHERS = b"MAILTO=me\n# my own\n0 3 * * * backup %d\n"
+OURS = MACHINE.lines().encode()
 
 
 def test_the_lines_have_absolute_paths_a_path_and_the_data_folder_and_no_bare_percent_sign() -> None:
@@ -58,8 +59,8 @@ def test_the_lines_have_absolute_paths_a_path_and_the_data_folder_and_no_bare_pe
 
 
 def test_installing_twice_leaves_one_block_and_removing_leaves_what_was_there() -> None:
-    once = without(MACHINE.marks, OTHERS) + MACHINE.lines()
-    twice = without(MACHINE.marks, once) + MACHINE.lines()
+    once = installed(MACHINE, OTHERS)
+    twice = installed(MACHINE, once)
 
     assert twice == once
     assert without(MACHINE.marks, twice) == OTHERS
@@ -67,18 +68,46 @@ def test_installing_twice_leaves_one_block_and_removing_leaves_what_was_there() 
 
 def test_the_lines_of_another_folder_are_left_alone() -> None:
     other = replace(MACHINE, folder=Path("/srv/other"))
-    text = MACHINE.lines() + OTHERS + other.lines()
+    content = OURS + OTHERS + other.lines().encode()
 
-    assert without(MACHINE.marks, text) == OTHERS + other.lines()
+    assert without(MACHINE.marks, content) == OTHERS + other.lines().encode()
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        "# caf\xe9\n".encode("latin-1"),
+        b"# one\r\n0 3 * * * backup\r\n",
+        b"# a\x0cb\x0bc\x1cd\x1ee\rf\n",
+        "# a\u2028b\u2029c\x85d\n".encode(),
+        b"\xff\xfe\x00\n",
+        b"# the last line has no end",
+        b"\n\n",
+        b"",
+    ],
+)
+def test_the_lines_of_others_stay_what_they_are_byte_for_byte(others: bytes) -> None:
+    once = installed(MACHINE, others)
+
+    assert once.startswith(others)
+    assert once.endswith(OURS)
+    assert installed(MACHINE, once) == once
+    assert without(MACHINE.marks, once).rstrip(b"\n") == others.rstrip(b"\n")
+
+
+def test_our_lines_are_known_again_when_an_editor_has_given_them_other_ends() -> None:
+    edited = installed(MACHINE, OTHERS).replace(b"\n", b"\r\n")
+
+    assert without(MACHINE.marks, edited) == OTHERS.replace(b"\n", b"\r\n")
 
 
 @pytest.mark.parametrize("lost", [0, 3])
 def test_a_crontab_with_one_mark_only_is_not_touched(lost: int) -> None:
-    lines = (MACHINE.lines()).splitlines(keepends=True)
+    lines = OURS.splitlines(keepends=True)
     del lines[lost]
 
     with pytest.raises(UsageError, match="without the other mark"):
-        without(MACHINE.marks, "".join(lines) + OTHERS)
+        without(MACHINE.marks, b"".join(lines) + OTHERS)
 
 
 def test_the_line_works_in_the_shell_that_cron_uses(tmp_path: Path) -> None:
@@ -192,12 +221,13 @@ def test_the_command_installs_and_removes_its_lines(tmp_path: Path) -> None:
         return subprocess.run(words, cwd=HERE, env=environ, capture_output=True, text=True, check=True).stdout
 
     assert cron("--install").splitlines()[-1].startswith("Installed")
-    installed = table.read_text()
-    table.write_text(OTHERS + installed)
+    ours = table.read_bytes()
+    others = OTHERS + "# caf\xe9\u2028 \x0c\r\n".encode("latin-1", "replace")
+    table.write_bytes(others + ours)
     cron("--install")
-    assert table.read_text() == OTHERS + installed
+    assert table.read_bytes() == others + ours
     cron("--remove")
-    assert table.read_text() == OTHERS
+    assert table.read_bytes() == others
 
 
 def test_a_variable_that_is_in_no_file_is_named_without_its_value_because_cron_would_lack_it() -> None:

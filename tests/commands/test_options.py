@@ -2,11 +2,15 @@
 
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import date, time, timedelta
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -17,9 +21,11 @@ from reserve.commands import COMMANDS, main
 from reserve.commands.options import Booking, booking_parser, read_booking, refuse_garbled
 from reserve.errors import UsageError
 from reserve.settings import Settings, read_settings
+from reserve.storage.database import Store
 from tests.fakes import usd
 from tests.stage import Stage
 
+HERE = Path(__file__).parents[2]
 USUAL = {
     "-c": "Alice Marble",
     "-d": "2026-03-09",
@@ -403,3 +409,33 @@ def test_what_nobody_means_is_refused(option: str, typed: str, message: str) -> 
         refuse_garbled(booking_parser("book").parse_args([option, typed]))
 
     refuse_garbled(booking_parser("book").parse_args(["--password", "a\tb"]))
+
+
+@pytest.mark.parametrize(
+    ("text", "courts"),
+    [
+        ("Court 1, Court 2", ("Court 1", "Court 2")),
+        ('"Court 1, North", Court 2', ("Court 1, North", "Court 2")),
+        (" , Court 1,,", ("Court 1",)),
+    ],
+)
+def test_a_court_with_a_comma_in_its_name_is_written_in_quotes(text: str, courts: tuple[str, ...]) -> None:
+    assert read("--only", text).request.only == courts
+
+
+@pytest.mark.parametrize("words", [["plan", "list"], ["nonsense"]])
+def test_a_reader_that_goes_away_changes_no_exit_code_and_nothing_is_said_of_it(
+    tmp_path: Path, words: list[str]
+) -> None:
+    Store(tmp_path).close()
+    command = [sys.executable, str(HERE / "main.py"), *words]
+    environ = {"RESERVE_DATA": str(tmp_path), "PATH": os.environ["PATH"]}
+    ours, theirs = os.pipe()
+    os.close(ours)
+
+    heard = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, timeout=60)
+    unheard = subprocess.run(command, env=environ, cwd=tmp_path, stdout=theirs, stderr=PIPE, timeout=60)
+    os.close(theirs)
+
+    assert (unheard.returncode, unheard.stderr) == (heard.returncode, heard.stderr)
+    assert heard.stdout

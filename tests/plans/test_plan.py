@@ -108,6 +108,23 @@ def test_a_rule_that_never_comes_is_refused_soon() -> None:
     assert process_time() - began < 1  # 0.2 on an idle machine; 3 when it is searched to the year 9999
 
 
+EVERY_SECOND = "FREQ=DAILY" + "".join(
+    f";{part}={','.join(map(str, range(most)))}"
+    for part, most in (("BYHOUR", 24), ("BYMINUTE", 60), ("BYSECOND", 60))
+)
+
+
+def test_a_rule_for_every_second_since_2000_is_refused_in_a_file_and_in_the_store() -> None:
+    since = {"court_id": "1", "counts_from": "2000-01-01T00:00:00"}
+    body = {"type": "recurring", "rrule": EVERY_SECOND, **since}
+    why = "means 86400 slots a day; 24 are the most"
+
+    with pytest.raises(UsageError, match=why):
+        read_plans(json.dumps([body]), "plans.json", SATURDAY.date())
+    with pytest.raises(UsageError, match=why):
+        plan_in(body, date.min, "plan 1")
+
+
 def test_a_rule_that_comes_on_the_leap_day_only_is_none_until_it_is_near() -> None:
     rule = "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=29"
 
@@ -299,8 +316,33 @@ def test_a_file_that_is_not_a_list_in_json_is_refused_with_the_line(old: str, ne
 
 
 def test_of_many_mistakes_those_of_the_first_five_plans_are_listed() -> None:
-    with pytest.raises(UsageError, match=r"\[4\]\.type: .*; and 3 more$"):
+    with pytest.raises(UsageError, match=r"\[4\]\.type: .*; there may be more$"):
         read_plans(json.dumps([{"type": "never"}] * 8), "plans.json", SATURDAY.date())
+
+
+def test_four_thousand_mistakes_are_not_looked_for() -> None:
+    slow = {"type": "recurring", "rrule": "FREQ=DAILY;BYMONTHDAY=30;BYMONTH=2", "court_id": "1"}
+    began = process_time()
+
+    with pytest.raises(UsageError, match="4000 plans; 1000 are the most"):
+        read_plans(json.dumps([slow] * 4000), "plans.json", SATURDAY.date())
+    with pytest.raises(UsageError, match="there may be more"):
+        read_plans(json.dumps([{**slow, "rrule": "FREQ=NEVER"}] * 1000), "plans.json", SATURDAY.date())
+
+    assert process_time() - began < 2
+
+
+def test_a_court_with_a_comma_in_its_name_stays_one_court_from_the_file_to_the_request() -> None:
+    choices = [{"facility": "Park, East", "courts": ["Court 1, North", "Court 2"]}]
+    listed = {"type": "one-off", "desired_time": "2026-12-02T18:00:00", "choices": choices}
+    earlier = {"type": "one-off", "desired_time": "2026-12-02T18:00:00", "court_id": "Court 1, North"}
+
+    first, second = read_plans(json.dumps([listed, earlier]), "plans.json", SATURDAY.date())
+
+    again = plan_in(body_of(first), date.min, "plan 1")
+    request = again.request(again.first, again.choices[0], currency="USD")
+    assert (request.facility, request.only) == ("Park, East", ("Court 1, North", "Court 2"))
+    assert second.choices == (Choice("Court 1, North"),)
 
 
 def test_a_thousand_plans_are_read() -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import event, text
 
 from reserve.errors import AlreadyReserved, UsageError
 from reserve.model import ActionKind, Hold
-from reserve.storage.database import Store
+from reserve.storage.database import NAME, Store
 from reserve.storage.runs import PastRun, Record, RunStore, player_key
 from reserve.storage.schema import ACTIONS, RUNS
 from tests.fakes import START, offer
@@ -269,6 +269,17 @@ def test_a_database_that_cannot_be_had_is_refused_in_one_sentence_without_its_pa
 
     assert re.fullmatch(f"RESERVE_DATABASE_URL: {why}", str(refusal.value))
     assert "c4nary" not in "".join(traceback.format_exception(refusal.value))
+
+
+@pytest.mark.parametrize("name", ["x%41", "a?b=c", "#1", "ö & ;", "a%"])
+def test_the_folder_of_the_state_may_be_called_anything(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+
+    Store(folder).close()
+    Store(folder).close()
+
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (folder / NAME).stat().st_size > 0
 
 
 def test_a_database_that_cannot_be_written_any_more_costs_no_court(store: Store) -> None:

@@ -276,6 +276,20 @@ def test_a_password_can_come_from_a_file_descriptor(
         assert Accounts(secrets).read("mine")["RESERVE_PASSWORD"] == "c4nary by pipe"
 
 
+@pytest.mark.parametrize("number", ["-1", "999999", str(2**70), "latin-1"])
+def test_a_descriptor_from_which_no_password_can_be_read_is_refused_in_a_sentence(
+    environ: dict[str, str], number: str
+) -> None:
+    if number == "latin-1":
+        ours, theirs = os.pipe()
+        os.write(theirs, "wörd\n".encode("latin-1"))
+        os.close(theirs)
+        number = str(ours)
+
+    with pytest.raises(UsageError, match=r"^--password-fd: "):
+        account.main(["add", "mine", "--password-fd", number], read_settings(environ))
+
+
 @pytest.mark.parametrize("missing", ["RESERVE_EMAIL", "RESERVE_PASSWORD"])
 def test_without_a_terminal_nothing_is_asked_and_what_is_missing_is_named(
     environ: dict[str, str], missing: str
