@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,13 +61,51 @@ def test_what_opens_slot_by_slot_is_shown_for_the_time_that_is_asked_for(
     ]
 
 
+def test_all_28_parks_of_the_city_are_listed_and_each_has_its_courts_and_windows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def rows(*words: str) -> list[dict[str, Any]]:
+        assert courts(stage, *words, "--json") == 0
+        return list(json.loads(capsys.readouterr().out))
+
+    with Stage(tmp_path) as stage:
+        names = [row["facility"] for row in rows()]
+        found = {name: rows("-c", name, "-d", "2026-03-09") for name in ("Rossi", "Richmond", "Joe DiMaggio")}
+
+    assert len(names) == 28
+    assert {"Presidio Wall", "St. Mary's", "Minnie & Lovie Ward"} <= set(names)
+    of_rossi, of_richmond, of_dimaggio = ({row["court"]: row for row in each} for each in found.values())
+    assert of_rossi["Court A"]["slots"] == "15:00-16:30, 16:30-18:00, 18:00-19:30"
+    assert of_rossi["Court A"]["sports"] == ["pickleball"]
+    assert (of_richmond["Court A"]["window"], of_richmond["Court B"]["window"]) == (
+        *("2 days ahead at 12:00", "7 days ahead at 08:00"),
+    )
+    assert of_dimaggio["Court 1"]["slots"] == "takes no reservations"
+
+
+@pytest.mark.parametrize(("opens_at", "day", "last"), [
+    ("2026-06-10T08:00:00-07:00", "2026-06-17", "18:00-19:30"),
+    ("2026-12-02T08:00:00-08:00", "2026-12-09", "16:30-18:00"),
+])  # fmt: skip
+def test_a_park_has_other_slots_in_june_than_in_december(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], opens_at: str, day: str, last: str
+) -> None:
+    with Stage(tmp_path, opens_at=datetime.fromisoformat(opens_at)) as stage:
+        assert courts(stage, "-c", "Presidio Wall", "-d", day, "--json") == 0
+
+    found = {row["court"]: row for row in json.loads(capsys.readouterr().out)}
+    assert found["Court 3"]["slots"].endswith(last)
+    assert found["Court 1"]["slots"] == "07:30-09:00"
+
+
 def test_a_court_for_walk_ups_is_told_from_one_that_can_be_reserved(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Stage(tmp_path) as stage:
         assert courts(stage, "-c", "Buena Vista", "-d", "2026-03-09", "--json") == 0
 
-    first, walk_up = json.loads(capsys.readouterr().out)
+    found = {row["court"]: row for row in json.loads(capsys.readouterr().out)}
+    first, walk_up = found["Court 1"], found["Court 2"]
     assert "18:00-19:30" in first["slots"]
     assert first["opens_at"] == "2026-03-02T08:00:00-08:00"
     assert (walk_up["slots"], walk_up["window"], walk_up["opens_at"]) == ("takes no reservations", "", None)

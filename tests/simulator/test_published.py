@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from reserve.simulator.recus.facilities import BUENA_VISTA, PICKLEBALL, TENNIS
+from reserve.simulator.recus.facilities import PICKLEBALL, TENNIS
 from tests.simulator.visitor import ALICE_MARBLE, COURTS, DAY, OPENS_AT, Visitor
+
+BUENA_VISTA = "3f842b1e-13f9-447d-ab12-62b62d954d3e"
 
 
 def courts(visitor: Visitor, facility: str = ALICE_MARBLE) -> dict[str, Any]:
@@ -85,11 +87,12 @@ def test_a_day_is_not_listed_before_it_opens() -> None:
     assert "2026-03-09 18:30:00" in after
 
 
-def test_every_known_facility_is_listed() -> None:
+def test_every_park_of_the_city_is_listed() -> None:
     listed = Visitor().get("/v1/locations/availability?organizationSlug=san-francisco-rec-park").json
 
-    names = [entry["location"]["name"] for entry in listed]
-    assert names == ["Alice Marble", "Moscone", "Lafayette", "Helen Wills", "Buena Vista"]
+    assert len({entry["location"]["id"] for entry in listed}) == 28
+    assert sum(len(entry["location"]["courts"]) for entry in listed) == 114
+    assert [entry["location"]["name"] for entry in listed][:3] == ["Alice Marble", "Balboa", "DuPont"]
     assert Visitor().get("/v1/locations/availability").json == []
 
 

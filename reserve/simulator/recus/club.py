@@ -1,4 +1,4 @@
-"""The simulated rec.us: its rules, its API's routes, and what everybody may read there (facts 1 to 4)."""
+"""The simulated rec.us: its rules, and the routes of its API (facts 1 to 4)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -22,24 +22,20 @@ from reserve.simulator.recus.account import AccountApi
 from reserve.simulator.recus.bookings import BookingsApi
 from reserve.simulator.recus.facilities import (
     MOSCONE,
-    ORGANIZATION,
-    SPORTS,
     SimulatedCourt,
     SimulatedFacility,
-    days,
     facilities,
 )
 from reserve.simulator.recus.faults import BOOKINGS, FAULTS, HOLD, RENT
 from reserve.simulator.recus.holds import asked_for
 from reserve.simulator.recus.orders import OrdersApi
 from reserve.simulator.recus.pages import add_pages
-from reserve.simulator.recus.published import published, schedule
+from reserve.simulator.recus.reading import ReadingApi
 from reserve.simulator.recus.scenario import DIALOGS, SHAPES, RecUsScenario
 from reserve.simulator.refusal import Refusal
 from reserve.simulator.scenario import VERIFY, Scenario
 
 TOKEN_VALID_FOR = timedelta(seconds=3600)  # facts 1.4
-MOST_DAYS = 31  # of one schedule
 API = ("/v1/", "/v2/")  # beginnings of its paths
 FIREWALLED = re.compile(r"/v1/sites|/v1/sites/[^/]+/(nightly-)?availability|/v1/locations/[^/]+/schedule")
 FIREWALL_PAGE = "<html><head><title>403 Forbidden</title></head></html>\n"
@@ -64,10 +60,19 @@ class SimulatedRecUs(Club):
         "dialog": ("dialog", f"how the log-in looks: {', '.join(DIALOGS)}"),
     }
     public: ClassVar[Mapping[str, str]] = {
-        "GET /v1/sports": "sports",
-        "GET /v1/locations/availability": "availability",
-        "GET /v1/locations/<id_>": "location",
-        "GET /v1/locations/<id_>/schedule": "schedule",
+        "GET /v1/sports": "reading_api.sports",
+        "GET /v1/regions": "reading_api.regions",
+        "GET /v1/organizations": "reading_api.organizations",
+        "GET /v1/organizations/<id_>": "reading_api.organization",
+        "GET /v1/locations": "reading_api.locations",
+        "GET /v1/locations/availability": "reading_api.availability",
+        "GET /v1/locations/<id_>": "reading_api.location",
+        "GET /v1/locations/<id_>/schedule": "reading_api.schedule",
+        "GET /v1/sites": "reading_api.sites",
+        "GET /v1/sites/<id_>": "reading_api.site",
+        "GET /v1/sites/<id_>/availability": "reading_api.site_availability",
+        "GET /v1/sites/<id_>/addons": "reading_api.addons",
+        "GET /v1/price": "reading_api.price",
         "POST /identitytoolkit/v1/accounts:signInWithPassword": "account_api.sign_in",
         "POST /stripe/v1/payment_intents/<intent>/confirm": "orders_api.confirm_intent",
     }
@@ -131,7 +136,8 @@ class SimulatedRecUs(Club):
         super().set_up()
         if self.scenario.shared_ground:
             first = self.courts[0]
-            beside = next(court for court in self._ground(first) if court != first)
+            others = (court for court in self._ground(first) if court != first)
+            beside = min(others, key=lambda court: court.name)
             self.timetable.at(self.opens_at, self._grab(beside, f"rival at {beside.name}"))
 
     @cached_property
@@ -153,12 +159,17 @@ class SimulatedRecUs(Club):
     @cached_property
     def facilities(self) -> dict[str, SimulatedFacility]:
         """All of them by id; the first is the wanted one."""
-        return {facility.id: facility for facility in facilities(self.scenario)}
+        return facilities(self.scenario)
 
     @property
     def courts(self) -> Sequence[Court]:
         """Those of the wanted facility that open at the usual time."""
         return next(iter(self.facilities.values())).usual
+
+    @cached_property
+    def reading_api(self) -> ReadingApi:
+        """What answers everybody."""
+        return ReadingApi(self, self.scenario, self.facilities, self.who_has)
 
     def published_opening(self, court: Court, slot: Slot) -> datetime:
         """By the window of the court (facts 2.7)."""
@@ -172,8 +183,21 @@ class SimulatedRecUs(Club):
         return [slot for slot in slots if self.published_opening(court, slot) <= self.scenario.opens_at]
 
     def has_room(self, court: Court, slot: Slot) -> bool:
-        """Also on the courts on the same ground (facts 2.3)."""
-        return all(super(SimulatedRecUs, self).has_room(each, slot) for each in self._ground(court))
+        """Also on the courts on the same ground (facts 2.3), and only what others have not booked."""
+        return self.who_has(court, slot) is None
+
+    def who_has(self, court: Court, slot: Slot) -> str | None:
+        """Who has a court then: "itself" somebody, or somebody its "ground", or nobody."""
+        if self._is_taken(court, slot):
+            return "itself"
+        return "ground" if any(self._is_taken(each, slot) for each in self._ground(court)) else None
+
+    def _is_taken(self, court: Court, slot: Slot) -> bool:
+        facility, seed = self.facilities[court.facility], self.scenario.seed
+        return not super().has_room(court, slot) or any(
+            self.is_open(court, each) and facility.is_booked(court, each, seed)
+            for each in facility.slots_at(court, slot)
+        )
 
     def _ground(self, court: Court) -> list[SimulatedCourt]:
         return self.facilities[court.facility].with_ground(court)
@@ -252,57 +276,3 @@ class SimulatedRecUs(Club):
         """The common error body."""
         id_ = self.new_id()
         return {"correlationId": id_, "message": message, "obstructions": [], "type": type_}, status
-
-    # What everybody may read (facts 2).
-
-    def sports(self) -> ResponseReturnValue:
-        """What can be played; yoga needs no court (facts 2.2)."""
-        return [{"id": id_, "name": name, "description": None} for id_, name in SPORTS.items()]
-
-    def availability(self) -> ResponseReturnValue:
-        """Every facility of the city (facts 2.4)."""
-        wanted = request.args.get("organizationSlug") == ORGANIZATION["slug"] or "regionId" in request.args
-        found = self.facilities.values() if wanted else []
-        return [{"distance": None, "location": self._published(facility)} for facility in found]
-
-    def location(self, id_: str) -> ResponseReturnValue:
-        """One facility (facts 2.3)."""
-        return {"location": self._published(self._facility(id_))}
-
-    def schedule(self, id_: str) -> ResponseReturnValue:
-        """What is free and taken, day by day (facts 2.5)."""
-        facility = self._facility(id_)
-        try:
-            first = date.fromisoformat(request.args["startDate"])
-            last = date.fromisoformat(request.args.get("endDate", first.isoformat()))
-        except (KeyError, ValueError):
-            raise Refusal("invalid-body") from None
-        if not 0 <= (last - first).days < MOST_DAYS:
-            raise Refusal("invalid-body")
-        return schedule(facility, days(first, last), self.scenario, self._taken)
-
-    def _taken(self, court: Court, slot: Slot) -> str | None:
-        """Who has a court then: "itself" somebody, or somebody its "ground", or nobody."""
-        if not super().has_room(court, slot):
-            return "itself"
-        return None if self.has_room(court, slot) else "ground"
-
-    def _facility(self, id_: str) -> SimulatedFacility:
-        if id_ not in self.facilities:
-            raise Refusal("not-found")
-        return self.facilities[id_]
-
-    def _published(self, facility: SimulatedFacility) -> dict[str, Any]:
-        today = facility.local(self.server_now).date()
-        earliest = self.server_now + self.scenario.buffer
-        free = {
-            court.id: [
-                slot
-                for day in days(today, today + court.window.days)
-                for slot in facility.slots(court, day)
-                if slot.start > earliest and self.is_open(court, slot) and self.has_room(court, slot)
-            ]
-            for court in facility.courts
-            if court.window
-        }
-        return published(facility, self.scenario, today, free)

@@ -1,14 +1,18 @@
-"""The facilities of the simulated rec.us: their courts, and when these open."""
+"""The facilities of the simulated rec.us: their courts, which fixed slots these have, and when they open."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import cache, lru_cache
 from itertools import pairwise
 from uuid import NAMESPACE_URL, uuid5
+from zlib import crc32
 
 from reserve.model import Court, Slot
+from reserve.simulator.orders import overlap
+from reserve.simulator.recus.parks import Park, Row, parks
 from reserve.simulator.recus.scenario import RecUsScenario
 from reserve.window import at, zone
 
@@ -25,31 +29,32 @@ SPORTS = {TENNIS: "Tennis", PICKLEBALL: "Pickleball", str(uuid5(NAMESPACE_URL, "
 ALICE_MARBLE = "81cd2b08-8ea6-40ee-8c89-aeba92506576"
 MOSCONE = "fb0d16b1-5f9f-465f-8ebf-fccf5d400c47"
 LAFAYETTE = "c4fc2b3e-d1bc-47d9-b920-76d00d32b20b"
-HELEN_WILLS = "3552b6f7-e7bd-4334-9e4a-731b015447e0"
-BUENA_VISTA = "3f842b1e-13f9-447d-ab12-62b62d954d3e"
 
 SITES = {
-    (ALICE_MARBLE, 1): "f16d5170-6698-4275-90c1-f0e5e499eb52",
-    (ALICE_MARBLE, 2): "438ee54a-072c-43b4-a990-f78f9eba47b2",
-    (ALICE_MARBLE, 3): "c520577d-2c22-4e4e-8a92-c7709b0df07b",
-    (ALICE_MARBLE, 4): "c95ae7df-6b71-4ac6-93fc-d72e6e73be37",
+    (ALICE_MARBLE, "1"): "f16d5170-6698-4275-90c1-f0e5e499eb52",
+    (ALICE_MARBLE, "2"): "438ee54a-072c-43b4-a990-f78f9eba47b2",
+    (ALICE_MARBLE, "3"): "c520577d-2c22-4e4e-8a92-c7709b0df07b",
+    (ALICE_MARBLE, "4"): "c95ae7df-6b71-4ac6-93fc-d72e6e73be37",
 }
 TENNIS_IDS = {
-    (ALICE_MARBLE, 1): "e53f7248-230b-4faa-843c-eebb31062228",
-    (ALICE_MARBLE, 2): "1fd32d61-fecc-4835-a4d1-5663e8e590b2",
-    (ALICE_MARBLE, 3): "5218f07c-4901-4c7c-9401-8fc9a832c67e",
-    (ALICE_MARBLE, 4): "c6be859b-aae3-4bfe-97dd-4d151be5d2a1",
-    (LAFAYETTE, 1): "f8b17c05-0d01-4372-8f09-331fd293c2b2",
-    (LAFAYETTE, 2): "4a72386e-7513-4c52-bc58-8d5d971c7932",
-    (MOSCONE, 1): "3c3f9466-614d-48da-8757-d06595e1201a",
-    (MOSCONE, 2): "a3f0308b-75c8-498f-9bd4-d20fc0054dac",
-    (MOSCONE, 3): "02b11dc9-eeac-40df-a195-ab97a6ca43e9",
-    (MOSCONE, 4): "6eeb43f8-3c37-4397-a270-0e19bf97961e",
+    (ALICE_MARBLE, "1"): "e53f7248-230b-4faa-843c-eebb31062228",
+    (ALICE_MARBLE, "2"): "1fd32d61-fecc-4835-a4d1-5663e8e590b2",
+    (ALICE_MARBLE, "3"): "5218f07c-4901-4c7c-9401-8fc9a832c67e",
+    (ALICE_MARBLE, "4"): "c6be859b-aae3-4bfe-97dd-4d151be5d2a1",
+    (LAFAYETTE, "1"): "f8b17c05-0d01-4372-8f09-331fd293c2b2",
+    (LAFAYETTE, "2"): "4a72386e-7513-4c52-bc58-8d5d971c7932",
+    (MOSCONE, "1"): "3c3f9466-614d-48da-8757-d06595e1201a",
+    (MOSCONE, "2"): "a3f0308b-75c8-498f-9bd4-d20fc0054dac",
+    (MOSCONE, "3"): "02b11dc9-eeac-40df-a195-ab97a6ca43e9",
+    (MOSCONE, "4"): "6eeb43f8-3c37-4397-a270-0e19bf97961e",
 }
 
 DAY = timedelta(days=1)
 FIRST = "Court 1"
 SHARING = ("Court A", "Court B")  # on the ground of the first, where a scenario says so
+
+
+_at = lru_cache(maxsize=8192)(at)  # of few days and times, and asked for very often
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class Window:
         """The moment at which a slot opens that starts at *start*."""
         if self.release is None:
             return start.astimezone(UTC) - self.ahead
-        return at(start.date() - self.ahead, self.release, here)
+        return _at(start.date() - self.ahead, self.release, here)
 
     @property
     def days(self) -> timedelta:
@@ -79,6 +84,7 @@ class Window:
 
 WEEK_AHEAD = Window(timedelta(days=7), time(8, 0))
 TWO_DAYS_AHEAD = Window(timedelta(days=2), time(12, 0))
+USUAL = {7: WEEK_AHEAD, 2: TWO_DAYS_AHEAD}
 EVERY_DAY = range(1, 8)  # 1 = Monday
 
 
@@ -90,6 +96,11 @@ class Block:
     end: time
     weekdays: Collection[int] = EVERY_DAY
     in_summer: bool | None = None  # only while daylight-saving time is in force, or only while it is not
+
+    @property
+    def is_seasonal(self) -> bool:
+        """Whether it is not there all year."""
+        return self.in_summer is not None
 
 
 def blocks(first: time, minutes: int, count: int, weekdays: Collection[int] = EVERY_DAY) -> tuple[Block, ...]:
@@ -128,9 +139,10 @@ class SimulatedFacility:
 
     id: str
     name: str
-    address: str
+    slug: str
     zone: tzinfo
     courts: tuple[SimulatedCourt, ...]  # in no order, as published (facts 2.1)
+    booked: float = 0.0  # the share of what is open that others have (facts 2.8)
 
     @property
     def usual(self) -> list[SimulatedCourt]:
@@ -139,6 +151,12 @@ class SimulatedFacility:
         return sorted(
             (court for court in found if court.blocks), key=lambda court: int(court.name.split()[1])
         )
+
+    @property
+    def window(self) -> Window:
+        """The window of the first court that has one."""
+        found = {court.name: court.window for court in self.courts if court.window}
+        return found[min(found)]
 
     def published(self, court: Court) -> SimulatedCourt:
         """What is published of a court of this facility."""
@@ -151,7 +169,7 @@ class SimulatedFacility:
 
     def moment(self, day: date, wall: time) -> datetime:
         """The moment of a local wall-clock time."""
-        return at(day, wall, self.zone)
+        return _at(day, wall, self.zone)
 
     def local(self, moment: datetime) -> datetime:
         """A moment in local wall-clock time."""
@@ -161,14 +179,13 @@ class SimulatedFacility:
         """The published moment at which *slot* opens; without a window not before it is over (facts 2.7)."""
         return court.window.opening(slot.start, self.zone) if court.window else slot.end
 
-    def blocks(self, court: SimulatedCourt, day: date) -> list[Block]:
-        """The fixed slots of *court* on *day*."""
+    def blocks(self, court: SimulatedCourt, day: date, *, all_year: bool = False) -> list[Block]:
+        """The fixed slots of *court* on *day*, or all that such a weekday has at any time of the year."""
+        here = [block for block in court.blocks if day.isoweekday() in block.weekdays]
+        if all_year or not any(block.is_seasonal for block in here):
+            return here
         summer = is_summer(day, self.zone)
-        return [
-            block
-            for block in court.blocks
-            if day.isoweekday() in block.weekdays and block.in_summer in (None, summer)
-        ]
+        return [block for block in here if block.in_summer in (None, summer)]
 
     def slots(self, court: SimulatedCourt, day: date) -> list[Slot]:
         """All fixed slots of *court* on *day*."""
@@ -177,36 +194,80 @@ class SimulatedFacility:
             for block in self.blocks(court, day)
         ]
 
+    def slots_at(self, court: Court, slot: Slot) -> list[Slot]:
+        """The fixed slots of *court* that cannot be had beside *slot*, where others book."""
+        mine = self.slots(self.published(court), slot.start.date()) if self.booked else []
+        return [each for each in mine if overlap(each, slot)]
+
+    def is_booked(self, court: Court, slot: Slot, seed: int) -> bool:
+        """Whether others have *court*, once it is open: the same with the same *seed* (facts 2.8).
+
+        Of courts on the same ground, pickleball goes where tennis is not.
+        """
+        drawn = crc32(f"{seed}/{court.id}/{slot.start:%Y-%m-%d %H:%M}".encode()) / 2**32
+        if drawn >= self.booked:
+            return False
+        tennis = {each.id: each for each in self.with_ground(court) if TENNIS in each.sports.values()}
+        return court.id in tennis or not any(
+            self.is_booked(each, taken, seed)
+            for each in tennis.values()
+            for taken in self.slots_at(each, slot)
+        )
+
 
 def is_summer(day: date, here: tzinfo) -> bool:
     """Whether daylight-saving time is in force at noon of *day*."""
-    return bool(at(day, time(12, 0), here).dst())
+    return bool(_at(day, time(12, 0), here).dst())
 
 
-def facilities(scenario: RecUsScenario) -> list[SimulatedFacility]:
-    """The wanted facility, and some others whose names a player might mean."""
+def facilities(scenario: RecUsScenario) -> dict[str, SimulatedFacility]:
+    """The wanted facility, as the scenario says, and the other parks of the city; by id."""
     here = zone(scenario.timezone)
-    wanted = _wanted_window(scenario, here)
+    usual, last = _wanted_window(scenario, here), _window(2, scenario.windows)
+    number = scenario.courts + 1
+    courts = [_court(each, usual, DAY_OF_90, scenario.courts) for each in range(1, number)]
+    courts = [*_as_in(scenario, [*courts, _court(number, last, DAY_OF_60, scenario.courts)], here)]
+    first = SimulatedFacility(ALICE_MARBLE, scenario.facility, "alicemarble", here, _out_of_order(courts))
+    return {first.id: first, **_other_parks(here, scenario.windows)}
 
-    def facility(
-        id_: str, name: str, address: str, courts: int, last: tuple[Block, ...] = DAY_OF_60
-    ) -> SimulatedFacility:
-        built = [_court(id_, number, wanted, DAY_OF_90, courts) for number in range(1, courts + 1)]
-        built.append(
-            _court(id_, courts + 1, _window(TWO_DAYS_AHEAD, scenario) if last else None, last, courts)
-        )
-        return SimulatedFacility(id_, name, address, here, (*built[1::2], *built[::2]))  # 2, 4, 1, 3
 
-    alice_marble = facility(
-        ALICE_MARBLE, scenario.facility, "1200 Greenwich St, San Francisco, CA 94109, USA", scenario.courts
+@cache
+def _other_parks(here: tzinfo, windows: str) -> dict[str, SimulatedFacility]:
+    """The parks of the table, but the wanted one; the same for every simulated rec.us."""
+    return {park.id: _park(park, here, windows) for park in parks() if park.id != ALICE_MARBLE}
+
+
+def _park(park: Park, here: tzinfo, windows: str) -> SimulatedFacility:
+    courts: dict[str, SimulatedCourt] = {}
+    grounds = {(name, other) for row in park.rows for name in row.names for other in row.ground}
+    grounds |= {(other, name) for name, other in grounds}
+    for row in park.rows:
+        for name in row.names:
+            place, sport = (park.id, name), {"T": TENNIS, "P": PICKLEBALL}[row.sport]
+            ground = tuple(sorted(f"Court {other}" for each, other in grounds if each == name))
+            before = courts.get(name) or SimulatedCourt(
+                _made_up("site", place),
+                f"Court {name}",
+                park.id,
+                _window(row.days_ahead, windows),
+                sports={TENNIS_IDS.get(place, _made_up(SPORTS[sport], place)): sport},
+                ground=ground,
+            )
+            courts[name] = replace(before, blocks=(*before.blocks, *_blocks(row)))
+    return SimulatedFacility(
+        park.id, park.name, park.slug, here, _out_of_order([*courts.values()]), park.booked
     )
-    return [
-        replace(alice_marble, courts=tuple(_as_in(scenario, alice_marble.courts, here))),
-        facility(MOSCONE, "Moscone", "1800 Chestnut St, San Francisco, CA 94123, USA", 3),
-        facility(LAFAYETTE, "Lafayette", "Gough St & Washington St, San Francisco, CA 94109, USA", 1),
-        facility(HELEN_WILLS, "Helen Wills", "Broadway & Larkin St, San Francisco, CA 94109, USA", 1),
-        facility(BUENA_VISTA, "Buena Vista", "Buena Vista & Haight St, San Francisco, CA 94117, USA", 1, ()),
-    ]
+
+
+def _blocks(row: Row) -> Iterator[Block]:
+    for start in row.starts:
+        begin = datetime.combine(date.min, time.fromisoformat(start.removesuffix("*")))
+        end = begin + timedelta(minutes=row.minutes)
+        yield Block(begin.time(), end.time(), row.weekdays, True if start.endswith("*") else None)
+
+
+def _out_of_order(courts: list[SimulatedCourt]) -> tuple[SimulatedCourt, ...]:
+    return (*courts[1::2], *courts[::2])  # 2, 4, 1, 3
 
 
 def _wanted_window(scenario: RecUsScenario, here: tzinfo) -> Window:
@@ -220,8 +281,9 @@ def _wanted_window(scenario: RecUsScenario, here: tzinfo) -> Window:
     return Window(days, opening.time())
 
 
-def _window(window: Window, scenario: RecUsScenario) -> Window:
-    return replace(window, release=None) if scenario.windows == "rolling" else window
+def _window(days_ahead: int | None, windows: str) -> Window | None:
+    window = USUAL[days_ahead] if days_ahead else None
+    return replace(window, release=None) if window and windows == "rolling" else window
 
 
 def _as_in(
@@ -248,18 +310,17 @@ def _as_in(
         yield court
 
 
-def _court(
-    facility: str, number: int, window: Window | None, blocks: tuple[Block, ...], courts: int
-) -> SimulatedCourt:
-    place = (facility, number)
+def _court(number: int, window: Window | None, blocks: tuple[Block, ...], courts: int) -> SimulatedCourt:
+    """A court of the wanted facility; the second serves pickleball too."""
+    place = (ALICE_MARBLE, f"{number}")
     sports = {TENNIS_IDS.get(place, _made_up("tennis", place)): TENNIS}
     if number == min(2, courts):
         sports[_made_up("pickleball", place)] = PICKLEBALL
     site = SITES.get(place, _made_up("site", place))
-    return SimulatedCourt(site, f"Court {number}", facility, window, blocks, sports)
+    return SimulatedCourt(site, f"Court {number}", ALICE_MARBLE, window, blocks, sports)
 
 
-def _made_up(kind: str, place: tuple[str, object]) -> str:
+def _made_up(kind: str, place: tuple[str, str]) -> str:
     return str(uuid5(NAMESPACE_URL, f"{kind} {place[0]} {place[1]}"))
 
 

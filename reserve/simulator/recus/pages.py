@@ -147,7 +147,7 @@ def add_pages(
     visited: Callable[[str], None],
 ) -> None:
     """Add the web app's pages to *app*; *visited* hears of each that is opened."""
-    slugs = {facility.name.lower().replace(" ", ""): facility.id for facility in facilities.values()}
+    slugs = {facility.slug: facility.id for facility in facilities.values()}
 
     def page(title: str, **more: Any) -> str:
         visited(request.path)

@@ -9,6 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from reserve.model import Court, Slot
 from reserve.simulator.recus.facilities import (
+    ALICE_MARBLE,
     DAY,
     FIRST,
     ORGANIZATION,
@@ -25,6 +26,16 @@ CLOSED = {"referenceType": "OPEN", "referenceLabel": NOT_RESERVABLE}
 FREE = {"referenceType": "RESERVABLE"}
 UNAVAILABLE = {"referenceType": "RESERVATION"}  # a court on the same ground is taken (facts 2.5)
 WEEK = 7 * DAY
+CREATED, UPDATED = "2024-02-01T17:45:43.588Z", "2026-08-01T17:00:00.000Z"
+ADDRESSES = {ALICE_MARBLE: "1200 Greenwich St, San Francisco, CA 94109, USA"}
+NOT_SET = (  # of a facility
+    *("noReservationText", "reservationWindowExtendingGroupId", "groupReservationWindow"),
+    *("instructorReservationReleaseDay", "instructorReservationReleaseTimeLocal"),
+)
+SITE_FIELDS = (  # of a court that is asked for alone (facts 2.2)
+    *("id", "courtNumber", "capacity", "isInstantBookable", "noReservationText", "locationId", "config"),
+    *("allowedReservationDurations", "maxReservationTime", "images", "descriptionMd", "rulesMd"),
+)
 
 
 def published(
@@ -34,13 +45,14 @@ def published(
     free: Mapping[str, Sequence[Slot]],
 ) -> dict[str, Any]:
     """A facility as `GET /v1/locations/<id>` shows it; *free* has the bookable slots by court (facts 2.3)."""
-    usual = next(court.window for court in facility.usual if court.window)
+    usual = facility.window
+    is_unclear = any(court.blocks and not court.window for court in facility.courts)
     verification = scenario.publishes_verification
     return {
         "id": facility.id,
         "name": facility.name,
         "description": "TBD",
-        "formattedAddress": facility.address,
+        "formattedAddress": ADDRESSES.get(facility.id, f"{facility.name}, San Francisco, CA, USA"),
         "lat": "37.8014",
         "lng": "-122.4198",
         "placeId": None,
@@ -48,36 +60,41 @@ def published(
         "timezone": str(facility.zone),
         "playGuidelines": "One court per day, three per calendar week.",
         **dict.fromkeys(("accessInfo", "gettingThereInfo"), ""),
-        "defaultReservationWindow": None if scenario.unclear_court else usual.days // DAY,
+        "defaultReservationWindow": None if is_unclear else usual.days // DAY,
         "reservationReleaseTimeLocal": _release(usual) if scenario.windows == "days" else None,
         "reservationBuffer": scenario.buffer // timedelta(minutes=1),
         "privateLessonReservationWindow": 0,
         "reservationRequiresVerification": (
             scenario.verify != "never" if verification is None else verification
         ),
-        "noReservationText": None,
+        **dict.fromkeys(NOT_SET),
         "organizationId": ORGANIZATION["id"],
-        "organization": ORGANIZATION,
+        "organization": {**ORGANIZATION, "config": {}},
         "images": dict.fromkeys(["detail", "thumbnail", "mainGallery", "smallGallery1", "smallGallery2"]),
         "courts": [
-            _court(facility, court, scenario, today, free.get(court.id, ())) for court in facility.courts
+            court_as_published(facility, court, scenario, today, free.get(court.id, ()))
+            for court in facility.courts
         ],
         "tags": [],
         "regions": [],
+        "createdAt": CREATED,
+        "updatedAt": UPDATED,
     }
 
 
-def _court(
+def court_as_published(
     facility: SimulatedFacility,
     court: SimulatedCourt,
     scenario: RecUsScenario,
     today: date,
     free: Sequence[Slot],
 ) -> dict[str, Any]:
+    """A court as its facility shows it; *free* are its bookable slots (facts 2.3)."""
+    all_year = scenario.season == "by-date"
     fixed = [
         {"dayOfWeek": day.isoweekday(), "startTimeLocal": f"{block.start}", "endTimeLocal": f"{block.end}"}
         for day in sorted(_coming_week(court, today), key=date.isoweekday)  # 1 = Monday here
-        for block in facility.blocks(court, day)
+        for block in facility.blocks(court, day, all_year=all_year)
     ]
     starts, ends = [each.start for each in court.blocks], [each.end for each in court.blocks]
     hours = {
@@ -95,7 +112,13 @@ def _court(
         "locationId": facility.id,
         "courtNumber": court.name,
         "type": "court",
-        **dict.fromkeys(("capacity", "description", "archivedAt", "reservationBufferMinutesOverride")),
+        "capacity": None if scenario.windows == "days" else 0,  # as in either sample
+        **dict.fromkeys(("description", "archivedAt", "reservationBufferMinutesOverride")),
+        **dict.fromkeys(("glCode", "lat", "lng")),
+        **dict.fromkeys(("descriptionMd", "rulesMd"), ""),
+        "taxBps": 0,
+        "createdAt": CREATED,
+        "updatedAt": UPDATED,
         "noReservationText": NOT_RESERVABLE,  # whether it takes reservations or not
         "publishedAt": "2024-04-01T17:00:00.000Z",
         "allowPrivateLessons": False,
@@ -113,7 +136,8 @@ def _court(
             if each is not court
         ],
         "config": {
-            "pricing": {"default": {"type": "perHour", "cents": scenario.price_cents}},
+            "pricing": {"rules": [], "default": {"type": "perHour", "cents": scenario.price_cents}},
+            "deposits": {},
             "bookingPolicies": [{"type": "fixed-slots", "isActive": True, "slots": fixed}] if fixed else [],
         },
         "sports": sports,

@@ -11,6 +11,10 @@ from reserve.simulator.scenario import Scenario
 SHAPES = ("2025", "2026", "data-order", "bare")  # facts 3.3
 DIALOGS = ("B", "C", "D")  # facts 1.2
 WINDOWS = ("days", "courts", "rolling")  # facts 2.7
+SEASONS = (  # nobody has recorded which (facts 2.8)
+    "edited",  # the policy is edited for the week that opens
+    "by-date",  # the policy has them all year; `availableSlots` and the schedule are right for the day
+)
 BRACKETS = ("literal", "any")  # facts 2.2
 TIES = ("rental", "reservation", "nothing")  # what ties a booking to its reservation (facts 3.5)
 BOOKINGS_SHAPES = ("recorded", "bare")
@@ -98,6 +102,7 @@ class RecUsScenario(Scenario):
     unclear_court: bool = False  # the first court publishes no window, and cannot be reserved
     shared_ground: bool = False  # the first court has pickleball courts on its ground; a rival takes one
     out_of_season: bool = False  # the wanted slot exists only in the season which the wanted day is not in
+    season: str = "edited"  # how slots of one season are published: one of SEASONS
     brackets: str = "literal"  # of a query: refused when encoded, or "any" are understood
     firewalled_reads: bool = False  # costly reads want `Sec-Fetch-Mode: cors` (facts 5.4)
 
@@ -110,6 +115,7 @@ class RecUsScenario(Scenario):
             (self.shape, SHAPES),
             (self.dialog, DIALOGS),
             (self.windows, WINDOWS),
+            (self.season, SEASONS),
             (self.brackets, BRACKETS),
             (self.ties, TIES),
             (self.bookings_shape, BOOKINGS_SHAPES),
