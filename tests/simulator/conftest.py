@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-SAMPLES = Path(__file__).parent.parent / "systems" / "samples" / "recus"
+HERE = Path(__file__).parent
+SAMPLES = (HERE / "samples" / "recus", HERE.parent / "systems" / "samples" / "recus")
 
 
 @pytest.fixture
 def sample() -> Callable[[str], Any]:
     """Reads a sample by its name."""
-    return lambda name: json.loads((SAMPLES / f"{name}.json").read_text())
+    found = {path.stem: path for folder in SAMPLES for path in folder.glob("*.json")}
+    return lambda name: json.loads(found[name].read_text())

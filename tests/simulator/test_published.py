@@ -10,6 +10,9 @@ from reserve.simulator.recus.facilities import PICKLEBALL, TENNIS
 from tests.simulator.visitor import ALICE_MARBLE, COURTS, DAY, OPENS_AT, Visitor
 
 BUENA_VISTA = "3f842b1e-13f9-447d-ab12-62b62d954d3e"
+GLEN_CANYON = "16fdf80f-4e50-452a-843f-63d159c798e2"
+MIRALOMA = "5a52a5e8-2e9f-4976-8a5c-0bc53d51afe9"
+MOUNTAIN_LAKE = "af2cd971-0c10-479d-a12e-ca63d55f71be"
 
 
 def courts(visitor: Visitor, facility: str = ALICE_MARBLE) -> dict[str, Any]:
@@ -184,12 +187,6 @@ def same_keys(sample: Any, answer: Any, path: str = "") -> None:
         same_keys(sample[0], answer[0], f"{path}[0]")
 
 
-def test_a_facility_has_every_field_of_the_sample(sample: Callable[[str], Any]) -> None:
-    answer = Visitor().get(f"/v1/locations/{ALICE_MARBLE}").json
-
-    same_keys(sample("location"), answer)
-
-
 def test_a_hold_and_its_payments_have_every_field_of_the_samples(sample: Callable[[str], Any]) -> None:
     visitor = Visitor(price_cents=500).arrive()
 
@@ -256,3 +253,73 @@ def test_courts_on_the_same_ground_name_each_other_and_whoever_has_one_has_all()
         "Court A": ["Court 1"],
         "Court B": ["Court 1"],
     }
+
+
+# The city.
+
+
+def week(visitor: Visitor, facility: str) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """Every piece of the schedule of the eight days from the visitor's: by day, court and time."""
+    days = "startDate=2026-03-02&endDate=2026-03-09"
+    dates = visitor.get(f"/v1/locations/{facility}/schedule?{days}").json["dates"]
+    return {
+        (day, court["courtNumber"], times): piece
+        for day, listed in dates.items()
+        for court in listed
+        for times, piece in court["schedule"].items()
+    }
+
+
+def test_what_is_open_is_booked_to_the_recorded_share_and_the_same_with_the_same_seed() -> None:
+    once, again, other = (week(Visitor(seed=seed), GLEN_CANYON) for seed in (1, 1, 2))
+    taken = [key for key, piece in once.items() if piece["referenceType"] == "RESERVATION"]
+
+    assert once == again != other
+    assert len(taken) / (7 * 14) == pytest.approx(0.84, abs=0.1)  # 14 slots a day, one court
+    assert {
+        key[:2]: piece for key, piece in once.items() if key[0] == "20260309" and "OPEN" not in str(piece)
+    } == {
+        ("20260309", "Court 2"): {"referenceType": "RESERVABLE"}  # not open yet
+    }
+
+
+def test_no_two_courts_on_the_same_ground_are_booked_at_once() -> None:
+    found = week(Visitor(seed=3), BUENA_VISTA)
+    of_tennis = {key: piece for key, piece in found.items() if key[1] == "Court 1"}
+    booked = [(day, times) for (day, _, times), piece in of_tennis.items() if "referenceId" in piece]
+
+    assert len(booked) > 20
+    for day, times in booked:
+        assert [found[day, f"Court {name}", times] for name in "ABCD"] == [
+            {"referenceType": "RESERVATION"}
+        ] * 4
+    assert any("referenceId" in piece for (_, court, _), piece in found.items() if court == "Court A")
+
+
+@pytest.mark.parametrize(("season", "last"), [("edited", "18:00:00"), ("by-date", "19:30:00")])
+def test_the_policy_may_be_edited_for_the_season_or_not_and_what_is_free_is_right_for_the_day(
+    season: str, last: str
+) -> None:
+    winter = datetime.fromisoformat("2026-12-02T08:00:00-08:00")
+    visitor = Visitor(opens_at=winter, day=date(2026, 12, 9), season=season)
+    visitor.clock.step(winter - visitor.clock.now())
+    court = courts(visitor, MIRALOMA)["Court 1"]
+    (policy,) = court["config"]["bookingPolicies"]
+    starts = visitor.get(f"/v1/sites/{court['id']}/availability").json["data"]["2026-12-03"]
+    path = f"/v1/locations/{MIRALOMA}/schedule?startDate=2026-12-09"
+    ((of_day,),) = visitor.get(path).json["dates"].values()
+
+    assert max(block["endTimeLocal"] for block in policy["slots"]) == last
+    assert max(starts) == "16:30:00"
+    assert of_day["schedule"]["18:00, 21:00"]["referenceType"] == "OPEN"
+    assert not [tick for tick in court["availableSlots"] if tick.endswith(" 18:00:00")]
+
+
+def test_a_day_has_its_season_as_once_listed_on_the_third_of_march() -> None:
+    visitor = Visitor()
+    visitor.clock.step(timedelta(days=1))
+    (policy,) = courts(visitor, MOUNTAIN_LAKE)["Court 1"]["config"]["bookingPolicies"]
+
+    evenings = {block["dayOfWeek"] for block in policy["slots"] if block["startTimeLocal"] == "18:00:00"}
+
+    assert evenings == {7, 1, 2}  # Sunday the 8th is the first day of daylight-saving time

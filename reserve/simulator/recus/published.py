@@ -70,7 +70,10 @@ def published(
         **dict.fromkeys(NOT_SET),
         "organizationId": ORGANIZATION["id"],
         "organization": {**ORGANIZATION, "config": {}},
-        "images": dict.fromkeys(["detail", "thumbnail", "mainGallery", "smallGallery1", "smallGallery2"]),
+        "images": {
+            **dict.fromkeys(("detail", "thumbnail"), f"https://images.example/{facility.slug}.png"),
+            **dict.fromkeys(("mainGallery", "smallGallery1", "smallGallery2")),
+        },
         "courts": [
             court_as_published(facility, court, scenario, today, free.get(court.id, ()))
             for court in facility.courts
@@ -200,8 +203,13 @@ def schedule(
     def taken(court: SimulatedCourt) -> dict[str, Any]:
         number = f"{len(reservations) + 1:012}"
         id_, user = f"00000000-0000-4000-8001-{number}", f"00000000-0000-4000-8002-{number}"
-        reservations[id_] = _reservation(court, scenario) | {"id": id_, "users": [user]}
-        users[user] = {"id": user, "firstName": "A", "lastName": "Z", "image": None}
+        ties = {
+            "facilityRentalId": f"00000000-0000-4000-8003-{number}",
+            "linkedReservationId": f"00000000-0000-4000-8004-{number}",
+        }
+        reservations[id_] = {"id": id_, **_reservation(court, scenario), **ties, "users": [user]}
+        users[user] = {"id": user, "firstName": "A", "lastName": "Z", "skillLevel": "beginner"}
+        users[user] |= dict.fromkeys(("image", "primarySportId"))
         return {"referenceType": "RESERVATION", "referenceId": id_}
 
     def pieces(court: SimulatedCourt, day: date) -> dict[str, Any]:
@@ -247,7 +255,8 @@ def _reservation(court: SimulatedCourt, scenario: RecUsScenario) -> dict[str, An
         "capacity": 1,
         "paid": True,
         "visibility": "public",
-        **dict.fromkeys(("facilityRentalId", "linkedReservationId")),
+        "doNotMarket": False,
+        **dict.fromkeys(("groupsOnly", "classId", "sessionId", "instructorId")),
         "locationId": court.facility,
         "courts": [court.id],
     }
