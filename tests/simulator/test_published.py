@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from reserve.simulator.recus.facilities import PICKLEBALL, TENNIS
-from tests.simulator.visitor import ALICE_MARBLE, COURTS, DAY, OPENS_AT, Visitor
+from tests.simulator.visitor import ALICE_MARBLE, BUENA_VISTA, COURTS, DAY, OPENS_AT, Visitor
 
-BUENA_VISTA = "3f842b1e-13f9-447d-ab12-62b62d954d3e"
 GLEN_CANYON = "16fdf80f-4e50-452a-843f-63d159c798e2"
 MIRALOMA = "5a52a5e8-2e9f-4976-8a5c-0bc53d51afe9"
 MOUNTAIN_LAKE = "af2cd971-0c10-479d-a12e-ca63d55f71be"

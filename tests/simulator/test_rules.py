@@ -9,10 +9,20 @@ from uuid import NAMESPACE_URL, uuid5
 import pytest
 
 from reserve.simulator import Event, Wording
-from reserve.simulator.recus.facilities import BUENA_VISTA, MOSCONE, SITES
-from tests.simulator.visitor import ALICE_MARBLE, COURTS, DAY, FREE, OPENS_AT, Visitor, card, meanings
+from reserve.simulator.recus.facilities import MOSCONE, SITES
+from tests.simulator.visitor import (
+    ALICE_MARBLE,
+    BUENA_VISTA,
+    COURTS,
+    DAY,
+    FREE,
+    OPENS_AT,
+    Visitor,
+    card,
+    meanings,
+)
 
-SITE = SITES[ALICE_MARBLE, 1]
+SITE = SITES[ALICE_MARBLE, "1"]
 WALK_UP = str(uuid5(NAMESPACE_URL, f"site {BUENA_VISTA} 2"))
 
 

@@ -14,6 +14,7 @@ from tests.fakes import FakeClock
 OPENS_AT = datetime.fromisoformat("2026-03-02T08:00:00-08:00")
 DAY = date(2026, 3, 9)
 ALICE_MARBLE = "81cd2b08-8ea6-40ee-8c89-aeba92506576"
+BUENA_VISTA = "3f842b1e-13f9-447d-ab12-62b62d954d3e"
 COURTS = {  # rec.us facts 2.1
     "Court 1": "e53f7248-230b-4faa-843c-eebb31062228",
     "Court 2": "1fd32d61-fecc-4835-a4d1-5663e8e590b2",
