@@ -19,6 +19,7 @@ ReserveError
 |   |   |-- Overdue        nobody answered in time: it may be done even later
 |   |   `-- UnknownAnswer  an answer came that sounds like yes and makes no sense: it may have been done
 |   |-- UnknownRefusal  a refusal in words we do not know: surely not done
+|   |-- WayClosed     courts are asked for in another way now: surely not done
 |   |-- Throttled     too many requests; ask again after `retry_after`
 |   `-- Blocked       a firewall refuses automated clients
 |-- NotPaid           paying was refused for certain; the court is still held
@@ -81,6 +82,7 @@ class Meaning(StrEnum):
     UNKNOWN_ANSWER = "unknown answer"
     ANSWER_LOST = "answer lost"
     UNKNOWN_REFUSAL = "refused in unknown words"
+    WAY_CLOSED = "no longer asked for in this way"
     FAILED = "failed"
 
 
@@ -200,6 +202,12 @@ class UnknownRefusal(ServiceError):
     """The booking system refused, in words we do not know; never read as *taken*."""
 
     meaning = Meaning.UNKNOWN_REFUSAL
+
+
+class WayClosed(ServiceError):
+    """Courts are no longer asked for in this way, and can be in another, at once: surely nothing was done."""
+
+    meaning = Meaning.WAY_CLOSED
 
 
 class Throttled(ServiceError):

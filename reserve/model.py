@@ -177,7 +177,8 @@ class ActionKind(StrEnum):
 class Attempt:
     """One request for one court: when it should have left and did, when its answer came, and what that meant.
 
-    `stamp` is the server's own time when it answered, in whole seconds, if it said so.
+    `stamp` is the server's own time when it answered, in whole seconds, if it said so; a hold says more:
+    `held`. `way` tells apart how it was asked for, where there are several ways.
     """
 
     court: str
@@ -186,6 +187,8 @@ class Attempt:
     answered: datetime
     meaning: Meaning
     stamp: datetime | None = None
+    held: HoldStamp | None = None
+    way: str | None = None
 
 
 @dataclass(frozen=True)

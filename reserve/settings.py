@@ -16,6 +16,7 @@ from reserve.systems import PROFILES, USUAL
 DATA = Path("data")
 WEBHOOK = "http://127.0.0.1:5000"
 OF_SYSTEMS = frozenset[str]().union(*(profile.variables() for profile in PROFILES.values()))
+CHOICES = {name: words for profile in PROFILES.values() for name, words in profile.choices.items()}
 OURS = ("RESERVE_", "WEBHOOK_", "FERNET_KEY", "CHROME")  # how the names of the other ones of ours begin
 
 
@@ -76,6 +77,10 @@ def _settings_in(merged: Mapping[str, str]) -> Settings:
     }
     for name, text in ours.items():
         refuse_strange_bytes(text, name)
+
+    for name, choices in CHOICES.items():
+        if name in ours and ours[name].strip() not in choices:
+            raise UsageError(f"{name}: {ours[name]!r} is none of {', '.join(choices)}")
 
     def said(name: str) -> str | None:
         return ours.get(name, "").strip() or None

@@ -29,7 +29,18 @@ from reserve.booking.stop import Stop
 from reserve.booking.timeline import Timeline
 from reserve.clock import HURRY, Clock, Probe, never
 from reserve.http import Http
-from reserve.model import ActionKind, BookingRequest, Court, Hold, Offer, Offers, Opening, Reservation, Slot
+from reserve.model import (
+    ActionKind,
+    BookingRequest,
+    Court,
+    Hold,
+    HoldStamp,
+    Offer,
+    Offers,
+    Opening,
+    Reservation,
+    Slot,
+)
 from reserve.money import Money
 from reserve.simulator.faults import CutConnection, NoConnection
 from reserve.storage.runs import Record
@@ -450,6 +461,7 @@ class FakeSystem(BookingSystem):
     """
 
     name = "fake"
+    stamp_of_holds: HoldStamp | None = None
     fan_out = ALL
 
     def __init__(
@@ -521,9 +533,8 @@ class FakeSystem(BookingSystem):
 
     def held(self, offer: Offer, order_id: str, price_cents: int | None = 0) -> Hold:
         """The hold of *offer* under this order."""
-        return Hold(
-            offer, order_id, usd(price_cents), self.clock.now() + HOLD_LENGTH, f"https://pay/{order_id}"
-        )
+        until, link = self.clock.now() + HOLD_LENGTH, f"https://pay/{order_id}"
+        return Hold(offer, order_id, usd(price_cents), until, link, stamp=self.stamp_of_holds)
 
     def look(self, hold: Hold) -> Hold:
         return replace(hold, price=usd(self._answer(f"look {hold.order_id}")))

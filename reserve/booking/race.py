@@ -33,8 +33,9 @@ from reserve.errors import (
     UnknownAnswer,
     UnknownRefusal,
     Unreachable,
+    WayClosed,
 )
-from reserve.model import ActionKind, Attempt, Hold, Offer
+from reserve.model import ActionKind, Attempt, Hold, HoldStamp, Offer
 from reserve.systems.base import CourtConnection
 
 ATTEMPTS = 5  # per court and run, the first included: few, as fair play wants, yet enough for a late opening
@@ -121,15 +122,24 @@ class Race:
                 self._note(connection, planned, sent, refusal.meaning)
                 planned = self._moment_after(offer, refusal)
             else:
-                self._note(connection, planned, sent, Meaning.HELD)
+                self._note(connection, planned, sent, Meaning.HELD, hold.stamp)
                 self.held.append(hold)
                 self.refused.pop(offer, None)
                 self._lost.discard(offer)
                 return
 
-    def _note(self, connection: CourtConnection, planned: datetime, sent: datetime, meaning: Meaning) -> None:
+    def _note(
+        self,
+        connection: CourtConnection,
+        planned: datetime,
+        sent: datetime,
+        meaning: Meaning,
+        held: HoldStamp | None = None,
+    ) -> None:
         answered, court = self.context.clock.now(), connection.offer.court.name
-        self.context.attempts.append(Attempt(court, planned, sent, answered, meaning, connection.stamp))
+        self.context.attempts.append(
+            Attempt(court, planned, sent, answered, meaning, connection.stamp, held, connection.way)
+        )
 
     def _moment_after(self, offer: Offer, refusal: ReserveError) -> datetime | None:
         """When to ask for *offer* again after *refusal*, None for never."""
@@ -143,6 +153,8 @@ class Race:
         if not self._may_ask_again(offer, refusal):
             return None
         now = self.context.clock.now()
+        if isinstance(refusal, WayClosed):
+            return now
         moment = now + timedelta(seconds=PAUSES[self._asked[offer] - 1])
         if isinstance(refusal, NotOpenYet):
             moment = min((planned for planned in self.moments if planned > now), default=moment)
@@ -155,7 +167,7 @@ class Race:
             return self._asked[offer] < UNKNOWN_ATTEMPTS
         if isinstance(refusal, UnknownAnswer):
             return False
-        again = isinstance(refusal, NotOpenYet | Throttled | Unreachable | LostAnswer)
+        again = isinstance(refusal, NotOpenYet | Throttled | Unreachable | LostAnswer | WayClosed)
         return again and self._asked[offer] < ATTEMPTS
 
     def _is_settled_by_looking(self, offer: Offer, lost: LostAnswer) -> bool:
@@ -222,7 +234,10 @@ class Race:
         timeline = self.context.timeline
         for attempt in () if self.is_quiet else self.context.attempts:
             sent, answered = timeline.stamp(attempt.sent), timeline.stamp(attempt.answered)
-            timeline.say(f"{attempt.court}: {attempt.meaning} (sent {sent}, answered {answered})")
+            way = f", by {attempt.way}" if attempt.way else ""
+            timeline.say(f"{attempt.court}: {attempt.meaning} (sent {sent}, answered {answered}{way})")
+            if attempt.held is not None:
+                timeline.say(f"{attempt.court}: {timeline.told(attempt.held)}")
         for offer in self._lost:
             timeline.say(f"{offer.court.name} may be held until it lapses: an answer was lost")
 

@@ -57,6 +57,12 @@ class RunResult:
             return None
         return round((self.server.theirs(moment) - self.opens_at) / timedelta(milliseconds=1), 1)
 
+    def own_milliseconds(self, moment: datetime | None) -> float | None:
+        """*moment*, which the booking system's own clock showed, relative to the opening."""
+        if self.opens_at is None or moment is None:
+            return None
+        return round((moment - self.opens_at) / timedelta(milliseconds=1), 1)
+
 
 def describe(context: RunContext, end: Reservation | Hold | Exception, found: Offers | None) -> Outcome:
     """The outcome of a run with this *end*, its sentence without secrets."""

@@ -158,6 +158,8 @@ def _read_back(context: RunContext, hold: Hold, *, why: ReserveError | None) -> 
                 why = why or ServiceError("your reservations there cannot be read")
         if found or _is_settled(context.system, hold):
             stamp = found[0].stamp if found else None
+            if stamp is not None:
+                context.timeline.say(f"{court.name}: {context.timeline.told(stamp)}")
             return Reservation(court, slot, hold.order_id, hold.price, stamp)
     cause = f": {why}" if why else ""
     state = (

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from reserve.model import HoldStamp
 from reserve.redaction import Secrets
 
 
@@ -31,6 +32,15 @@ class Timeline:
         self.steps.append((moment, text))
         with suppress(OSError):  # a listener that went away is no reason to lose a court
             self.show(f"{self.stamp(moment)} {text}")
+
+    def told(self, held: HoldStamp) -> str:
+        """What the booking system says of when it made a hold, by its own clock."""
+        if held.made is None:
+            wrote = self.stamp(held.written - self.ahead) if held.written else "an unknown time"
+            return f"the booking system wrote its answer at {wrote} by its own clock"
+        made = self.stamp(held.made - self.ahead)
+        condition = ", if holds last ten minutes there" if held.is_assumed else ""
+        return f"the booking system made the hold at {made} by its own clock{condition}"
 
     def stamp(self, moment: datetime) -> str:
         """*moment* relative to the opening, or by the clock while that is not known: `T-60.0`, `T+0.014`."""

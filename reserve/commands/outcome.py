@@ -34,6 +34,7 @@ def result_as_json(result: RunResult) -> dict[str, object]:
                 "sent_ms": result.milliseconds(attempt.sent),
                 "answered_ms": result.milliseconds(attempt.answered),
                 "meaning": attempt.meaning,
+                "made_ms": result.own_milliseconds(attempt.held.made if attempt.held else None),
             }
             for attempt in result.attempts
         ],

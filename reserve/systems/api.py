@@ -28,6 +28,7 @@ class ApiSystem(BookingSystem):
     # Statuses that say that our token is not accepted; nothing was done then.
     doubts: tuple[int, ...] = (401,)
     token: str | None = None
+    ways: tuple[str, ...] = ()  # the paths where a court can be asked for, where there are several
 
     @property
     @abstractmethod
@@ -56,6 +57,10 @@ class ApiSystem(BookingSystem):
         return True
 
     # What follows from these.
+
+    def request_for(self, offer: Offer) -> tuple[str, Mapping[str, object]]:
+        """Where *offer* is asked for, and with which body."""
+        return self.path, self.order_for(offer)
 
     def offers(self) -> Offers:
         """What the facility has for the booking request, in order of preference."""
@@ -197,7 +202,11 @@ class ApiConnection(CourtConnection):
         self._token = self._system.token
         self._http = self._system.connect()
         self._light = self._http.prepare("GET", self._system.light_path)
-        self._request = self._http.prepare("POST", self._system.path, json=self._system.order_for(self.offer))
+        self._prepare_request()
+
+    def _prepare_request(self) -> None:
+        self._path, body = self._system.request_for(self.offer)
+        self._request = self._http.prepare("POST", self._path, json=body)
 
     def light(self) -> Answer:
         """Ask for something light."""
@@ -211,6 +220,7 @@ class ApiConnection(CourtConnection):
         """Send the request, and read the answer."""
         self.stamp = None
         self._renew()
+        self.way = self._path if self._system.ways else None
         answer = self._http.send(self._request)
         if self._system.renews_after(answer, self._token):
             self._renew()
@@ -219,10 +229,12 @@ class ApiConnection(CourtConnection):
         return self._system.held(self.offer, answer)
 
     def _renew(self) -> None:
-        """Prepare the request anew if the token was renewed since."""
+        """Prepare the request anew if the token was renewed since, or courts are asked for elsewhere."""
         if self._token != self._system.token:
             self.close()
             self._prepare()
+        elif self._path != self._system.path:
+            self._prepare_request()
 
     def close(self) -> None:
         """Let the connection go."""

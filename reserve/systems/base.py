@@ -52,6 +52,7 @@ class CourtConnection(ABC):
     """One court on a connection of its own: opened before the opening, used at it."""
 
     stamp: datetime | None = None  # the server's time in the last answer, in whole seconds
+    way: str | None = None  # in which the court was asked for the last time, where there are several
 
     def __init__(self, offer: Offer) -> None:
         """Nothing is sent yet."""

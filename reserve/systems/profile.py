@@ -30,6 +30,7 @@ class Profile:
     sports: tuple[str, ...] = ("tennis",)
     ways_to_pay: Mapping[str, Variable | None] = {"by-hand": None}  # and what the environment must say for it
     addresses: Mapping[str, str] = {}  # environment variable -> where the live system answers
+    choices: Mapping[str, tuple[str, ...]] = {}  # of these, what may be said
     account_variables: tuple[Variable, ...] = (EMAIL, PASSWORD)  # what one account consists of
     token_variable: str | None = None  # of these, the one with a refresh token given by hand
     earlier_names: Mapping[str, str] = {}  # what other tools called such a variable -> what we call it

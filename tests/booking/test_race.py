@@ -24,8 +24,9 @@ from reserve.errors import (
     UnknownAnswer,
     UnknownRefusal,
     Unreachable,
+    WayClosed,
 )
-from reserve.model import Offer, Slot
+from reserve.model import HoldStamp, Offer, Slot
 from tests.fakes import EVENING, START, FakeClock, FakeSystem, context_of, offer
 
 ONE, TWO, THREE = offer("Court 1"), offer("Court 2"), offer("Court 3")
@@ -370,3 +371,44 @@ def test_a_request_that_left_late_says_nothing_about_the_opening(clock: FakeCloc
     clock.sleep_until(START + timedelta(seconds=1))
 
     assert race(system, ONE).opening_delay is None
+
+
+def test_where_the_way_to_ask_is_closed_the_other_one_is_tried_at_once_within_the_attempts(
+    clock: FakeClock,
+) -> None:
+    system = FakeSystem(clock, {"hold Court 1": [WayClosed("gone"), NotOpenYet("closed"), "a"]})
+
+    contest = race(system, ONE)
+
+    assert orders(contest) == ["a"]
+    assert meanings(contest) == ["no longer asked for in this way", "not open yet", "held"]
+    first, second, _ = contest.context.attempts
+    assert second.sent == first.answered
+
+
+def test_a_way_that_is_closed_for_ever_ends_with_the_attempts(clock: FakeClock) -> None:
+    system = FakeSystem(clock, {"hold Court 1": [WayClosed("gone")] * 5})
+
+    assert str(race(system, ONE).verdict()) == "Court 1: gone"
+
+
+@pytest.mark.parametrize("limit", ["hold Court 1", "hold Court 2"])
+def test_a_second_hold_that_is_refused_because_of_the_first_costs_nothing(
+    clock: FakeClock, limit: str
+) -> None:
+    answers = {"hold Court 1": ["a"], "hold Court 2": ["b"]} | {limit: [LimitReached("one at a time")]}
+    contest = race(FakeSystem(clock, answers), ONE, TWO)
+
+    assert orders(contest) == ["b" if limit == "hold Court 1" else "a"]
+
+
+def test_when_a_hold_was_made_is_told_by_the_servers_own_clock(clock: FakeClock) -> None:
+    system = FakeSystem(clock, {"hold Court 1": ["a"]})
+    stamp = HoldStamp(START + timedelta(milliseconds=12), is_assumed=True)
+    system.stamp_of_holds = stamp
+
+    contest = race(system, ONE)
+
+    assert [attempt.held for attempt in contest.context.attempts] == [stamp]
+    told = "the booking system made the hold at T+0.012 by its own clock, if holds last ten minutes there"
+    assert f"Court 1: {told}" in [text for _, text in contest.context.timeline.steps]

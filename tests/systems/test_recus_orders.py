@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,13 +17,15 @@ from reserve.errors import (
     NotPaid,
     NotVerified,
     ReserveError,
+    ServiceError,
     TokenRefused,
     UnknownAnswer,
     UnknownRefusal,
+    WayClosed,
     WrongCode,
 )
 from reserve.http import Answer
-from reserve.model import HoldStamp
+from reserve.model import Court, HoldStamp, Offer
 from reserve.systems.recus.orders import order_in
 from tests.fakes import FakeClock, usd
 from tests.systems.test_recus import OFFER, SAMPLES, Api, answered, free, said, sample, wanted
@@ -238,3 +242,102 @@ def test_a_payment_that_a_card_holds_up_is_sent_once_and_left_to_the_player(cloc
         api.system.confirm(api.system.connection_for(OFFER).hold())
 
     assert len(api.asked) == 2
+
+
+# The two ways to ask for a court.
+
+SITE = "f16d5170-6698-4275-90c1-f0e5e499eb52"  # of the recorded Court 1
+RESERVE, RENT = "POST /v1/reservations", "POST /v1/facility-rentals"
+GONE = (410, said("Use facility-rentals", "E_GONE"))
+NOWHERE = [
+    (404, said("Not found", "E_NOT_FOUND")),
+    (405, ""),
+    (400, said("Deprecated: use /v1/facility-rentals")),
+]
+
+
+def published(clock: FakeClock, *answers: Any, by: str = "reservations") -> tuple[Api, Sequence[Offer]]:
+    """An API that has published the recorded facility, and what can be asked for there."""
+    alice = [{"id": "81cd2b08-8ea6-40ee-8c89-aeba92506576", "name": "Alice Marble"}]
+    api = Api(clock, (200, alice), (200, sample("location")), *answers)
+    addresses = {**api.system.context.addresses, "RECUS_HOLD_BY": by}
+    api.system.context = replace(api.system.context, addresses=addresses)
+    found = api.system.offers().offers
+    api.asked.clear()
+    return api, found
+
+
+def test_a_court_is_asked_for_as_a_rental_when_the_player_says_so(clock: FakeClock) -> None:
+    api, (offer, *_) = published(clock, (201, sample("facility_rental_created")), by="facility-rentals")
+    connection = api.system.connection_for(offer)
+
+    hold = connection.hold()
+
+    ((asked, body, _),) = api.asked
+    assert (asked, hold.order_id, connection.way) == (RENT, ORDER, "/v1/facility-rentals")
+    assert json.loads(body) == {
+        "data": {
+            "reservation": {
+                "timestampRange": "[2026-03-09 18:00:00, 2026-03-09 19:30:00)",
+                "locationId": "81cd2b08-8ea6-40ee-8c89-aeba92506576",
+                "courtIds": [SITE],
+            }
+        }
+    }
+
+
+@pytest.mark.parametrize("closed", [GONE, *NOWHERE])
+@pytest.mark.parametrize("by", ["reservations", "facility-rentals"])
+def test_where_one_way_is_closed_every_court_is_asked_for_in_the_other_one(
+    clock: FakeClock, closed: Any, by: str
+) -> None:
+    yes = (201, sample("facility_rental_created"))
+    api, (one, two, *_) = published(clock, closed, yes, yes, by=by)
+    first, second = api.system.connection_for(one), api.system.connection_for(two)
+
+    with pytest.raises(WayClosed):
+        first.hold()
+    first.hold()
+    second.hold()
+
+    ways = [RESERVE, RENT] if by == "reservations" else [RENT, RESERVE]
+    assert [asked for asked, _, _ in api.asked] == [ways[0], ways[1], ways[1]]
+
+
+def test_when_both_ways_are_closed_each_court_hears_so_and_nobody_goes_round_in_circles(
+    clock: FakeClock,
+) -> None:
+    api, (one, two, *_) = published(clock, GONE, GONE, GONE)
+    first, second = api.system.connection_for(one), api.system.connection_for(two)
+
+    with pytest.raises(WayClosed):
+        first.hold()
+    for connection in (first, second):
+        with pytest.raises(UnknownRefusal, match="410"):
+            connection.hold()
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (404, said("Court not found", "E_COURT_NOT_FOUND")),
+        (400, said("Court already reserved at this time")),
+        (409, said("This slot is no longer available")),
+        (400, said("The reservation violates the site's booking policy")),
+        (503, said("This moved")),
+    ],
+)
+def test_what_is_about_the_court_closes_no_way(clock: FakeClock, status: int, text: str) -> None:
+    api, (offer, *_) = published(clock, (status, text))
+
+    with pytest.raises(ReserveError) as refused:
+        api.system.connection_for(offer).hold()
+
+    assert not isinstance(refused.value, WayClosed)
+
+
+def test_a_court_without_a_site_id_is_not_asked_for_as_a_rental(clock: FakeClock) -> None:
+    api, (offer, *_) = published(clock, by="facility-rentals")
+
+    with pytest.raises(ServiceError, match="no siteId is published"):
+        api.system.connection_for(replace(offer, court=Court("other", "Court 1")))

@@ -23,7 +23,9 @@ class RecUsProfile(Profile):
         "RECUS_API_URL": "https://api.rec.us",
         "STRIPE_API_URL": "https://api.stripe.com",
         "RECUS_STRIPE_KEY": "",
+        "RECUS_HOLD_BY": "reservations",
     }
+    choices: Mapping[str, tuple[str, ...]] = {"RECUS_HOLD_BY": ("reservations", "facility-rentals")}
     account_variables = (EMAIL, PASSWORD, PHONE)
     usual_lengths = (90 * MINUTE, 60 * MINUTE, 30 * MINUTE)  # facts 2.8
     renew_every = 50 * MINUTE  # a token lives an hour (facts 1.4)

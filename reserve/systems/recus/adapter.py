@@ -1,14 +1,14 @@
-"""rec.us: an order per sub-court (`POST /v1/reservations`), confirmed by paying it, even when it is free.
+"""rec.us: an order per sub-court, asked for in one of two ways, confirmed by paying it, even when it is free.
 
 Sign-in needs a real browser; everything else is JSON over HTTP. Facts and their sources: rec.us facts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 from reserve.errors import (
@@ -16,6 +16,7 @@ from reserve.errors import (
     ServiceError,
     UnknownAnswer,
     UnknownRefusal,
+    WayClosed,
     WrongCode,
 )
 from reserve.http import Answer, path_to
@@ -28,6 +29,7 @@ from reserve.systems.reading import fitting, moment, read, texts
 from reserve.systems.recus import RecUsProfile
 from reserve.systems.recus.bookings import ListedBooking, Player
 from reserve.systems.recus.facility import facility_ids, looks_free, place_in
+from reserve.systems.recus.holding import RESERVATIONS, WAYS, is_closed, rental, reservation, site_ids
 from reserve.systems.recus.listing import BookingList
 from reserve.systems.recus.orders import SETTLED, OrderAnswer, cents, id_in, order_id_in, order_in
 from reserve.systems.recus.payment import EMPTY_PAYMENT, confirm_card, payment
@@ -47,7 +49,8 @@ class RecUs(RecUsProfile, ApiSystem):
 
     fan_out = ALL  # an unpaid order costs nothing, can be deleted, and lapses by itself
     api = "RECUS_API_URL"
-    path, order_path, light_path = "/v1/reservations", "/v1/orders/{id}", "/v1/users/me"
+    order_path, light_path = "/v1/orders/{id}", "/v1/users/me"
+    ways = tuple(WAYS.values())
 
     _me: str | None = None
 
@@ -55,6 +58,8 @@ class RecUs(RecUsProfile, ApiSystem):
         """Nothing is sent yet."""
         super().__init__(account, request, context)
         self._bookings = BookingList(self.get, context.say)
+        self._sites: dict[str, str] = {}  # by courtSportId
+        self._closed: set[str] = set()  # ways
 
     def facilities(self) -> list[str]:
         """Every facility of the city (facts 2.4)."""
@@ -67,7 +72,7 @@ class RecUs(RecUsProfile, ApiSystem):
         place = self._understood(answer, place_in)
         if any(court.takes_reservations and court.window is None for court in place.courts):
             self.context.keep(answer.asked, answer.text)
-        self._bookings.zone = place.zone
+        self._bookings.zone, self._sites = place.zone, site_ids(answer)
         return place
 
     def _facility_ids(self) -> dict[str, str]:
@@ -161,15 +166,23 @@ class RecUs(RecUsProfile, ApiSystem):
         day = f"{offer.slot.start:%Y-%m-%d}"
         return looks_free(self.get(path, {"startDate": day}, max_age=FRESH), offer)
 
-    def order_for(self, offer: Offer) -> dict[str, object]:
-        """The body that asks for *offer*; one client of 2026-06 sends the `flow` (facts 3.3)."""
-        return {
-            "courtSportIds": [offer.court.id],
-            "participantUserId": self._me,
-            "from": _wall(offer.slot.start),
-            "to": _wall(offer.slot.end),
-            "flow": "cart",
-        }
+    @property
+    def path(self) -> str:
+        """Where a court is asked for: as the player says, or where that is answered as closed, elsewhere."""
+        wanted = WAYS[self.context.addresses["RECUS_HOLD_BY"]]
+        return next((way for way in (wanted, *self.ways) if way not in self._closed), wanted)
+
+    def order_for(self, offer: Offer) -> Mapping[str, object]:
+        """The body that asks for *offer*."""
+        return self.request_for(offer)[1]
+
+    def request_for(self, offer: Offer) -> tuple[str, Mapping[str, object]]:
+        """Where *offer* is asked for, and with which body (facts 3.3)."""
+        if (path := self.path) == RESERVATIONS:
+            return path, reservation(offer, self._me)
+        if offer.court.id not in self._sites:
+            raise ServiceError(f"{offer}: no siteId is published, so it cannot be asked for as a rental")
+        return path, rental(offer, self._sites[offer.court.id])
 
     def hold_in(self, answer: Answer, offer: Offer) -> Hold:
         """The hold behind the order in *answer*; one made as in 2025 is paid as in 2025 (facts 3.4)."""
@@ -178,7 +191,14 @@ class RecUs(RecUsProfile, ApiSystem):
         return replace(hold, details=EMPTY_PAYMENT) if is_of_2025 else hold
 
     def held(self, offer: Offer, answer: Answer) -> Hold:
-        """The hold that *answer* tells of, if only by the id of its order."""
+        """The hold that *answer* tells of, if only by the id of its order.
+
+        Raises `WayClosed` when courts are asked for elsewhere now: the connection will do so.
+        """
+        if not answer.is_good and is_closed(answer, said := self.reason(answer)):
+            self._closed.add(answer.asked.partition(" ")[2])
+            if len(self._closed) < len(self.ways):
+                raise WayClosed(f"{answer.asked}: {answer.status}: {said}")
         try:
             return super().held(offer, answer)
         except UnknownAnswer:
@@ -281,7 +301,3 @@ class RecUs(RecUsProfile, ApiSystem):
         """The words of a refusal (facts 4)."""
         body = answer.json() if answer.is_json else None
         return " ".join(texts([fitting(body, object, field) for field in ("message", "type")]))
-
-
-def _wall(moment: datetime) -> dict[str, str]:
-    return {"date": f"{moment:%Y-%m-%d}", "time": f"{moment:%H:%M:%S}"}
