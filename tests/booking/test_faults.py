@@ -54,8 +54,8 @@ EXIT_CODES = {
     "literal-brackets": 0,
     "any-brackets": 0,
     "schedule-behind-firewall": 0,
-    "rentals-only": 6,
-    "rental-confirmed-unpaid": 6,
+    "rentals-only": 0,
+    "rental-confirmed-unpaid": 8,
     "tied-by-rental": 0,
     "tied-by-nothing": 0,
     "reservation-cancelled": 0,
@@ -223,6 +223,22 @@ def test_what_an_earlier_run_held_and_surely_did_not_pay_does_not_count_when_the
 
     assert again.exit_code == 0
     assert len(stage.ledger.paid) == 1
+
+
+# Two ways to ask for a court.
+
+
+@WAYS
+def test_where_reservations_are_closed_courts_are_rented_at_the_opening(book: Booker, together: bool) -> None:
+    stage, outcome = book({"faults": ("rentals-only",)}, together=together)
+
+    assert outcome.exit_code == 0
+    assert (len(stage.ledger.paid), stage.open_holds) == (1, [])
+    said = "\n".join(stage.steps)
+    assert "Court 1: no longer asked for in this way (sent T" in said
+    assert "by /v1/reservations)" in said
+    assert "by /v1/facility-rentals)" in said
+    assert "the booking system made the hold at T+0." in said
 
 
 # What a court costs.
