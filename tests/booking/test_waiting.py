@@ -276,6 +276,22 @@ def test_a_run_that_waits_proves_the_phone_again_when_the_court_wants_that(waite
     assert len(waited.ledger.all("code-asked")) == 2
 
 
+@pytest.mark.parametrize(("mode", "is_said"), [("", 1), ("cors", 0)])
+def test_a_firewall_before_the_schedule_ends_the_looking_there_and_not_the_run(
+    tmp_path: Path, mode: str, is_said: int
+) -> None:
+    scenario = {"all_taken": True, "frees_after": timedelta(minutes=5), "firewalled_reads": True}
+    with Stage(tmp_path, scenario, environ={"RECUS_FETCH_MODE": mode}) as stage:
+        assert stage.book("--wait-list").word == "reserved", stage.steps
+
+        later = [each for each in stage.ledger.attempts if each.moment > OPENS_AT + timedelta(minutes=1)]
+        assert min(each.moment for each in later) >= OPENS_AT + timedelta(minutes=5)
+        assert (
+            sum("a firewall keeps programs from the public schedule" in step for step in stage.steps)
+            == is_said
+        )
+
+
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_a_sign_in_survives_a_wait_of_hours(tmp_path: Path, system: str) -> None:
     scenario = {"all_taken": True, "frees_after": timedelta(hours=2, minutes=5)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -36,12 +36,14 @@ from reserve.errors import (
 )
 from reserve.http import Answer, Http
 from reserve.model import Account, BookingRequest, Court, Offer, Offers, Slot
+from reserve.settings import read_settings
 from reserve.systems.base import Context
 from reserve.systems.place import called
 from reserve.systems.recus import answers, bookings, orders
 from reserve.systems.recus.adapter import RecUs
-from reserve.systems.recus.facility import facility_ids, looks_free, place_in
+from reserve.systems.recus.facility import facility_ids, place_in
 from reserve.systems.recus.orders import order_in
+from reserve.systems.recus.schedule import lists_as_free, looks_free
 from reserve.window import slot, zone
 from tests.fakes import FakeClock, InProcess, usd
 
@@ -99,7 +101,11 @@ class Api:
     """An API that gives these answers in turn, and remembers what it was asked."""
 
     def __init__(
-        self, clock: FakeClock, *answers: tuple[int, Any], request: BookingRequest | None = None
+        self,
+        clock: FakeClock,
+        *answers: tuple[int, Any],
+        request: BookingRequest | None = None,
+        addresses: Mapping[str, str] | None = None,
     ) -> None:
         self.answers = list(answers)
         self.asked: list[tuple[str, bytes, WSGIEnvironment]] = []
@@ -111,7 +117,7 @@ class Api:
                 base, headers=headers, adapter=InProcess(self.answer, clock), clock=clock
             ),
             browser=lambda: pytest.fail("no browser was meant to start"),
-            addresses=RecUs.addresses,
+            addresses={**RecUs.addresses, **(addresses or {})},
             say=self.said.append,
             keep=lambda asked, text: self.kept.append((asked, text)),
             conceal=lambda secret: None,
@@ -624,6 +630,23 @@ def test_an_answer_that_is_no_facility_is_unknown(answer: Any) -> None:
         place_in(answered(answer))
 
 
+def test_the_recorded_list_of_facilities_is_read() -> None:
+    found = facility_ids(answered(sample("locations_availability")))
+    assert found["Sample Park"] == "00000000-0000-4000-8000-000000000701"
+    assert len(found) == 2
+
+    beside = [{"distance": None, "id": "1", "name": "Beside", "location": {"lat": "37"}}]
+    assert facility_ids(answered(beside)) == {"Beside": "1"}
+
+
+@pytest.mark.parametrize("name", ["locations_list", "site_availability"])
+def test_an_answer_of_another_kind_is_taken_neither_for_facilities_nor_for_one(name: str) -> None:
+    # The first is of all cities, parks of a demonstration among them (rec.us facts 2.2); neither is read.
+    for read in (facility_ids, place_in):
+        with pytest.raises(UnknownAnswer, match=r"GET /x: the answer \(200\) "):
+            read(answered(sample(name)))
+
+
 def test_courts_come_by_number_or_in_the_players_order() -> None:
     def ten(facility: Any) -> None:
         facility["courts"].insert(0, deepcopy(court(facility, "Court 2")) | {"courtNumber": "Court 10"})
@@ -773,6 +796,94 @@ def test_the_schedule_tells_which_court_is_worth_asking_for(
     request = Offer(replace(COURT, name=name), slot, midnight)
 
     assert looks_free(answered(sample("schedule")), request) is is_free
+
+
+EVENING_7 = slot(date(2026, 9, 7), time(18), timedelta(minutes=90), SF)
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "is_free"),
+    [
+        ("Court 1", time(7, 30), False),  # taken by somebody
+        ("Court 1", time(9), False),  # a court on the same ground is, and no reservation says so
+        ("Court 1", time(10, 30), True),
+        ("Court A", time(7, 30), False),
+        ("Court B", time(9), True),
+        ("Court 3", time(18), False),
+    ],
+)
+def test_a_court_is_not_free_while_another_one_on_its_ground_is_taken(
+    name: str, start: time, is_free: bool
+) -> None:
+    wanted = Offer(
+        replace(COURT, name=name), slot(date(2026, 9, 7), start, timedelta(minutes=90), SF), EVENING_7.start
+    )
+
+    assert looks_free(answered(sample("schedule_overlap")), wanted) is is_free
+
+
+@pytest.mark.parametrize("word", ["MAINTENANCE", "", None, 7])
+def test_a_court_is_not_free_when_its_schedule_has_a_word_that_nobody_knows(word: object) -> None:
+    schedule = sample("schedule_overlap")
+    schedule["dates"]["20260907"][0]["schedule"]["10:30, 19:30"] = {"referenceType": word}
+
+    assert not looks_free(answered(schedule), Offer(COURT, EVENING_7, EVENING_7.start))
+
+
+def test_the_list_of_free_half_hours_tells_which_court_is_worth_asking_for() -> None:
+    listed = sample("location")
+    first = court(listed["location"], "Court 1")
+    first["availableSlots"] = ["2026-03-09 18:00:00", "2026-03-09 18:30:00", "2026-03-09 19:00:00"]
+
+    assert lists_as_free(answered(listed), OFFER)
+    del first["availableSlots"][1]
+    assert not lists_as_free(answered(listed), OFFER)
+    first["availableSlots"] = None
+    with pytest.raises(UnknownAnswer, match="the answer has no 'availableSlots' of Court 1"):
+        lists_as_free(answered(listed), OFFER)
+
+
+def test_who_is_kept_from_the_schedule_says_so_once_and_looks_at_what_the_facility_lists(
+    clock: FakeClock,
+) -> None:
+    here = replace(OFFER, court=replace(COURT, facility="p-1"))
+    firewall = (SAMPLES / "firewall_403.txt").read_text()
+    api = Api(clock, (403, firewall), (200, sample("location")), (200, sample("location")))
+
+    for _ in range(2):
+        api.system.looks_free(here)
+        clock.sleep(timedelta(seconds=30))
+
+    assert [asked for asked, _, _ in api.asked] == [
+        "GET /v1/locations/p-1/schedule",
+        *["GET /v1/locations/p-1"] * 2,
+    ]
+    (said,) = api.said
+    assert "RECUS_FETCH_MODE" in said
+
+
+def test_who_is_kept_from_everything_is_told(clock: FakeClock) -> None:
+    firewall = (SAMPLES / "firewall_403.txt").read_text()
+
+    with pytest.raises(Blocked):
+        Api(clock, (403, firewall), (403, firewall)).system.looks_free(OFFER)
+
+
+@pytest.mark.parametrize(("mode", "sent"), [("", None), ("cors", "cors")])
+def test_how_we_fetch_is_only_said_when_the_player_wants_it(
+    clock: FakeClock, mode: str, sent: str | None
+) -> None:
+    api = Api(clock, (200, sample("schedule")), addresses={"RECUS_FETCH_MODE": mode})
+
+    api.system.looks_free(OFFER)
+
+    ((_, _, environ),) = api.asked
+    assert environ.get("HTTP_SEC_FETCH_MODE") == sent
+
+
+def test_a_way_of_fetching_that_no_browser_has_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"RECUS_FETCH_MODE: 'a\\nb' is none of cors"):
+        read_settings({"RECUS_FETCH_MODE": "a\nb"})
 
 
 @pytest.mark.parametrize("schedule", [[], {"dates": None}, {"dates": {"20260309": [None]}}])

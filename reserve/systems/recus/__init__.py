@@ -24,8 +24,12 @@ class RecUsProfile(Profile):
         "STRIPE_API_URL": "https://api.stripe.com",
         "RECUS_STRIPE_KEY": "",
         "RECUS_HOLD_BY": "reservations",
+        "RECUS_FETCH_MODE": "",
     }
-    choices: Mapping[str, tuple[str, ...]] = {"RECUS_HOLD_BY": ("reservations", "facility-rentals")}
+    choices: Mapping[str, tuple[str, ...]] = {
+        "RECUS_HOLD_BY": ("reservations", "facility-rentals"),
+        "RECUS_FETCH_MODE": ("cors", "navigate", "no-cors", "same-origin"),  # as browsers say it
+    }
     account_variables = (EMAIL, PASSWORD, PHONE)
     usual_lengths = (90 * MINUTE, 60 * MINUTE, 30 * MINUTE)  # facts 2.8
     renew_every = 50 * MINUTE  # a token lives an hour (facts 1.4)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TypeVar
 
 from reserve.errors import (
+    Blocked,
     ReserveError,
     ServiceError,
     UnknownAnswer,
@@ -28,18 +29,20 @@ from reserve.systems.place import Place, called
 from reserve.systems.reading import fitting, moment, read, texts
 from reserve.systems.recus import RecUsProfile
 from reserve.systems.recus.bookings import ListedBooking, Player
-from reserve.systems.recus.facility import facility_ids, looks_free, place_in
+from reserve.systems.recus.facility import facility_ids, place_in
 from reserve.systems.recus.holding import RESERVATIONS, WAYS, is_closed, rental, reservation, site_ids
 from reserve.systems.recus.listing import BookingList
 from reserve.systems.recus.orders import SETTLED, OrderAnswer, cents, id_in, order_id_in, order_in
 from reserve.systems.recus.payment import EMPTY_PAYMENT, confirm_card, payment
 from reserve.systems.recus.refusals import ENTER_CODE, SEND_CODE, words_for
+from reserve.systems.recus.schedule import lists_as_free, looks_free
 from reserve.systems.recus.sign_in import sign_in
 from reserve.systems.refusals import Words
 
 T = TypeVar("T")
 
 ORGANIZATION = "san-francisco-rec-park"  # facts 2.1
+BLOCKED = ("the public schedule",)  # among the answers, once a firewall keeps us from it
 FRESH = timedelta(seconds=10)  # so long one look at the schedule serves all courts
 SETTLED_AT_ONCE = {"is_settled": True}  # details of an order that nobody need pay any more
 
@@ -67,13 +70,16 @@ class RecUs(RecUsProfile, ApiSystem):
 
     def place(self) -> Place:
         """The facility of the booking request (facts 2.3)."""
-        where = path_to("/v1/locations/{id}", id=called(self.request.facility, self._facility_ids()))
-        answer = self.get(where, {"publishedSites": "true"}, max_age=PUBLISHED)
+        found = called(self.request.facility, self._facility_ids())
+        answer = self._facility(found, PUBLISHED)
         place = self._understood(answer, place_in)
         if any(court.takes_reservations and court.window is None for court in place.courts):
             self.context.keep(answer.asked, answer.text)
         self._bookings.zone, self._sites = place.zone, site_ids(answer)
         return place
+
+    def _facility(self, id_: str, max_age: timedelta) -> Answer:
+        return self.get(path_to("/v1/locations/{id}", id=id_), {"publishedSites": "true"}, max_age=max_age)
 
     def _facility_ids(self) -> dict[str, str]:
         everything = {"organizationSlug": ORGANIZATION, "publishedSites": "true"}
@@ -161,10 +167,28 @@ class RecUs(RecUsProfile, ApiSystem):
             raise WrongCode("the one-time code was refused") from refusal
 
     def looks_free(self, offer: Offer) -> bool:
-        """Whether the public schedule shows *offer* as free."""
-        path = path_to("/v1/locations/{id}/schedule", id=offer.court.facility)
-        day = f"{offer.slot.start:%Y-%m-%d}"
-        return looks_free(self.get(path, {"startDate": day}, max_age=FRESH), offer)
+        """Whether *offer* looks free in the public schedule, or else in the list of free half hours."""
+        if (answer := self._schedule(offer.court.facility, offer.slot.start.date(), FRESH)) is not None:
+            return looks_free(answer, offer)
+        return lists_as_free(self._facility(offer.court.facility, FRESH), offer)
+
+    def _schedule(self, facility: str, day: date, max_age: timedelta) -> Answer | None:
+        """What the public schedule shows of *day*; None once a firewall has refused it (facts 5.4).
+
+        Then nothing else is tried there: whether to say more of ourselves is the player's decision.
+        """
+        if BLOCKED in self.context.answers:
+            return None
+        path = path_to("/v1/locations/{id}/schedule", id=facility)
+        try:
+            return self.get(path, {"startDate": f"{day:%Y-%m-%d}"}, max_age=max_age)
+        except Blocked:
+            self.context.answers[BLOCKED] = self.context.clock.now(), Answer(f"GET {path}", 403, {}, "")
+            self.context.say(
+                "a firewall keeps programs from the public schedule; going by what the facility itself lists "
+                "(see RECUS_FETCH_MODE in docs/reference.md)"
+            )
+            return None
 
     @property
     def path(self) -> str:
@@ -283,9 +307,12 @@ class RecUs(RecUsProfile, ApiSystem):
                 )
 
     def headers(self) -> dict[str, str]:
-        """Those of the web app (facts 1.5)."""
+        """Those of the web app (facts 1.5); `Sec-Fetch-Mode` only if the player wants it (facts 5.4)."""
         web = self.context.addresses["RECUS_WEB_URL"].rstrip("/")
-        return {**super().headers(), "Origin": web, "Referer": web + "/"}
+        headers = {**super().headers(), "Origin": web, "Referer": web + "/"}
+        if mode := self.context.addresses.get("RECUS_FETCH_MODE"):
+            headers["Sec-Fetch-Mode"] = mode
+        return headers
 
     def words_for(self, asked: str) -> Words:
         """What the words of a refusal mean to who *asked*."""

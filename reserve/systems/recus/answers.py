@@ -96,6 +96,13 @@ class Facility(Part):
     reservation_requires_verification: object = None
 
 
+class FreeTicks(Part):
+    """The half hours at which a court is said to be free (facts 2.4)."""
+
+    court_number: object
+    available_slots: list[object]
+
+
 class CourtDay(Part):
     """A court's day in the schedule, its pieces by their span: "09:00, 19:30" (facts 2.5)."""
 

@@ -9,12 +9,11 @@ from datetime import timedelta
 from reserve import window
 from reserve.errors import UsageError
 from reserve.http import Answer
-from reserve.model import Limits, Offer
+from reserve.model import Limits
 from reserve.money import Money
 from reserve.systems.place import MINUTE, BookableCourt, Place, by_number
 from reserve.systems.reading import Readable, fitting, read
 from reserve.systems.recus.answers import (
-    CourtDay,
     DefaultPrice,
     Facility,
     Minutes,
@@ -146,17 +145,3 @@ def _an_hour(court: PublishedCourt) -> Money | None:
 def _duration(text: str) -> timedelta | None:
     found = re.fullmatch(r"(\d\d):(\d\d)(:\d\d)?", text)
     return timedelta(hours=int(found[1]), minutes=int(found[2])) if found else None
-
-
-def looks_free(answer: Answer, offer: Offer) -> bool:
-    """Whether the schedule shows nobody at the court then (facts 2.5); what it does not tell is free."""
-    slot = offer.slot
-    for day in fitting(answer.json(), Readable[CourtDay], f"dates.{slot.start:%Y%m%d}") or ():
-        if day.court_number != offer.court.name:
-            continue
-        for span, piece in day.schedule.items():
-            start, _, end = span.partition(", ")
-            meets = start < f"{slot.end:%H:%M}" and f"{slot.start:%H:%M}" < end
-            if meets and fitting(piece, str, "referenceType") != "RESERVABLE":
-                return False
-    return True
