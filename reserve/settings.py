@@ -6,6 +6,7 @@ What an option may say as well stays as it was written, when what it means depen
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from reserve.errors import UsageError
 from reserve.systems import PROFILES, USUAL
 
 DATA = Path("data")
+KEY_FILE = "fernet.key"  # in the data folder; `reserve.storage.secrets` makes it
 WEBHOOK = "http://127.0.0.1:5000"
 OF_SYSTEMS = frozenset[str]().union(*(profile.variables() for profile in PROFILES.values()))
 CHOICES = {name: words for profile in PROFILES.values() for name, words in profile.choices.items()}
@@ -121,6 +123,16 @@ def read_file(file: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as failure:
         raise UsageError(f"{file} cannot be read ({type(failure).__name__}); write it as UTF-8") from failure
     return {name: value for name, value in written.items() if value is not None}
+
+
+def loose_files(settings: Settings, file: Path) -> list[str]:
+    """What to say when others can change *file*, or read the key of the stored accounts."""
+    said = []
+    for path, bits, can in ((file, 0o022, "change"), (settings.data / KEY_FILE, 0o077, "read")):
+        with suppress(OSError):
+            if path.stat().st_mode & bits:
+                said.append(f"other users of this machine can {can} {path}; run: chmod 600 {path}")
+    return said
 
 
 def refuse_strange_bytes(text: str, name: str) -> None:

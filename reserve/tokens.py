@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
+
+from reserve.signals import held_back
 
 
 class Tokens:
@@ -13,8 +15,8 @@ class Tokens:
         self._tokens = tokens
 
     def alone(self) -> AbstractContextManager[None]:
-        """Inside, nobody else renews them."""
-        return nullcontext()
+        """Inside, nobody else renews them, and a request to stop waits: a new one must be kept before."""
+        return held_back()
 
     def kept(self) -> tuple[str, ...]:
         """What may still be good, best first."""

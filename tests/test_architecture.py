@@ -13,7 +13,7 @@ import pytest
 
 HERE = Path(__file__).parent.parent
 
-PLAIN = "errors redaction money model window clock http browser tokens settings notify"
+PLAIN = "errors redaction money model window clock http browser signals tokens settings notify"
 BASES = "systems.profile systems.base systems.api systems.account_api systems.place systems.reading"
 BASES += " systems.refusals"
 SYSTEM = f"errors redaction money model window clock http browser {BASES}"
@@ -26,7 +26,8 @@ MAY_IMPORT = {
     "errors": "",
     "redaction": "",
     "money": "",
-    "tokens": "",
+    "signals": "",
+    "tokens": "signals",
     "clock": "",
     "model": "errors money",
     "window": "errors model",
@@ -34,7 +35,7 @@ MAY_IMPORT = {
     "browser": "errors clock redaction",
     "notify": "errors clock",
     "settings": "errors systems",
-    "storage": "errors money model redaction tokens storage",
+    "storage": "errors money model redaction signals tokens storage",
     "systems.profile": "",
     "systems.base": "errors money model window clock http browser tokens systems.profile",
     "systems.refusals": "errors http",

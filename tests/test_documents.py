@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from reserve import errors
-from reserve.booking.stop import SIGNALS
 from reserve.commands import COMMANDS
 from reserve.commands.options import booking_parser, read_booking
 from reserve.errors import ExitCode
 from reserve.settings import read_settings
+from reserve.signals import SIGNALS
 from reserve.simulator.recus.faults import FAULTS
 from reserve.systems.registry import SYSTEMS
 from tests.documents import DOCUMENTS, HERE, PATHS, README, named, rows

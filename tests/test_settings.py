@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reserve.settings import Settings, UnreadableSettings, read_settings
+from reserve.settings import Settings, UnreadableSettings, loose_files, read_settings
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,28 @@ def test_what_makes_no_sense_is_refused_by_its_name_and_a_token_is_not_shown(nam
         read_settings({name: text})
 
     assert name.endswith(("_URL", "_BY")) or text not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "can"),
+    [
+        (".env", 0o646, "change"),
+        (".env", 0o644, None),
+        ("fernet.key", 0o640, "read"),
+        ("fernet.key", 0o600, None),
+    ],
+)
+def test_a_file_that_others_could_use_is_named_with_the_way_out(
+    tmp_path: Path, name: str, mode: int, can: str
+) -> None:
+    path = tmp_path / name
+    path.touch()
+    path.chmod(mode)
+
+    said = loose_files(Settings(data=tmp_path), tmp_path / ".env")
+
+    expected = [f"other users of this machine can {can} {path}; run: chmod 600 {path}"]
+    assert said == (expected if can else [])
 
 
 def test_what_is_empty_or_blank_is_not_set() -> None:

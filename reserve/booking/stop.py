@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from reserve.errors import Interrupted
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from reserve.signals import SIGNALS
 
 
 class Stop:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from reserve.errors import ExitCode, OutcomeWord, ReserveError, UsageError
-from reserve.settings import Settings, UnreadableSettings, read_settings
+from reserve.settings import Settings, UnreadableSettings, loose_files, read_settings
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -52,6 +52,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         asks_for_help = not {"-h", "--help"}.isdisjoint(arguments)  # which is given whatever is set
         settings = Settings() if asks_for_help else read_settings(os.environ, Path(".env"))
+        if name != "due":  # which would say it every minute
+            for warning in loose_files(settings, Path(".env")):
+                print(f"warning: {warning}", file=sys.stderr)
         return int(command.main(arguments[1:] if name else arguments, settings))
     except ReserveError as failure:
         if name == "due" and isinstance(failure, UnreadableSettings):

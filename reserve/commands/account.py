@@ -38,6 +38,7 @@ ACTIONS = {
     "list": "show what is stored, without secrets",
     "remove": "forget an account",
     "refresh": "renew refresh tokens, so that they do not die; for cron",
+    "rotate-key": "encrypt all of it with a new key",
 }
 LONGEST_PASSWORD = 10_000  # letters that are read of a descriptor, which may have no end
 EARLIER_TOKENS = "tokens.json"  # in the data folder, in plain text
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     options = _parser().parse_args(arguments)
     if options.name is None and options.what in ("add", "remove"):
         raise UsageError(f"account {options.what}: which one? Write a NAME behind it")
-    actions = {"add": add, "list": list_all, "remove": remove, "refresh": refresh}
+    actions = {"add": add, "list": list_all, "remove": remove, "refresh": refresh, "rotate-key": rotate_key}
     return actions[options.what](options, settings)
 
 
@@ -118,6 +119,14 @@ def remove(options: argparse.Namespace, settings: Settings) -> int:
         if not Accounts(secrets).remove(options.name):
             raise UsageError(f"there is no account {options.name!r}; see `account list`")
     print(f"Removed {options.name!r}.")
+    return 0
+
+
+def rotate_key(options: argparse.Namespace, settings: Settings) -> int:
+    """Encrypt everything with a new key, and forget the old one when that is done."""
+    with secret_store(settings) as secrets:
+        number = secrets.change_key()
+    print(f"Encrypted {number} secrets with a new key; copy it to every machine that shares the database.")
     return 0
 
 

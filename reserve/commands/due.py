@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +23,7 @@ from reserve.errors import ReserveError, UsageError
 from reserve.notify import channels, ping, send_to_all
 from reserve.plans import due
 from reserve.settings import Settings
+from reserve.storage.database import Store
 from reserve.storage.plans import PlanStore
 from reserve.systems import PROFILES
 
@@ -96,10 +97,21 @@ def run_due(options: argparse.Namespace, settings: Settings, clock: Clock) -> in
             return book_occurrence(
                 plan_store, options.occurrence, settings, clock, partial(tell_player, settings)
             )
-        lines = Ticking(plan_store, clock, partial(start_process, settings.data), settings).minute()
+        check = partial(check_key, store, settings)
+        lines = Ticking(plan_store, clock, partial(start_process, settings.data), settings, check).minute()
         if lines or options.verbose or sys.stdout.isatty():
             print("\n".join([*lines, summary(plan_store, len(lines))]))
     return 0
+
+
+def check_key(store: Store, settings: Settings) -> None:
+    """Raise `UsageError` when this machine cannot read what is stored for the plans."""
+    from reserve.storage.secrets import SecretStore  # which takes as long to load as all the rest
+
+    try:
+        SecretStore(store, settings.data, settings.fernet_key).check()
+    except UsageError as failure:
+        raise UsageError(f"{failure}. Until then this machine leaves the plans to others") from None
 
 
 def tell_player(settings: Settings, sentence: str) -> None:
@@ -127,6 +139,7 @@ class Ticking:
     clock: Clock
     start: Callable[[Sequence[str]], None]  # a process of main.py with these words
     settings: Settings
+    check_key: Callable[[], None] = lambda: None  # raises when what is stored for plans cannot be read here
 
     def minute(self) -> list[str]:
         """Start what is due; near an opening stay for the minute, to take over from a machine that dies."""
@@ -139,7 +152,10 @@ class Ticking:
         return lines
 
     def tick(self) -> list[str]:
-        """Start what is due now."""
+        """Start what is due now; what this machine cannot serve for lack of the key is not claimed."""
+        wake = self.plan_store.next_wake()
+        if wake is not None and wake <= self.clock.now() and self._needs_key():
+            self.check_key()
         worker = f"{socket.gethostname()}/{os.getpid()}"
         return due.tick(
             self.plan_store,
@@ -162,9 +178,19 @@ class Ticking:
             if system in systems and self.plan_store.first(f"renew {system}", now, since=since):
                 self.start(["account", "refresh"])
 
+    def _needs_key(self) -> bool:
+        """Whether a plan is booked with something that lies in the store, encrypted."""
+        active = [stored.body for stored in self.plan_store.all() if not stored.is_paused]
+        return any(self.settings.account or body.get("account") or _has_tokens(body) for body in active)
+
     def _is_near(self) -> bool:
         now = self.clock.now()
         return self.plan_store.has_opening(now, now + NEAR)
+
+
+def _has_tokens(body: Mapping[str, object]) -> bool:
+    profile = PROFILES.get(str(body.get("system")))
+    return profile is not None and profile.token_variable is not None
 
 
 def start_process(data: Path, words: Sequence[str]) -> None:

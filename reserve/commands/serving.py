@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from reserve.booking.context import Leads
 from reserve.booking.result import Outcome, RunResult, failed
-from reserve.booking.stop import SIGNALS, Stop
+from reserve.booking.stop import Stop
 from reserve.clock import Clock
 from reserve.commands.book import book
 from reserve.commands.planned import Lookup, booking_for
@@ -22,6 +22,7 @@ from reserve.plans import due
 from reserve.plans.plan import Choice, Plan
 from reserve.plans.preview import Ask
 from reserve.settings import Settings
+from reserve.signals import SIGNALS
 from reserve.storage.plans import Occurrence, PlanStore, StoredPlan
 
 TOO_EARLY = timedelta(minutes=10)  # before an opening; the run would wait for nothing

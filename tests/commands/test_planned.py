@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from reserve.commands.options import Booking
 from reserve.commands.planned import booking_for, filled
+from reserve.commands.store import secret_store
 from reserve.errors import UsageError
+from reserve.model import Account
 from reserve.money import Money
 from reserve.plans.plan import Choice, Plan
 from reserve.settings import read_settings
+from reserve.storage.secrets import Accounts
 from reserve.systems.ntnui.link import read_link
 
 ENVIRON = {"RESERVE_EMAIL": "you@example.com", "RESERVE_PASSWORD": "canary", "RESERVE_SYSTEM": "recus"}
@@ -42,6 +46,20 @@ def test_the_account_of_the_settings_counts_when_the_plan_names_none() -> None:
     assert filled(PLAN, settings).account == "alice"
     assert filled(replace(PLAN, account="bob"), settings).account == "bob"
     assert booking(PLAN).account.email == "you@example.com"
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_plan_with_a_stored_account_takes_nothing_of_the_environment(tmp_path: Path, waits: bool) -> None:
+    mine = {"RESERVE_SYSTEM": "atrium", "RESERVE_EMAIL": "me@example.com", "ATRIUM_REFRESH_TOKEN": "t"}
+    hers = {**ENVIRON, "RESERVE_PHONE": "+14155550100", "ATRIUM_OCCUPANT_ID": "2"}
+    settings = read_settings({**hers, "RESERVE_DATA": str(tmp_path)})
+    with secret_store(settings) as secrets:
+        Accounts(secrets).add("mine", mine)
+    plan = replace(PLAN, system="atrium", choices=(Choice("Court 1"),), account="mine", wait_list=waits)
+
+    booking = booking_for(plan, WEDNESDAY, plan.choices[0], settings, waits=waits)
+
+    assert booking.account == Account("me@example.com", "", None, {"ATRIUM_REFRESH_TOKEN": "t"})
 
 
 def test_a_plan_is_booked_at_its_own_system_whatever_the_settings_name() -> None:

@@ -8,8 +8,10 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,10 +21,10 @@ import pytest
 from reserve.booking.result import Outcome, failed
 from reserve.booking.stop import Stop
 from reserve.clock import Clock
-from reserve.commands.due import Ticking, start_process
+from reserve.commands.due import Ticking, check_key, start_process
 from reserve.commands.options import Booking
 from reserve.commands.serving import Run, claim_kept, in_order, opens_later, runs_for, serve_occurrence
-from reserve.errors import Blocked, Interrupted, OutcomeWord
+from reserve.errors import Blocked, Interrupted, OutcomeWord, UsageError
 from reserve.model import Court, Offer, Offers, Slot
 from reserve.plans import due
 from reserve.plans.file import body_of
@@ -31,6 +33,7 @@ from reserve.settings import Settings
 from reserve.storage.database import Store
 from reserve.storage.plans import Occurrence, PlanStore
 from reserve.storage.schema import OCCURRENCES
+from reserve.storage.secrets import SecretStore
 from reserve.window import DaysAhead, HoursAhead, OpeningRule, zone
 from tests.fakes import FakeClock
 
@@ -442,6 +445,48 @@ def test_near_an_opening_a_tick_stays_to_take_over_from_a_machine_that_dies(plan
 
     assert started == [["due", "--occurrence", "1@2026-03-12T01:00:00Z/2"]]
     assert clock.now() <= OPENING - MINUTE
+
+
+@pytest.mark.parametrize(
+    ("changes", "settings", "is_left"),
+    [
+        ({"account": "mine"}, Settings(), True),
+        ({}, Settings(account="mine"), True),
+        ({"system": "atrium", "choices": (Choice("Court 1"),)}, Settings(), True),
+        ({}, Settings(), False),  # books with the environment's account, and needs no key
+    ],
+)
+def test_a_machine_with_another_key_says_so_and_leaves_the_turns_to_those_that_have_it(
+    tmp_path: Path, changes: dict[str, Any], settings: Settings, is_left: bool
+) -> None:
+    store = Store(tmp_path)
+    plan_store = PlanStore(store)
+    here, there = (replace(settings, data=tmp_path / name) for name in ("here", "there"))
+    for each in (here, there):
+        each.data.mkdir()
+    SecretStore(store, here.data).write("account/mine", "{}")
+    with closing(Store(there.data)) as own:  # so its key is another one
+        SecretStore(own, there.data).write("account/other", "{}")
+    keep(plan_store, replace(WEEKLY, **changes), now=OPENING - timedelta(hours=1))
+    clock, started = FakeClock(OPENING - due.LEAD), list[list[str]]()
+
+    def tick_of(machine: Settings) -> Ticking:
+        start = started.append
+        return Ticking(
+            plan_store, clock, lambda words: start(list(words)), machine, partial(check_key, store, machine)
+        )
+
+    if is_left:
+        with pytest.raises(UsageError, match=r"is not the key .* leaves the plans to others") as refused:
+            tick_of(there).tick()
+        assert refused.value.exit_code == 2
+        assert started == []
+        assert [each.claims for each in plan_store.occurrences(ended=False)] == [0]
+        tick_of(here).tick()
+    else:
+        tick_of(there).tick()
+    assert len(started) == 1
+    store.close()
 
 
 def test_a_tick_does_not_stay_for_an_opening_whose_occurrence_has_ended(plan_store: PlanStore) -> None:

@@ -14,13 +14,14 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import select
 
+from reserve.booking.stop import Stop
 from reserve.clock import Clock
 from reserve.commands import account
 from reserve.commands.options import booking_parser, read_booking
 from reserve.commands.store import secret_store
-from reserve.errors import ServiceError, UsageError
+from reserve.errors import Interrupted, ServiceError, UsageError
 from reserve.model import Account
-from reserve.settings import read_settings
+from reserve.settings import KEY_FILE, read_settings
 from reserve.simulator import AtriumScenario, SimulatedAtrium, serve
 from reserve.storage.database import Store
 from reserve.storage.schema import SECRETS
@@ -78,7 +79,7 @@ def test_what_is_kept_can_be_read_again_and_lies_nowhere_in_plain_text(store: St
 def test_the_key_file_is_the_players_alone(store: Store, tmp_path: Path) -> None:
     Accounts(SecretStore(store, tmp_path)).add("mine", MINE)
 
-    assert (tmp_path / "fernet.key").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / KEY_FILE).stat().st_mode & 0o777 == 0o600
 
 
 def test_a_given_key_needs_no_file(store: Store, tmp_path: Path) -> None:
@@ -142,13 +143,136 @@ def test_a_new_token_takes_the_place_of_the_old_one(store: Store, tmp_path: Path
     assert StoredTokens(SecretStore(store, tmp_path), "player").kept() == ("second",)
 
 
-def test_a_database_that_is_gone_says_so_when_a_token_is_to_be_kept(store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("first_of_all", [False, True])
+def test_a_token_that_the_store_cannot_take_is_set_aside_and_found_by_the_next_run(
+    store: Store, tmp_path: Path, first_of_all: bool
+) -> None:
+    tokens = StoredTokens(SecretStore(store, tmp_path), "player", given="first")
+    if not first_of_all:
+        tokens.replace("second")
+    SECRETS.drop(store.engine)
+    tokens.replace("canary-3")
+    SECRETS.create(store.engine)
+
+    (aside,) = (tmp_path / "aside").iterdir()
+    assert aside.stat().st_mode & 0o777 == 0o600
+    assert b"canary" not in aside.read_bytes()
+    following = StoredTokens(SecretStore(store, tmp_path), "player", given="first")
+    assert following.kept() == ("canary-3",)
+    following.replace("fourth")
+    assert not aside.exists()
+    assert StoredTokens(SecretStore(store, tmp_path), "player", given="first").kept() == ("fourth",)
+
+
+def test_a_token_that_nothing_can_take_is_said_to_be_lost(store: Store, tmp_path: Path) -> None:
     tokens = StoredTokens(SecretStore(store, tmp_path), "player", given="first")
     tokens.replace("second")
     SECRETS.drop(store.engine)
+    (tmp_path / "aside").touch()
 
-    with pytest.raises(ServiceError, match="cannot read a secret"):
+    with pytest.raises(ServiceError, match="neither the store nor a file beside it"):
         tokens.replace("third")
+
+
+def test_a_signal_between_a_rotating_answer_and_its_keeping_comes_after_it(
+    store: Store, tmp_path: Path
+) -> None:
+    tokens = StoredTokens(SecretStore(store, tmp_path), "player")
+    stop = Stop()
+
+    def renew() -> None:
+        with tokens.alone():
+            os.kill(os.getpid(), signal.SIGTERM)  # the answer has come; the old token is worth nothing now
+            tokens.replace("new")
+
+    with stop.listening(), pytest.raises(Interrupted):
+        renew()
+
+    assert tokens.kept() == ("new",)
+    assert stop.is_asked
+
+
+# The key is changed.
+
+
+def test_a_change_of_the_key_encrypts_everything_anew_and_the_old_one_is_worth_nothing(
+    store: Store, tmp_path: Path
+) -> None:
+    secrets = SecretStore(store, tmp_path)
+    another = SecretStore(store, tmp_path)  # of a process that goes on meanwhile
+    Accounts(secrets).add("mine", MINE)
+    StoredTokens(another, "player").replace("first")
+    old, before = (tmp_path / "fernet.key").read_text().strip(), encrypted(store)
+
+    assert secrets.change_key() == 2
+
+    assert not set(before.values()) & set(encrypted(store).values())
+    assert Accounts(another).read("mine") == MINE
+    StoredTokens(another, "player").replace("second")
+    assert StoredTokens(SecretStore(store, tmp_path), "player").kept() == ("second",)
+    with pytest.raises(UsageError, match="is not the key"):
+        SecretStore(store, tmp_path, old).check()
+    assert (tmp_path / "fernet.key").stat().st_mode & 0o777 == 0o600
+    assert not (tmp_path / "fernet.next").exists()
+
+
+def test_what_was_set_aside_is_in_the_store_after_a_change_of_the_key(store: Store, tmp_path: Path) -> None:
+    secrets = SecretStore(store, tmp_path)
+    StoredTokens(secrets, "player").replace("first")
+    secrets.set_aside("token/player", json.dumps({"tokens": ["newest"], "given": None}))
+
+    secrets.change_key()
+
+    assert StoredTokens(SecretStore(store, tmp_path), "player").kept() == ("newest",)
+    assert not list((tmp_path / "aside").iterdir())
+
+
+CUT_OFF = """
+import os, signal, sys
+from pathlib import Path
+from reserve.storage import secrets
+from reserve.storage.database import Store
+
+where, calls = int(sys.argv[2]), 0
+def mortal(plain):
+    def call(*arguments, **named):
+        global calls
+        if calls == where:
+            os.kill(os.getpid(), signal.SIGKILL)
+        calls += 1
+        return plain(*arguments, **named)
+    return call
+
+store = Store(Path(sys.argv[1]), sys.argv[3] or None)
+kept = secrets.SecretStore(store, Path(sys.argv[1]))
+secrets._write_new, Path.replace = mortal(secrets._write_new), mortal(Path.replace)
+secrets.Fernet.encrypt = mortal(secrets.Fernet.encrypt)
+kept.change_key()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("calls", range(5))  # before .next, each of two secrets, the last word, and after it
+def test_a_change_of_the_key_that_is_killed_anywhere_leaves_everything_readable(
+    store: Store, tmp_path: Path, database: str | None, calls: int
+) -> None:
+    Accounts(SecretStore(store, tmp_path)).add("mine", MINE)
+    Accounts(SecretStore(store, tmp_path)).add("other", MINE)
+
+    command = [sys.executable, "-c", CUT_OFF, str(tmp_path), str(calls), database or ""]
+    assert subprocess.run(command, cwd=HERE, timeout=60).returncode == -signal.SIGKILL
+
+    assert Accounts(SecretStore(store, tmp_path)).read("mine") == MINE
+    assert SecretStore(store, tmp_path).change_key() == 2
+    assert Accounts(SecretStore(store, tmp_path)).read("other") == MINE
+
+
+def test_a_key_of_the_environment_is_not_changed(store: Store, tmp_path: Path) -> None:
+    secrets = SecretStore(store, tmp_path, Fernet.generate_key().decode())
+    Accounts(secrets).add("mine", MINE)
+
+    with pytest.raises(UsageError, match="the key is FERNET_KEY"):
+        secrets.change_key()
 
 
 def test_a_token_given_anew_by_hand_comes_first(store: Store, tmp_path: Path) -> None:
@@ -457,6 +581,35 @@ def test_a_dead_token_gives_exit_code_3_and_the_steps_to_renew_it(environ: dict[
 
     assert answer.returncode == 3
     assert "(3) run `python3 main.py account add NAME --system atrium`" in answer.stdout
+
+
+def test_a_stored_account_that_is_refreshed_never_sends_the_password_of_the_environment(
+    environ: dict[str, str],
+) -> None:
+    simulated = SimulatedAtrium(
+        AtriumScenario(opens_at=Clock().now(), day=Clock().now().date(), session_ended=True), Clock()
+    )
+    with serve(simulated.app) as server:
+        given = {**environ, **simulated.environ(server.url)}
+        account.main(
+            ["add", "mine", "--system", "atrium"],
+            read_settings(environ | {"RESERVE_EMAIL": "me@example.com", "ATRIUM_REFRESH_TOKEN": "dead"}),
+        )
+        hers = {"RESERVE_SYSTEM": "recus", "RESERVE_EMAIL": "x@example.com", "RESERVE_PASSWORD": "c4nary"}
+
+        assert account.main(["refresh"], read_settings({**given, **hers})) == 3  # and no browser was wanted
+
+    assert simulated.ledger.all("log-in") == []
+
+
+def test_the_key_is_changed_by_a_command(environ: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    given = {**environ, "RESERVE_EMAIL": "player@example.com", "RESERVE_PASSWORD": "c4nary"}
+    account.main(["add", "mine", "--system", "recus"], read_settings(given))
+
+    assert account.main(["rotate-key"], read_settings(environ)) == 0
+
+    assert "Encrypted 1 secrets with a new key" in capsys.readouterr().out
+    assert account.main(["list"], read_settings(environ)) == 0
 
 
 def test_a_system_without_refresh_tokens_needs_no_renewing(
