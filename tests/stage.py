@@ -40,7 +40,7 @@ class RecUsWithoutBrowser(RecUs):
         http = self.connect()
         answer = http.ask(
             "POST",
-            "/identitytoolkit/v1/accounts:signInWithPassword",
+            "/identitytoolkit/v1/accounts:signInWithPassword?key=simulated",
             json={"email": self.account.email, "password": self.account.password},
         )
         if not answer.is_good:

@@ -54,6 +54,8 @@ EXIT_CODES = {
     "literal-brackets": 0,
     "any-brackets": 0,
     "schedule-behind-firewall": 0,
+    "one-hold-only": 0,
+    "one-cart": 0,
     "rentals-only": 0,
     "rental-confirmed-unpaid": 8,
     "tied-by-rental": 0,
@@ -119,7 +121,12 @@ def test_every_fault_has_an_exit_code_here() -> None:
 
 @WAYS
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_fault_ends_as_documented(book: Booker, fault: str, together: bool) -> None:
+def test_each_fault_ends_as_documented(
+    book: Booker, request: pytest.FixtureRequest, fault: str, together: bool
+) -> None:
+    if fault == "one-cart" and together:
+        # The adapter pays the whole cart; nobody knows whether there is one (rec.us facts 7).
+        request.applymarker(pytest.mark.xfail(strict=True, reason="every court in the cart is paid"))
     _, outcome = book({"faults": (fault,)}, together=together)
 
     assert outcome.exit_code == EXIT_CODES[fault]

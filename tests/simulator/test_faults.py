@@ -11,7 +11,7 @@ from reserve.simulator.faults import NoConnection
 from reserve.simulator.phone import HABITS
 from reserve.simulator.recus.faults import FAULTS
 from reserve.simulator.usual import OF_TEXTS
-from tests.simulator.visitor import ALICE_MARBLE, DAY, OPENS_AT, Visitor, meanings
+from tests.simulator.visitor import ALICE_MARBLE, DAY, FROM_PAGE, OPENS_AT, SIGN_IN, Visitor, card, meanings
 
 HOLD = "POST /v1/reservations"
 Visit = Callable[[], object]
@@ -133,7 +133,7 @@ def firewall() -> object:
 def token_refused() -> object:
     visitor = Visitor(faults=("token-refused",))
     body = {"email": PLAYER.email, "password": PLAYER.password}
-    signed_in: Any = visitor.http.post("/identitytoolkit/v1/accounts:signInWithPassword", json=body)
+    signed_in: Any = visitor.http.post(SIGN_IN, json=body, headers=FROM_PAGE)
     visitor.headers = {"Authorization": f"Bearer {signed_in.json['idToken']}"}
     return visitor.get("/v1/users/me").json["type"] == "E_UNAUTHORIZED" and not visitor.ledger.violations
 
@@ -349,6 +349,32 @@ def schedule_behind_firewall() -> object:
     return [blocked.status_code, served.status_code, visitor.hold().status_code] == [403, 200, 201] and (
         blocked.headers["Server"], blocked.text
     ) == ("awselb/2.0", "<html><head><title>403 Forbidden</title></head></html>\n")  # fmt: skip
+
+
+@shows("one-hold-only")
+def one_hold_only() -> object:
+    visitor = arrived("one-hold-only")
+    order = visitor.order()
+    refused = visitor.hold("Court 2").json["message"]
+    visitor.delete(f"/v1/orders/{order['id']}")
+    return "another pending reservation" in refused and visitor.hold("Court 2").status_code == 201
+
+
+@shows("one-cart")
+def one_cart() -> object:
+    visitor = arrived("one-cart", price_cents=500)
+    first, second, third = (visitor.order(f"Court {number}") for number in (1, 2, 3))
+    visitor.delete(f"/v1/order-items/{second['items'][1]['id']}")
+    left = visitor.get(f"/v1/orders/{first['id']}").json["order"]
+    visitor.confirm(visitor.pay(first, card(1500)))
+    visitor.clock.sleep(timedelta(seconds=1))
+    return (
+        first["id"] == second["id"] == third["id"]
+        and [len(order["items"]) for order in (first, second, third, left)] == [1, 2, 3, 2]
+        and [order["total"] for order in (first, third, left)] == [750, 2250, 1500]
+        and visitor.ledger.courts_paid == ["Court 1", "Court 3"]
+        and "2 courts were paid" in visitor.ledger.violations
+    )
 
 
 @shows("rentals-only")

@@ -23,6 +23,8 @@ COURTS = {  # rec.us facts 2.1
     "Moscone 1": "3c3f9466-614d-48da-8757-d06595e1201a",
 }
 ENDS = {"07:30": "09:00", "09:00": "10:30", "16:30": "18:00", "18:00": "19:30"}
+SIGN_IN = "/identitytoolkit/v1/accounts:signInWithPassword?key=k"
+FROM_PAGE = {"Referer": "https://www.rec.us/"}
 FREE = [{"paymentMethodType": "free", "amountCents": 0}]
 
 
@@ -62,9 +64,7 @@ class Visitor:
 
     def sign_in(self, email: str = PLAYER.email, password: str = PLAYER.password) -> Answered:
         body = {"email": email, "password": password, "returnSecureToken": True}
-        answer = cast(
-            "Answered", self.http.post("/identitytoolkit/v1/accounts:signInWithPassword?key=k", json=body)
-        )
+        answer = cast("Answered", self.http.post(SIGN_IN, json=body, headers=FROM_PAGE))
         if answer.status_code == 200:
             self.headers = {"Authorization": f"Bearer {answer.json['idToken']}"}
             self.id = self.get("/v1/users/me").json["id"]

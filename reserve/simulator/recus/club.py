@@ -17,8 +17,10 @@ from werkzeug.exceptions import HTTPException
 from reserve.clock import Clock
 from reserve.model import Court, Limits, Slot
 from reserve.simulator.club import Club
+from reserve.simulator.orders import Order
 from reserve.simulator.phone import Deliver
-from reserve.simulator.recus.account import AccountApi
+from reserve.simulator.recus.account import REFUSALS as FIREBASE_REFUSALS
+from reserve.simulator.recus.account import AccountApi, firebase_error
 from reserve.simulator.recus.bookings import BookingsApi
 from reserve.simulator.recus.facilities import (
     MOSCONE,
@@ -74,10 +76,15 @@ class SimulatedRecUs(Club):
         "GET /v1/sites/<id_>/addons": "reading_api.addons",
         "GET /v1/price": "reading_api.price",
         "POST /identitytoolkit/v1/accounts:signInWithPassword": "account_api.sign_in",
+        "POST /securetoken/v1/token": "account_api.renew",
         "POST /stripe/v1/payment_intents/<intent>/confirm": "orders_api.confirm_intent",
     }
     routes: ClassVar[Mapping[str, str]] = {  # facts 1.5
         "GET /v1/users/me": "account_api.me",
+        "GET /v1/users/household-members": "account_api.household_members",
+        "GET /v1/users/<id_>/household": "account_api.household",
+        "GET /v1/users/<id_>/groups": "account_api.groups",
+        "POST /v1/users/<id_>/payment-method-setup": "account_api.set_up_payment",
         "POST /v1/users/mobile-totp/send": "account_api.send_code",
         "POST /v1/users/mobile-totp/verify": "account_api.verify_code",
         "GET /v1/users/<id_>/bookings": "bookings_api.of_player",
@@ -89,7 +96,13 @@ class SimulatedRecUs(Club):
         "POST /v1/reservations": "orders_api.hold",
         "POST /v1/facility-rentals": "orders_api.rent",
         "GET /v1/orders": "orders_api.order_of_booking",
+        "GET /v1/orders/current": "orders_api.current",
         "GET /v1/orders/<id_>": "orders_api.order",
+        "GET /v2/orders/<id_>": "orders_api.order_whole",
+        "GET /v1/orders/<id_>/items": "orders_api.items",
+        "GET /v1/orders/<id_>/transaction-events": "orders_api.transactions",
+        "POST /v1/orders/<id_>/apply-discount": "orders_api.discount",
+        "DELETE /v1/order-items/<id_>": "orders_api.release_item",
         "DELETE /v1/orders/<id_>": "orders_api.release",
         "POST /v1/orders/<id_>/pay": "orders_api.pay",
     }
@@ -116,8 +129,9 @@ class SimulatedRecUs(Club):
 
     @property
     def secrets(self) -> Mapping[str, Iterable[str]]:
-        """Also those of payments."""
-        return {**super().secrets, "card": [payment.secret for payment in self.orders_api.payments]}
+        """Also those of payments and cards."""
+        of_payments = [payment.secret for payment in self.orders_api.payments]
+        return {**super().secrets, "card": [*of_payments, *self.account_api.setup_secrets]}
 
     # Rules.
 
@@ -229,6 +243,14 @@ class SimulatedRecUs(Club):
         if self.server_now < slot.start < self.server_now + self.scenario.buffer:
             raise Refusal("buffer")
 
+    def new_order(self, court: Court, slot: Slot) -> Order:
+        """Where there is one cart, another court goes to what is in it, and lapses with it."""
+        cart = [order for order in self.orders.values() if order.is_open and not order.is_being_paid]
+        order = super().new_order(court, slot)
+        if self.scenario.one_cart and cart:
+            order.cart, order.expires_at = cart[0].order_id, cart[0].expires_at
+        return order
+
     def new_token(self, kind: str = "access") -> str:
         """Something that looks like a Firebase ID token (facts 1.3)."""
         now = self.server_now
@@ -261,8 +283,8 @@ class SimulatedRecUs(Club):
 
     def refused(self, refusal: Refusal) -> ResponseReturnValue:
         """The common error body, or that of Firebase (facts 1.4, 4)."""
-        if refusal.meaning == "wrong-password":
-            return {"error": {"code": 400, "message": "INVALID_LOGIN_CREDENTIALS"}}, 400
+        if refusal.meaning in FIREBASE_REFUSALS:
+            return firebase_error(refusal.meaning)
         wording, day = self.scenario.wording(refusal.meaning), self.scenario.day
         message = wording.message.replace("{day}", f"{day:%B} {day.day}, {day.year}")
         return self.error(wording.status, wording.type, message)

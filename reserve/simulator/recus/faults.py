@@ -99,6 +99,10 @@ FAULTS: dict[str, NamedFault] = {
     "schedule-behind-firewall": switch(
         "a firewall answers costly reads without Sec-Fetch-Mode: cors", firewalled_reads=True
     ),
+    "one-hold-only": switch(
+        "who holds a court is refused another one at that time, because of the first", parallel_holds=False
+    ),
+    "one-cart": switch("all courts that the player holds are items of one order", one_cart=True),
     "rentals-only": switch("courts can be asked for as rentals only", rentals_only=True),
     "rental-confirmed-unpaid": switch(
         "a court is a rental that is called confirmed, also in the list of bookings, before anything is paid",

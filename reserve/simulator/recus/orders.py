@@ -17,6 +17,7 @@ from reserve.simulator.recus.bookings import BookingsApi
 from reserve.simulator.recus.facilities import ORGANIZATION, SimulatedFacility
 from reserve.simulator.recus.payments import Payment, Payments, UnknownIntent, parts
 from reserve.simulator.recus.scenario import RecUsScenario
+from reserve.simulator.refusal import Refusal
 
 
 class OrdersApi:
@@ -61,9 +62,43 @@ class OrdersApi:
         booked = self._bookings.booked_as(request.args.get("bookingId", ""))
         return {"order": self._whole(booked.order_id)}
 
+    def order_whole(self, id_: str) -> ResponseReturnValue:
+        """An order by its id, as the second version of the API has it: one level deeper."""
+        asked = request.args.getlist("include[]")
+        included: dict[str, Any] = {"installments": []} if "installments" in asked else {}
+        return {"data": {"order": self._whole(id_)}, "included": included}
+
+    def current(self) -> ResponseReturnValue:
+        """The order that can be paid now: the newest."""
+        pending = [order for order in self._club.orders.values() if order.is_open]
+        return {"order": self._whole(pending[-1].order_id) if pending else None}
+
+    def items(self, id_: str) -> ResponseReturnValue:
+        """The items of an order."""
+        return {"data": self._order(id_)["items"]}
+
+    def transactions(self, id_: str) -> ResponseReturnValue:
+        """What was paid of an order."""
+        return {"data": self._whole(id_)["payments"]}
+
+    def discount(self, id_: str) -> ResponseReturnValue:
+        """No discount is known."""
+        self._club.courts_of(id_)
+        raise Refusal("no-discount")
+
+    def release_item(self, id_: str) -> ResponseReturnValue:
+        """Release one court of a pending order."""
+        for order in self._club.orders.values():
+            if id_of("item", order) == id_:
+                return self._released(order)
+        raise Refusal("not-found")
+
     def release(self, id_: str) -> ResponseReturnValue:
         """Release a pending order, with all of its courts."""
-        for order in self._club.courts_of(id_):
+        return self._released(*self._club.courts_of(id_))
+
+    def _released(self, *courts: Order) -> ResponseReturnValue:
+        for order in courts:
             self.payments.drop(order)
             self._club.released(order.id)
         return Response(status=204)

@@ -43,6 +43,7 @@ WORDINGS: Mapping[str, Wording] = {
     "unknown-court": Wording(404, "E_COURT_NOT_FOUND", "Court not found"),
     "policy": Wording(400, "E_INELIGIBLE_SITE_BOOKING", "The reservation violates the site's booking policy"),
     # Guessed: rec.us may have moved on to rentals.
+    "no-discount": Wording(400, "E_INVALID_REQUEST", "The discount code is not valid"),
     "moved": Wording(410, "E_GONE", "Use facility-rentals"),
     "not-instant": Wording(400, "E_INELIGIBLE_SITE_BOOKING", "The site is not instantly bookable"),
     "attendees": Wording(400, "E_INELIGIBLE_SITE_BOOKING", "Attendee count exceeds site capacity"),  # claimed
@@ -86,6 +87,7 @@ class RecUsScenario(Scenario):
     cookie_http_only: bool = False
     cookie_delay: timedelta = timedelta(milliseconds=200)  # between the sign-in and the cookie
     wordings: Mapping[str, Wording] = field(default_factory=dict)  # replaces entries of WORDINGS
+    one_cart: bool = False  # all holds of the player are items of one order
     rentals_only: bool = False  # courts are asked for as rentals only (facts 3.3 b)
     bookings: tuple[tuple[date, time], ...] = ()  # what the player has reserved already, elsewhere
     past_bookings: int = 0  # one a week, until two weeks ago
