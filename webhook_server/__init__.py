@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
 import re
-import socket
 import threading
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Self
 
 from flask import Flask, Response, abort, jsonify, request
-from waitress.server import create_server
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable
 
 from webhook_server import gateways, signatures
+from webhook_server.access import Access, is_local
 from webhook_server.inbox import Inbox, NotKept, digits
+from webhook_server.server import LONGEST_BODY, WAITERS, serve
 
-LONGEST_BODY = 64 * 1024  # bytes; a text has at most a few thousand
+__all__ = ["create_app", "serve"]
+
 LONGEST_WAIT = timedelta(seconds=30)
-THREADS = 32
-WAITERS = 16  # readers that wait hold a thread each; the others stay free for deliveries
-CONNECTIONS = 500  # more than a burst of deliveries; idle ones cost no thread
 
 log = logging.getLogger(__name__)
-# Its lines name paths, and a path of ours carries the token.
-logging.getLogger("waitress").setLevel(logging.CRITICAL)
 
 
 def create_app(
@@ -43,23 +37,22 @@ def create_app(
     """The service's routes over the inbox in *data*, which `app.extensions["inbox"].close()` lets go of.
 
     A gateway that has one of *keys* is believed only when it signed its delivery with that. Raises ValueError
-    for a token that cannot be in a path, and for none when others can reach us.
+    for a token that cannot be in a path, or is no protection though not only *loopback* leads to us.
     """
-    if token is None and not loopback:
-        raise ValueError("without a token the service may only listen on this machine; set WEBHOOK_TOKEN")
-    if token is not None and not re.fullmatch(r"[A-Za-z0-9._~-]+", token):
-        raise ValueError("WEBHOOK_TOKEN may only contain letters, digits and . _ ~ -")
     app = Flask(__name__, static_folder=None)
+    access = app.extensions["access"] = Access(token, exposed=not loopback)
     app.config["MAX_CONTENT_LENGTH"] = LONGEST_BODY
     inbox = app.extensions["inbox"] = Inbox(data, now)
     waiters = threading.BoundedSemaphore(WAITERS)
 
-    def is_ours(given: str) -> bool:
-        return token is not None and hmac.compare_digest(given.encode(), token.encode())
+    @app.before_request
+    def refuse_web_pages() -> None:
+        # A page open in the player's browser reaches us too, by a name that leads here or by a form.
+        if not access.needs_token and (not is_local(request.host) or "Origin" in request.headers):
+            abort(403, "without a token the service is for programs on this machine, by the name localhost")
 
     def refuse_strangers() -> None:
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        if token is not None and not (scheme.lower() == "bearer" and is_ours(given.strip())):
+        if not access.has_header(request.headers.get("Authorization", "")):
             abort(401, "send the header Authorization: Bearer <token>")
 
     def refuse_forgeries(gateway: str) -> None:
@@ -92,14 +85,14 @@ def create_app(
 
     @app.post("/webhook")
     def without_token() -> Response:
-        if token is not None:
+        if access.needs_token:
             abort(403, "put the token into the address: /webhook/<token>")
         return take()
 
     @app.post("/webhook/<given>")
     @app.post("/webhook/<given>/<gateway>")
     def with_token(given: str, gateway: str | None = None) -> Response:
-        if not is_ours(given) or (gateway is not None and gateway not in gateways.GATEWAYS):
+        if not access.is_token(given) or (gateway is not None and gateway not in gateways.GATEWAYS):
             abort(404)
         return take(gateway)
 
@@ -139,54 +132,6 @@ def create_app(
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(Exception, _failed)
     return app
-
-
-class WebhookServer:
-    """An app at work on its own threads; `port` is where, also when it was asked for port 0."""
-
-    def __init__(self, app: Flask, host: str, port: int) -> None:
-        """Listen from now on; raises OSError when the address is not to be had."""
-        self._inbox: Inbox = app.extensions["inbox"]
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.create_server((host, port), family=family)
-        self.port: int = listening.getsockname()[1]
-        self._connections: dict[int, socket.socket] = {}
-        self._server = create_server(
-            app,
-            map=self._connections,
-            sockets=[listening],
-            threads=THREADS,
-            connection_limit=CONNECTIONS,
-            max_request_body_size=16 * LONGEST_BODY,  # below this the answer is ours, and JSON
-            asyncore_use_poll=True,  # unlike select(), it bears that close() closes what it waits for
-            ident=None,
-        )
-        self._thread = threading.Thread(target=self._server.run, name="webhook service", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Finish what has begun, then let go of port and inbox; may be called again."""
-        self._inbox.stop_waiting()
-        # The public close() only stops listening: workers stay, and run() goes on while a connection is open.
-        self._server.task_dispatcher.shutdown()
-        while self._thread.is_alive():
-            for connection in list(self._connections.values()):
-                connection.close()
-            self._thread.join(0.1)
-        self._inbox.close()
-
-    def __enter__(self) -> Self:
-        """Serve until the block ends."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close."""
-        self.close()
-
-
-def serve(app: Flask, host: str, port: int) -> WebhookServer:
-    """Serve *app* from other threads until the returned server is closed."""
-    return WebhookServer(app, host, port)
 
 
 def _urls() -> list[str]:

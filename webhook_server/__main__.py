@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import logging
 import os
 import signal
 import sqlite3
 import sys
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from dotenv import dotenv_values
 
 from webhook_server import create_app, serve
+from webhook_server.access import is_loopback
+from webhook_server.log_limit import LogLimit
 from webhook_server.signatures import SIGNED, variable
 
 SETTINGS = f"""\
@@ -23,6 +25,8 @@ environment variables, or lines of the file .env:
   WEBHOOK_TOKEN  secret: gateways post texts to /webhook/<token>, readers send it as their bearer token
   WEBHOOK_HOST   address to listen on (default 127.0.0.1)
   WEBHOOK_PORT   port to listen on (default 5000)
+  WEBHOOK_PROXY  address of the reverse proxy before the service, as it connects (127.0.0.1); strangers are
+                 then told apart by the last address in its X-Forwarded-For
   RESERVE_DATA   folder where texts are kept for ten minutes (default data)
   {", ".join(map(variable, SIGNED))}
                  signature key of a gateway; when it is set, unsigned deliveries are refused
@@ -37,11 +41,15 @@ def main() -> int:
         epilog=SETTINGS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    lines = logging.StreamHandler()
+    lines.addFilter(LogLimit())
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", handlers=[lines])
+    logging.raiseExceptions = False  # a full disk under the log stops nothing
     settings = {**dotenv_values(".env", interpolate=False), **os.environ}  # a `$` in a key is a `$`
     host = settings.get("WEBHOOK_HOST") or "127.0.0.1"
     port = settings.get("WEBHOOK_PORT") or "5000"
     token = settings.get("WEBHOOK_TOKEN") or None
+    proxy = settings.get("WEBHOOK_PROXY") or None
     data = Path(settings.get("RESERVE_DATA") or "data")
     keys = {gateway: key for gateway in SIGNED if (key := settings.get(variable(gateway)))}
 
@@ -50,32 +58,30 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         app = create_app(
-            data=data, token=token, loopback=is_loopback(host), now=lambda: datetime.now(UTC), keys=keys
+            data=data,
+            token=token,
+            loopback=is_loopback(host) and not proxy,
+            now=lambda: datetime.now(UTC),
+            keys=keys,
         )
     except ValueError as problem:
         return _refuse(str(problem))
     except (OSError, sqlite3.Error) as problem:
         return _refuse(f"cannot keep texts in {data}: {problem}")
     try:
-        server = serve(app, host, int(port))
+        server = serve(app, host, int(port), proxy=proxy)
     except (OSError, OverflowError, ValueError) as problem:
         app.extensions["inbox"].close()
         return _refuse(f"cannot listen on {host}, port {port}: {problem}")
     with server:
         shown = f"[{host}]" if ":" in host else host
-        print(
-            f"Listening on http://{shown}:{server.port}, {'with' if token else 'without'} a token", flush=True
-        )
+        with suppress(OSError):  # a full disk under the output
+            print(
+                f"Listening on http://{shown}:{server.port}, {'with' if token else 'without'} a token",
+                flush=True,
+            )
         stop.wait()
     return 0
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach *host*; a name we would have to look up counts as no."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _refuse(why: str) -> int:

@@ -17,8 +17,9 @@ from tests.fakes import FakeClock
 from tests.webhook.conftest import TOKEN, body_of
 from tests.webhook.test_gateways import BY_SHAPE, changed, sample
 from tests.webhook.test_inbox import FIRST, full_disk
-from webhook_server import LONGEST_BODY, WAITERS, create_app
+from webhook_server import create_app
 from webhook_server.gateways import FORM, GATEWAYS
+from webhook_server.server import LONGEST_BODY, WAITERS
 
 HOOK = f"/webhook/{TOKEN}"
 READER = {"Authorization": f"Bearer {TOKEN}"}
@@ -252,7 +253,34 @@ def test_without_a_token_this_machine_may_deliver_and_read(tmp_path: Path, clock
 
 
 @pytest.mark.parametrize(
-    ("token", "loopback"), [(None, False), ("two words", True), ("a/b", True), ("", True)]
+    ("headers", "status"),
+    [
+        ({"Host": "localhost"}, 200),
+        ({"Host": "127.0.0.1:5000"}, 200),
+        ({"Host": "[::1]:5000"}, 200),
+        ({"Host": "rebound.example.test"}, 403),
+        ({"Host": "127.0.0.1.example.test:5000"}, 403),
+        ({"Host": "localhost", "Origin": "https://example.test"}, 403),
+    ],
+)
+def test_without_a_token_no_web_page_can_deliver_or_read(
+    tmp_path: Path, clock: FakeClock, headers: dict[str, str], status: int
+) -> None:
+    app = create_app(data=tmp_path, token=None, loopback=True, now=clock.now)
+    client = app.test_client()
+
+    assert client.post("/webhook", json=order("482913"), headers=headers).status_code == status
+    assert client.get("/newest?phonenumber=4155550100", headers=headers).status_code == status
+    app.extensions["inbox"].close()
+
+
+def test_with_a_token_any_name_of_the_host_will_do(client: FlaskClient) -> None:
+    assert client.post(HOOK, json=order("482913"), headers={"Host": "hook.example.test"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("token", "loopback"),
+    [(None, False), ("two words", True), ("a/b", True), ("", True), ("1", False), ("fifteen-letters", False)],
 )
 def test_an_app_that_anybody_could_read_is_not_made(
     tmp_path: Path, clock: FakeClock, token: str | None, loopback: bool

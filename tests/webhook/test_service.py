@@ -21,8 +21,9 @@ from requests import Response
 
 from tests.webhook.conftest import TOKEN
 from tests.webhook.test_gateways import sample
-from webhook_server import LONGEST_BODY, WAITERS, create_app, serve
-from webhook_server.__main__ import is_loopback
+from webhook_server import create_app, serve
+from webhook_server.access import is_loopback
+from webhook_server.server import LONGEST_BODY, WAITERS
 from webhook_server.signatures import SIGNED, variable
 
 REPOSITORY = Path(__file__).parents[2]
@@ -187,6 +188,7 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, number: int) -> None:
         ({"WEBHOOK_HOST": "0.0.0.0"}, "without a token"),
         ({"WEBHOOK_HOST": "::"}, "without a token"),
         ({"WEBHOOK_TOKEN": "two words"}, "WEBHOOK_TOKEN"),
+        ({"WEBHOOK_PROXY": "127.0.0.1", "WEBHOOK_TOKEN": "1"}, "at least 16 characters"),
         ({"WEBHOOK_PORT": "http"}, "port http"),
         ({"WEBHOOK_PORT": "70000"}, "port 70000"),
         ({"WEBHOOK_PORT": "taken"}, "cannot listen"),

@@ -1,0 +1,302 @@
+"""The service on its port: waitress, and what it leaves open about strangers and about crowds.
+
+Whoever shows the token is served; all limits below are for the others. All that leans on the inside of
+waitress 3 is in this file.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+import threading
+from collections import Counter
+from typing import Any, Self
+
+from flask import Flask
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.server import TcpWSGIServer
+from waitress.task import ThreadedTaskDispatcher
+
+from webhook_server.access import neighbourhood
+from webhook_server.inbox import Inbox
+
+LONGEST_HEAD = 16 * 1024  # bytes
+LONGEST_BODY = 64 * 1024  # bytes; a text has at most a few thousand
+CONNECTIONS = 900  # with these lengths 72 MB at most; short of the 1,024 files that a process may open
+IDLERS = 400  # of them, on which we work for nobody; beyond them one has to go for each that comes
+WAITERS = 64  # readers that wait hold a thread each
+READERS = WAITERS + 8  # threads for all that is no delivery
+DELIVERERS = 8  # threads for nothing but deliveries
+
+# Seconds.
+PATIENCE = 10  # for a request to come in whole, from its first byte or from the connection
+IDLE = (
+    150  # between two requests; longer than proxies keep a connection (Caddy: 120), or they lose one of ours
+)
+LINGER = 2  # for a client to read an answer that came before it had sent its body
+ROUND = 1  # from one look at all of this to the next
+
+AT_ONCE = 50  # connections taken in before we look at what the last ones say
+
+# Requests without the token, by address: this many in a minute are answered at once, then a few a second.
+FREE = 30
+A_ROUND = 5
+
+# Its lines name paths, and a path of ours carries the token.
+logging.getLogger("waitress").setLevel(logging.CRITICAL)
+
+
+class Request(HTTPRequestParser):
+    """A request that is complete as soon as its head tells that nobody will read its body."""
+
+    is_ours = False  # whether it shows the token
+    is_cut = False  # whether there is more of it than we read
+    completed = False
+
+    def received(self, data: bytes) -> int:
+        """Take in what came; returns how much of it belongs to this request."""
+        had_head = self.headers_finished
+        consumed = int(super().received(data))
+        self.is_cut = self.error is not None
+        if not self.headers_finished or self.empty or self.error:
+            return consumed
+        if not had_head:
+            self.is_ours = self.adj.access.admits(self.path, self.headers.get("AUTHORIZATION", ""))
+            if not self.is_ours:
+                self.headers["CONNECTION"] = "close"
+        if not self.completed and (not self.is_ours or self._is_too_long()):
+            # The app refuses it, by its path or by its length.
+            self.headers |= {"CONTENT_LENGTH": str(self._length()), "CONNECTION": "close"}
+            self.body_rcv, self.expect_continue = None, False
+            self.is_cut = self.completed = True
+            return len(data)
+        return consumed
+
+    def _length(self) -> int:
+        """How long the body is, as far as we know."""
+        return max(int(self.content_length), len(self.body_rcv or b""))
+
+    def _is_too_long(self) -> bool:
+        return self._length() > LONGEST_BODY or self.body_bytes_received > 2 * LONGEST_BODY
+
+
+class Connection(HTTPChannel):
+    """A connection that ends in time, whatever the other side does."""
+
+    parser_class = Request
+    is_cut = False  # whether an answer was given before the whole request was read
+    is_held = False  # whether its request waits for its turn
+    lingers = False  # whether we have said all, and the other side not yet
+    began = 0.0  # when the request began that is coming in
+    since = 0.0  # when it came, or last had a whole request or one that shows the token
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        """Begin to listen to the other side."""
+        super().__init__(*args, **named)
+        self.since = self.creation_time
+        self.neighbourhood = neighbourhood(self.addr[0])
+
+    def received(self, data: bytes) -> bool:
+        """Take in what came."""
+        if self.request is None:
+            self.began = self.last_activity
+        was_delivering = self.is_delivering
+        taken = super().received(data)
+        if self.requests or (self.is_delivering and not was_delivering):
+            self.since = self.last_activity
+        if self.requests:
+            self.is_cut |= self.requests[-1].is_cut
+        return bool(taken)
+
+    @property
+    def is_delivering(self) -> bool:
+        """Whether a request that shows the token is coming in."""
+        return self.request is not None and bool(self.request.is_ours)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody works on a request from here."""
+        return self.is_held or len(self.requests) == 0
+
+    def is_late(self, now: float) -> bool:
+        """Whether it has had its time."""
+        if not self.is_idle or self.is_held:
+            return False
+        if self.lingers:
+            until = self.last_activity + LINGER
+        elif self.request is not None:
+            until = self.began + PATIENCE
+        else:
+            until = self.since + (PATIENCE if self.since == self.creation_time else IDLE)
+        return now > float(until)
+
+    def end(self) -> None:
+        """Close it at once."""
+        super().handle_close()
+
+    def handle_close(self) -> None:
+        """Close it; after an answer before its time only our half, or the client may never see it."""
+        if not self.is_cut or self.lingers or self.requests:
+            return self.end()
+        self.lingers, self.will_close = True, False
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.end()
+
+    def handle_read(self) -> None:
+        """Read; what comes after our answer is thrown away."""
+        if self.lingers:
+            self.recv(LONGEST_HEAD)
+        else:
+            super().handle_read()
+
+    def readable(self) -> bool:
+        """Whether to read from it."""
+        return self.lingers or bool(super().readable())
+
+    def writable(self) -> bool:
+        """Whether there is something to write, or to close."""
+        return not self.lingers and bool(super().writable())
+
+
+class Server(TcpWSGIServer):
+    """Has room for whoever shows the token, and patience with the others."""
+
+    channel_class = Connection
+
+    def __init__(
+        self,
+        app: Flask,
+        connections: dict[int, Any],
+        listening: socket.socket,
+        settings: Adjustments,
+        proxy: str | None,
+    ) -> None:
+        """Serve *app* on the socket *listening*."""
+        workers = ThreadedTaskDispatcher()
+        workers.set_thread_count(READERS)
+        place = (listening.family, listening.type, listening.proto, listening.getsockname())
+        settings.access = app.extensions["access"]
+        super().__init__(app, connections, True, listening, workers, settings, place, bind_socket=False)
+        self.deliverers = ThreadedTaskDispatcher()
+        self.deliverers.set_thread_count(DELIVERERS)
+        self._proxy = proxy
+        self.asked: Counter[str] = Counter()  # requests without the token in this minute, by address
+        self._held: list[tuple[str, Connection]] = []
+        self._rounds = 0
+
+    def handle_accept(self) -> None:
+        """Take in whoever has come, in the place of others if need be."""
+        for _ in range(AT_ONCE):
+            before = len(self.active_channels)
+            super().handle_accept()
+            if len(self.active_channels) == before:
+                break
+        self._make_room()
+
+    def add_task(self, channel: Connection) -> None:
+        """Have a request answered: at once, or if too many came from there without the token, a bit later."""
+        request = channel.requests[0]
+        if getattr(request, "is_ours", False):
+            workers = self.deliverers if request.command == "POST" else self.task_dispatcher
+            workers.add_task(channel)
+            return
+        address = self._address(channel, request)
+        self.asked[address] += 1
+        if self.asked[address] <= FREE:
+            self.task_dispatcher.add_task(channel)
+        elif sum(address == other for other, _ in self._held) < A_ROUND:
+            channel.is_held = True
+            self._held.append((address, channel))
+        else:
+            channel.will_close = True  # unanswered
+
+    def maintenance(self, now: float) -> None:
+        """Once a second: end the connections that had their time, and answer those who had to wait."""
+        for channel in list(self.active_channels.values()):
+            if channel.is_late(now):
+                channel.end()
+        held, self._held = self._held, []
+        for _, channel in held:
+            channel.is_held = False
+            if channel.connected:
+                self.task_dispatcher.add_task(channel)
+        self._rounds += 1
+        if self._rounds % (60 / ROUND) == 0:
+            self.asked.clear()
+
+    def end_all(self) -> None:
+        """Close every connection, and with the last one the loop over them ends."""
+        for connection in list(self._map.values()):
+            connection.close()
+
+    def _make_room(self) -> None:
+        """Of the connections on which we work for nobody, end the oldest of the addresses that have most."""
+        idle = [each for each in self.active_channels.values() if each.is_idle]
+        if len(idle) > IDLERS:
+            share = Counter(each.neighbourhood for each in idle)
+            idle.sort(key=lambda each: (-share[each.neighbourhood], each.since))
+            for needless in idle[:-IDLERS]:
+                needless.end()
+
+    def _address(self, channel: Connection, request: HTTPRequestParser) -> str:
+        said = request.headers.get("X_FORWARDED_FOR", "") if channel.addr[0] == self._proxy else ""
+        return neighbourhood(said.rpartition(",")[2].strip()) if said else channel.neighbourhood
+
+
+class WebhookServer:
+    """An app at work on its own threads; `port` is where, also when it was asked for port 0."""
+
+    def __init__(self, app: Flask, host: str, port: int, *, proxy: str | None = None) -> None:
+        """Listen from now on; raises OSError when the address is not to be had.
+
+        Behind a reverse proxy at the address *proxy*, strangers are told apart by what it says of them.
+        """
+        self._inbox: Inbox = app.extensions["inbox"]
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.create_server((host, port), family=family)
+        self.port: int = listening.getsockname()[1]
+        self.connections: dict[int, Any] = {}  # by file; our own ends of all, and the listening one
+        settings = Adjustments(
+            sockets=[listening],
+            threads=READERS,
+            connection_limit=CONNECTIONS,  # then it lets them queue
+            max_request_header_size=LONGEST_HEAD,
+            max_request_body_size=sys.maxsize,  # the limit is ours, and answered in JSON
+            channel_timeout=sys.maxsize,
+            cleanup_interval=ROUND,
+            asyncore_use_poll=True,  # unlike select(), it bears that close() closes what it waits for
+            ident=None,
+        )
+        self._server = Server(app, self.connections, listening, settings, proxy)
+        self.strangers = self._server.asked
+        self._thread = threading.Thread(target=self._server.run, name="webhook service", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Finish what has begun, then let go of port and inbox; may be called again."""
+        self._inbox.stop_waiting()
+        # The public close() only stops listening: workers stay, and run() goes on while a connection is open.
+        self._server.task_dispatcher.shutdown()
+        self._server.deliverers.shutdown()
+        if self._thread.is_alive():
+            self._server.trigger.pull_trigger(self._server.end_all)  # runs where the connections are at home
+            self._thread.join()
+        self._inbox.close()
+
+    def __enter__(self) -> Self:
+        """Serve until the block ends."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+
+def serve(app: Flask, host: str, port: int, *, proxy: str | None = None) -> WebhookServer:
+    """Serve *app* from other threads until the returned server is closed."""
+    return WebhookServer(app, host, port, proxy=proxy)
