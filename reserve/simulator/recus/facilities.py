@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cache, lru_cache
-from itertools import pairwise
 from uuid import NAMESPACE_URL, uuid5
 from zlib import crc32
 
@@ -53,7 +52,6 @@ DAY = timedelta(days=1)
 FIRST = "Court 1"
 SHARING = ("Court A", "Court B")  # on the ground of the first, where a scenario says so
 
-
 _at = lru_cache(maxsize=8192)(at)  # of few days and times, and asked for very often
 
 
@@ -82,10 +80,7 @@ class Window:
         return int(exact) if exact == int(exact) else exact
 
 
-WEEK_AHEAD = Window(timedelta(days=7), time(8, 0))
-TWO_DAYS_AHEAD = Window(timedelta(days=2), time(12, 0))
-USUAL = {7: WEEK_AHEAD, 2: TWO_DAYS_AHEAD}
-EVERY_DAY = range(1, 8)  # 1 = Monday
+USUAL = {7: Window(timedelta(days=7), time(8, 0)), 2: Window(timedelta(days=2), time(12, 0))}
 
 
 @dataclass(frozen=True)
@@ -94,24 +89,13 @@ class Block:
 
     start: time
     end: time
-    weekdays: Collection[int] = EVERY_DAY
+    weekdays: Collection[int]  # 1 = Monday
     in_summer: bool | None = None  # only while daylight-saving time is in force, or only while it is not
 
     @property
     def is_seasonal(self) -> bool:
         """Whether it is not there all year."""
         return self.in_summer is not None
-
-
-def blocks(first: time, minutes: int, count: int, weekdays: Collection[int] = EVERY_DAY) -> tuple[Block, ...]:
-    """So many fixed slots, one after the other."""
-    ticks = [first.hour * 60 + first.minute + number * minutes for number in range(count + 1)]
-    times = [time(*divmod(tick, 60)) for tick in ticks]
-    return tuple(Block(start, end, weekdays) for start, end in pairwise(times))
-
-
-DAY_OF_90 = blocks(time(7, 30), 90, 8)
-DAY_OF_60 = blocks(time(7, 0), 60, 12)
 
 
 @dataclass(frozen=True)
@@ -223,12 +207,7 @@ def is_summer(day: date, here: tzinfo) -> bool:
 def facilities(scenario: RecUsScenario) -> dict[str, SimulatedFacility]:
     """The wanted facility, as the scenario says, and the other parks of the city; by id."""
     here = zone(scenario.timezone)
-    usual, last = _wanted_window(scenario, here), _window(2, scenario.windows)
-    number = scenario.courts + 1
-    courts = [_court(each, usual, DAY_OF_90, scenario.courts) for each in range(1, number)]
-    courts = [*_as_in(scenario, [*courts, _court(number, last, DAY_OF_60, scenario.courts)], here)]
-    first = SimulatedFacility(ALICE_MARBLE, scenario.facility, "alicemarble", here, _out_of_order(courts))
-    return {first.id: first, **_other_parks(here, scenario.windows)}
+    return {ALICE_MARBLE: _wanted(scenario, here), **_other_parks(here, scenario.windows)}
 
 
 @cache
@@ -270,6 +249,26 @@ def _out_of_order(courts: list[SimulatedCourt]) -> tuple[SimulatedCourt, ...]:
     return (*courts[1::2], *courts[::2])  # 2, 4, 1, 3
 
 
+def _wanted(scenario: RecUsScenario, here: tzinfo) -> SimulatedFacility:
+    """The wanted facility; other than in the table its slots are there all year, so any day can be wanted."""
+    (of_usual, of_last) = next(park.rows for park in parks() if park.id == ALICE_MARBLE)
+    season = not is_summer(scenario.day, here) if scenario.out_of_season else None
+    usual = [
+        replace(block, in_summer=season if block.start == scenario.start else None)
+        for block in _blocks(of_usual)
+    ]
+    window, last = _wanted_window(scenario, here), scenario.courts + 1
+    courts = [_court(number, window, usual, scenario.courts) for number in range(1, last)]
+    courts.append(_court(last, _window(2, scenario.windows), [*_blocks(of_last)], scenario.courts))
+    ground = SHARING if scenario.shared_ground else ()
+    courts[0] = replace(courts[0], ground=ground, window=None if scenario.unclear_court else window)
+    for name in ground:
+        place = (ALICE_MARBLE, name)
+        site, sports = _made_up("site", place), {_made_up("pickleball", place): PICKLEBALL}
+        courts.append(replace(courts[0], id=site, name=name, sports=sports, ground=(FIRST,)))
+    return SimulatedFacility(ALICE_MARBLE, scenario.facility, "alicemarble", here, _out_of_order(courts))
+
+
 def _wanted_window(scenario: RecUsScenario, here: tzinfo) -> Window:
     """The window by which the wanted slot opens at the opening of the scenario."""
     opening = scenario.opens_at.astimezone(here)
@@ -286,38 +285,14 @@ def _window(days_ahead: int | None, windows: str) -> Window | None:
     return replace(window, release=None) if window and windows == "rolling" else window
 
 
-def _as_in(
-    scenario: RecUsScenario, courts: Iterable[SimulatedCourt], here: tzinfo
-) -> Iterator[SimulatedCourt]:
-    """The courts of the wanted facility, with what the scenario says of them."""
-    ground = SHARING if scenario.shared_ground else ()
-    for court in courts:
-        if scenario.out_of_season:
-            season = not is_summer(scenario.day, here)
-            found = (
-                replace(block, in_summer=season) if block.start == scenario.start else block
-                for block in court.blocks
-            )
-            court = replace(court, blocks=tuple(found))
-        if court.name == FIRST:
-            window = None if scenario.unclear_court else court.window
-            court = replace(court, window=window, ground=ground)
-            for name in ground:
-                place = (court.facility, name)
-                sports = {_made_up("pickleball", place): PICKLEBALL}
-                site = _made_up("site", place)
-                yield replace(court, id=site, name=name, sports=sports, ground=(FIRST,))
-        yield court
-
-
-def _court(number: int, window: Window | None, blocks: tuple[Block, ...], courts: int) -> SimulatedCourt:
+def _court(number: int, window: Window | None, blocks: list[Block], courts: int) -> SimulatedCourt:
     """A court of the wanted facility; the second serves pickleball too."""
     place = (ALICE_MARBLE, f"{number}")
     sports = {TENNIS_IDS.get(place, _made_up("tennis", place)): TENNIS}
     if number == min(2, courts):
         sports[_made_up("pickleball", place)] = PICKLEBALL
     site = SITES.get(place, _made_up("site", place))
-    return SimulatedCourt(site, f"Court {number}", ALICE_MARBLE, window, blocks, sports)
+    return SimulatedCourt(site, f"Court {number}", ALICE_MARBLE, window, tuple(blocks), sports)
 
 
 def _made_up(kind: str, place: tuple[str, str]) -> str:
