@@ -15,7 +15,7 @@ import pytest
 
 from tests.simulator.visitor import ALICE_MARBLE, Visitor
 
-SITE = "f16d5170-6698-4275-90c1-f0e5e499eb52"  # Court 1 of Alice Marble (facts 2.1)
+SITE = "f16d5170-6698-4275-90c1-f0e5e499eb52"  # Court 1 of Alice Marble (rec.us facts 2.1)
 CITY = "?organizationSlug=san-francisco-rec-park&publishedSites=true"
 PLACE = f"/v1/locations/{ALICE_MARBLE}"
 DAYS = "startDate=2026-03-09&endDate=2026-03-15"
