@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: cluster demo test bench picture cron matrix mornings soak kills clean browser database
+.PHONY: cluster demo lock test bench picture cron matrix mornings soak kills clean browser database
 
 demo: .venv/packages browser
 	@.venv/bin/python main.py rehearse
@@ -51,15 +51,24 @@ install = { PATH="$$PATH:/usr/sbin:/sbin"; root=; [ "$$(id -u)" = 0 ] || root='s
 	@$(PIP) install --upgrade pip
 	@touch $@
 
-.venv/packages: requirements.txt .venv/made
-	@echo 'Installing the packages of requirements.txt' >&2
-	@$(PIP) install -r requirements.txt
+.venv/packages: requirements.lock .venv/made
+	@echo 'Installing the packages of requirements.lock' >&2
+	@$(PIP) install --require-hashes -r requirements.lock
 	@touch $@
 
-.venv/tools: pyproject.toml .venv/packages
+.venv/tools: tools.lock .venv/packages
 	@echo 'Installing the tools of make test' >&2
-	@$(PIP) install -r requirements.txt --group dev
+	@$(PIP) install --require-hashes -r requirements.lock -r tools.lock
 	@touch $@
+
+# What is installed, with the packages that those of requirements.txt and of pyproject.toml need, for every Python and
+# machine that we support: write the wanted versions there, call this, and commit both.
+COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+lock: .venv/made
+	@$(PIP) install uv==0.13.9
+	@$(COMPILE) requirements.txt -o requirements.lock >/dev/null
+	@$(COMPILE) --group dev -c requirements.lock -o tools.lock >/dev/null
 
 found = $(firstword $(foreach name,$(1),$(shell command -v $(name) 2>/dev/null)))
 CHROME = $(or $(CHROME_BINARY),$(call found,google-chrome google-chrome-stable chromium chromium-browser))
