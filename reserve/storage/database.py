@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -10,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from reserve.errors import UsageError
 from reserve.storage.exclusive import Exclusive
+from reserve.storage.late import bring_in
 from reserve.storage.schema import HEAD
 
 NAME = "reserve.sqlite3"
@@ -17,7 +20,7 @@ KINDS = ("sqlite", "postgresql")
 BUSY = 5_000  # milliseconds that a write waits for another process; writes take about one
 # A connection that is dead is noticed within seconds, however long it was idle.
 POSTGRESQL = {
-    "connect_timeout": 10,  # seconds, as below
+    "connect_timeout": 4,  # seconds, as below
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
@@ -33,6 +36,7 @@ class Store:
 
     def __init__(self, folder: Path, url: str | None = None) -> None:
         """Open the database, by default a file in *folder*; raises `UsageError` when that cannot be."""
+        self.folder = folder
         try:
             if not folder.exists():  # one that is there may be shared, and is not ours to close
                 folder.mkdir(parents=True)
@@ -44,6 +48,7 @@ class Store:
             self.exclusive = Exclusive(self.engine, folder)
             try:
                 _bring_up_to_date(self.engine, self.exclusive)
+                bring_in(self.engine, folder)
             except BaseException:
                 self.close()
                 raise
@@ -65,7 +70,9 @@ def _engine(address: URL) -> Engine:
     settings = {name: value for name, value in POSTGRESQL.items() if name not in address.query}
     try:
         if kind == "postgresql":  # it may have been restarted since a connection was used
-            return create_engine(address, connect_args=settings, pool_pre_ping=True)
+            engine = create_engine(address, connect_args=settings, pool_pre_ping=True)
+            event.listen(engine, "do_connect", _connect)
+            return engine
         engine = create_engine(address)
     except ModuleNotFoundError as missing:
         raise UsageError(
@@ -73,6 +80,13 @@ def _engine(address: URL) -> Engine:
         ) from None
     event.listen(engine, "connect", _prepare)
     return engine
+
+
+def _connect(_: object, __: object, arguments: Sequence[Any], settings: Mapping[str, Any]) -> Any:
+    """A connection to PostgreSQL."""
+    from reserve.storage.postgresql import BoundedConnection  # nobody else needs psycopg
+
+    return BoundedConnection.connect(*arguments, **settings)
 
 
 def _prepare(connection: DBAPIConnection, _: object) -> None:
@@ -114,6 +128,10 @@ def _bring_up_to_date(engine: Engine, exclusive: Exclusive) -> None:
         with engine.begin() as connection:
             if engine.dialect.name == "sqlite":  # where else each statement would be a transaction of its own
                 connection.execute(text("BEGIN IMMEDIATE"))
+            else:
+                from reserve.storage.postgresql import MIGRATING
+
+                connection.connection.driver_connection.longest = MIGRATING  # type: ignore[union-attr]
             upgrade(connection)
 
 

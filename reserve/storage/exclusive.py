@@ -10,6 +10,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
@@ -17,8 +18,10 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from reserve.clock import Clock
 from reserve.errors import ServiceError
 
+AGAIN = timedelta(milliseconds=100)  # so soon a name that somebody else has is tried again
 # So what a machine held that has no power is free after 10 + 3 * 5 seconds, before its claims end.
 KEEPALIVES = {"tcp_keepalives_idle": 10, "tcp_keepalives_interval": 5, "tcp_keepalives_count": 3}
 HOLDERS = (
@@ -59,6 +62,9 @@ class FileLock:
         """Whether we have it still."""
         return self._file is not None
 
+    def keep_for(self, length: timedelta) -> None:
+        """Nothing is to be done: it is ours as long as our process lives."""
+
     def is_held(self) -> bool:
         """Whether anybody has it; whoever takes it while we look may be refused."""
         try:
@@ -93,6 +99,7 @@ class AdvisoryLock:
     def __init__(self, engine: Engine, name: str) -> None:
         """Nothing is connected yet."""
         self._engine = engine
+        self._clock = Clock()
         self._key = int.from_bytes(sha256(f"first-serve {name}".encode()).digest()[:8], signed=True)
         self._connection: Connection | None = None
         self._backend: int | None = None  # the process of the server that holds the lock for us
@@ -107,10 +114,11 @@ class AdvisoryLock:
         self.release()
         try:
             self._connection = self._connected()
-            if wait:
-                self._connection.execute(select(func.pg_advisory_lock(self._key)))
-            elif not self._connection.scalar(select(func.pg_try_advisory_lock(self._key))):
-                self.release()
+            while not self._connection.scalar(select(func.pg_try_advisory_lock(self._key))):
+                if not wait:
+                    self.release()
+                    break
+                self._clock.sleep(AGAIN)  # a connection that waits in the server looks like one that is dead
         except BaseException as failure:
             self.release()
             if isinstance(failure, SQLAlchemyError):
@@ -128,6 +136,13 @@ class AdvisoryLock:
             self._connection.execute(select(1))
             return True
         return False
+
+    def keep_for(self, length: timedelta) -> None:
+        """Have the server keep it for us so long, even when it hears nothing from this machine any more."""
+        if self._connection is not None:
+            seconds = str(round(length.total_seconds()))
+            with suppress(SQLAlchemyError):
+                self._connection.execute(select(func.set_config("tcp_keepalives_idle", seconds, False)))
 
     def is_held(self) -> bool:
         """Whether anybody has it."""

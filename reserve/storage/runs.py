@@ -7,20 +7,27 @@ releases them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import groupby
+from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Executable, RowMapping, delete, insert, select, true, update
+from sqlalchemy import ColumnElement, RowMapping, select, true
 from sqlalchemy.exc import SQLAlchemyError
 
 from reserve.errors import AlreadyReserved, ServiceError
 from reserve.model import ActionKind, Court, Hold, Offer, Slot
 from reserve.storage.database import Store
+from reserve.storage.errands import Errands
 from reserve.storage.exclusive import Lock
+from reserve.storage.late import Entry, LateFile, begun, delayed, done, ended, write
 from reserve.storage.schema import ACTIONS, OPENING_DELAYS, RUNS
+
+T = TypeVar("T")
+
+HURRY = 0.2  # seconds that a run near its opening waits for the store, in all
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,8 @@ class RunStore:
 class Record:
     """What the store knows of one run and its player, written by that run.
 
-    No court is given up because the store cannot be read or written: then it knows nothing.
+    No court is given up because the store cannot be read or written: then it knows nothing, and what was to
+    be written is kept in a file beside it, and brought in later.
     """
 
     def __init__(
@@ -107,101 +115,168 @@ class Record:
         self._runs = RunStore(store)
         self._now = now
         self._where = where
-        self._locks: list[Lock] = []
+        self._errands = Errands()
+        self._unwritten: list[Entry] = []
+        self._late = LateFile(store.folder, run_id)
+        self._alive: Lock | None = None
+        self._alone: Lock | None = None
+        self._day = ""
 
     @contextmanager
     def kept(
         self, *, system: str, request: str, day: str, wait: Callable[[], None] | None = None
     ) -> Iterator[None]:
-        """Inside, this run is under way; raises `AlreadyReserved` when another one for the same day is.
+        """Inside, this run is under way, and no other of the player for the same day asks for a court.
 
-        With *wait*, which is called now and then, that one is waited for instead.
+        Raises `AlreadyReserved` when one does; with *wait*, which is called now and then, that one is waited
+        for instead.
         """
-        with ExitStack() as locks:
-            alive, alone = self._runs.lock(self.run_id), self.store.exclusive.lock(f"{self.player} {day}")
-            self._locks = [alive, alone]
-            for lock in self._locks:
-                locks.callback(lock.release)
-            alive.take()  # nobody else wants it
+        self._alive = self._runs.lock(self.run_id)
+        self._alone = self.store.exclusive.lock(f"{self.player} {day}")
+        self._day = day
+        try:
+            self._alive.take()  # nobody else wants it
             self.begin(system, request)
-            while not alone.take():
-                if wait is None:
-                    raise AlreadyReserved(f"another run of this player for {day} is under way")
-                wait()
+            self.be_alone(wait)
             yield
+        finally:
+            self._errands.take_time()
+            with suppress(TimeoutError):
+                self._errands.run(self._let_go)
+
+    def _let_go(self) -> None:
+        with suppress(SQLAlchemyError):
+            self._write_all()
+            self._late.remove()
+        self._late.close()
+        for lock in (self._alone, self._alive):
+            if lock is not None:
+                lock.release()
 
     def begin(self, system: str, request: str) -> None:
         """Note that this run has started, for what at which booking system."""
         row = {"run_id": self.run_id, "player": self.player, "started": self._now()}
-        with suppress(SQLAlchemyError):
-            self._write(insert(RUNS).values(row | {"system": system, "request": request}))
+        self._keep(begun(**row, system=system, request=request))
+
+    def be_alone(self, wait: Callable[[], None] | None = None) -> None:
+        """Exclude the player's other runs for the same day; *wait* is called while one excludes us.
+
+        Without it `AlreadyReserved` is raised. Raises `ServiceError` when nobody can say.
+        """
+        while not self._is_alone():
+            if wait is None:
+                raise AlreadyReserved(f"another run of this player for {self._day} is under way")
+            wait()
+
+    def _is_alone(self) -> bool:
+        assert self._alone is not None
+        try:
+            return self._errands.run(self._alone.take)
+        except TimeoutError:
+            raise ServiceError("the database does not say in time whether we are alone") from None
+
+    def step_aside(self) -> None:
+        """Let other runs of the player for the same day ask; `be_alone` comes before we do."""
+        if self._alone is not None:
+            with suppress(TimeoutError):
+                self._errands.run(self._alone.release)
 
     def stay_alone(self) -> None:
         """Make sure that this run still excludes others, which ends when the database is restarted.
 
         Raises `AlreadyReserved` when another one was quicker to begin since.
         """
-        with suppress(ServiceError):  # nobody can say
-            if not all(lock.take() for lock in self._locks):
+        locks = [lock for lock in (self._alive, self._alone) if lock is not None]
+        with suppress(ServiceError, TimeoutError):  # nobody can say
+            if not self._errands.run(lambda: all([lock.take() for lock in locks])):
                 raise AlreadyReserved("another run of this player for the same day has begun meanwhile")
 
+    def hurry(self, length: timedelta) -> None:
+        """From now on wait for the store no longer than `HURRY` in all, until we have time again.
+
+        So long, *length*, this run excludes others even when the database hears nothing of it. Raises
+        `AlreadyReserved` like `stay_alone`.
+        """
+        self._errands.take_time()
+        self.stay_alone()
+        locks = [lock for lock in (self._alive, self._alone) if lock is not None]
+        with suppress(TimeoutError):
+            self._errands.run(lambda: [lock.keep_for(length) for lock in locks])
+        self._errands.hurry(HURRY)
+
     def note(self, kind: ActionKind, about: Sequence[Hold | Offer]) -> str | None:
-        """Write an action down, on the disk when this returns; or return why it cannot be."""
-        what, rows = {"run_id": self.run_id, "moment": self._now(), "kind": kind}, []
+        """Write an action down, on the disk when this returns; or return what is in the way."""
+        what, entries = {"run_id": self.run_id, "moment": self._now(), "kind": str(kind)}, []
         for each in about:
             offer, order_id = (each.offer, each.order_id) if isinstance(each, Hold) else (each, None)
             where = {"court": offer.court.name, "facility": offer.court.facility, "start": offer.slot.start}
-            rows.append(what | where | {"order_id": order_id})
-        try:
-            self._write(insert(ACTIONS).values(rows))
-        except SQLAlchemyError as failure:
-            return f"cannot write down what this run does ({type(failure).__name__})"
-        return None
+            entries.append(done(**what, **where, order_id=order_id))
+        return self._keep(*entries)
 
     def cut_off(self) -> list[PastRun]:
         """Earlier runs of the same player that never ended and are not under way, the earliest first."""
-        with suppress(SQLAlchemyError):
+
+        def read() -> list[PastRun]:
             runs = self._runs.read((RUNS.c.player == self.player) & RUNS.c.ended.is_(None))
             return [run for run in reversed(runs) if not self._runs.is_alive(run.run_id)]
-        return []
+
+        return self._read(read, [])
 
     def about(self, slot: Slot) -> list[PastRun]:
         """Earlier runs of the same player that asked for a court in this slot, latest first."""
         within = (ACTIONS.c.start >= slot.start) & (ACTIONS.c.start < slot.end)
         asked = RUNS.c.run_id.in_(select(ACTIONS.c.run_id).where(within))
-        with suppress(SQLAlchemyError):
-            return self._runs.read((RUNS.c.player == self.player) & (RUNS.c.run_id != self.run_id) & asked)
-        return []
+        wanted = (RUNS.c.player == self.player) & (RUNS.c.run_id != self.run_id) & asked
+        return self._read(lambda: self._runs.read(wanted), [])
 
     def opening_delay(self, facility: str) -> tuple[timedelta, timedelta] | None:
         """By how much the window of *facility* opened late, at least and at most, when that was last seen."""
         query = select(OPENING_DELAYS).where(OPENING_DELAYS.c.facility == f"{self._where} {facility}")
-        with suppress(SQLAlchemyError), self.store.engine.connect() as connection:
-            if row := connection.execute(query).first():
-                return timedelta(milliseconds=row.soonest_ms), timedelta(milliseconds=row.latest_ms)
-        return None
+
+        def read() -> tuple[timedelta, timedelta] | None:
+            with self.store.engine.connect() as connection:
+                row = connection.execute(query).first()
+            if row is None:
+                return None
+            return timedelta(milliseconds=row.soonest_ms), timedelta(milliseconds=row.latest_ms)
+
+        return self._read(read, None)
 
     def remember_delay(self, facility: str, delay: tuple[timedelta, timedelta]) -> None:
         """Keep how late the window of *facility* opened, in place of what was known."""
-        name = f"{self._where} {facility}"
         soonest, latest = (round(each / timedelta(milliseconds=1)) for each in delay)
-        row = {"facility": name, "learned": self._now(), "soonest_ms": soonest, "latest_ms": latest}
-        with suppress(SQLAlchemyError):
-            self._write(
-                delete(OPENING_DELAYS).where(OPENING_DELAYS.c.facility == name),
-                insert(OPENING_DELAYS).values(row),
-            )
+        name, now = f"{self._where} {facility}", self._now()
+        self._keep(delayed(facility=name, learned=now, soonest_ms=soonest, latest_ms=latest))
 
     def end(self, exit_code: int | None, sentence: str, *, of: str | None = None) -> None:
         """Note how this run ended, or what became of the run *of*."""
-        values = {"ended": self._now(), "exit_code": exit_code, "sentence": sentence}
-        with suppress(SQLAlchemyError):  # the outcome is said in any case
-            self._write(update(RUNS).where(RUNS.c.run_id == (of or self.run_id)).values(values))
+        now = self._now()
+        self._keep(ended(of or self.run_id, ended=now, exit_code=exit_code, sentence=sentence))
 
-    def _write(self, *statements: Executable) -> None:
+    def _read(self, read: Callable[[], T], otherwise: T) -> T:
+        with suppress(SQLAlchemyError, TimeoutError):
+            return self._errands.run(read)
+        return otherwise
+
+    def _keep(self, *entries: Entry) -> str | None:
+        """Have *entries* on a disk: in the store, or in a file when that takes longer than we can wait."""
+        self._unwritten += entries
+        try:
+            self._errands.run(self._write_all)
+        except (SQLAlchemyError, TimeoutError) as failure:
+            try:
+                self._late.keep(entries)
+            except OSError as full:
+                return f"cannot write down what this run does ({type(full).__name__})"
+            why = type(failure).__name__
+            return f"the store could not be written in time ({why}); a file beside it keeps what this run does"
+        return None
+
+    def _write_all(self) -> None:
+        entries = list(self._unwritten)
         with self.store.engine.begin() as connection:
-            for statement in statements:
-                connection.execute(statement)
+            write(connection, entries)
+        del self._unwritten[: len(entries)]
 
 
 def player_key(system: str, address: str, email: str) -> str:

@@ -286,7 +286,7 @@ def test_a_database_that_cannot_be_written_any_more_costs_no_court(store: Store)
     with kept(record(store)):
         ACTIONS.drop(store.engine)
 
-        assert "cannot write down" in str(record(store).note(ActionKind.ASKING, [COURT]))
+        assert "could not be written in time" in str(record(store).note(ActionKind.ASKING, [COURT]))
         record(store).end(0, "Reserved.")
 
 
