@@ -572,6 +572,18 @@ class NoRecord(Record):
     def __init__(self) -> None:
         pass
 
+    def be_alone(self, wait: Callable[[], None] | None = None) -> None:
+        pass
+
+    def stay_alone(self) -> None:
+        pass
+
+    def step_aside(self) -> None:
+        pass
+
+    def hurry(self, length: timedelta) -> None:
+        pass
+
     def note(self, kind: ActionKind, about: Sequence[Hold | Offer]) -> str | None:
         return None
 

@@ -49,6 +49,7 @@ def aim(
     clock.together([connection.warm for connection in connections])
     many = len(connections) > 1
     timeline.say(f"{len(connections)} connections are warm" if many else "the connection is warm")
+    context.record.stay_alone()
     last_look = server.likely(opening.opens_at) - leads.last_look
     if verification.is_awaited:
         verification.enter(until=last_look)

@@ -25,6 +25,8 @@ from reserve.model import ActionKind, Hold, Offers, Opening, Reservation
 from reserve.systems.base import CourtConnection
 
 ANOTHER_LOOK = timedelta(seconds=1)  # so soon is it noticed that another run has ended
+LONG_WAIT = timedelta(minutes=10)
+SETTLING = timedelta(minutes=2)  # from the last attempt to the outcome, at most
 LATE_START = timedelta(seconds=5)  # so late is worth a line in the log
 
 
@@ -55,14 +57,14 @@ class Run:
                 found = self.find()
                 opening = self.opening(found)
 
-                self.sign_in.wait_until(opening.opens_at - leads.sign_in)
-                self.record.stay_alone()
+                self.wait_for_sign_in(opening, in_turn=in_turn)
                 self.sign_in.make()
                 recover(context)
                 limits = BookingLimits(context, found, opening)
                 context.patiently(limits.respect)
 
                 context.wait_until(opening.opens_at - leads.code)
+                self.record.hurry(opening.opens_at - self.clock.now() + self.request.patience + SETTLING)
                 self.verification.verify(found, opening)
 
                 with connected(self.system, opening) as connections:
@@ -95,6 +97,17 @@ class Run:
                 f"another run of this player for {self.request.day} is under way; waiting for it"
             )
         self.context.wait_until(self.clock.now() + ANOTHER_LOOK)
+
+    def wait_for_sign_in(self, opening: Opening, *, in_turn: bool) -> None:
+        """Wait until it is time to sign in; when that is long, other runs of the player may ask meanwhile."""
+        moment = opening.opens_at - self.context.leads.sign_in
+        if moment - self.clock.now() < LONG_WAIT:
+            self.sign_in.wait_until(moment)
+            self.record.stay_alone()
+            return
+        self.record.step_aside()
+        self.sign_in.wait_until(moment)
+        self.record.be_alone(self.wait_for_another if in_turn else None)
 
     def find(self) -> Offers:
         """What the facility has for the booking request, and whether a one-time code could reach us."""

@@ -10,11 +10,20 @@ from reserve.booking.context import RunContext
 from reserve.booking.race import Race
 from reserve.booking.sign_in import SignIn
 from reserve.booking.verification import Verification
-from reserve.errors import Blocked, NotOpenYet, ReserveError, ServiceError, SlotTaken, Throttled
+from reserve.errors import (
+    AlreadyReserved,
+    Blocked,
+    NotOpenYet,
+    ReserveError,
+    ServiceError,
+    SlotTaken,
+    Throttled,
+)
 from reserve.model import Hold
 from reserve.systems.base import CourtConnection
 
 LOG_EVERY = timedelta(minutes=10)
+SETTLING = timedelta(minutes=3)  # from the asking to the outcome, at most
 WORTH_WAITING = (SlotTaken, NotOpenYet, ServiceError)  # anything else will not get better by itself
 
 
@@ -34,6 +43,7 @@ class WaitingList:
         every = f"looking every {usual.total_seconds():.0f} s"
         timeline.say(f"on the waiting list until {ends:%Y-%m-%d %H:%M}: {every}")
         why: ReserveError = SlotTaken("every court we could ask was taken")
+        self.context.record.step_aside()
         logged_at, pause = clock.now(), usual
         while clock.now() + pause < ends:
             self.context.wait_until(clock.now() + pause)
@@ -63,11 +73,18 @@ class WaitingList:
         except ServiceError as failure:
             why: ReserveError = failure
         else:
+            record = self.context.record
+            try:
+                record.be_alone()
+                record.hurry(SETTLING)
+            except (AlreadyReserved, ServiceError) as failure:
+                return failure  # another run of the player asks just now
             # Asks once, and finds a lost answer.
             code_until = now + self.context.leads.code
             race = Race(self.context, self.verification, [now], now, code_until, is_quiet=True)
             if held := race.win([connection], at_once=False):
                 return held
+            record.step_aside()
             why = race.verdict()
         if isinstance(why, Blocked) or not isinstance(why, WORTH_WAITING):
             raise why

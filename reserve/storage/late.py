@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from reserve.storage.schema import ACTIONS, OCCURRENCES, OPENING_DELAYS, RUNS, Moment
 
@@ -53,8 +53,21 @@ def delayed(**values: Any) -> Entry:
 TABLES: dict[str, Table] = {each.name: each for each in (RUNS, ACTIONS, OCCURRENCES, OPENING_DELAYS)}
 
 
-def write(connection: Connection, entries: Sequence[Entry], *, again: bool = False) -> None:
-    """Write *entries* into the store; those that are there already are left out when it is done *again*."""
+def write(engine: Engine, entries: Sequence[Entry], *, again: bool = False) -> None:
+    """Write *entries* into the store; those that are there already are left out when it is done *again*.
+
+    One that contradicts the store, as nothing we know of does, keeps none of the others out.
+    """
+    try:
+        with engine.begin() as connection:
+            _write(connection, entries, again)
+    except IntegrityError:
+        for entry in entries:
+            with suppress(IntegrityError), engine.begin() as connection:
+                _write(connection, [entry], again)
+
+
+def _write(connection: Connection, entries: Sequence[Entry], again: bool) -> None:
     for entry in entries:
         table, row = TABLES[entry["table"]], entry["row"]
         if key := entry.get("key"):
@@ -108,8 +121,7 @@ def bring_in(engine: Engine, data: Path) -> None:
     for path in paths:
         with suppress(OSError, SQLAlchemyError), path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            with engine.begin() as connection:
-                write(connection, _entries(file.read()), again=True)
+            write(engine, _entries(file.read()), again=True)
             path.unlink()
 
 

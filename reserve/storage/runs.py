@@ -169,14 +169,15 @@ class Record:
             wait()
 
     def _is_alone(self) -> bool:
-        assert self._alone is not None
+        locks = [lock for lock in (self._alive, self._alone) if lock is not None]
         try:
-            return self._errands.run(self._alone.take)
+            return self._errands.run(lambda: all([lock.take() for lock in locks]))
         except TimeoutError:
             raise ServiceError("the database does not say in time whether we are alone") from None
 
     def step_aside(self) -> None:
         """Let other runs of the player for the same day ask; `be_alone` comes before we do."""
+        self._errands.take_time()
         if self._alone is not None:
             with suppress(TimeoutError):
                 self._errands.run(self._alone.release)
@@ -186,15 +187,14 @@ class Record:
 
         Raises `AlreadyReserved` when another one was quicker to begin since.
         """
-        locks = [lock for lock in (self._alive, self._alone) if lock is not None]
-        with suppress(ServiceError, TimeoutError):  # nobody can say
-            if not self._errands.run(lambda: all([lock.take() for lock in locks])):
+        with suppress(ServiceError):  # nobody can say
+            if not self._is_alone():
                 raise AlreadyReserved("another run of this player for the same day has begun meanwhile")
 
     def hurry(self, length: timedelta) -> None:
-        """From now on wait for the store no longer than `HURRY` in all, until we have time again.
+        """From now on wait for the store no longer than `HURRY` in all, until `step_aside` or the end.
 
-        So long, *length*, this run excludes others even when the database hears nothing of it. Raises
+        For *length* this run excludes others even when the database hears nothing of it. Raises
         `AlreadyReserved` like `stay_alone`.
         """
         self._errands.take_time()
@@ -274,8 +274,7 @@ class Record:
 
     def _write_all(self) -> None:
         entries = list(self._unwritten)
-        with self.store.engine.begin() as connection:
-            write(connection, entries)
+        write(self.store.engine, entries)
         del self._unwritten[: len(entries)]
 
 
