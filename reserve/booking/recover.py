@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from reserve.booking.context import RunContext
@@ -35,6 +36,27 @@ def recover(context: RunContext) -> None:
         timeline.say(f"the run {past.run_id} was cut off. {sentence}")
         if not left:
             record.end(None, sentence, of=past.run_id)
+
+
+def won_before(context: RunContext, slots: Iterable[Slot]) -> Reservation | Hold | None:
+    """What an earlier run of the player got in one of *slots* and may not have told.
+
+    The booking system itself must show it: a reservation, or a hold that was kept for the player to pay.
+    """
+    system = context.system
+    for slot in slots:
+        for past in context.record.about(slot):
+            kept = past.orders(ActionKind.KEPT)
+            held = system.holds() if kept and system.lists_holds else []
+            if found := next((hold for hold in held if hold.order_id in kept), None):
+                return found
+            asked = ActionKind.ASKING if system.hold_is_final else ActionKind.CONFIRMING
+            for each in system.reservations():
+                if each.slot == slot and any(
+                    action.kind is asked and action.is_about(each.court, slot) for action in past.actions
+                ):
+                    return each
+    return None
 
 
 def _written_down(past: PastRun) -> list[Hold]:

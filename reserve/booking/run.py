@@ -13,7 +13,7 @@ from reserve.booking.codes import WebhookService
 from reserve.booking.context import RunContext
 from reserve.booking.limits import BookingLimits, affordable
 from reserve.booking.race import Race
-from reserve.booking.recover import recover
+from reserve.booking.recover import recover, won_before
 from reserve.booking.release import released_on_failure
 from reserve.booking.result import Outcome, RunResult, describe
 from reserve.booking.settle import settle
@@ -48,7 +48,7 @@ class Run:
 
         With *in_turn*, another run of the player for the same day is waited for instead of refused.
         """
-        context, leads = self.context, self.context.leads
+        end: Reservation | Hold | Exception
         with ExitStack() as under_way:  # until the end is written, so that nobody takes this run for cut off
             under_way.callback(self.record.store.close)
             under_way.callback(self.system.close)
@@ -59,28 +59,41 @@ class Run:
 
                 self.wait_for_sign_in(opening, in_turn=in_turn)
                 self.sign_in.make()
-                recover(context)
-                limits = BookingLimits(context, found, opening)
-                context.patiently(limits.respect)
-
-                context.wait_until(opening.opens_at - leads.code)
-                self.record.hurry(opening.opens_at - self.clock.now() + self.request.patience + SETTLING)
-                self.verification.verify(found, opening)
-
-                with connected(self.system, opening) as connections:
-                    moments = aim(context, connections, opening, self.verification, found.facility)
-                    self.stop.shield()
-                    deadline = max(moments[0], self.clock.now()) + self.request.patience
-                    race = Race(context, self.verification, moments, deadline)
-                    holds = race.win(connections, at_once=self.request.at_once)  # sleeps until the opening
-                    with released_on_failure(context, holds):
-                        remember_delay(context, found.facility, race.opening_delay)
-                    holds = holds or self.wait_for_a_court(race, connections, opening)
-                    end: Reservation | Hold | Exception = settle(context, holds, self.verification, limits)
+                recover(self.context)
+                end = (in_turn and self.won_before(opening)) or self.compete(found, opening)
             except Exception as failure:
                 end = failure
             self.stop.shield()  # how it ended is written and said
             return self.ended(end)
+
+    def won_before(self, opening: Opening) -> Reservation | Hold | None:
+        """What an earlier run of the same plan won and did not live to tell; None if nobody can say."""
+        try:
+            return won_before(self.context, {offer.slot for offer in opening.offers})
+        except ReserveError as failure:
+            self.timeline.say(f"could not look for what an earlier run won: {failure}")
+            return None
+
+    def compete(self, found: Offers, opening: Opening) -> Reservation | Hold:
+        """Ask at the opening, and keep the best of what was held."""
+        context, leads = self.context, self.context.leads
+        limits = BookingLimits(context, found, opening)
+        context.patiently(limits.respect)
+
+        context.wait_until(opening.opens_at - leads.code)
+        self.record.hurry(opening.opens_at - self.clock.now() + self.request.patience + SETTLING)
+        self.verification.verify(found, opening)
+
+        with connected(self.system, opening) as connections:
+            moments = aim(context, connections, opening, self.verification, found.facility)
+            self.stop.shield()
+            deadline = max(moments[0], self.clock.now()) + self.request.patience
+            race = Race(context, self.verification, moments, deadline)
+            holds = race.win(connections, at_once=self.request.at_once)  # sleeps until the opening
+            with released_on_failure(context, holds):
+                remember_delay(context, found.facility, race.opening_delay)
+            holds = holds or self.wait_for_a_court(race, connections, opening)
+            return settle(context, holds, self.verification, limits)
 
     def alone(self, *, in_turn: bool) -> AbstractContextManager[None]:
         """Inside, this run is on record as under way, and no other of the player for the same day is."""

@@ -31,6 +31,7 @@ MAIN = Path(__file__).parents[2] / "main.py"
 WATCH = timedelta(seconds=50)  # the next tick comes after a minute
 LOOK_EVERY = timedelta(seconds=10)
 NEAR = timedelta(minutes=2)
+SCHEDULED_EVERY = timedelta(minutes=10)  # what a killed process left unscheduled
 # How often the refresh tokens of a booking system are renewed, where it has any.
 RENEWED = {
     each.name: each.renew_every for each in PROFILES.values() if each.token_variable and each.renew_every
@@ -159,7 +160,7 @@ class Ticking:
         worker = f"{socket.gethostname()}/{os.getpid()}"
         return due.tick(
             self.plan_store,
-            self.clock.now(),
+            self.plan_store.now(self.clock.now()),
             worker,
             lambda occurrence: self.start(["due", "--occurrence", due.name_of(occurrence)]),
             lambda sentence: tell_player(self.settings, sentence),
@@ -167,6 +168,10 @@ class Ticking:
 
     def look_after_plans(self, now: datetime) -> None:
         """Have facilities read once a day, and sign-ins kept alive, by processes of their own."""
+        if self.plan_store.without_occurrence() and self.plan_store.first(
+            "schedule", now, since=now - SCHEDULED_EVERY
+        ):
+            due.schedule_missing(self.plan_store, now)
         if self.plan_store.not_looked_at_since(now - due.STALE) and self.plan_store.first(
             "refresh", now, since=now - due.LOOK_AGAIN
         ):

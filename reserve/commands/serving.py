@@ -93,17 +93,32 @@ def serve_occurrence(
         if wait_ends is not None:
             clock.call_at(wait_ends, _stop_this_process)
         outcome, run_id = in_order(plan, run, waits=wait_ends is not None)
+        is_stopped = outcome.exit_code in STOPPED
+        if not is_stopped or (wait_ends is not None and clock.now() >= wait_ends):
+            end(plan_store, occurrence, outcome, run_id, clock, tell, start)
+            return outcome.exit_code
+    plan_store.keep(occurrence, plan_store.now(clock.now()))  # machines are restarted; the next tick goes on
+    return outcome.exit_code
+
+
+def end(
+    plan_store: PlanStore,
+    occurrence: Occurrence,
+    outcome: Outcome,
+    run_id: str | None,
+    clock: Clock,
+    tell: Tell,
+    start: datetime,
+) -> None:
+    """Tell the player how *occurrence* ended, and then the store, which may take its time."""
     sentence = outcome.sentence
     if outcome.exit_code in STOPPED:
-        if wait_ends is None or clock.now() < wait_ends:
-            return outcome.exit_code  # the claim lapses, and the next tick goes on: machines are restarted
         sentence = "Not reserved: no court became free in time for you to get there."
+    print(sentence, flush=True)
+    tell(f"{sentence} (plan {occurrence.plan_id}, {start:%a %Y-%m-%d %H:%M})")
     plan_store.end(
         occurrence, ended=clock.now(), exit_code=outcome.exit_code, sentence=sentence, run_id=run_id
     )
-    print(sentence, flush=True)
-    tell(f"{sentence} (plan {occurrence.plan_id}, {start:%a %Y-%m-%d %H:%M})")
-    return outcome.exit_code
 
 
 def opens_later(
@@ -153,9 +168,11 @@ def claim_kept(
         now = clock.now()
         if over.is_set():
             return
-        kept = plan_store.keep(occurrence, now + due.LEASE, went_well=now - began >= due.WELL)
+        ahead = plan_store.now(now) - now  # of our clock, by which the other machines do not go
+        until = due.claimed_until(occurrence, now + ahead)
+        kept = plan_store.keep(occurrence, until, went_well=now - began >= due.WELL)
         if kept:
-            ours_until = now + due.LEASE
+            ours_until = until - ahead
         if kept or (kept is None and clock.now() < ours_until):
             clock.call_at(now + due.HEARTBEAT, heartbeat)
         elif not over.is_set():

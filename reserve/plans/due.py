@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 
 from reserve import window
@@ -19,6 +20,10 @@ from reserve.storage.plans import Occurrence, PlanStore, StoredPlan
 LEAD = timedelta(minutes=4)  # a run signs in two minutes ahead; a minute for the tick, one for a takeover
 LEASE = timedelta(seconds=45)
 HEARTBEAT = timedelta(seconds=15)  # two may get lost
+# Who takes over later than this before an opening cannot sign in in time. So then a claim holds beyond the
+# opening, and whoever has it need not hear from the database any more.
+TOO_LATE = timedelta(seconds=75) - LEASE
+BEYOND = timedelta(minutes=2)
 STARTS = 10  # of one occurrence in a row; whatever ended it so often will do so again
 WELL = timedelta(minutes=5)  # a run that lived so long did not die of its start
 STALE = timedelta(days=1)  # after that, the facility of a plan is looked at again
@@ -48,6 +53,19 @@ def schedule_next(plan_store: PlanStore, stored: StoredPlan, after: datetime) ->
     for slot in plan_of(stored).slots(window.zone(stored.zone), after):
         if plan_store.schedule(occurrence_for(stored, slot.start, rule.opens_at(slot.start))):
             return
+
+
+def claimed_until(occurrence: Occurrence, now: datetime) -> datetime:
+    """Until when a claim of *occurrence* holds that is made or extended at *now*."""
+    is_near = now >= occurrence.opens_at - TOO_LATE - LEASE
+    return max(now + LEASE, occurrence.opens_at + BEYOND) if is_near else now + LEASE
+
+
+def schedule_missing(plan_store: PlanStore, now: datetime) -> None:
+    """Have every plan's next slot served in time, also where a process was killed before it could say so."""
+    for stored in plan_store.without_occurrence():
+        with suppress(UsageError):  # `plan list` names it
+            schedule_next(plan_store, stored, now)
 
 
 def tick(

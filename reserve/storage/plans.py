@@ -10,13 +10,14 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from reserve.storage.database import Store
+from reserve.storage.late import LateFile, served, write
 from reserve.storage.schema import AHEAD, LAST_DONE, OCCURRENCES, PLANS
 
 AT_ONCE = 10  # occurrences that one machine claims before it starts them; the others take the next
@@ -58,6 +59,16 @@ class PlanStore:
     def __init__(self, store: Store) -> None:
         """Nothing is read yet."""
         self._engine = store.engine
+        self._folder = store.folder
+
+    def now(self, ours: datetime) -> datetime:
+        """The time by which machines that share the store agree: that of the server, else *ours*."""
+        if self._engine.dialect.name == "sqlite":
+            return ours
+        with suppress(SQLAlchemyError), self._engine.connect() as connection:
+            theirs: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+            return theirs.astimezone(UTC)
+        return ours
 
     def add(self, bodies: Sequence[dict[str, Any]]) -> list[int]:
         """Keep new plans and return their numbers."""
@@ -98,6 +109,13 @@ class PlanStore:
         stale = (PLANS.c.looked.is_(None) | (PLANS.c.looked < moment)) & ~PLANS.c.is_paused
         with self._engine.connect() as connection:
             return list(connection.execute(select(PLANS.c.plan_id).where(stale)).scalars())
+
+    def without_occurrence(self) -> list[StoredPlan]:
+        """The plans that are not paused and of which no slot ahead is kept."""
+        ahead = select(OCCURRENCES.c.plan_id).where(AHEAD, OCCURRENCES.c.plan_id == PLANS.c.plan_id).exists()
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(PLANS).where(~PLANS.c.is_paused, ~ahead)).mappings()
+            return [_stored(row) for row in rows]
 
     def first(self, name: str, moment: datetime, *, since: datetime) -> bool:
         """Whether nobody has done *name* since *since*; if so, it counts as done at *moment*."""
@@ -183,10 +201,19 @@ class PlanStore:
     def end(
         self, occurrence: Occurrence, *, ended: datetime, exit_code: int, sentence: str, run_id: str | None
     ) -> None:
-        """Note how *occurrence* ended, also when it was cancelled meanwhile: who served it knows better."""
-        values = {"ended": ended, "exit_code": exit_code, "sentence": sentence, "run_id": run_id}
-        with self._engine.begin() as connection:
-            connection.execute(update(OCCURRENCES).where(_claimed(occurrence)).values(**values))
+        """Note how *occurrence* ended, also when it was cancelled meanwhile: who served it knows better.
+
+        What the store cannot take is kept in a file, for the next process that opens the store.
+        """
+        key = {name: getattr(occurrence, name) for name in ("plan_id", "starts_at", "claims")}
+        end = served(key, ended=ended, exit_code=exit_code, sentence=sentence, run_id=run_id)
+        try:
+            write(self._engine, [end])
+        except SQLAlchemyError:
+            late = LateFile(self._folder, f"plan {occurrence.plan_id} {occurrence.starts_at:%Y-%m-%dT%H%M%S}")
+            with suppress(OSError):  # then nobody can keep it; it has been told
+                late.keep([end])
+            late.close()
 
     def cancel(self, occurrence: Occurrence, *, ended: datetime, exit_code: int, sentence: str) -> None:
         """End *occurrence*, whoever serves it: that process notices when it extends its claim."""

@@ -171,7 +171,7 @@ class Record:
     def _is_alone(self) -> bool:
         locks = [lock for lock in (self._alive, self._alone) if lock is not None]
         try:
-            return self._errands.run(lambda: all([lock.take() for lock in locks]))
+            return all(self._errands.run(lambda: [lock.take() for lock in locks]))
         except TimeoutError:
             raise ServiceError("the database does not say in time whether we are alone") from None
 
@@ -269,7 +269,9 @@ class Record:
             except OSError as full:
                 return f"cannot write down what this run does ({type(full).__name__})"
             why = type(failure).__name__
-            return f"the store could not be written in time ({why}); a file beside it keeps what this run does"
+            return (
+                f"the store could not be written in time ({why}); a file beside it keeps what this run does"
+            )
         return None
 
     def _write_all(self) -> None:

@@ -58,17 +58,24 @@ def store(tmp_path: Path, database: str | None) -> Iterator[Store]:
     made.close()
 
 
+class WithoutClock(PlanStore):
+    """A plan store by whose clock nobody goes, as these tests bring their own."""
+
+    def now(self, ours: datetime) -> datetime:
+        return ours
+
+
 @pytest.fixture
 def plan_store(store: Store) -> PlanStore:
     """A plan store that is empty."""
-    return PlanStore(store)
+    return WithoutClock(store)
 
 
 @pytest.fixture
 def lasting(tmp_path: Path) -> Iterator[PlanStore]:
     """A plan store in a file, as several threads use it."""
     store = Store(tmp_path)
-    yield PlanStore(store)
+    yield WithoutClock(store)
     store.close()
 
 
