@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -18,6 +19,7 @@ from reserve.storage.schema import HEAD
 NAME = "reserve.sqlite3"
 KINDS = ("sqlite", "postgresql")
 BUSY = 5_000  # milliseconds that a write waits for another process; writes take about one
+MIGRATING = 600.0  # seconds for one answer
 # A connection that is dead is noticed within seconds, however long it was idle.
 POSTGRESQL = {
     "connect_timeout": 4,  # seconds, as below
@@ -128,11 +130,19 @@ def _bring_up_to_date(engine: Engine, exclusive: Exclusive) -> None:
         with engine.begin() as connection:
             if engine.dialect.name == "sqlite":  # where else each statement would be a transaction of its own
                 connection.execute(text("BEGIN IMMEDIATE"))
-            else:
-                from reserve.storage.postgresql import MIGRATING
+            with _patient(connection):
+                upgrade(connection)
 
-                connection.connection.driver_connection.longest = MIGRATING  # type: ignore[union-attr]
-            upgrade(connection)
+
+@contextmanager
+def _patient(connection: Connection) -> Iterator[None]:
+    """Inside, a statement may take minutes: it may be about a table of many rows."""
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name == "postgresql":
+        driver.longest = MIGRATING
+    yield
+    if connection.dialect.name == "postgresql":
+        del driver.longest
 
 
 def _revision(engine: Engine) -> str:

@@ -9,7 +9,6 @@ import psycopg
 from reserve.clock import Clock
 
 LONGEST = 4.0  # seconds for one answer; ours take milliseconds
-MIGRATING = 600.0
 
 
 class BoundedConnection(psycopg.Connection[Any]):

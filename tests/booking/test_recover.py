@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from reserve.storage.database import Store
 from reserve.storage.runs import Record, RunStore, player_key
 from reserve.storage.schema import ACTIONS
 from tests.fakes import EVENING, START, FakeClock, FakeSystem, context_of, offer
+from tests.stage import Stage
 
 PLAYER = player_key("recus", "api.rec.us", "player@example.com")
 COURTS = [offer(f"Court {number}") for number in (1, 2, 3)]
@@ -268,3 +270,29 @@ def test_what_became_of_a_run_stays_open_while_the_reservations_cannot_be_read(
 
     assert "cannot look for what the run cut-off left behind: the reservations there cannot be read" in said
     assert sentence(store) is None
+
+
+def test_who_takes_over_tells_what_the_dead_run_won(tmp_path: Path) -> None:
+    with Stage(tmp_path) as stage:
+        assert stage.book().exit_code == 0
+        stage.get_ready()
+        stage.clock.sleep(timedelta(minutes=1))
+
+        outcome = stage.run.book(in_turn=True).outcome
+
+        assert (outcome.exit_code, outcome.court) == (0, "Court 1")
+        assert outcome.sentence.startswith("Reserved Court 1 at Alice Marble")
+        assert len(stage.ledger.paid) == 1
+
+
+def test_who_takes_over_from_a_run_that_kept_a_hold_tells_of_that_and_holds_no_second(tmp_path: Path) -> None:
+    with Stage(tmp_path, {"price_cents": 500}) as stage:
+        first = stage.book()
+        assert first.exit_code == 8
+        stage.get_ready()
+        stage.clock.sleep(timedelta(minutes=1))
+
+        outcome = stage.run.book(in_turn=True).outcome
+
+        assert (outcome.exit_code, outcome.order_id) == (8, first.order_id)
+        assert stage.open_holds == [first.order_id]

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from reserve.booking.result import Outcome, failed
 from reserve.booking.stop import Stop
@@ -706,6 +707,67 @@ def test_an_occurrence_whose_machine_is_restarted_is_not_ended(lasting: PlanStor
 
     assert serving.ended is None
     assert len(tick(lasting, now + due.LEASE * 2)) == 1
+
+
+def test_nobody_takes_over_from_a_process_that_hears_nothing_of_its_database_across_the_opening(
+    lasting: PlanStore,
+) -> None:
+    number = keep(lasting)
+    (occurrence,) = tick(lasting, OPENING - due.LEAD)
+    near = OPENING - timedelta(seconds=70)
+
+    assert lasting.keep(occurrence, due.claimed_until(occurrence, near))
+
+    assert tick(lasting, OPENING + timedelta(seconds=100)) == []
+    assert [each.plan_id for each in tick(lasting, OPENING + due.BEYOND)] == [number]
+
+
+def test_machines_whose_clocks_differ_by_half_an_hour_go_by_the_clock_of_their_database(
+    empty_postgres: str, tmp_path: Path
+) -> None:
+    store = Store(tmp_path, empty_postgres)
+    plan_store = PlanStore(store)
+    fast = datetime.now(UTC) + timedelta(minutes=30)
+
+    assert abs(plan_store.now(fast) - datetime.now(UTC)) < timedelta(minutes=1)
+    store.close()
+    alone = Store(tmp_path)
+    assert PlanStore(alone).now(fast) == fast
+    alone.close()
+
+
+def test_what_a_killed_process_left_unscheduled_is_scheduled_by_the_next_tick(lasting: PlanStore) -> None:
+    number = keep(lasting)
+    lasting.change(number, trouble="killed before the slot was scheduled again")
+    assert lasting.occurrences(number) == []
+
+    ticking = Ticking(lasting, FakeClock(ADDED), lambda words: None, Settings())
+    ticking.minute()
+
+    assert [each.opens_at for each in lasting.occurrences(number)] == [OPENING]
+
+
+def test_a_store_that_fails_at_the_end_costs_the_player_no_word_and_takes_the_outcome_later(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path)
+    serving = Serving(WithoutClock(store), OPENING + timedelta(hours=10))
+    run, _ = outcomes(0)
+
+    def break_store(choice: Choice, waits: bool) -> tuple[Outcome, str | None]:
+        with store.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE occurrences RENAME TO away"))
+        return run(choice, waits)
+
+    assert serving.serve(break_store) == 0
+    assert serving.messages == ["Run 1. (plan 1, Wed 2026-03-11 18:00)"]
+    with store.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE away RENAME TO occurrences"))
+    store.close()
+    again = Store(tmp_path)
+    (ended,) = PlanStore(again).occurrences(serving.number, ended=True)
+    again.close()
+    assert (ended.sentence, ended.exit_code) == ("Run 1.", 0)
 
 
 def test_a_request_to_stop_between_two_facilities_is_obeyed_before_the_second() -> None:
