@@ -15,6 +15,7 @@ from reserve.booking.stop import Stop
 from reserve.booking.verification import Verification
 from reserve.booking.waiting import WaitingList
 from reserve.errors import (
+    AlreadyReserved,
     Blocked,
     Interrupted,
     LimitReached,
@@ -28,6 +29,7 @@ from reserve.errors import (
     Unreachable,
 )
 from reserve.model import Hold
+from reserve.storage.runs import Record
 from reserve.systems.registry import SYSTEMS
 from tests.fakes import EVENING, START, FakeClock, FakeConnection, FakeSystem, context_of, offer
 from tests.stage import OPENS_AT, Stage
@@ -300,3 +302,23 @@ def test_a_sign_in_survives_a_wait_of_hours(tmp_path: Path, system: str) -> None
 
         assert outcome.word == "reserved", stage.steps[-5:]
         assert stage.ledger.violations == []
+
+
+def test_a_waiting_list_excludes_another_run_of_that_day_only_while_it_asks(tmp_path: Path) -> None:
+    with Stage(tmp_path, {"all_taken": True, "frees_after": timedelta(hours=1)}) as stage:
+        stage.get_ready("--wait-list")
+        other = Record(stage.wired.record.store, "other", stage.wired.record.player, stage.clock.now)
+        day, could = str(stage.booking.request.day), list[bool]()
+
+        def try_too() -> None:
+            try:
+                with other.kept(system="recus", request="another court", day=day):
+                    could.append(True)
+            except AlreadyReserved:
+                could.append(False)
+
+        stage.clock.call_at(OPENS_AT - timedelta(seconds=1), try_too)
+        stage.clock.call_at(OPENS_AT + timedelta(minutes=30, seconds=11), try_too)
+
+        assert stage.run.book().outcome.exit_code == 0
+        assert could == [False, True]
