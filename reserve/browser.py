@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 import os
 import re
+import secrets
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,7 +35,8 @@ CHROMES = (
     "chromium-browser",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
-COMMAND_LIMIT = timedelta(seconds=30)  # for the driver to start, and for each command to it
+START_LIMIT = timedelta(seconds=20)  # for the driver, and then for Chrome, which nobody says has failed
+COMMAND_LIMIT = timedelta(seconds=30)  # for each command to the driver
 QUIT_LIMIT = timedelta(seconds=5)  # for the browser to close itself; then it is killed
 PAGE_LIMIT = timedelta(seconds=20)  # below COMMAND_LIMIT, so that a slow page is not taken for a dead browser
 NAP = timedelta(milliseconds=50)
@@ -41,30 +44,51 @@ EXCERPT = 300  # characters of a page that an error message quotes
 WINDOW = "--window-size=1280,1000"  # wide enough for the desktop layout; narrow ones hide the log-in control
 
 # What is asked of a page. A script gets `arguments` and sees what a person sees: neither hidden nor disabled.
+# The box of an element is the dialog or the form around it: what lies in one box belongs together.
 SEEN = """
     const seen = e => e.checkVisibility({visibilityProperty: true, opacityProperty: true})
         && e.getClientRects().length > 0;
     const usable = e => seen(e) && !e.readOnly && !e.closest(':disabled, [aria-disabled=true]');
+    const all = selector => [...document.querySelectorAll(selector)];
+    const dialog = 'dialog, [role=dialog], [aria-modal=true]';
+    const box = e => e.closest(dialog) ?? e.closest('form') ?? document.body;
+    const words = e => (e.matches('input') ? e.value : e.textContent).replace(/\\s+/g, ' ').trim();
+    const saying = (said, kind) => {
+        const wanted = new RegExp('^(?:' + said + ')$', 'i');
+        return all('body *').filter(e => e.matches(kind) && wanted.test(words(e)));
+    };
 """
 # A real control that says the words; else the innermost element that does: its click reaches the outer ones.
 CONTROL = (
     SEEN
     + """
-    const wanted = new RegExp('^(?:' + arguments[0] + ')$', 'i');
-    const words = e => (e.matches('input') ? e.value : e.textContent).replace(/\\s+/g, ' ').trim();
-    const found = [...document.querySelectorAll('body *')].filter(e => wanted.test(words(e)) && usable(e));
+    const [said, kind, beside] = arguments;
+    const boxes = beside && all(beside).filter(seen).map(box);
+    const found = saying(said, kind).filter(e => usable(e) && (!boxes || boxes.includes(box(e))));
     return found.find(e => e.matches('a, button, input, [role=button]'))
         ?? found.find(e => !found.some(other => other !== e && e.contains(other))) ?? null;
 """
 )
-FIELD = SEEN + "return [...document.querySelectorAll(arguments[0])].find(usable) ?? null;"
-SHOWS = SEEN + "return [...document.querySelectorAll(arguments[0])].some(seen);"
-TEXT = "return document.body?.innerText ?? '';"
+FIELD = (
+    SEEN
+    + """
+    const [selector, said, kind] = arguments;
+    const boxes = said && saying(said, kind).filter(seen).map(box);
+    return all(selector).find(e => usable(e) && (!boxes || boxes.includes(box(e)))) ?? null;
+"""
+)
+SHOWS = SEEN + "return all(arguments[0]).some(seen);"
+TEXT = (
+    SEEN
+    + """
+    const [beside] = arguments, field = beside && all(beside).find(seen);
+    return (beside ? field && box(field).innerText : document.body?.innerText) ?? '';
+"""
+)
 DIALOG = (
     SEEN
     + """
-    const dialogs = [...document.querySelectorAll('dialog, [role=dialog], [aria-modal=true]')].filter(seen);
-    return (dialogs.map(e => e.innerText).join(' ') || document.body?.innerText) ?? '';
+    return (all(dialog).filter(seen).map(e => e.innerText).join(' ') || document.body?.innerText) ?? '';
 """
 )
 # The setter of the class, not of the element: page frameworks replace the latter to read what is typed.
@@ -73,6 +97,11 @@ SET_VALUE = """
     Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(field, text);
     field.dispatchEvent(new Event('input', {bubbles: true}));
     field.dispatchEvent(new Event('change', {bubbles: true}));
+"""
+# Without events, so that no page takes it for typing.
+CLEAR = """
+    const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set;
+    for (const field of document.querySelectorAll(arguments[0])) set.call(field, '');
 """
 HIDE_SECRETS = """
     for (const field of document.querySelectorAll('input, textarea')) {
@@ -92,14 +121,31 @@ STATUS = "return performance.getEntriesByType('navigation')[0]?.responseStatus ?
 
 
 class BrowserError(ServiceError):
-    """The browser itself could not start, crashed, or stopped answering."""
+    """The browser itself crashed, or stopped answering."""
+
+
+class BrowserMissing(BrowserError):
+    """There is no Chrome, or no driver for it, and somebody has to install it."""
+
+
+class BrowserNotStarted(BrowserError, Unreachable):
+    """The browser could not start, so nothing was sent."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """What can be clicked: it says exactly these words (a regular expression, any case), and is of a kind."""
+
+    words: str
+    kind: str = "*"  # a CSS selector
 
 
 class Browser:
     """One Chrome with an empty private profile; a context manager that leaves no process and no file behind.
 
     `binary` and `driver` are paths of Chrome and chromedriver; without them they are looked for. Pictures of
-    pages that were not as expected go into the folder `evidence`.
+    pages that were not as expected go into the folder `evidence`. All that they get of an environment is
+    `environ`, and a private home.
     """
 
     def __init__(
@@ -109,29 +155,41 @@ class Browser:
         binary: str | None,
         driver: str | None,
         evidence: Path,
+        environ: Mapping[str, str] | None = None,
+        start_limit: timedelta = START_LIMIT,
     ) -> None:
         """Remember how to start; nothing runs before the context is entered."""
+        self._environ = environ or {}
+        self._start_limit = start_limit
         self._clock = clock
         self._binary = binary
         self._driver = driver
         self._evidence = evidence
 
     def __enter__(self) -> Browser:
-        """Start Chrome, or leave nothing behind and raise `BrowserError`."""
-        chrome = find_chrome(self._binary)
-        driver = find_driver(self._driver, chrome)
+        """Start Chrome, or leave nothing behind and raise `BrowserMissing` or `BrowserNotStarted`."""
+        chrome, driver = self.locate()
         # At level DEBUG selenium would log every command, and with it what is typed into the password field.
         logging.getLogger("selenium.webdriver.remote.remote_connection").setLevel(logging.INFO)
         with ExitStack() as undo:
             self._folder = undo.enter_context(
                 TemporaryDirectory(prefix="first-serve-", ignore_cleanup_errors=True)
             )
-            process = self._start_driver(driver)
+            # Whoever knows this name may command the driver, which listens to every user of the machine.
+            name = secrets.token_urlsafe(16)
+            process = self._start_driver(driver, name)
             undo.callback(self._end, process)
             undo.enter_context(self._watched(process))
-            self._web = undo.enter_context(self._session(chrome, self._port(process)))
+            address = f"http://localhost:{self._port(process)}/{name}"
+            forget_arguments(process.pid)
+            self._web = undo.enter_context(self._session(chrome, address))
             self._undo = undo.pop_all()
         return self
+
+    def locate(self) -> tuple[str, str]:
+        """Where Chrome and its driver are; raises `BrowserMissing` when one is not to be had."""
+        chrome = find_chrome(self._binary)
+        return chrome, find_driver(self._driver, chrome)
 
     def __exit__(self, *_: object) -> None:
         """Close Chrome and its driver, and return when both are gone."""
@@ -155,15 +213,15 @@ class Browser:
                 raise
             return int(self._web.execute_script(STATUS))
 
-    def click(self, words: str) -> bool:
-        """Click what says exactly *words* (a regular expression, any case), if it is there to be clicked."""
-        return self._press(CONTROL, words)
+    def click(self, control: Control, *, beside: str | None = None) -> bool:
+        """Click *control*, if it is there to be clicked; only in one box with what *beside* selects."""
+        return self._press(CONTROL, control.words, control.kind, beside)
 
     def press(self, selector: str) -> bool:
         """Click the first usable element of this CSS selector, if there is one."""
         return self._press(FIELD, selector)
 
-    def _press(self, script: str, what: str) -> bool:
+    def _press(self, script: str, *what: str | None) -> bool:
         from selenium.common.exceptions import (
             ElementClickInterceptedException,
             ElementNotInteractableException,
@@ -171,7 +229,7 @@ class Browser:
         )
 
         with browser_trouble():
-            control = self._web.execute_script(script, what)
+            control = self._web.execute_script(script, *what)
             if control is None:
                 return False
             try:
@@ -182,15 +240,21 @@ class Browser:
                 return False
             return True
 
-    def fill(self, field: str, text: str) -> bool:
-        """Type *text* into the first usable field of this CSS selector, if there is one."""
+    def fill(self, field: str, text: str, *, beside: Control | None = None) -> bool:
+        """Type *text* into the first usable field of this CSS selector, if there is one and it lacks that.
+
+        Only in one box with the control *beside*, which may be disabled yet.
+        """
         from selenium.common.exceptions import ElementNotInteractableException, StaleElementReferenceException
 
         with browser_trouble():
-            element = self._web.execute_script(FIELD, field)
+            near = (beside.words, beside.kind) if beside else ()
+            element = self._web.execute_script(FIELD, field, *near)
             if element is None:
                 return False
             try:
+                if element.get_property("value") == text:
+                    return True
                 element.clear()
                 # Drivers take some characters for keys such as Return; old ones refuse those beyond U+FFFF.
                 if text.isprintable() and max(text, default="") <= "\uffff":
@@ -218,10 +282,15 @@ class Browser:
         with browser_trouble():
             return printable(self._web.title)
 
-    def text(self) -> str:
-        """What can be read on the page; what is typed into fields is no part of it."""
+    def text(self, *, beside: str | None = None) -> str:
+        """What can be read on the page, or in the box of what *beside* selects, but not in its fields."""
         with browser_trouble():
-            return printable(str(self._web.execute_script(TEXT)), keep="\t\r\n")
+            return printable(str(self._web.execute_script(TEXT, beside)), keep="\t\r\n")
+
+    def clear(self, field: str) -> None:
+        """Empty every field of this CSS selector without the page's notice."""
+        with browser_trouble():
+            self._web.execute_script(CLEAR, field)
 
     def cookie(self, name: str) -> str | None:
         """The value of a cookie of this page, also of one that its scripts cannot read."""
@@ -249,18 +318,29 @@ class Browser:
         title, text = (" ".join(printable(each).split()) for each in (title, shown))
         return f'page "{title}" shows "{text[:EXCERPT]}", {kept}'
 
-    def _start_driver(self, driver: str) -> subprocess.Popen[bytes]:
+    def _start_driver(self, driver: str, name: str) -> subprocess.Popen[bytes]:
         """Run chromedriver; started by us, as selenium may be configured to log what is typed."""
-        # Chrome leaves crash reports and caches in the home folder, and both may hold what was typed.
-        command = ["env", f"HOME={self._folder}", f"TMPDIR={self._folder}", driver, "--port=0"]
+        command = [driver, "--port=0", f"--url-base=/{name}"]
         with (Path(self._folder) / "driver.log").open("wb") as log:
             # In a session of its own, so that Ctrl-C reaches only us, and we close it in good order.
             try:
                 return subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                    command,
+                    env=self._environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
                 )
             except OSError as failure:
-                raise BrowserError(f"{driver} does not start: {failure.strerror}") from failure
+                raise BrowserNotStarted(f"{driver} does not start: {failure.strerror}") from failure
+
+    def _environment(self) -> dict[str, str]:
+        """What driver and browser get instead of our environment.
+
+        Chrome leaves crash reports and caches in the home folder, and both may hold what was typed.
+        """
+        return {**self._environ, "HOME": self._folder, "TMPDIR": self._folder}
 
     @contextmanager
     def _watched(self, process: subprocess.Popen[bytes]) -> Iterator[None]:
@@ -271,6 +351,7 @@ class Browser:
         command = ["sh", "-c", 'read _; kill -9 "-$1"; rm -rf "$2"', "sh", str(process.pid), self._folder]
         with subprocess.Popen(
             command,
+            env=self._environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -282,16 +363,16 @@ class Browser:
                 watcher.kill()
 
     def _port(self, process: subprocess.Popen[bytes]) -> int:
-        ends_at = self._clock.now() + COMMAND_LIMIT
+        ends_at = self._clock.now() + self._start_limit
         while self._clock.now() < ends_at and process.poll() is None:
             log = (Path(self._folder) / "driver.log").read_text(errors="replace")
             if said := re.search(r"successfully on port (\d+)", log):
                 return int(said[1])
             self._clock.sleep(NAP)
-        raise BrowserError("chromedriver does not start: set CHROMEDRIVER to one that fits this Chrome")
+        raise BrowserNotStarted("chromedriver does not start: set CHROMEDRIVER to one that fits this Chrome")
 
     @contextmanager
-    def _session(self, chrome: str, port: int) -> Iterator[WebDriver]:
+    def _session(self, chrome: str, address: str) -> Iterator[WebDriver]:
         """Chrome, started by the driver; asked to close itself at the end."""
         from selenium import webdriver
         from selenium.common.exceptions import WebDriverException
@@ -301,8 +382,8 @@ class Browser:
         from urllib3.exceptions import HTTPError
 
         config = ClientConfig(
-            f"http://localhost:{port}",
-            timeout=int(COMMAND_LIMIT.total_seconds()),
+            address,
+            timeout=int(self._start_limit.total_seconds()),
             proxy=Proxy(
                 {"proxyType": "direct"}
             ),  # the driver is on this machine, whatever the environment says
@@ -312,7 +393,8 @@ class Browser:
             web = webdriver.Remote(RemoteConnection(client_config=config), options=self._options(chrome))
         except (WebDriverException, HTTPError) as failure:
             reason = str(getattr(failure, "msg", None) or type(failure).__name__).splitlines()[0]
-            raise BrowserError(f"{chrome} does not start: {reason}") from failure
+            raise BrowserNotStarted(f"{chrome} does not start: {reason}") from failure
+        config.timeout = int(COMMAND_LIMIT.total_seconds())
         try:
             yield web
         finally:
@@ -330,6 +412,7 @@ class Browser:
         options.add_argument(WINDOW)
         options.add_argument("--disable-dev-shm-usage")  # small machines have too little of it for a page
         options.add_argument("--headless=new")
+        options.add_argument("--remote-debugging-pipe")  # not a port, to which every user could connect
         if os.geteuid() == 0:
             options.add_argument("--no-sandbox")  # as root Chrome does not start with one
         options.add_experimental_option(
@@ -363,20 +446,34 @@ class Browser:
         return any(self._folder in argument for argument in member.info["cmdline"] or [])
 
 
+def forget_arguments(pid: int) -> None:
+    """Let nobody read any more with which arguments our child *pid* was started, where the system allows it.
+
+    Linux shows them to every user, out of the memory of the process; a program has read them when it runs.
+    """
+    process = Path(f"/proc/{pid}")
+    with suppress(OSError, ValueError, IndexError):
+        fields = (process / "stat").read_text().rpartition(")")[2].split()
+        start, end = int(fields[45]), int(fields[46])  # arg_start and arg_end, see proc(5)
+        with (process / "mem").open("r+b", buffering=0) as memory:
+            memory.seek(start)
+            memory.write(bytes(end - start))
+
+
 def find_chrome(given: str | None) -> str:
     """The given Chrome, or the first one on the path."""
     if given and not shutil.which(given):
-        raise BrowserError(f"no Chrome at {given}: install chromium or correct CHROME_BINARY")
+        raise BrowserMissing(f"no Chrome at {given}: install chromium or correct CHROME_BINARY")
     found = next(filter(None, map(shutil.which, [given] if given else CHROMES)), None)
     if found is None:
-        raise BrowserError("no Chrome found: install chromium or set CHROME_BINARY")
+        raise BrowserMissing("no Chrome found: install chromium or set CHROME_BINARY")
     return found
 
 
 def find_driver(given: str | None, chrome: str) -> str:
     """The given chromedriver, or the one on the path, or one that webdriver-manager downloads."""
     if given and not shutil.which(given):
-        raise BrowserError(f"no chromedriver at {given}: install chromium-driver or correct CHROMEDRIVER")
+        raise BrowserMissing(f"no chromedriver at {given}: install chromium-driver or correct CHROMEDRIVER")
     return shutil.which(given or "chromedriver") or download_driver(chrome)
 
 
@@ -396,7 +493,7 @@ def download_driver(chrome: str) -> str:
         download = WDMDownloadManager(Bounded())  # type: ignore[no-untyped-call]  # the library has few types
         return ChromeDriverManager(chrome_type=kind, download_manager=download).install()
     except Exception as failure:  # whatever it raises: network, archive, unknown version, full disk
-        raise BrowserError(
+        raise BrowserMissing(
             f"no chromedriver found, and the download failed ({type(failure).__name__}): "
             "install chromium-driver or set CHROMEDRIVER"
         ) from failure

@@ -231,6 +231,7 @@ class BookingRequest:
     at_once: bool = False
     max_price: Money | None = None
     pay: str = "by-hand"
+    sign_in: str | None = None  # one of the ways the booking system has; None where it has but one
     patience: timedelta = timedelta(seconds=10)
     link: str | None = None
     wait_list: bool = False

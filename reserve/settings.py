@@ -19,6 +19,9 @@ KEY_FILE = "fernet.key"  # in the data folder; `reserve.storage.secrets` makes i
 WEBHOOK = "http://127.0.0.1:5000"
 OF_SYSTEMS = frozenset[str]().union(*(profile.variables() for profile in PROFILES.values()))
 CHOICES = {name: words for profile in PROFILES.values() for name, words in profile.choices.items()}
+# Of the environment, with its passwords and keys, all that a program needs that we start: a browser.
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")  # also in small letters
+INHERITED = (*PROXIES, "PATH", "DISPLAY", "WAYLAND_DISPLAY", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
 OURS = ("RESERVE_", "WEBHOOK_", "FERNET_KEY", "CHROME")  # how the names of the other ones of ours begin
 
 
@@ -34,6 +37,7 @@ class Settings:
     email: str | None = None
     password: str | None = field(default=None, repr=False)
     phone: str | None = field(default=None, repr=False)
+    sign_in: str | None = None  # for systems that have several ways
     max_price: str | None = None  # in the currency of the booking system
     webhook_url: str = WEBHOOK
     webhook_token: str | None = field(default=None, repr=False)
@@ -43,6 +47,7 @@ class Settings:
     chrome: str | None = None
     chromedriver: str | None = None
     path: str | None = None  # where programs are looked for
+    of_programs: Mapping[str, str] = field(default_factory=dict, repr=False)  # for those that we start
     of_systems: Mapping[str, str] = field(default_factory=dict, repr=False)  # what only one of them asks for
     given: frozenset[str] = frozenset()  # the names of our variables that are set, here or in .env
 
@@ -96,6 +101,7 @@ def _settings_in(merged: Mapping[str, str]) -> Settings:
         email=said("RESERVE_EMAIL"),
         password=ours.get("RESERVE_PASSWORD", "").strip("\r\n") or None,
         phone=said("RESERVE_PHONE"),
+        sign_in=said("RESERVE_SIGN_IN"),
         max_price=said("RESERVE_MAX_PRICE"),
         webhook_url=address(said("RESERVE_WEBHOOK_URL") or WEBHOOK, "RESERVE_WEBHOOK_URL"),
         webhook_token=token(said("RESERVE_WEBHOOK_TOKEN"), "RESERVE_WEBHOOK_TOKEN"),
@@ -105,6 +111,7 @@ def _settings_in(merged: Mapping[str, str]) -> Settings:
         chrome=said("CHROME_BINARY"),
         chromedriver=said("CHROMEDRIVER"),
         path=merged.get("PATH"),
+        of_programs={name: text for name, text in merged.items() if name.upper() in INHERITED},
         of_systems={
             name: address(text.strip(), name) if name.endswith("_URL") else text.strip()
             for name, text in ours.items()

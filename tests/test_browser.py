@@ -8,31 +8,33 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import psutil
 import pytest
 from flask import Flask, request
 from werkzeug.serving import make_server
 
-from reserve.browser import Browser, BrowserError, find_chrome
+from reserve.browser import Browser, BrowserError, BrowserMissing, BrowserNotStarted, find_chrome
 from reserve.clock import Clock
-from reserve.errors import Blocked, ServiceError, SignInError, Unreachable
+from reserve.errors import Blocked, LostAnswer, ServiceError, SignInError, Unreachable
+from reserve.http import Http
 from reserve.model import Account
 from reserve.simulator import RecUsScenario, SimulatedRecUs, serve
-from reserve.simulator.recus.scenario import DIALOGS
-from reserve.systems.recus.sign_in import bearer, sign_in
+from reserve.systems.recus.sign_in import LIMIT, bearer, sign_in
 
 CLOCK = Clock()  # a real browser lives in real time
 PLAYER = Account("canary.player@example.com", "c4nary $HOME % \" ' \\ ü € 中 🎾 <b>&amp;")
-SOON = timedelta(seconds=4)  # for sign-ins that fail by waiting
-MARK, MINE = "FIRST_SERVE_BROWSER_TESTS", str(os.getpid())  # in the environment of all that they start
+SOON = timedelta(seconds=2)  # for sign-ins that fail by waiting
+MILLISECOND = timedelta(milliseconds=1)
 PAGE = Path(__file__).parent / "pages" / "log_in.html"
 
 
@@ -66,10 +68,12 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def marked() -> Iterator[None]:
-    os.environ[MARK] = MINE
-    yield
-    del os.environ[MARK]
+def home() -> Iterator[None]:
+    """Browsers of these tests have their folders here."""
+    with TemporaryDirectory() as folder:  # with a short name, as Chrome has sockets in it
+        tempfile.tempdir = folder
+        yield
+        tempfile.tempdir = None
 
 
 @pytest.fixture(scope="module")
@@ -89,11 +93,11 @@ def a_browser(evidence: Path, binary: str | None = None, driver: str | None = No
 
 
 def family() -> list[psutil.Process]:
-    """What runs because of these tests, also if it slipped away: recognized by its environment."""
+    """What runs because of these tests, also if it slipped away: recognized by its home."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):  # it has just ended
-            if process.environ().get(MARK) == MINE:
+            if process.environ().get("HOME", "").startswith(tempfile.gettempdir()):
                 found.append(process)
     return found
 
@@ -102,28 +106,80 @@ def family() -> list[psutil.Process]:
 def rec_us(dialog: str, **scenario: Any) -> Iterator[tuple[SimulatedRecUs, str]]:
     """A simulated rec.us with this log-in dialog, and the address of its web pages."""
     opens_at = CLOCK.now() + timedelta(hours=1)
+    quick: Any = {"page_pause": 30 * MILLISECOND, "cookie_delay": 60 * MILLISECOND}
     simulated = SimulatedRecUs(
-        RecUsScenario(opens_at=opens_at, day=opens_at.date(), dialog=dialog, **scenario), CLOCK
+        RecUsScenario(opens_at=opens_at, day=opens_at.date(), dialog=dialog, **quick, **scenario), CLOCK
     )
     with serve(simulated.app) as server:
         yield simulated, server.url
 
 
-@pytest.mark.parametrize("dialog", DIALOGS)
+def log_in(browser: Browser, page: str, account: Account, limit: timedelta = LIMIT) -> str:
+    """The token of a log-in at a lone page, whatever it is."""
+    return sign_in(browser, [page], account, clock=CLOCK, is_players=lambda token: True, limit=limit)
+
+
+def signed_in(browser: Browser, page: str, simulated: SimulatedRecUs, limit: timedelta = LIMIT) -> str:
+    """The token that a simulated rec.us gives its player and believes."""
+    account = simulated.scenario.account
+    return sign_in(browser, [page], account, clock=CLOCK, is_players=simulated.knows, limit=limit)
+
+
+ALL_AT_ONCE = {
+    "consent_banner": True,
+    "guest_token": True,
+    "late_field": timedelta(milliseconds=700),
+    "faults": ("page-fails-once",),
+}
+
+
+@pytest.mark.parametrize(
+    ("dialog", "scenario"),
+    [
+        ("A", {}),
+        ("B", {"cookie_http_only": True}),
+        ("C", {"guest_token": True}),
+        ("D", {"late_field": timedelta(milliseconds=700)}),
+        ("mixed", {}),
+        ("mixed", ALL_AT_ONCE),
+    ],
+)
 def test_every_known_dialog_gives_a_token_that_the_booking_system_believes(
-    browser: Browser, dialog: str
+    browser: Browser, dialog: str, scenario: Mapping[str, Any]
 ) -> None:
-    with rec_us(dialog, cookie_http_only=dialog == "B") as (simulated, url):
-        token = sign_in(browser, url, simulated.scenario.account, clock=CLOCK)
+    with rec_us(dialog, **scenario) as (simulated, url):
+        page = f"{url}/alicemarble" if dialog == "A" else f"{url}/"
+
+        token = signed_in(browser, page, simulated)
 
         simulated.admit(token)
+        assert len(simulated.ledger.all("signed-in")) == 1
+        assert not simulated.ledger.all("sign-in-refused")
+
+
+def test_a_dialog_in_other_words_is_described_and_nothing_is_sent(browser: Browser) -> None:
+    with rec_us("changed") as (simulated, url):
+        with pytest.raises(
+            ServiceError, match=r"nothing to log in with that we know.*Member access"
+        ) as failure:
+            signed_in(browser, f"{url}/", simulated, limit=SOON / 2)
+
+        assert not isinstance(failure.value, LostAnswer)
+        assert not simulated.ledger.all("signed-in")
+
+
+def test_the_password_is_not_left_in_the_page(browser: Browser, site: Site) -> None:
+    with pytest.raises(LostAnswer, match="is not sent again"):
+        log_in(browser, f"{site.url}/?after=stay", PLAYER, limit=SOON)
+
+    assert not browser.shows("input[type=password]:not(:placeholder-shown)")
 
 
 @pytest.mark.parametrize("dialog", ["C", "D"])
 def test_a_refused_password_is_reported_at_once_and_not_sent_again(browser: Browser, dialog: str) -> None:
     with rec_us(dialog) as (simulated, url):
         with pytest.raises(SignInError, match=r"refused .* password: Invalid email or password") as failure:
-            sign_in(browser, url, PLAYER, clock=CLOCK)
+            log_in(browser, url, PLAYER)
 
         assert "nary" not in str(failure.value)
         assert len(simulated.ledger.all("sign-in-refused")) == 1
@@ -134,7 +190,7 @@ def test_any_password_arrives_unchanged_and_is_never_logged(
 ) -> None:
     caplog.set_level(logging.DEBUG)
 
-    token = sign_in(browser, f"{site.url}/?after=cookie", PLAYER, clock=CLOCK)
+    token = log_in(browser, f"{site.url}/?after=cookie", PLAYER)
 
     assert token == "a.b-c_d"
     assert site.signed_in[-1] == {"email": PLAYER.email, "password": PLAYER.password}
@@ -143,18 +199,18 @@ def test_any_password_arrives_unchanged_and_is_never_logged(
 
 
 def test_a_click_that_the_page_was_too_young_to_notice_is_repeated(browser: Browser, site: Site) -> None:
-    assert sign_in(browser, f"{site.url}/?after=cookie&late=1", PLAYER, clock=CLOCK)
+    assert log_in(browser, f"{site.url}/?after=cookie&late=1", PLAYER)
 
 
 def test_a_page_that_is_not_as_expected_leaves_evidence_without_secrets(
     browser: Browser, site: Site, evidence: Path
 ) -> None:
     with pytest.raises(ServiceError) as failure:
-        sign_in(browser, f"{site.url}/?after=echo", PLAYER, clock=CLOCK, limit=SOON)
+        log_in(browser, f"{site.url}/?after=echo", PLAYER, limit=SOON)
 
     message = str(failure.value)
     picture = max(evidence.iterdir())
-    assert type(failure.value) is ServiceError
+    assert type(failure.value) is LostAnswer
     assert str(picture) in message
     assert "Courts for ***" in message
     assert "Something broke for *** with ***" in message
@@ -173,17 +229,17 @@ def test_a_page_that_is_not_as_expected_leaves_evidence_without_secrets(
 
 def test_a_captcha_stops_the_sign_in_at_once(browser: Browser, site: Site) -> None:
     with pytest.raises(Blocked, match="captcha"):
-        sign_in(browser, f"{site.url}/?after=captcha", PLAYER, clock=CLOCK)
+        log_in(browser, f"{site.url}/?after=captcha", PLAYER)
 
 
 def test_a_firewall_page_is_a_block(browser: Browser, site: Site) -> None:
     with pytest.raises(Blocked, match="we stop"):
-        sign_in(browser, f"{site.url}/answer/403", PLAYER, clock=CLOCK)
+        log_in(browser, f"{site.url}/answer/403", PLAYER)
 
 
 def test_a_broken_page_is_reported_with_its_status(browser: Browser, site: Site) -> None:
     with pytest.raises(ServiceError, match="answered 503"):
-        sign_in(browser, f"{site.url}/answer/503", PLAYER, clock=CLOCK)
+        log_in(browser, f"{site.url}/answer/503", PLAYER, limit=SOON)
 
 
 def test_a_page_that_cannot_be_reached_is_not_the_fault_of_the_browser(browser: Browser, site: Site) -> None:
@@ -191,7 +247,7 @@ def test_a_page_that_cannot_be_reached_is_not_the_fault_of_the_browser(browser: 
     closed.server_close()
 
     with pytest.raises(Unreachable, match=f"http://127.0.0.1:{closed.port}/: ERR_CONNECTION_REFUSED"):
-        sign_in(browser, f"http://127.0.0.1:{closed.port}/?secret=1", PLAYER, clock=CLOCK)
+        log_in(browser, f"http://127.0.0.1:{closed.port}/?secret=1", PLAYER)
 
 
 @pytest.mark.parametrize(
@@ -241,30 +297,57 @@ def test_a_browser_that_died_is_no_page_that_failed_and_leaves_nothing(tmp_path:
     assert family() == before
 
 
+def test_other_users_learn_nothing_from_a_browser_and_its_environment_has_no_secret(tmp_path: Path) -> None:
+    os.environ["RESERVE_PASSWORD"] = PLAYER.password
+    before = set(family())
+    try:
+        with a_browser(tmp_path) as browser:
+            everything = [
+                (process, Path(f"/proc/{process.pid}/environ").read_bytes(), process.cmdline())
+                for process in set(family()) - before
+            ]
+            executor: Any = browser._web.command_executor
+            address = urlsplit(executor._client_config.remote_server_addr)
+            listening = [
+                connection.laddr.port
+                for process, _, _ in everything
+                for connection in process.net_connections(kind="tcp")
+                if connection.status == psutil.CONN_LISTEN
+            ]
+            stranger = Http(f"http://localhost:{address.port}", headers={})
+            sessions = [stranger.ask("GET", f"{path}/sessions").status for path in ("", address.path)]
+    finally:
+        del os.environ["RESERVE_PASSWORD"]
+
+    assert len(everything) > 2
+    assert not [environ for _, environ, _ in everything if PLAYER.password.encode() in environ]
+    assert not [line for _, _, line in everything if address.path in " ".join(line)]
+    assert set(listening) == {address.port}  # the driver's; Chrome itself has none
+    assert sessions == [400, 200]
+
+
 def test_a_chrome_that_does_not_start_leaves_nothing(tmp_path: Path) -> None:
     before = family()
     broken = tmp_path / "chrome"
     broken.write_text("#!/bin/sh\nsleep 0.1\nexit 1\n")
     broken.chmod(0o700)
+    browser = Browser(CLOCK, binary=str(broken), driver=None, evidence=tmp_path, start_limit=SOON / 2)
 
-    with (
-        pytest.raises(BrowserError, match=f"{broken} does not start"),
-        a_browser(tmp_path, binary=str(broken)),
-    ):
+    with pytest.raises(BrowserNotStarted, match=f"{broken} does not start"), browser:
         pass
 
     assert family() == before
 
 
 def test_a_driver_that_does_not_start_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BrowserError, match="set CHROMEDRIVER"), a_browser(tmp_path, driver="/bin/false"):
+    with pytest.raises(BrowserNotStarted, match="set CHROMEDRIVER"), a_browser(tmp_path, driver="/bin/false"):
         pass
 
 
 def test_a_missing_browser_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(BrowserError, match=r"no Chrome at /nowhere/chrome: .* CHROME_BINARY"):
+    with pytest.raises(BrowserMissing, match=r"no Chrome at /nowhere/chrome: .* CHROME_BINARY"):
         find_chrome("/nowhere/chrome")
-    with pytest.raises(BrowserError, match=r"no chromedriver at /nowhere/driver: .* CHROMEDRIVER"):
+    with pytest.raises(BrowserMissing, match=r"no chromedriver at /nowhere/driver: .* CHROMEDRIVER"):
         a_browser(tmp_path, driver="/nowhere/driver").__enter__()
 
 
@@ -275,7 +358,7 @@ def test_without_any_chrome_on_the_path_the_way_out_is_named() -> None:
         [sys.executable, "-c", script], env={"PATH": "/nowhere"}, capture_output=True, text=True, check=False
     )
 
-    assert "BrowserError: no Chrome found: install chromium or set CHROME_BINARY" in process.stderr
+    assert "BrowserMissing: no Chrome found: install chromium or set CHROME_BINARY" in process.stderr
 
 
 def test_selenium_is_loaded_only_when_a_browser_starts() -> None:

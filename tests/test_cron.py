@@ -31,7 +31,7 @@ class World:
 
     def __init__(self, folder: Path, ahead: timedelta) -> None:
         clock = Clock()
-        self.data = folder / "data"
+        self.data, self.home = folder / "data", folder  # of its browser
         self.opens_at = (clock.now() + ahead).replace(microsecond=0).astimezone(SF)
         scenario = RecUsScenario(opens_at=self.opens_at, day=self.opens_at.date() + timedelta(days=7))
         app = webhook_server.create_app(data=folder / "texts", token=TOKEN, loopback=True, now=clock.now)
@@ -54,15 +54,24 @@ class World:
         self.inbox.close()
 
     def processes(self) -> list[str]:
-        """Whoever belongs to the run: its environment names our folder."""
+        """Whoever belongs to the run: its environment names our folder, or that of its browser."""
         found = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get("RESERVE_DATA") == str(self.data):
+                environ = process.environ()
+                is_browser = environ.get("HOME", "").startswith(f"{self.home}/")
+                if is_browser or environ.get("RESERVE_DATA") == str(self.data):
                     found.append(process.name())
             except psutil.Error:
                 continue
         return found
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder with a short name, as Chrome has sockets in it."""
+    with TemporaryDirectory() as folder:
+        yield Path(folder)
 
 
 @pytest.fixture
@@ -133,9 +142,10 @@ def test_a_run_that_is_stopped_while_it_waits_ends_at_once(
 
 
 def test_a_run_that_is_killed_while_it_signs_in_leaves_no_browser(
-    world: Callable[[timedelta], World],
+    world: Callable[[timedelta], World], home: Path
 ) -> None:
     a_world = world(timedelta(minutes=1))
+    a_world.home = home
     is_there = Event()
 
     @a_world.simulated.app.before_request
@@ -143,22 +153,19 @@ def test_a_run_that_is_killed_while_it_signs_in_leaves_no_browser(
         if "Chrome" in request.user_agent.string:
             is_there.set()
 
-    with (
-        TemporaryDirectory() as folder,
-        subprocess.Popen(
-            [*BARE, f"TMPDIR={folder}", *a_world.command[len(BARE) :]],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as started,
-    ):
+    with subprocess.Popen(
+        [*BARE, f"TMPDIR={a_world.home}", *a_world.command[len(BARE) :]],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as started:
         assert is_there.wait(50)
         assert "chromedriver" in a_world.processes()
         started.kill()
 
         ends_at = Clock().now() + timedelta(seconds=10)
-        while (a_world.processes() or any(Path(folder).iterdir())) and Clock().now() < ends_at:
+        while (a_world.processes() or any(a_world.home.iterdir())) and Clock().now() < ends_at:
             Clock().sleep(timedelta(milliseconds=50))  # its watcher needs a moment
-        assert (a_world.processes(), list(Path(folder).iterdir())) == ([], [])
+        assert (a_world.processes(), list(a_world.home.iterdir())) == ([], [])
 
 
 def test_help_costs_neither_a_browser_nor_a_server() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain, repeat
 from typing import TypeVar
 
 from reserve.booking.stop import Stop
@@ -17,8 +18,10 @@ from reserve.systems.base import BookingSystem
 
 T = TypeVar("T")
 
-# Before what reads, and changes nothing, is tried again: minutes are left until the opening.
-PAUSES = (timedelta(seconds=2), timedelta(seconds=8))
+# Before what changes nothing is tried again, as long as there is time; the last pause again and again.
+PAUSES = (timedelta(seconds=2), timedelta(seconds=4), timedelta(seconds=8))
+PERSEVERANCE = timedelta(minutes=2)  # with one step, if the opening is so far away
+PRESSED = timedelta(seconds=16)  # ...and if it is past, or not known yet
 NAP = timedelta(seconds=1)  # how soon a request to stop is noticed when no signal wakes us
 
 
@@ -61,14 +64,23 @@ class RunContext:
             self.clock.sleep_until(min(moment, now + NAP) if self.stop.is_shielded else moment)
             self.stop.obey()
 
-    def patiently(self, call: Callable[[], T], trouble: type[ServiceError] = ServiceError) -> T:
-        """Do *call*, and again after a while when the booking system is in *trouble*: nothing is lost yet."""
-        for pause in PAUSES:
+    def patiently(
+        self, call: Callable[[], T], may_repeat: Callable[[ServiceError], bool] = lambda failure: True
+    ) -> T:
+        """Do *call*, and again after a while when there is trouble, until the opening: nothing is lost yet.
+
+        What blocks us is not tried again, nor what *may_repeat* says no to.
+        """
+        now, opens_at = self.clock.now(), self.timeline.opens_at
+        is_ahead = opens_at is not None and opens_at > now
+        ends_at = min(opens_at, now + PERSEVERANCE) if opens_at and is_ahead else now + PRESSED
+        for pause in chain(PAUSES, repeat(PAUSES[-1])):
             try:
                 return call()
-            except Blocked:
-                raise
-            except trouble as failure:
+            except ServiceError as failure:
+                again_at = self.clock.now() + pause
+                if isinstance(failure, Blocked) or not may_repeat(failure) or again_at >= ends_at:
+                    raise
                 self.timeline.say(f"trying again in {pause.total_seconds():.0f} s: {failure}")
-                self.wait_until(self.clock.now() + pause)
-        return call()
+                self.wait_until(again_at)
+        raise AssertionError("the pauses never end")

@@ -123,8 +123,9 @@ class Run:
         self.record.be_alone(self.wait_for_another if in_turn else None)
 
     def find(self) -> Offers:
-        """What the facility has for the booking request, and whether a one-time code could reach us."""
+        """What the facility has for the booking request, and whether what we need later is there."""
         self.found = found = self.context.patiently(self.system.offers)
+        self.sign_in.check()
         if found.wants_code:
             self.verification.check()
         return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from reserve.booking.context import RunContext
-from reserve.errors import ServiceError, Unreachable
+from reserve.errors import ServiceError
 
 SHORT_WAIT = timedelta(minutes=2)  # no sign-in dies within that
 RENEW_AGAIN = timedelta(minutes=5)  # after a failure; the sign-in may still live (Atrium facts 2.2)
@@ -20,10 +20,14 @@ class SignIn:
         self._every = context.system.renew_every
         self._renew_at = context.clock.now()
 
+    def check(self) -> None:
+        """Find out now whether this machine has what the sign-in needs."""
+        self._context.system.check_machine()
+
     def make(self) -> None:
         """Make the booking system know the player."""
         context = self._context
-        context.patiently(context.system.sign_in, Unreachable)  # a password that arrived is not sent again
+        context.patiently(context.system.sign_in, context.system.may_sign_in_again)
         self._note_renewal(context.system.renew_every)
         context.timeline.say("signed in")
 

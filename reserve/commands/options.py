@@ -14,7 +14,7 @@ from reserve.errors import UsageError
 from reserve.model import Account, BookingRequest
 from reserve.money import Money, parse_money
 from reserve.settings import Settings, address, refuse_strange_bytes, token
-from reserve.systems import PROFILES, SPORTS, USUAL, WAYS_TO_PAY
+from reserve.systems import PROFILES, SPORTS, USUAL, WAYS_TO_PAY, WAYS_TO_SIGN_IN
 from reserve.systems.profile import EMAIL, PASSWORD, PHONE, Profile
 
 LONGEST = 500  # letters of one option
@@ -104,6 +104,8 @@ def add_shared_options(
     what.add_argument("--link", metavar="URL", help=LINK_HELP)
     who.add_argument("--account", metavar="NAME", help="a stored account instead (RESERVE_ACCOUNT)")
     who.add_argument("--system", metavar="NAME", help=SYSTEM_HELP)
+    signing = f"{', '.join(WAYS_TO_SIGN_IN)}; default {WAYS_TO_SIGN_IN[0]} (RESERVE_SIGN_IN)"
+    who.add_argument("--sign-in", metavar="HOW", help=signing)
     how.add_argument("-m", "--multithreaded", action="store_true", help="ask for every sub-court at once")
     how.add_argument("--max-price", metavar="AMOUNT", help="maximum price (RESERVE_MAX_PRICE)")
     ways = f"{', '.join(WAYS_TO_PAY)}; default %(default)s"
@@ -157,6 +159,7 @@ def read_booking(options: argparse.Namespace, settings: Settings) -> Booking:
         pay=as_word(options.pay),
         patience=_patience(options.patience),
         link=given.get("link"),
+        sign_in=way_to_sign_in(options.sign_in, kind, settings),
         wait_list=options.wait_list,
     )
     refuse_unlimited_payment(request, kind, settings)
@@ -252,6 +255,25 @@ def refuse_unlimited_payment(request: BookingRequest, profile: type[Profile], se
     variable = profile.ways_to_pay[request.pay]
     if variable is not None and variable.name not in settings.of_systems:
         raise UsageError(f"--pay {request.pay} needs {variable.name}, {variable.what}")
+
+
+def way_to_sign_in(given: str | None, profile: type[Profile], settings: Settings) -> str | None:
+    """How to sign in, None where there is but one way.
+
+    Raises `UsageError` when this system has no such way, or nothing says what it needs.
+    """
+    ways = profile.ways_to_sign_in
+    if not ways:
+        if given:
+            raise UsageError(f"--sign-in: there is only one way to sign in to {profile.name}; leave it out")
+        return None
+    way = one_of(
+        given or settings.sign_in or next(iter(ways)), ways, "--sign-in" if given else "RESERVE_SIGN_IN"
+    )
+    variable = ways[way]
+    if variable is not None and variable.name not in settings.of_systems:
+        raise UsageError(f"--sign-in {way} needs {variable.name}, {variable.what}")
+    return way
 
 
 def refuse_no_address(email: str, name: str) -> None:

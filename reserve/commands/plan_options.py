@@ -124,6 +124,7 @@ def plans_from(options: argparse.Namespace, settings: Settings, today: date) -> 
         account=options.account,
         max_price=amount(options.max_price),
         pay=as_word(options.pay),
+        sign_in=as_word(options.sign_in) if options.sign_in else None,
         at_once=options.multithreaded,
         until=window.parse_day(options.until, "--until") if options.until else None,
         skipped=frozenset(window.parse_day(text, "--except") for text in options.skipped),

@@ -10,7 +10,13 @@ from datetime import datetime
 from decimal import Decimal
 
 from reserve.clock import Clock
-from reserve.commands.options import Booking, account_named, maximum_price, refuse_unlimited_payment
+from reserve.commands.options import (
+    Booking,
+    account_named,
+    maximum_price,
+    refuse_unlimited_payment,
+    way_to_sign_in,
+)
 from reserve.commands.wiring import Connect, connect, public_system
 from reserve.model import Account, Offers
 from reserve.plans.plan import Choice, Plan
@@ -42,6 +48,7 @@ def booking_for(
     """
     plan, system = filled(plan, settings), SYSTEMS[plan.system]
     request = system.fitted(plan.request(start, choice, currency=system.currency, waits=waits))
+    request = replace(request, sign_in=way_to_sign_in(plan.sign_in, system, settings))
     refuse_unlimited_payment(request, system, settings)
     account = account_named(plan.account, plan.system, settings)
     return Booking(request, account, replace(settings, system=plan.system), as_json=False)

@@ -40,17 +40,21 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     options = _parser().parse_args(arguments)
     leads = Leads(*(timedelta(seconds=seconds) for seconds in (20, 14, 4, 10, 2, 0.5)))
     with _simulated(options) as (simulated, player):
+        # A way to sign in that wants a key has one when it is asked for, or when the player has one.
+        has_key = options.sign_in == "api" or settings.of_systems.keys() & simulated.keys
         settings = replace(
-            read_settings(player),
+            read_settings({**player, **(simulated.keys if has_key else {})}),
             data=settings.data,
             database_url=settings.database_url,
             fernet_key=settings.fernet_key,
             chrome=settings.chrome,
             chromedriver=settings.chromedriver,
+            of_programs=settings.of_programs,
         )
         words = [word for word in simulated.words() if word != "-m" or not options.one_by_one]
         waits = options.wait_list or simulated.scenario.frees_after is not None
         words += ["--wait-list"] if waits else []
+        words += ["--sign-in", options.sign_in] if options.sign_in else []
         booking = read_booking(booking_parser("book").parse_args(words), settings)
         result, wired = book(booking, leads)
         timeline = wired.run.timeline
@@ -75,6 +79,7 @@ def _parser() -> Parser:
     )
     add_options(parser)
     parser.add_argument("--wait-list", action="store_true", help="rehearse a run with --wait-list")
+    parser.add_argument("--sign-in", metavar="HOW", help="rehearse a run with --sign-in")
     parser.add_argument("--one-by-one", action="store_true", help="rehearse a run without -m")
     parser.add_argument("--json", action="store_true", help="outcome and ledger as one JSON object")
     return parser

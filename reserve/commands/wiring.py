@@ -96,10 +96,8 @@ def build_run(
     host = urlsplit(next(iter(addresses_of(system_type, settings).values()), "")).netloc.rpartition("@")[2]
     player = player_key(system_type.name, host, account.email)
 
-    tokens = None
-    if system_type.token_variable is not None:
-        given = account.details.get(system_type.token_variable)
-        tokens = StoredTokens(SecretStore(store, settings.data, settings.fernet_key), player, given=given)
+    given = account.details.get(system_type.token_variable or "")
+    tokens = StoredTokens(SecretStore(store, settings.data, settings.fernet_key), player, given=given)
     context = _context(system_type, settings, clock, connect, timeline, folder, tokens)
     system = system_type(account, request, context)
     record = Record(store, run_id, player, clock.now, where=f"{system_type.name} {host}")
@@ -150,7 +148,11 @@ def _context(
         clock=clock,
         connect=connect,
         browser=lambda: Browser(
-            clock, binary=settings.chrome, driver=settings.chromedriver, evidence=evidence
+            clock,
+            binary=settings.chrome,
+            driver=settings.chromedriver,
+            evidence=evidence,
+            environ=settings.of_programs,
         ),
         addresses=addresses_of(system_type, settings),
         say=timeline.say,

@@ -19,15 +19,17 @@ from reserve import window
 from reserve.errors import UsageError
 from reserve.plans.plan import LONGEST_NOTICE, NOTICE, Choice, Plan
 from reserve.plans.rule import parse_rule
-from reserve.systems import PROFILES, SPORTS, USUAL, WAYS_TO_PAY
+from reserve.systems import PROFILES, SPORTS, USUAL, WAYS_TO_PAY, WAYS_TO_SIGN_IN
 from reserve.systems.atrium import AtriumProfile
 
 if TYPE_CHECKING:
     SystemName = str
     Sport = str
     WayToPay = str
+    WayToSignIn = str
 else:  # what no type checker can know
     SystemName, Sport, WayToPay = Literal[tuple(PROFILES)], Literal[SPORTS], Literal[WAYS_TO_PAY]
+    WayToSignIn = Literal[WAYS_TO_SIGN_IN]
 
 MINUTE = timedelta(minutes=1)
 MOST = 5  # plans whose mistakes are listed; then nobody reads on
@@ -72,6 +74,7 @@ class PlanBody(
     account: Name | None = None
     max_price: Annotated[float, Meta(ge=0, le=100_000, description="in the system's currency")] | None = None
     pay: WayToPay = "by-hand"
+    sign_in: Annotated[WayToSignIn, Meta(description="where the system has several ways")] | None = None
     at_once: Annotated[bool, Meta(description="ask for every sub-court at once (-m)")] = False
     until: Annotated[Day, Meta(description="the last day")] | None = None
     skipped: Annotated[list[Day], Meta(description="days to skip")] = []
@@ -208,6 +211,7 @@ def _plan(body: AnyPlan, today: date, name: str) -> Plan:
         account=body.account,
         max_price=None if body.max_price is None else Decimal(f"{body.max_price:.2f}"),
         pay=body.pay,
+        sign_in=body.sign_in,
         at_once=body.at_once,
         until=None if body.until is None else window.parse_day(body.until, f"{name}.until"),
         skipped=frozenset(window.parse_day(day, f"{name}.except") for day in body.skipped),
@@ -240,6 +244,7 @@ def body_of(plan: Plan) -> dict[str, Any]:
         "account": plan.account,
         "max_price": None if plan.max_price is None else float(plan.max_price),
         "pay": plan.pay,
+        "sign_in": plan.sign_in,
         "at_once": plan.at_once,
         "until": None if plan.until is None else f"{plan.until}",
         "skipped": sorted(f"{day}" for day in plan.skipped),

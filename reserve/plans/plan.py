@@ -45,6 +45,7 @@ class Plan:
     account: str | None = None
     max_price: Decimal | None = None  # in the currency of the booking system
     pay: str = "by-hand"
+    sign_in: str | None = None
     at_once: bool = False
     until: date | None = None
     skipped: frozenset[date] = frozenset()

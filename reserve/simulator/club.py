@@ -47,6 +47,7 @@ class Club(ABC):
     ledger_type: ClassVar[type[Ledger]] = Ledger
     # What only this one takes on a command line: option -> field of the scenario, and its meaning.
     options: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    keys: ClassVar[Mapping[str, str]] = {}  # what some players have in their environment beside `environ`
     ahead: ClassVar[timedelta] = timedelta(seconds=22)  # of a rehearsal; for a browser to start and sign in
 
     asks: ClassVar[str]  # the request that asks for a court, as a pattern such as "POST /v1/reservations"

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from reserve.clock import Probe
-from reserve.errors import LostAnswer, ServiceError, UsageError
+from reserve.errors import LostAnswer, ServiceError, Unreachable, UsageError
 from reserve.model import Account, BookingRequest, Hold, Offer, Offers, Published, Reservation
 from reserve.systems.profile import Profile
 from reserve.tokens import Tokens
@@ -37,7 +37,7 @@ class Context:
 
     clock: Clock
     connect: Callable[[str, Mapping[str, str]], Http]  # to a host, with headers for every request
-    browser: Callable[[], AbstractContextManager[Browser]]
+    browser: Callable[[], Browser]  # one that has not started
     addresses: Mapping[str, str]  # as the system's own `addresses`, or as the player's settings say
     say: Callable[[str], None]  # a line for the run's timeline
     keep: Callable[[str, str], None]  # what was asked, and an answer nobody understood; kept without secrets
@@ -144,6 +144,13 @@ class BookingSystem(Profile, ABC):
     @abstractmethod
     def sign_in(self) -> None:
         """Make the booking system know the player; raises `SignInError` when it refuses."""
+
+    def check_machine(self) -> None:
+        """Raise a `ServiceError` when the sign-in needs what this machine lacks; nothing is sent."""
+
+    def may_sign_in_again(self, failure: ServiceError) -> bool:
+        """Whether another sign-in after *failure* surely sends no password that was sent already."""
+        return isinstance(failure, Unreachable)
 
     def keep_alive(self) -> None:
         """Keep the sign-in from dying while a run waits or between runs; raises `SignInError` when it did."""

@@ -29,6 +29,8 @@ class Profile:
     currency = "USD"  # of prices, and of the maximum price
     sports: tuple[str, ...] = ("tennis",)
     ways_to_pay: Mapping[str, Variable | None] = {"by-hand": None}  # and what the environment must say for it
+    # Of those who have several, the usual one first, and what the environment must say for it.
+    ways_to_sign_in: Mapping[str, Variable | None] = {}
     addresses: Mapping[str, str] = {}  # environment variable -> where the live system answers
     choices: Mapping[str, tuple[str, ...]] = {}  # of these, what may be said
     account_variables: tuple[Variable, ...] = (EMAIL, PASSWORD)  # what one account consists of

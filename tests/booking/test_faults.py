@@ -63,6 +63,11 @@ EXIT_CODES = {
     "reservation-cancelled": 0,
     "pages-of-25": 5,
     "bare-bookings": 0,
+    "changed-dialog": 6,
+    "consent-banner": 0,
+    "late-field": 0,
+    "guest-token": 0,
+    "page-fails-once": 0,
 }
 OUTCOMES = {0: "reserved", 1: "not-reserved", 2: "refused", 3: "refused", 4: "not-reserved", 5: "refused"}
 OUTCOMES |= {6: "not-reserved", 7: "unconfirmed", 8: "held"}

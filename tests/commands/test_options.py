@@ -260,7 +260,12 @@ def test_a_password_is_read_from_the_file_unchanged(tmp_path: Path, line: str, p
 
     settings = read_settings({"PATH": "/bin"}, file)
 
-    assert settings == Settings(password=password, path="/bin", given=frozenset({"RESERVE_PASSWORD"}))
+    assert settings == Settings(
+        password=password,
+        path="/bin",
+        of_programs={"PATH": "/bin"},
+        given=frozenset({"RESERVE_PASSWORD"}),
+    )
 
 
 def test_the_real_environment_wins_over_the_file(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What can go wrong: every fault by name does what it says, and only that."""
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -460,6 +461,42 @@ def bare_bookings() -> object:
         and id_ == str(reservation["id"])
         and reservation["reservationCost"] == "750"
     )
+
+
+def scenario_of_page(*faults: str) -> Any:
+    """What the page's own script is told."""
+    text = Visitor(faults=faults).http.get("/").text
+    return json.loads(text.partition("const SCENARIO = ")[2].partition(";\n")[0])
+
+
+@shows("changed-dialog")
+def changed_dialog() -> object:
+    return scenario_of_page("changed-dialog")["dialog"] == "changed"
+
+
+@shows("consent-banner")
+def consent_banner() -> object:
+    return scenario_of_page("consent-banner")["banner"]
+
+
+@shows("late-field")
+def late_field() -> object:
+    return scenario_of_page("late-field")["lateField"] == 1500
+
+
+@shows("guest-token")
+def guest_token() -> object:
+    visitor = Visitor(faults=("guest-token",))
+    page = visitor.http.get("/").text
+    guest = json.loads(page.partition("const SCENARIO = ")[2].partition(";\n")[0])["guests"][0]
+    visitor.headers = {"Authorization": f"Bearer {guest}"}
+    return visitor.get("/v1/users/me").json["type"] == "E_UNAUTHORIZED" and not visitor.ledger.violations
+
+
+@shows("page-fails-once")
+def page_fails_once() -> object:
+    visitor = Visitor(faults=("page-fails-once",))
+    return [visitor.http.get("/").status_code for _ in range(2)] == [503, 200]
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -212,7 +212,7 @@ def test_a_refusal_has_every_field_of_the_sample(sample: Callable[[str], Any]) -
         {"courts": 0},
         {"courts": 33},
         {"shape": "2027"},
-        {"dialog": "A"},
+        {"dialog": "E"},
         {"verify": "sometimes"},
         {"faults": ("no-such-fault",)},
     ],

@@ -54,6 +54,7 @@ class SimulatedRecUs(Club):
     scenario_type = RecUsScenario
     scenario: RecUsScenario
     faults = FAULTS
+    keys: ClassVar[Mapping[str, str]] = {"RECUS_IDENTITY_KEY": "simulated"}
     options: ClassVar[Mapping[str, tuple[str, str]]] = {
         "courts": ("courts", "sub-courts that open then"),
         "price": ("price_cents", "cents an hour"),
@@ -113,14 +114,24 @@ class SimulatedRecUs(Club):
         self.app.register_error_handler(HTTPException, self.unknown_route)
         self.app.before_request(self.look_at_request)
         add_pages(
-            self.app, self.scenario, self.facilities, lambda path: self.record("page-visited", path=path)
+            self.app,
+            self.scenario,
+            self.facilities,
+            lambda path: self.record("page-visited", path=path),
+            self.guest_token,
         )
 
     # What leads a player here.
 
     def environ(self, url: str) -> Mapping[str, str]:
         """The addresses of its pages, of its API, and of its card service."""
-        return {"RECUS_WEB_URL": url, "RECUS_API_URL": url, "STRIPE_API_URL": f"{url}/stripe"}
+        return {
+            "RECUS_WEB_URL": url,
+            "RECUS_API_URL": url,
+            "STRIPE_API_URL": f"{url}/stripe",
+            "RECUS_IDENTITY_URL": f"{url}/identitytoolkit",
+            "RECUS_TOKEN_URL": f"{url}/securetoken",
+        }
 
     def words(self) -> list[str]:
         """The wanted slot, and all courts at once."""
@@ -265,6 +276,12 @@ class SimulatedRecUs(Club):
         pieces = [json.dumps(piece).encode() for piece in ({"alg": "RS256", "typ": "JWT"}, claims)]
         signed = [*pieces, super().new_token(kind).encode()]
         return ".".join(urlsafe_b64encode(piece).rstrip(b"=").decode() for piece in signed)
+
+    def guest_token(self) -> str:
+        """The token of a visitor who is not signed in: the API does not accept it."""
+        token = self.new_token("guest")
+        self.tokens[token] = self.now
+        return token
 
     # Around every request.
 

@@ -136,5 +136,13 @@ FAULTS: dict[str, NamedFault] = {
         "the list of bookings is nothing but a list, ids are numbers, and money is text",
         bookings_shape="bare",
     ),
+    "changed-dialog": switch("the log-in dialog has none of the words that are known", dialog="changed"),
+    "consent-banner": switch("a wall that wants consent lies over the pages", consent_banner=True),
+    "late-field": switch(
+        "the field for the e-mail address appears a second and a half after the one for the password",
+        late_field=timedelta(seconds=1.5),
+    ),
+    "guest-token": switch("visitors have a token before they log in", guest_token=True),
+    "page-fails-once": strike("the first page is answered 503", Fault("GET /", 1, "status", status=503)),
     "slow-release": strike("a release takes three seconds", Fault(RELEASE, 0, "delay")),
 }

@@ -23,6 +23,7 @@ PAGE = """<!doctype html>
   [role=dialog] { position: fixed; top: 80px; left: calc(50% - 180px); width: 320px; padding: 20px;
                   background: #fff; border: 1px solid #888; }
   [role=dialog] input, [role=dialog] button { display: block; width: 100%; margin: 8px 0; }
+  #wall { z-index: 2; top: 0; left: 0; width: 100%; height: 100%; }
   #cookies { position: fixed; bottom: 0; width: 100%; padding: 8px 24px; background: #eee; }
   .clickable { cursor: pointer; }
 </style>
@@ -30,6 +31,8 @@ PAGE = """<!doctype html>
 <body>
 <header><a href="/">rec</a><nav id="account"></nav></header>
 <main id="main"><h1>{{ title }}</h1></main>
+<footer><form onsubmit="return false">News from your city <input type="email" name="email">
+  <button type="button">Subscribe</button></form></footer>
 <div id="cookies">We use cookies.
   <button type="button" onclick="this.parentNode.remove()">Accept</button></div>
 <script>
@@ -43,16 +46,32 @@ const make = (tag, attributes, ...children) => {
   element.append(...children);
   return element;
 };
-const later = (call, ms = 150) => setTimeout(call, ms);
+const later = (call, ms = SCENARIO.pause) => setTimeout(call, ms);
 const account = document.getElementById("account");
-const signedIn = () => SCENARIO.signedIn || document.cookie.includes("access_token=");
+const signedIn = () => SCENARIO.signedIn || (!SCENARIO.guests && document.cookie.includes("access_token="));
+const beGuest = (number) => {
+  if (SCENARIO.guests) document.cookie = `access_token=${SCENARIO.guests[number]}; path=/`;
+};
+beGuest(0);
+if (SCENARIO.banner) {
+  const wall = make("div", { id: "wall", role: "dialog", "aria-modal": "true" },
+    make("h2", {}, "Your privacy"), make("p", {}, "We and our partners value it."),
+    make("button", { type: "button", onclick: () => wall.remove() }, "Accept all"));
+  document.getElementById("cookies").replaceWith(wall);
+}
 
 const input = (name, label, attributes) =>
   make("input", { type: name === "password" ? "password" : "email", placeholder: label, ...attributes });
 
 const dialog = (...children) => {
-  document.querySelector("[role=dialog]")?.remove();
-  document.body.append(make("div", { role: "dialog", "aria-modal": "true" }, ...children));
+  document.getElementById("dialog")?.remove();
+  document.body.append(make("div", { id: "dialog", role: "dialog", "aria-modal": "true" }, ...children));
+};
+const link = (words, call) => make("button", { type: "button", onclick: () => later(call) }, words);
+const notice = (words) => {
+  const shown = make("div", { role: "status" }, words);
+  document.getElementById("main").prepend(shown);
+  later(() => shown.remove(), 1500);
 };
 
 async function submit(event) {
@@ -60,7 +79,8 @@ async function submit(event) {
   const form = event.target;
   const message = form.querySelector("[role=alert]");
   message.textContent = "";
-  const [email, password] = form.querySelectorAll("input");
+  const [email, password] = ["email", "password"].map((kind) => form.querySelector(`input[type=${kind}]`));
+  if (SCENARIO.dialog === "mixed") notice("Court 9 was not found; your filter is invalid");
   const answer = await fetch("/identitytoolkit/v1/accounts:signInWithPassword?key=simulated", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
@@ -72,18 +92,21 @@ async function submit(event) {
     message.textContent = "Invalid email or password";
     return;
   }
+  beGuest(1);
   later(() => {
     if (!SCENARIO.httpOnly) document.cookie = `access_token=${body.idToken}; path=/`;
     SCENARIO.signedIn = true;
-    document.querySelector("[role=dialog]").remove();
+    document.getElementById("dialog").remove();
     draw();
   }, SCENARIO.cookieDelay);
 }
 
 const form = (attributes, button) => {
+  const email = input("email", "Email", attributes("email")), alert = make("p", { role: "alert" });
+  const password = input("password", "Password", attributes("password"));
   const made = make("form", {}, make("h2", {}, "Welcome back"),
-    input("email", "Email", attributes("email")), input("password", "Password", attributes("password")),
-    make("p", { role: "alert" }), button);
+    ...(SCENARIO.lateField ? [] : [email]), password, alert, button);
+  if (SCENARIO.lateField) later(() => alert.before(email), SCENARIO.lateField);
   made.noValidate = true;
   made.onsubmit = submit;
   return made;
@@ -91,27 +114,39 @@ const form = (attributes, button) => {
 const named = (name) => ({ name, id: name });
 const testId = (name) => ({ "data-testid": name });
 
+const submits = (words) => make("button", { type: "submit" }, words);
+const signUp = (toLogIn) => dialog(make("form", {}, make("h2", {}, "Create your account"),
+  input("email", "Email", named("email")), input("password", "Choose a password", named("password")),
+  make("button", { type: "button" }, "Sign up & continue"),
+  make("p", {}, "Already have an account? ", link("Log in", toLogIn))));
+const byCode = (toPassword) => dialog(make("h2", {}, "What is your email?"),
+  input("email", "Email", testId("email")), make("button", { type: "button" }, "Email me a code"),
+  link("Click here to log in with your password", toPassword));
+const logIn = (attributes, words) => dialog(form(attributes, submits(words)));
+
 const DIALOGS = {
+  A: {
+    control: () => "",
+    book: () => signUp(() => logIn(named, "Log In")),
+  },
+  mixed: {
+    control: () => link("Log in", () => signUp(() => byCode(() => logIn(testId, "Log in & continue")))),
+  },
+  changed: {
+    control: () => link("Member access", () => dialog(make("h2", {}, "Who are you?"),
+      make("input", { type: "text", name: "identifier" }), submits("Proceed"))),
+  },
   B: {
     control: () => make("div", { class: "clickable", onclick: () => later(() => dialog(
-      form(named, make("button", { type: "submit" }, make("span", {}, "log in & continue"))))) }, "Log In"),
+      form(named, submits(make("span", {}, "log in & continue"))))) }, "Log In"),
   },
   C: {
-    control: () => make("button", { type: "button", onclick: () => later(() => dialog(
-      make("h2", {}, "Log in or sign up"),
+    control: () => link("Log In", () => dialog(make("h2", {}, "Log in or sign up"),
       make("button", { type: "button" }, "Continue with Google"),
-      make("button", { type: "button", onclick: () => later(() => dialog(
-        make("h2", {}, "What is your email?"),
-        input("email", "Email", testId("email")),
-        make("button", { type: "button" }, "Email me a code"),
-        make("button", { type: "button", onclick: () => later(() => dialog(
-          form(testId, make("button", { type: "submit" }, "Log in & continue")))) },
-          "Click here to log in with your password"))) },
-        "Log in with your email"))) }, "Log In"),
+      link("Log in with your email", () => byCode(() => logIn(testId, "Log in & continue"))))),
   },
   D: {
-    control: () => make("button", { type: "button", onclick: () => later(() => dialog(
-      form(named, make("button", { type: "submit" }, "Log in & continue")))) }, "Log in"),
+    control: () => link("Log in", () => logIn(named, "Log in & continue")),
   },
 };
 
@@ -119,13 +154,14 @@ function draw() {
   const greeting = () => make("a", { href: "/account" }, "My account");
   account.replaceChildren(signedIn() ? greeting() : DIALOGS[SCENARIO.dialog].control());
 }
+const book = () => signedIn() || DIALOGS[SCENARIO.dialog].book?.();
 
 async function drawMain() {
   const main = document.getElementById("main");
   if (SCENARIO.location) {
     const { location } = await (await fetch(`/v1/locations/${SCENARIO.location}?publishedSites=true`)).json();
     const courts = location.courts.map((court) => make("li", {}, court.courtNumber));
-    main.append(make("ul", {}, ...courts), make("button", { type: "button" }, "Book"));
+    main.append(make("ul", {}, ...courts), link("Book", book));
   } else {
     main.append(...SCENARIO.locations.map(([id, name]) =>
       make("a", { href: `/locations/${id}` }, make("p", {}, name))));
@@ -145,16 +181,21 @@ def add_pages(
     scenario: RecUsScenario,
     facilities: Mapping[str, SimulatedFacility],
     visited: Callable[[str], None],
+    guest: Callable[[], str],
 ) -> None:
-    """Add the web app's pages to *app*; *visited* hears of each that is opened."""
+    """Add the web app's pages to *app*; *visited* hears of each that is opened, *guest* makes a token."""
     slugs = {facility.slug: facility.id for facility in facilities.values()}
 
     def page(title: str, **more: Any) -> str:
         visited(request.path)
         whole = {
             "dialog": scenario.dialog,
+            "pause": scenario.page_pause / timedelta(milliseconds=1),
             "httpOnly": scenario.cookie_http_only,
             "cookieDelay": scenario.cookie_delay / timedelta(milliseconds=1),
+            "banner": scenario.consent_banner,
+            "lateField": scenario.late_field / timedelta(milliseconds=1),
+            "guests": [guest(), guest()] if scenario.guest_token else None,  # before and during the log-in
             "signedIn": False,
             "location": None,
             "locations": [(facility.id, facility.name) for facility in facilities.values()],

@@ -9,7 +9,6 @@ from datetime import date, time, timedelta
 from reserve.simulator.scenario import Scenario
 
 SHAPES = ("2025", "2026", "data-order", "bare")  # facts 3.3
-DIALOGS = ("B", "C", "D")  # facts 1.2
 WINDOWS = ("days", "courts", "rolling")  # facts 2.7
 SEASONS = (  # nobody has recorded which (facts 2.8)
     "edited",  # the policy is edited for the week that opens
@@ -18,6 +17,8 @@ SEASONS = (  # nobody has recorded which (facts 2.8)
 BRACKETS = ("literal", "any")  # facts 2.2
 TIES = ("rental", "reservation", "nothing")  # what ties a booking to its reservation (facts 3.5)
 BOOKINGS_SHAPES = ("recorded", "bare")
+# Facts 1.2; one that mixes them all, and one with none of their words.
+DIALOGS = ("A", "B", "C", "D", "mixed", "changed")
 MOST_COURTS = 32
 
 
@@ -84,6 +85,10 @@ class RecUsScenario(Scenario):
     verify: str = "before"  # the hold, "after" it (before pay), or "never" (facts 3.2)
     publishes_verification: bool | None = None  # `reservationRequiresVerification`; None: the truth
     dialog: str = "D"
+    page_pause: timedelta = timedelta(milliseconds=150)  # before the page shows what was clicked for
+    consent_banner: bool = False  # over the whole page
+    late_field: timedelta = timedelta()  # so much later than the password the field for the address appears
+    guest_token: bool = False  # visitors have an `access_token` before they log in
     cookie_http_only: bool = False
     cookie_delay: timedelta = timedelta(milliseconds=200)  # between the sign-in and the cookie
     wordings: Mapping[str, Wording] = field(default_factory=dict)  # replaces entries of WORDINGS

@@ -18,9 +18,16 @@ class RecUsProfile(Profile):
         "credit": None,
         "card": Variable("RECUS_STRIPE_KEY", "the public key on rec.us's checkout page"),
     }
+    ways_to_sign_in: Mapping[str, Variable | None] = {
+        "browser": None,
+        "api": Variable("RECUS_IDENTITY_KEY", "the web key in the scripts of rec.us's pages", is_secret=True),
+    }
     addresses: Mapping[str, str] = {
         "RECUS_WEB_URL": "https://www.rec.us",
         "RECUS_API_URL": "https://api.rec.us",
+        "RECUS_IDENTITY_URL": "https://identitytoolkit.googleapis.com",
+        "RECUS_TOKEN_URL": "https://securetoken.googleapis.com",
+        "RECUS_IDENTITY_KEY": "",
         "STRIPE_API_URL": "https://api.stripe.com",
         "RECUS_STRIPE_KEY": "",
         "RECUS_HOLD_BY": "reservations",

@@ -1,20 +1,27 @@
 """rec.us: an order per sub-court, asked for in one of two ways, confirmed by paying it, even when it is free.
 
-Sign-in needs a real browser; everything else is JSON over HTTP. Facts and their sources: rec.us facts.
+Sign-in is the browser's, or by choice the call that the page itself makes; everything else is JSON over HTTP.
+Facts and their sources: rec.us facts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import TypeVar
 
+from reserve.browser import BrowserMissing
 from reserve.errors import (
     Blocked,
+    LostAnswer,
     ReserveError,
     ServiceError,
+    SignInError,
+    TokenRefused,
     UnknownAnswer,
     UnknownRefusal,
     WayClosed,
@@ -23,7 +30,8 @@ from reserve.errors import (
 from reserve.http import Answer, path_to
 from reserve.model import Account, BookingRequest, Hold, Offer, Reservation
 from reserve.money import Money
-from reserve.systems.api import GONE, PUBLISHED, ApiSystem
+from reserve.systems.account_api import AccountApi, Granted
+from reserve.systems.api import GONE, PUBLISHED
 from reserve.systems.base import ALL, Context
 from reserve.systems.place import Place, called
 from reserve.systems.reading import fitting, moment, read, texts
@@ -45,9 +53,10 @@ ORGANIZATION = "san-francisco-rec-park"  # facts 2.1
 BLOCKED = ("the public schedule",)  # among the answers, once a firewall keeps us from it
 FRESH = timedelta(seconds=10)  # so long one look at the schedule serves all courts
 SETTLED_AT_ONCE = {"is_settled": True}  # details of an order that nobody need pay any more
+REFUSED_KEY = r"api.?key|referer|PERMISSION_DENIED"  # in a refusal that is not about the player (facts 1.4)
 
 
-class RecUs(RecUsProfile, ApiSystem):
+class RecUs(RecUsProfile, AccountApi):
     """rec.us on behalf of one player."""
 
     fan_out = ALL  # an unpaid order costs nothing, can be deleted, and lapses by itself
@@ -55,7 +64,9 @@ class RecUs(RecUsProfile, ApiSystem):
     order_path, light_path = "/v1/orders/{id}", "/v1/users/me"
     ways = tuple(WAYS.values())
 
-    _me: str | None = None
+    _me: str | None = None  # once users/me has answered to the token
+    _is_unanswered = False  # a password that was sent
+    _is_renewable = False  # we signed in by the API, which gives a refresh token
 
     def __init__(self, account: Account, request: BookingRequest, context: Context) -> None:
         """Nothing is sent yet."""
@@ -63,6 +74,7 @@ class RecUs(RecUsProfile, ApiSystem):
         self._bookings = BookingList(self.get, context.say)
         self._sites: dict[str, str] = {}  # by courtSportId
         self._closed: set[str] = set()  # ways
+        self._renewing = threading.Lock()
 
     def facilities(self) -> list[str]:
         """Every facility of the city (facts 2.4)."""
@@ -94,24 +106,155 @@ class RecUs(RecUsProfile, ApiSystem):
             self.context.keep(answer.asked, answer.text)
             raise
 
+    # Sign-in (facts 1.2 to 1.4).
+
     def sign_in(self) -> None:
-        """Sign in with a real browser and take the bearer token from its cookie (facts 1.2, 1.3)."""
-        with self.context.browser() as browser:
-            token = sign_in(
-                browser, self.context.addresses["RECUS_WEB_URL"] + "/", self.account, clock=self.context.clock
-            )
-        self.use_token(token)
+        """Sign in as the player chose; by the API also when the browser fails, if there is a key for that.
+
+        A password that was sent and not answered is not sent again.
+        """
+        if self.token is not None and self._me is None:  # nobody has answered yet whether it is good
+            self.use_token(self.token)
+        elif self.request.sign_in == "api" or self._is_renewable:
+            self._sign_in_by_api()
+        else:
+            try:
+                self.sign_in_with_browser()
+            except ServiceError as failure:
+                if self._is_unanswered or isinstance(failure, Blocked) or not self._key:
+                    raise
+                self.context.say(f"the browser could not sign in, so the API does: {failure}")
+                self._sign_in_by_api()
+
+    def check_machine(self) -> None:
+        """Whether there is a Chrome, unless we can do without."""
+        if self.request.sign_in != "api" and not self._key:
+            self.context.browser().locate()
+
+    def may_sign_in_again(self, failure: ServiceError) -> bool:
+        """Yes, unless a password was sent and not answered, or no Chrome is installed."""
+        return not self._is_unanswered and not isinstance(failure, BrowserMissing)
 
     def keep_alive(self) -> None:
-        """Sign in again, if we are signed in: nothing else is known to renew a token."""
-        if self.token is not None:
+        """Renew the sign-in, if there is one; without a refresh token by signing in again."""
+        if self.token is None:
+            return
+        if self._is_renewable:
+            try:
+                self.renew()
+            except TokenRefused as refusal:
+                self.context.say(f"signing in again: {refusal}")
+            else:
+                return
+        else:
             self.context.say("signing in again: a sign-in lives an hour")
-            self.sign_in()
+        self.sign_in()
+
+    def renews_after(self, answer: Answer, token: str | None) -> bool:
+        """Only by the API, since no browser is to start while courts are asked for, and once for them all."""
+        if not self._is_renewable or not self._renewing.acquire(blocking=False):
+            return False
+        try:
+            return super().renews_after(answer, token)
+        finally:
+            self._renewing.release()
 
     def use_token(self, token: str) -> None:
         """Speak as the player whom *token* names."""
         self.speak_as(token)
-        self._me = str(read(self.get("/v1/users/me"), Player, "data.user", "data", "user", "").id)
+        me = self._good(self.question("/v1/users/me"))
+        self._me = str(read(me, Player, "data.user", "data", "user", "").id)
+
+    def sign_in_with_browser(self) -> None:
+        """Take the bearer token from the cookie of the browser's log-in."""
+        with self.context.browser() as browser:
+            try:
+                sign_in(
+                    browser,
+                    self._pages(),
+                    self.account,
+                    clock=self.context.clock,
+                    is_players=self._is_players,
+                )
+            except LostAnswer:
+                self._is_unanswered = True
+                raise
+        self._is_renewable = False
+        if self._me is None and self.token is not None:  # it got no answer before
+            self.use_token(self.token)
+
+    def _is_players(self, token: str) -> bool:
+        """Whether *token* is not a guest's; when nobody answers now, it is asked about again later."""
+        before = self.token
+        try:
+            self.use_token(token)
+        except TokenRefused:
+            self.token = before
+            self.close()
+            return False
+        except Blocked:
+            raise
+        except ServiceError as failure:
+            self.context.say(f"signed in, but: {failure}")
+        return True
+
+    def _pages(self) -> Iterator[str]:
+        """Where to log in: everywhere, or in 2025 where a court is asked for."""
+        web = self.context.addresses["RECUS_WEB_URL"]
+        yield f"{web}/"
+        with suppress(ReserveError):
+            yield f"{web}/locations/{called(self.request.facility, self._facility_ids())}"
+
+    @property
+    def _key(self) -> str:
+        return self.context.addresses["RECUS_IDENTITY_KEY"]
+
+    def _sign_in_by_api(self) -> None:
+        self._is_renewable = True
+        super().sign_in()
+
+    def log_in(self) -> Answer:
+        """What the page's own sign-in answers to e-mail and password (facts 1.4)."""
+        body = {"email": self.account.email, "password": self.account.password, "returnSecureToken": True}
+        try:
+            return self._identity("RECUS_IDENTITY_URL", "/v1/accounts:signInWithPassword", body)
+        except LostAnswer:
+            self._is_unanswered = True
+            raise
+
+    def renewal(self, refresh: str) -> Answer:
+        """A new token for a refresh token, which comes back with it, perhaps as another one (facts 1.4)."""
+        body = {"grant_type": "refresh_token", "refresh_token": refresh}
+        return self._identity("RECUS_TOKEN_URL", "/v1/token", body)
+
+    def _identity(self, where: str, path: str, body: object) -> Answer:
+        self.context.conceal(self._key)
+        web = self.context.addresses["RECUS_WEB_URL"].rstrip("/")
+        headers = {"User-Agent": self.context.user_agent, "Origin": web, "Referer": f"{web}/"}
+        with closing(self.context.connect(self.context.addresses[where], headers)) as identity:
+            return identity.ask("POST", path, json=body, params={"key": self._key})
+
+    def granted(self, answer: Answer) -> Granted:
+        """The tokens in *answer* to a sign-in or a renewal, which spell them differently (facts 1.4)."""
+        return Granted(
+            read(answer, str, "idToken", "id_token"), read(answer, str, "refreshToken", "refresh_token")
+        )
+
+    def sign_in_refusal(self, answer: Answer) -> ReserveError:
+        """What Firebase's refusal means; its word is all we repeat of it."""
+        body = answer.json() if answer.is_json else None
+        said = str(fitting(body, object, "error.message") or "no reason given")
+        what = f"{answer.asked}: {answer.status}"
+        if re.search(REFUSED_KEY, said, re.IGNORECASE):
+            return UnknownRefusal(f"{what}: RECUS_IDENTITY_KEY is not accepted; correct it")
+        if answer.status == 400:
+            return SignInError(f"rec.us refused the e-mail address or the password ({what}: {said[:80]})")
+        return UnknownRefusal(f"{what}: {said[:80]}")
+
+    def use(self, granted: Granted) -> None:
+        """Speak with the new token, and keep what renews it."""
+        super().use(granted)
+        self.use_token(granted.token)
 
     def reservations(self) -> list[Reservation]:
         """Confirmed bookings, past ones included (facts 3.5); none when their list cannot be read."""
