@@ -41,7 +41,7 @@ from reserve.systems.recus.facility import facility_ids, place_in
 from reserve.systems.recus.holding import RESERVATIONS, WAYS, is_closed, rental, reservation, site_ids
 from reserve.systems.recus.listing import BookingList
 from reserve.systems.recus.orders import SETTLED, OrderAnswer, cents, id_in, order_id_in, order_in
-from reserve.systems.recus.payment import EMPTY_PAYMENT, confirm_card, payment
+from reserve.systems.recus.payment import EMPTY_PAYMENT, confirm_card, payment, secrets_in
 from reserve.systems.recus.refusals import ENTER_CODE, SEND_CODE, words_for
 from reserve.systems.recus.schedule import lists_as_free, looks_free
 from reserve.systems.recus.sign_in import sign_in
@@ -425,6 +425,8 @@ class RecUs(RecUsProfile, AccountApi):
             raise ServiceError(f"{hold}: nothing says what it costs")
         path = path_to(self.order_path + "/pay", id=hold.order_id)
         answer = self.ask("POST", path, payment(hold, hold.price, self.request.pay))
+        for secret in secrets_in(answer.json()):
+            self.context.conceal(secret)
         status = read(answer, object, "data.status")
         if status == "pending" and self.request.pay == "card":
             confirm_card(self.context, hold, answer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, tzinfo
+from functools import cached_property
 from typing import Annotated, TypeVar
 
 from msgspec import Meta
@@ -95,13 +96,23 @@ class Zoned(Part):
     timezone: str
 
 
-class Included(Part):
+class Included(Part, dict=True):
     """What comes with bookings: lists, or objects keyed by id."""
 
     reservations: object = None
     sites: object = None
     locations: object = None
     reservation_site_ids: object = None
+
+    @cached_property
+    def times(self) -> list[BookedTime]:
+        """When they are."""
+        return _entries(self.reservations, BookedTime)
+
+    @cached_property
+    def courts(self) -> list[Site]:
+        """Where they are."""
+        return _entries(self.sites, Site)
 
 
 class Pages(Part):
@@ -120,11 +131,18 @@ class Bookings(Part):
 
     def is_last(self, seen: int) -> bool:
         """Whether no page follows, where *seen* bookings were listed with this page."""
-        pages = fitting(self.meta, Pages, "pg") or Pages()
-        total, size = pages.total_results.value, pages.size.value
-        return not self.data or (
-            seen >= total if total is not None else len(self.data) < (size or USUAL_PAGE)
-        )
+        if not self.data or self.total is not None:
+            return not self.data or seen >= (self.total or 0)
+        return len(self.data) < (self._pages.size.value or USUAL_PAGE)
+
+    @property
+    def total(self) -> int | None:
+        """How many bookings there are on all pages, if that is said."""
+        return self._pages.total_results.value
+
+    @property
+    def _pages(self) -> Pages:
+        return fitting(self.meta, Pages, "pg") or Pages()
 
 
 def bookings_in(answer: Answer) -> Bookings:
@@ -150,7 +168,7 @@ def places_of(
     It is nowhere when its reservations were cancelled, which may be so while it is not (facts 3.5). When it
     *is_alone*, the only reservation there is its own. Local times are those of its facility, or of *zone*.
     """
-    listed = _entries(included.reservations, BookedTime)
+    listed = included.times
     mine = [each for each in listed if _belong(booking, each)]
     if not mine and is_alone and len(listed) == 1:
         mine = listed
@@ -170,7 +188,7 @@ def _places(booked: BookedTime, included: Included, zone: tzinfo) -> Places:
         slot = slot_in(booked.reservation_timestamp_range, _zone(facility, included) or zone)
     if slot is None:
         return []
-    sites = _entries(included.sites, Site)
+    sites = included.courts
     of_each = included.reservation_site_ids
     ids = of_each.get(id_in(booked.id)) if isinstance(of_each, dict) else None
     wanted = {id_in(each) for each in (ids if isinstance(ids, list) else [ids])} - {None}

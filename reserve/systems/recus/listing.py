@@ -66,7 +66,7 @@ class BookingList:
         """Every booking of *player* that was not cancelled; raises what a refusal to list them means."""
         found: list[Booked] = []
         known: set[str] = set()
-        seen = unreadable = 0
+        seen = new_ones = unreadable = 0
         for number in range(1, PAGES + 1):
             params = {"pg[num]": str(number), "pg[size]": str(PAGE)}
             page = bookings_in(self._get(path_to("/v1/users/{id}/bookings", id=player), params))
@@ -74,13 +74,16 @@ class BookingList:
             listed = [each.value for each in page.data if each.value is not None]
             unreadable += len(page.data) - len(listed)
             new = [each for each in listed if id_in(each.id) not in known]
+            new_ones += len(page.data) - len(listed) + len(new)
             known |= {text for each in new if (text := id_in(each.id))}
             included = page.included.value or Included()
             found += [self._booked(each, included) for each in new if not each.canceled_at]
-            if page.is_last(seen) or not new:
+            if is_last := page.is_last(seen) or not new:
                 break
-        else:
-            self._say_once(f"the list of bookings goes on after {seen} of them; going on without the rest")
+        if not is_last or new_ones < (page.total or 0):
+            self._say_once(
+                f"the list of bookings ends after {new_ones} of them for us; going on without the rest"
+            )
         self._say_unreadable(unreadable)
         return found
 
@@ -126,9 +129,7 @@ class BookingList:
 
     def say_strange(self, bookings: Sequence[Booked]) -> None:
         """Name what some of *bookings* are that are neither paid nor wait for that."""
-        for word in sorted(
-            {str(each.booking.status) for each in bookings} - {"confirmed", "pending", "None"}
-        ):
+        for word in sorted({str(each.booking.status) for each in bookings} - {"confirmed", "pending"}):
             self._say_once(f"a booking whose status is {word[:40]!r} counts for nothing here")
 
     def _say_once(self, text: str) -> None:

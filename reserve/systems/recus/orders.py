@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta
 from reserve.http import Answer
 from reserve.model import Court, HoldStamp, Slot
 from reserve.systems.reading import NOTHING, Maybe, Readable, fitting, moment
-from reserve.systems.recus.answers import Id, Part
+from reserve.systems.recus.answers import Part
 
 SETTLED = ("paid", "succeeded", "settled", "complete", "completed")  # an order, or a payment (facts 3.4)
 HOLD_LENGTH = timedelta(minutes=10)  # facts 3.3 d
@@ -52,7 +52,7 @@ class OrderPayment(Part):
 class OrderAnswer(Part):
     """The record behind a hold (facts 3.3 c)."""
 
-    id: Id
+    id: int | Annotated[str, Meta(min_length=1)]
     status: object = None
     total: object = UNSET
     currency: Maybe[str] = NOTHING

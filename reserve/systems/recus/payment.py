@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from reserve.errors import LostAnswer, NotPaid, UnknownAnswer, Unreachable
 from reserve.http import Answer, path_to
@@ -31,6 +31,16 @@ def payment(hold: Hold, price: Money, pay: str) -> dict[str, object]:
     return {"data": {"payments": [{"paymentMethodType": kind, "amountCents": price.minor}]}}
 
 
+def secrets_in(value: object) -> Iterator[str]:
+    """Every secret of a card payment in *value*, however deep, before any of it is kept."""
+    if isinstance(value, dict):
+        if isinstance(secret := value.get("clientSecret"), str):
+            yield secret
+        value = list(value.values())
+    for each in value if isinstance(value, list) else ():
+        yield from secrets_in(each)
+
+
 def confirm_card(context: Context, hold: Hold, paid: Answer) -> None:
     """Have Stripe charge the card, as the answer *paid* says, once; raises `NotPaid` if it will not."""
     where = "included.payments.0.gatewayData"
@@ -40,7 +50,6 @@ def confirm_card(context: Context, hold: Hold, paid: Answer) -> None:
         read(paid, str, f"{where}.{name}")
         for name in ("paymentIntentId", "clientSecret", "paymentMethods.0.id")
     )
-    context.conceal(secret)
     addresses = context.addresses
     stripe = context.connect(
         addresses["STRIPE_API_URL"], {"Authorization": f"Bearer {addresses['RECUS_STRIPE_KEY']}"}
