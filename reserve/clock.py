@@ -29,9 +29,7 @@ T = TypeVar("T")
 SECOND = timedelta(seconds=1)
 NAP = 1.0  # seconds; long waits are cut up, so that a clock put forward makes us late by no more than this
 LOOK = 0.1  # seconds; so soon is noticed that a wait is to be cut short
-HURRY = timedelta(
-    seconds=1.5
-)  # for what is still under way then: a usual answer, and less than a stop may take
+HURRY = timedelta(seconds=1)  # for what is under way then: a usual answer, and half of what a stop may take
 
 # Between probes: a person who clicks about asks no oftener.
 POLITE = timedelta(milliseconds=250)
@@ -39,8 +37,11 @@ POLITE = timedelta(milliseconds=250)
 PAUSE = timedelta(milliseconds=50)
 # Two clocks drift apart while we measure, and some servers renew the text of their stamp a bit late.
 SLACK = timedelta(milliseconds=2)
+APART = timedelta(seconds=2)  # are the clocks of two servers at most; a stamp from a cache is older
 # Less may be a busy processor; time services correct less than 100 ms gently, without a jump.
 JUMP = timedelta(milliseconds=20)
+
+PROBES = 10  # of one server
 
 NTP_HOSTS = ("time.cloudflare.com", "time.google.com", "time.nist.gov", "pool.ntp.org")
 
@@ -103,13 +104,30 @@ class _Call(Generic[T]):
 class Clock:
     """The time of this machine, and the only place that waits."""
 
+    _anchor: datetime | None = None  # when `uptime` was 0
+
     def now(self) -> datetime:
-        """The present moment, in UTC."""
+        """The present moment, in UTC; once anchored, nobody can set it."""
+        if self._anchor is None:
+            return self.wall()
+        return self._anchor + timedelta(seconds=self.uptime())
+
+    def anchor(self) -> None:
+        """Go by our own count of seconds from now on: what sets this machine's clock no longer matters."""
+        if self._anchor is None:
+            self._anchor = self.wall() - timedelta(seconds=self.uptime())
+
+    def wall(self) -> datetime:
+        """What this machine's clock shows, which somebody may set."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
         """Seconds since some moment in the past; nobody can set it, and it stands still while suspended."""
         return time.monotonic()
+
+    def uptime(self) -> float:
+        """The same, but it goes on while suspended, where the system can tell."""
+        return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
     def sleep_until(self, moment: datetime) -> None:
         """Return at *moment*, never before it."""
@@ -163,7 +181,10 @@ class Clock:
 
 
 class Watch:
-    """Notices when our clock was set, or the machine slept, since the watch was made."""
+    """Notices when our clock was set, or the machine slept, since the watch was made.
+
+    Of an anchored clock, only the latter.
+    """
 
     def __init__(self, clock: Clock) -> None:
         """Note what both kinds of time show now."""
@@ -208,8 +229,8 @@ class ServerTime:
 
     `lead` is what the server's clock shows when a request arrives, minus what ours showed when we sent it, at
     least; `trip` is the quickest way there and back that we saw. Probes that contradict each other (several
-    servers, a stamp from a cache) are not `consistent`: then `lead` is what the largest group that agrees
-    says, and the bounds hold if any one of that group is right.
+    servers, a stamp from a cache) are not `consistent`: then `lead` is that of the server furthest behind, as
+    it would be asked too early by any other, and the bounds hold if any one of them is right.
     """
 
     low: timedelta
@@ -264,28 +285,31 @@ def measure(
     probe: Callable[[], Probe],
     clock: Clock,
     *,
-    budget: int = 10,
+    budget: int = PROBES,
     good_enough: timedelta = timedelta(milliseconds=2),
     until: datetime | None = None,
 ) -> ServerTime:
     """Find out the server's time by at most *budget* calls of *probe*, about one a second.
 
     It ends sooner when the lead is known to *good_enough*, or when the next answer might not come by *until*.
-    *probe* raises ValueError when it got no stamp; if even the first did, the server is not asked again and
-    its time is `UNKNOWN`. When our clock jumps meanwhile, what was measured before is forgotten.
+    *probe* raises TimeoutError when it took too long, and ValueError when it got no stamp; if even the first
+    did that, the server is not asked again and its time is `UNKNOWN`. When our clock jumps meanwhile, what
+    was measured before is forgotten.
     """
     probes: list[Probe] = []
     watch = Watch(clock)
     for left in reversed(range(budget)):
         last = bool(probes) and (left == 0 or timedelta(0) <= _blur(probes) <= good_enough)
         if probes:
-            aim = _beyond(probes) if last else _middle(probes)
+            aim = _behind(probes) if last else _middle(probes)
             moment = _before_a_second(clock.now() + POLITE, aim)
             if until and moment + max(one.trip for one in probes) > until:
                 break
             clock.sleep_until(moment)
         try:
             probes.append(probe())
+        except TimeoutError:
+            continue
         except ValueError:
             if not probes:
                 break
@@ -305,9 +329,10 @@ def weigh(probes: Sequence[Probe]) -> ServerTime:
     consistent = agreeing == list(probes)
     # If all agree, the truth is in every interval; if not, it is in one of them at least.
     inner, outer = (max, min) if consistent else (min, max)
+    credible = _credible(probes)
     return ServerTime(
-        low=inner(one.low for one in agreeing),
-        high=outer(one.high for one in agreeing),
+        low=inner(one.low for one in credible),
+        high=outer(one.high for one in credible),
         lead=min(_lead(probes)),
         trip=min(one.trip for one in agreeing),
         probes=len(probes),
@@ -326,9 +351,21 @@ def plan(opening: datetime, server: ServerTime, shots: int) -> list[datetime]:
 
 
 def _agreeing(probes: Sequence[Probe]) -> list[Probe]:
-    """The largest group of probes that can all be right at once."""
-    groups = [[one for one in probes if one.low <= edge.low <= one.high] for edge in probes]
-    return max(groups, key=len)
+    """The probes that can all be right at once; of several such groups, that of the clock furthest behind."""
+    groups = _groups(_credible(probes))
+    return min(groups, key=lambda group: (min(one.high for one in group), -len(group)))
+
+
+def _credible(probes: Sequence[Probe]) -> list[Probe]:
+    """Those of *probes* that are no further from what most of them say than the clocks of two servers are."""
+    most = max(_groups(probes), key=len)
+    low, high = max(one.low for one in most) - APART, min(one.high for one in most) + APART
+    return [one for one in probes if one.high >= low and one.low <= high]
+
+
+def _groups(probes: Sequence[Probe]) -> list[list[Probe]]:
+    """Probes that can all be right at once."""
+    return [[one for one in probes if one.low <= edge.low <= one.high] for edge in probes]
 
 
 def _lead(probes: Sequence[Probe]) -> tuple[timedelta, timedelta]:
@@ -353,14 +390,22 @@ def _middle(probes: Sequence[Probe]) -> timedelta:
     return soonest + (latest - soonest) / 2
 
 
-def _beyond(probes: Sequence[Probe]) -> timedelta:
-    """A lead that only a clock further ahead than *probes* say could have.
+def _behind(probes: Sequence[Probe]) -> timedelta:
+    """A lead so small that only a clock further behind than *probes* say would not have reached its second.
 
     Halving what is left cannot find a contradiction, as either half is possible. So the last probe looks for
-    one, and on this side, because a server whose clock is further ahead opens before we come.
+    one, and on this side, because a server whose clock is further behind would be asked too early.
     """
-    _, latest = _lead(probes)
-    return latest + max(one.trip for one in probes) + 3 * SLACK
+    soonest, _ = _lead(probes)
+    return soonest - max(one.trip for one in probes) - 3 * SLACK
+
+
+def before_a_second_began(earliest: datetime, server: ServerTime) -> datetime:
+    """When to send, from *earliest* on, for *server* to stamp the answer just after its second has changed.
+
+    A stamp of the second before shows another clock, further behind.
+    """
+    return _before_a_second(earliest, server.low - 3 * SLACK)
 
 
 def _before_a_second(earliest: datetime, lead: timedelta) -> datetime:

@@ -27,7 +27,7 @@ from reserve.booking.context import RunContext
 from reserve.booking.limits import BookingLimits
 from reserve.booking.stop import Stop
 from reserve.booking.timeline import Timeline
-from reserve.clock import HURRY, Clock, Probe, never
+from reserve.clock import HURRY, NAP, Clock, Probe, never
 from reserve.http import Http
 from reserve.model import (
     ActionKind,
@@ -256,6 +256,39 @@ class FakeClock(Clock):
         """Raise if the clock is broken; a thread of its own ends silently, its starter says why."""
         if self._broken:
             raise (RuntimeError if threading.get_ident() == self._owner else SystemExit)(self._broken)
+
+
+class MachineClock(Clock):
+    """The clock of one machine, which may be set, or stand still while suspended, in the time of others."""
+
+    def __init__(self, time: FakeClock) -> None:
+        self.time, self.ahead, self.suspended = time, timedelta(), timedelta()
+
+    def wall(self) -> datetime:
+        return self.time.now() + self.ahead
+
+    def monotonic(self) -> float:
+        return self.time.monotonic() - self.suspended.total_seconds()
+
+    def uptime(self) -> float:
+        return self.time.monotonic()
+
+    def step(self, by: timedelta) -> None:
+        """Set it forward or back."""
+        self.ahead += by
+
+    def sleep_until(self, moment: datetime) -> None:
+        while (left := moment - self.now()) > timedelta(0):
+            self.time.sleep(min(left, timedelta(seconds=NAP)))
+
+    def call_at(self, moment: datetime, call: Callable[[], None]) -> None:
+        self.time.call_at(self.time.now() + (moment - self.now()), call)
+
+    def together(self, calls: Sequence[Callable[[], T]], is_hurried: Callable[[], bool] = never) -> list[T]:
+        return self.time.together(calls, is_hurried)
+
+    def within(self, length: timedelta, call: Callable[[], T], is_hurried: Callable[[], bool] = never) -> T:
+        return self.time.within(length, call, is_hurried)
 
 
 class _Wait:

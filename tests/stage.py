@@ -26,7 +26,7 @@ from reserve.systems.base import BookingSystem
 from reserve.systems.reading import read
 from reserve.systems.recus.adapter import RecUs
 from reserve.systems.registry import SYSTEMS
-from tests.fakes import FakeClock, InProcess
+from tests.fakes import FakeClock, InProcess, MachineClock
 
 TOKEN = "webhook-canary-token"
 OPENS_AT = datetime.fromisoformat("2026-03-02T08:00:00-08:00")  # clocks go forward before the slot
@@ -96,10 +96,12 @@ class Stage:
     latency: timedelta = timedelta(milliseconds=20)
     seed: int = 0
     environ: Mapping[str, str] = field(default_factory=dict)
+    is_set: bool = False  # the machine's clock will be set, by `stage.machine.step`, while time goes on
     together: bool = True  # with -m, where the player of this scenario says so
 
     def __post_init__(self) -> None:
         self.clock = FakeClock(self.opens_at - self.ahead, seed=self.seed)
+        self.machine: FakeClock | MachineClock = MachineClock(self.clock) if self.is_set else self.clock
         self.webhook = webhook_server.create_app(
             data=self.folder / "webhook", token=TOKEN, loopback=True, now=self.clock.now
         )
@@ -168,7 +170,7 @@ class Stage:
             booking.settings,
             self.stop,
             Leads(),
-            clock=self.clock,
+            clock=self.machine,
             connect=self.connect,
             system_type=self.system_type,
         )

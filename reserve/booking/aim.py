@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 from reserve.booking.context import RunContext
 from reserve.booking.verification import Verification
-from reserve.clock import UNKNOWN, ServerTime, Watch, measure, plan
+from reserve.clock import (
+    JUMP,
+    POLITE,
+    PROBES,
+    UNKNOWN,
+    Clock,
+    Probe,
+    ServerTime,
+    Watch,
+    before_a_second_began,
+    measure,
+    plan,
+)
 from reserve.model import ActionKind, Opening
 from reserve.systems.base import BookingSystem, CourtConnection
 
 PLANNED = 3  # attempts for each court: at the likely opening, at the certain one, and between them
 LONGEST_DELAY = timedelta(seconds=3)  # of an opening; more is something else, and would not help the next run
 LONGEST_TRIP = timedelta(seconds=1)  # there and back; a slower server's clock is not known well enough
+LEAST = timedelta(seconds=0.5)  # for what is warmed when the opening is upon us
+SECOND_OPINION = 7  # probes of a server whose clock is further behind than that of the first
 
 OpeningDelay = tuple[timedelta, timedelta]  # how late a window opened, at least and at most
 
@@ -35,10 +50,12 @@ def aim(
 ) -> list[datetime]:
     """When to ask for each court, by the server's time; returns shortly before the opening.
 
-    When the server's answers contradict each other, or it does not tell its time, our own clock counts.
+    Whatever is late by then is left behind. When the server does not tell its time, our own clock counts, and
+    from here on nobody can set that.
     """
     clock, timeline, leads = context.clock, context.timeline, context.leads
     context.wait_until(opening.opens_at - leads.measure)
+    clock.anchor()
     context.write(ActionKind.ASKING, opening.offers)  # early: later, nothing waits for a disk
     delay = known_delay(context, facility)
     server, watch = UNKNOWN, Watch(clock)
@@ -46,18 +63,18 @@ def aim(
         server = server_time(context, connections, until=opening.opens_at - leads.warm)
     _go_by(context, server)
     context.wait_until(server.likely(opening.opens_at) - leads.warm)
-    clock.together([connection.warm for connection in connections])
-    many = len(connections) > 1
-    timeline.say(f"{len(connections)} connections are warm" if many else "the connection is warm")
-    context.record.stay_alone()
     last_look = server.likely(opening.opens_at) - leads.last_look
+    warm_up(context, connections, until=last_look)
+    context.record.stay_alone()
     if verification.is_awaited:
         verification.enter(until=last_look)
     context.wait_until(last_look)
-    if jump := watch.jumped():
-        server = UNKNOWN
-        _go_by(context, server)
-        timeline.say(f"this machine's clock jumped by {jump.total_seconds():+.3f} s; going by it from now on")
+    if slept := watch.jumped():
+        timeline.say(f"this machine was suspended for {slept.total_seconds():.3f} s")
+    if abs(jump := clock.wall() - clock.now()) > JUMP:
+        timeline.say(
+            f"this machine's clock was set by {jump.total_seconds():+.3f} s; that changes nothing here"
+        )
     moments = plan(opening.opens_at, server, PLANNED)
     if delay is not None:
         soonest, latest = delay
@@ -75,13 +92,69 @@ def _go_by(context: RunContext, server: ServerTime) -> None:
 def server_time(
     context: RunContext, connections: Sequence[CourtConnection], *, until: datetime | None = None
 ) -> ServerTime:
-    """The server's time over the first connection; `UNKNOWN` when its answers contradict each other.
+    """The server's time over the first connection, or over the one where it is furthest behind.
 
-    So it is when they take so long that going by them could mean asking much too early.
+    `UNKNOWN` when answers take so long that going by them could mean asking much too early.
     """
-    server = measure(lambda: connections[0].probe(context.clock), context.clock, until=until)
+    clock = context.clock
+    server = _measured(clock, connections[0], until)
     context.timeline.say(str(server))
-    return server if server.consistent and server.trip <= LONGEST_TRIP else UNKNOWN
+    if server.trip > LONGEST_TRIP:
+        return UNKNOWN
+    moment = before_a_second_began(clock.now() + POLITE, server)
+    if server is UNKNOWN or len(connections) == 1 or (until and moment + LONGEST_TRIP > until):
+        return server
+    clock.sleep_until(moment)
+    others = clock.together([partial(_clock_behind, clock, each, server, until) for each in connections[1:]])
+    for other in others:
+        if other is not None and other.lead < server.lead and other.trip <= LONGEST_TRIP:
+            context.timeline.say(f"another connection leads to another {other}; asking by the later one")
+            server = other
+    return server
+
+
+def _clock_behind(
+    clock: Clock, connection: CourtConnection, server: ServerTime, until: datetime | None
+) -> ServerTime | None:
+    """The time of who answers on *connection*, if a probe shows that its clock is behind that of *server*."""
+    try:
+        found = clock.within(LONGEST_TRIP, partial(connection.probe, clock))
+    except (TimeoutError, ValueError):
+        return None
+    is_behind = server.low - LONGEST_DELAY < found.high < server.low
+    return _measured(clock, connection, until, budget=SECOND_OPINION) if is_behind else None
+
+
+def _measured(
+    clock: Clock, connection: CourtConnection, until: datetime | None, budget: int = PROBES
+) -> ServerTime:
+    """What *connection* tells of the server's time; no answer is waited for so long that it says nothing."""
+
+    def probe() -> Probe:
+        return clock.within(LONGEST_TRIP, partial(connection.probe, clock))
+
+    return measure(probe, clock, budget=budget, until=until)
+
+
+def warm_up(context: RunContext, connections: Sequence[CourtConnection], *, until: datetime) -> None:
+    """Open *connections* by *until*; one that takes too long is left behind, and another has the rest."""
+    clock = context.clock
+    late: Sequence[CourtConnection] = connections
+    for share in (2, 1):
+        limit = max((until - clock.now()) / share, LEAST)
+        in_time = clock.together([partial(_is_warm, clock, each, limit) for each in late])
+        late = [each for each, is_warm in zip(late, in_time, strict=True) if not is_warm]
+        if not late:
+            break
+    warm = len(connections) - len(late)
+    context.timeline.say("the connection is warm" if warm == 1 else f"{warm} connections are warm")
+
+
+def _is_warm(clock: Clock, connection: CourtConnection, limit: timedelta) -> bool:
+    with suppress(TimeoutError):
+        clock.within(limit, connection.warm)
+        return True
+    return False
 
 
 def known_delay(context: RunContext, facility: str) -> OpeningDelay | None:

@@ -13,8 +13,8 @@ from functools import partial
 from itertools import groupby
 
 from reserve.booking.aim import OpeningDelay
-from reserve.booking.context import RunContext
-from reserve.booking.release import released_on_failure
+from reserve.booking.context import NAP, RunContext
+from reserve.booking.release import release_all, released_on_failure
 from reserve.booking.verification import Verification
 from reserve.errors import (
     Blocked,
@@ -38,10 +38,12 @@ from reserve.errors import (
 from reserve.model import ActionKind, Attempt, Hold, HoldStamp, Offer
 from reserve.systems.base import CourtConnection
 
-ATTEMPTS = 5  # per court and run, the first included: few, as fair play wants, yet enough for a late opening
+ATTEMPTS = 5  # per court and run, the first included: few, as fair play wants; more only while it is closed
 PAUSES = (0.15, 0.35, 0.7, 1.5)  # seconds after each attempt, when the plan has nothing sooner to say
+SELDOM = 2.0  # seconds after each later one, while the window stays closed and patience lasts
 UNKNOWN_ATTEMPTS = 3  # after unknown words: nobody has recorded what an early request is answered
 IN_TIME = timedelta(milliseconds=50)  # after the first moment; a later request says nothing about the opening
+LATEST = timedelta(seconds=15)  # is an answer; nobody waits for it any longer
 LOOKS = 3  # for what a lost answer left behind, where that would be a reservation
 BETWEEN_LOOKS = timedelta(seconds=1)
 # In the order in which answers explain why nothing is held.
@@ -63,6 +65,7 @@ class Race:
     refused: dict[Offer, ReserveError] = field(default_factory=dict)
     _asked: dict[Offer, int] = field(default_factory=dict)
     _lost: set[Offer] = field(default_factory=set)  # perhaps held, and not found
+    _awaited: set[Offer] = field(default_factory=set)  # asked for, no answer yet
     _over: bool = False
     _adopting: threading.Lock = field(default_factory=threading.Lock)
 
@@ -70,22 +73,40 @@ class Race:
         """Ask for the slots in order of preference until one court is held, and for a slot's courts together.
 
         Returns what is held, best first. Without *at_once*, or with a system whose spare holds cost the
-        player something, one court after the other. Every request that leaves gets its answer or its
-        time-out before this returns. When a bug makes this raise, nothing stays held.
+        player something, one court after the other. Once a court is held, answers that are missing are not
+        waited for much longer; `tidy` looks after them. When a bug makes this raise, nothing stays held.
         """
         context = self.context
         with released_on_failure(context, self.held), ExitStack() as afterwards, _no_garbage_collection():
             afterwards.callback(self._say_what_came)
             for wanted in self._rounds(connections):
                 for batch in self._batches(wanted, at_once=at_once):
-                    context.clock.together([partial(self._ask_for, each) for each in batch])
+                    calls = [partial(self._ask_for, each) for each in batch]
+                    context.clock.together(calls, lambda: bool(self.held))
                     if self.held or self._is_over:
                         break
                 self._sweep()
             preferred = [connection.offer for connection in connections]
             self.held.sort(key=lambda hold: preferred.index(hold.offer))
             context.write(ActionKind.HELD, self.held)
-        return self.held
+            self._over = True
+            return list(self.held)
+
+    def tidy(self, settled: Sequence[Hold]) -> None:
+        """Release what is held besides *settled*, as answers said, or a look says, that came after these."""
+        context, clock = self.context, self.context.clock
+        known = {hold.order_id for hold in settled}
+        ends = clock.now() + LATEST
+        while self._awaited and clock.now() < ends and not context.stop.is_asked:
+            clock.sleep(NAP)
+        lost = [
+            offer for offer in self._lost | self._awaited if offer not in {each.offer for each in settled}
+        ]
+        if lost and not context.system.hold_is_final and context.system.lists_holds:
+            self._find(lost)
+        late = {hold.order_id: hold for hold in self.held if hold.order_id not in known}
+        context.write(ActionKind.HELD, list(late.values()))
+        release_all(context, list(late.values()))
 
     def _rounds(self, connections: Sequence[CourtConnection]) -> Iterator[Sequence[CourtConnection]]:
         """All of *connections*; then those that lack a one-time code only, once it is entered."""
@@ -110,23 +131,31 @@ class Race:
         """Ask for one court until an answer settles it, or its attempts are used up."""
         offer, clock = connection.offer, self.context.clock
         planned: datetime | None = max(self.moments[0], clock.now())
-        while planned is not None and self._asked.get(offer, 0) < ATTEMPTS:
-            clock.sleep_until(planned)
+        while planned is not None and self._may_ask(offer):
+            while (now := clock.now()) < planned and not self._is_over:
+                clock.sleep_until(min(planned, now + NAP))
             if self._is_over or (self.held and offer in self._asked):
                 return
             self._asked[offer] = self._asked.get(offer, 0) + 1
             sent = clock.now()
+            self._awaited.add(offer)
             try:
                 hold = connection.hold()
             except ReserveError as refusal:
+                self._awaited.discard(offer)
                 self._note(connection, planned, sent, refusal.meaning)
                 planned = self._moment_after(offer, refusal)
             else:
                 self._note(connection, planned, sent, Meaning.HELD, hold.stamp)
                 self.held.append(hold)
+                self._awaited.discard(offer)
                 self.refused.pop(offer, None)
                 self._lost.discard(offer)
                 return
+
+    def _may_ask(self, offer: Offer) -> bool:
+        """Whether its attempts are not used up; one now and then is left while the window is closed."""
+        return self._asked.get(offer, 0) < ATTEMPTS or isinstance(self.refused.get(offer), NotOpenYet)
 
     def _note(
         self,
@@ -155,7 +184,8 @@ class Race:
         now = self.context.clock.now()
         if isinstance(refusal, WayClosed):
             return now
-        moment = now + timedelta(seconds=PAUSES[self._asked[offer] - 1])
+        asked = self._asked[offer]
+        moment = now + timedelta(seconds=PAUSES[asked - 1] if asked < ATTEMPTS else SELDOM)
         if isinstance(refusal, NotOpenYet):
             moment = min((planned for planned in self.moments if planned > now), default=moment)
         if isinstance(refusal, Throttled):
@@ -167,8 +197,7 @@ class Race:
             return self._asked[offer] < UNKNOWN_ATTEMPTS
         if isinstance(refusal, UnknownAnswer):
             return False
-        again = isinstance(refusal, NotOpenYet | Throttled | Unreachable | LostAnswer | WayClosed)
-        return again and self._asked[offer] < ATTEMPTS
+        return isinstance(refusal, NotOpenYet | Throttled | Unreachable | LostAnswer | WayClosed)
 
     def _is_settled_by_looking(self, offer: Offer, lost: LostAnswer) -> bool:
         """Whether the lost answer was a yes, or nobody can tell and asking on might reserve a second court.
@@ -181,6 +210,8 @@ class Race:
         for _ in range(LOOKS):
             if found := self._find([offer]):
                 return True
+            if self.context.stop.is_asked:
+                break
             self.context.clock.sleep(BETWEEN_LOOKS)
         if found is None or isinstance(lost, Overdue | UnknownAnswer):
             self.refused[offer] = Unconfirmed(f"it may be reserved: {lost}")
@@ -210,7 +241,10 @@ class Race:
         return len(self.held) > before
 
     def _sweep(self) -> None:
-        """Look once more when an answer was lost: a later *taken* may mean by ourselves."""
+        """Look once more when an answer was lost, or is missing: a later *taken* may mean by ourselves."""
+        for offer in list(self._awaited):
+            self.refused[offer] = Overdue("its answer is late")
+            self._lost.add(offer)
         if self._lost and self._find(list(self._lost)) is not None:
             self._lost = {offer for offer in self._lost if isinstance(self.refused.get(offer), LostAnswer)}
 

@@ -93,7 +93,10 @@ class Run:
             with released_on_failure(context, holds):
                 remember_delay(context, found.facility, race.opening_delay)
             holds = holds or self.wait_for_a_court(race, connections, opening)
-            return settle(context, holds, self.verification, limits)
+            try:
+                return settle(context, holds, self.verification, limits)
+            finally:
+                race.tidy(holds)
 
     def alone(self, *, in_turn: bool) -> AbstractContextManager[None]:
         """Inside, this run is on record as under way, and no other of the player for the same day is."""

@@ -124,7 +124,7 @@ def _confirm(context: RunContext, hold: Hold, verification: Verification) -> Res
             pause = getattr(refusal, "retry_after", None) or USUAL_PAUSE
             if pause > LONGEST_PAUSE:
                 raise
-            context.clock.sleep(pause)
+            context.wait_until(context.clock.now() + pause)
             last = refusal
         except LostAnswer as lost:
             timeline.say(f"{hold}: the answer to the confirmation was lost; looking it up")
@@ -144,8 +144,10 @@ def _is_settled(system: BookingSystem, hold: Hold) -> bool:
 
 def _read_back(context: RunContext, hold: Hold, *, why: ReserveError | None) -> Reservation:
     """The reservation that *hold* has become, as the booking system itself shows it."""
-    slot, court = hold.offer.slot, hold.offer.court
+    slot, court, stop = hold.offer.slot, hold.offer.court, context.stop
     for read in range(READS):
+        if read and stop.is_asked:
+            break
         if read:
             context.clock.sleep(BETWEEN_READS)
         found: list[Reservation] = []

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 ASKS_PER_COURT = 5  # a fair client is bounded; more requests than this for one court are not...
-SELDOM = timedelta(seconds=20)  # ...unless each later one leaves the others this much time, and mostly more
+SELDOM = timedelta(seconds=2)  # ...unless each later one leaves the others this much time
 CODES = 2  # one request and one repeat
 NEVER_YET, NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 EARLY = timedelta(seconds=1)  # asking sooner than this before the opening is hammering
