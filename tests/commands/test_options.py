@@ -341,7 +341,7 @@ def test_with_json_a_refusal_is_an_object_and_the_sentence_is_beside_it() -> Non
     ("changed", "says"),
     [
         (["-c", "Alise Marble"], ["--court", "the nearest are Alice Marble"]),
-        (["-c", "Wimbledon"], ["--court", "Alice Marble", "Moscone"]),
+        (["-c", "Wimbledon"], ["--court", "no facility is called 'Wimbledon'"]),
         (["-t", "17:00", "-y", "18:30"], ["--start-time", "the nearest", "16:30-18:00", "18:00-19:30"]),
         (["--only", "Court 9"], ["--only", "'Court 9'", "Court 1, Court 2"]),
         (["-d", "2026-03-01"], ["past", "--date"]),
