@@ -102,14 +102,15 @@ def create_app(
         number = _number()
         max_age, wait = _seconds("maxage", 60), _seconds("wait", 0)
         after, before = _whole("after", 0), _whole("before", 0) or None
-        if wait and not waiters.acquire(blocking=False):
-            raise ServiceUnavailable("too many readers are waiting; try again in a second", retry_after=1)
-        try:
-            found = inbox.code(
-                number, max_age=max_age, after=after, before=before, wait=min(wait, LONGEST_WAIT)
-            )
-        finally:
-            if wait:
+        found = inbox.code(number, max_age=max_age, after=after, before=before, wait=timedelta(0))
+        if found is None and wait:
+            if not waiters.acquire(blocking=False):
+                raise ServiceUnavailable("too many readers are waiting; try again in a second", retry_after=1)
+            try:
+                found = inbox.code(
+                    number, max_age=max_age, after=after, before=before, wait=min(wait, LONGEST_WAIT)
+                )
+            finally:
                 waiters.release()
         if found is None:
             return _answer(NotFound("no code for this number yet"))  # usual, so no line in the log

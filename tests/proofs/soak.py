@@ -1,4 +1,4 @@
-"""python -m tests.proofs.soak: the webhook service takes a flood of texts and is killed again and again."""
+"""python -m tests.proofs.soak: the webhook service is flooded, killed again and again, and besieged."""
 
 from __future__ import annotations
 
@@ -21,12 +21,18 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.proofs.matrix import report
+from tests.proofs.siege import besiege
+from webhook_server.log_limit import LINES
+from webhook_server.server import A_ROUND, FREE, ROUND
 
 TOKEN = "soak-token"
 READER: Mapping[str, Any] = {"Authorization": f"Bearer {TOKEN}"}
 WRITERS = 8
 READERS = 4  # of numbers under load
 PROBES = 20  # a second: texts to a quiet number, for which a reader waits
+SIEGE = 12  # seconds
+IN_TIME = 5  # seconds from a text to its reader, during a siege
+MEMORY = 120  # MB that the service may have, during a siege
 LONGEST = 540  # seconds for everything: texts are deleted after ten minutes
 REPOSITORY = Path(__file__).parents[2]
 
@@ -74,7 +80,7 @@ class Client:
         """The newest code later than *after*."""
         query = f"phonenumber={to.replace('+', '%2B')}&maxage=600&after={after}&wait={wait}"
         answer = self.ask("GET", f"/get_verification_code?{query}", **READER)
-        if answer is None:
+        if answer is None or answer[0] == 503:
             time.sleep(0.02)
         if answer is None or answer[0] != 200:
             return None
@@ -121,7 +127,8 @@ class Reader(threading.Thread):
 class Service:
     """The process of the service, killed and started again on the same port."""
 
-    def __init__(self, data: Path, port: int) -> None:
+    def __init__(self, data: Path, port: int, log: Path = Path(os.devnull)) -> None:
+        self._log = log
         self._environ = {
             **os.environ,
             "RESERVE_DATA": str(data),
@@ -131,15 +138,21 @@ class Service:
         self._start()
 
     def _start(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "webhook_server"],
-            cwd=REPOSITORY,
-            env=self._environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "webhook_server"],
+                cwd=REPOSITORY,
+                env=self._environ,
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
         assert self._process.stdout
         self._process.stdout.readline()  # it listens
+
+    def memory(self) -> int:
+        """Megabytes it has in memory now."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) // 1024
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """End it at once."""
@@ -218,6 +231,7 @@ def soak(texts: int, kills: int, folder: Path) -> dict[str, Any]:
         delays = sorted(took())
     service.kill(signal.SIGTERM)
     wrong = [each for reader in reading for each in reader.wrong]
+    besieged = siege(folder / "siege")
     return {
         "texts": texts,
         "kills": kills,
@@ -229,12 +243,64 @@ def soak(texts: int, kills: int, folder: Path) -> dict[str, Any]:
             "p50": round(delays[len(delays) // 2], 1),
             "p95": round(delays[len(delays) * 95 // 100], 1),
         },
-        **_kept(folder, texts, wrong),
+        **_kept(folder, texts, wrong, besieged),
     }
 
 
-def _kept(folder: Path, texts: int, wrong: list[str]) -> dict[str, Any]:
-    """What stands in the inbox: everything answered 200, once, newest last."""
+def siege(folder: Path) -> dict[str, Any]:
+    """Texts get through to a waiting reader while strangers and a crowd do their worst."""
+    folder.mkdir()
+    port, stop, log = free_port(), threading.Event(), folder / "log"
+    service = Service(folder / "data", port, log)
+    context = get_context("spawn")
+    answers = context.Value("i", 0)
+    besiegers = context.Process(target=besiege, args=(port, TOKEN, answers), daemon=True)
+    besiegers.start()
+    while not answers.value:
+        time.sleep(0.01)
+    reader, sent, memory = Reader(port, number(9999), stop), dict[str, float](), 0
+    reader.start()
+    client, started = Client(port), time.monotonic()
+    while (seconds := time.monotonic() - started) < SIEGE:
+        sent[f"{len(sent):06}"] = time.monotonic()
+        client.deliver(len(sent) - 1, number(9999))
+        memory = max(memory, service.memory())
+        time.sleep(1 / PROBES)
+    guesses = answers.value
+    time.sleep(1)
+    stop.set()
+    reader.join()
+    besiegers.terminate()
+    besiegers.join()
+    service.kill(signal.SIGTERM)
+    shown = [(code, moment) for _, code, moment in reader.seen]
+    # A reader is shown the newest code, so a text has come when a later one is shown.
+    took = {
+        code: min((moment for later, moment in shown if later >= code), default=float("inf")) - sent[code]
+        for code in sent
+    }
+    in_order = sorted(took.values())
+    minutes = int(seconds // 60) + 2  # begun ones
+    allowed = FREE * minutes + A_ROUND * (seconds / ROUND + 2)
+    lines = len(log.read_text().splitlines())
+    return {
+        "siege": {
+            "texts": len(sent),
+            "p50_ms": round(in_order[len(in_order) // 2] * 1000, 1),
+            "p95_ms": round(in_order[len(in_order) * 95 // 100] * 1000, 1),
+            "memory_mb": memory,
+            "guesses_answered_per_second": round(guesses / seconds, 1),
+            "log_lines": lines,
+        },
+        "kept_out": sum(each > IN_TIME for each in in_order),
+        "guesses_over_the_limit": max(0, round(guesses - allowed)),
+        "megabytes_over_the_limit": max(0, memory - MEMORY),
+        "log_lines_over_the_limit": max(0, lines - 10 * LINES * minutes),
+    }
+
+
+def _kept(folder: Path, texts: int, wrong: list[str], besieged: dict[str, Any]) -> dict[str, Any]:
+    """What stands in the inbox: everything answered 200, once, newest last; and what a siege did."""
     with closing(sqlite3.connect(folder / "inbox.sqlite3")) as inbox:
         codes = [code for (code,) in inbox.execute("SELECT code FROM texts ORDER BY id")]
     load = [int(code) for code in codes if int(code) < texts]
@@ -245,11 +311,12 @@ def _kept(folder: Path, texts: int, wrong: list[str]) -> dict[str, Any]:
         "lost": lost,
         "shown_twice": len(codes) - len(set(codes)),
         "out_of_order": disorder + len(wrong),
+        **besieged,
     }
     failures = [
         {"case": "soak", "exit_code": None, "problem": what, "details": f"{count} of {texts}; {wrong[:3]}"}
         for what, count in counts.items()
-        if count
+        if what != "siege" and count
     ]
     return {**counts, "failures": failures}
 
@@ -257,7 +324,7 @@ def _kept(folder: Path, texts: int, wrong: list[str]) -> dict[str, Any]:
 def main() -> int:
     """Soak, write build/soak.json, and return 1 when anything was lost, doubled or out of order."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--texts", type=int, default=50_000)
+    parser.add_argument("--texts", type=int, default=30_000)
     parser.add_argument("--kills", type=int, default=10)
     options = parser.parse_args()
     with TemporaryDirectory(prefix="first-serve-soak-") as folder, suppress(KeyboardInterrupt):

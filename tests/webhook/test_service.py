@@ -66,8 +66,8 @@ def deliver(
     return requests.post(f"{address}/webhook/{TOKEN}", data=body, headers=headers, timeout=10)
 
 
-def ask(address: str, wait: int = 0) -> Response:
-    query = {"phonenumber": "+14155550100", "wait": str(wait)}
+def ask(address: str, wait: int = 0, number: str = "+14155550100") -> Response:
+    query = {"phonenumber": number, "wait": str(wait)}
     return requests.get(f"{address}/get_verification_code", params=query, headers=READER, timeout=40)
 
 
@@ -96,6 +96,17 @@ def test_readers_that_wait_leave_room_for_the_delivery_they_wait_for(address: st
 
     assert [(answer.status_code, answer.headers["Retry-After"]) for answer in refused] == [(503, "1")] * 4
     assert [answer.json()["verification_code"] for answer in answers if answer.ok] == ["482913"] * WAITERS
+
+
+def test_a_reader_for_whom_there_is_no_room_to_wait_gets_the_code_that_is_there(address: str) -> None:
+    with ThreadPoolExecutor(WAITERS + 1) as pool:
+        readers = [pool.submit(ask, address, 30, "+14155550199") for _ in range(WAITERS + 1)]
+        next(as_completed(readers))  # now all others wait
+        body, _ = sample("smspool_webhook_rental.json")
+        deliver(address, body)
+
+        assert ask(address, 30, "+12025550143").json()["verification_code"] == "482913"
+        deliver(address)
 
 
 def test_closing_answers_those_who_wait(tmp_path: Path) -> None:
