@@ -2,6 +2,7 @@
 
 ReserveError
 |-- UsageError        the request makes no sense; nothing was attempted
+|   `-- NoSuchSlot    no court has this slot on that day
 |-- SignInError       the account was refused
 |   `-- TokenRefused  the booking system no longer believes who we are
 |-- CodeError         no valid one-time code arrived
@@ -32,7 +33,7 @@ ReserveError
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import IntEnum, StrEnum
 from signal import Signals
 
@@ -107,6 +108,17 @@ class UsageError(ReserveError):
     def __init__(self, message: str) -> None:
         """Of what somebody typed, and *message* quotes, the first letters will do."""
         super().__init__(QUOTATION.sub(lambda found: f"{found[0][:QUOTED]}…{found[1]}", message))
+
+
+class NoSuchSlot(UsageError):
+    """No court has this slot on that day; `returns` is the first day on which it is expected again."""
+
+    def __init__(self, message: str, returns: date | None = None) -> None:
+        """Say from when it is expected again, and that nobody has published that."""
+        if returns:
+            message += f"; by the season it should return with daylight-saving time, on {returns:%a %Y-%m-%d}"
+        super().__init__(message)
+        self.returns = returns
 
 
 class SignInError(ReserveError):

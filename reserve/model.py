@@ -99,6 +99,7 @@ class Offers:
     skipped: tuple[tuple[Court, str], ...] = ()
     limits: Limits = Limits()
     wants_code: bool = False
+    doubts: tuple[str, ...] = ()  # what is inferred about the slots, and not published
 
 
 @dataclass(frozen=True)

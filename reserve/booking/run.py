@@ -129,6 +129,8 @@ class Run:
         """What the facility has for the booking request, and whether what we need later is there."""
         self.found = found = self.context.patiently(self.system.offers)
         self.sign_in.check()
+        for doubt in found.doubts:
+            self.timeline.say(doubt)
         if found.wants_code:
             self.verification.check()
         return found

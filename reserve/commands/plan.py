@@ -26,6 +26,7 @@ from reserve.plans.preview import NamedPlan, PlayerPlans, Preview, look
 from reserve.settings import Settings
 from reserve.storage.plans import PlanStore, StoredPlan
 
+MINUTE = timedelta(minutes=1)
 WITH_A_COURT = (ExitCode.SUCCESS, ExitCode.UNCONFIRMED, ExitCode.HELD)
 
 
@@ -120,13 +121,13 @@ class Plans:
             zone, rule = str(preview.zone), str(preview.rule)
             seen = {"zone": zone, "rule": rule, "trouble": preview.trouble}
         self.plan_store.change(number, looked=self.clock.now(), **seen)
-        self.schedule(number)
+        self.schedule(number, preview.begins if preview else None)
 
-    def schedule(self, number: int) -> None:
-        """Schedule the next slot of a plan."""
-        stored = self.plan_store.get(number)
+    def schedule(self, number: int, begins: datetime | None = None) -> None:
+        """Schedule the next slot of a plan, which is known not to exist before *begins*."""
+        stored, now = self.plan_store.get(number), self.clock.now()
         if stored is not None:
-            schedule_next(self.plan_store, stored, self.clock.now())
+            schedule_next(self.plan_store, stored, max(now, begins - MINUTE) if begins else now)
 
     def show(self, options: argparse.Namespace) -> int:
         """One paragraph for each plan."""

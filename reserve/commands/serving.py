@@ -17,7 +17,7 @@ from reserve.clock import Clock
 from reserve.commands.book import book
 from reserve.commands.planned import Lookup, booking_for
 from reserve.commands.wiring import hurried_by
-from reserve.errors import ExitCode, Interrupted, ReserveError
+from reserve.errors import ExitCode, Interrupted, NoSuchSlot, ReserveError
 from reserve.plans import due
 from reserve.plans.plan import Choice, Plan
 from reserve.plans.preview import Ask
@@ -87,6 +87,8 @@ def serve_occurrence(
     with claim_kept(plan_store, occurrence, clock, lost=_stop_this_process):
         if opens_later(plan_store, occurrence, plan, start, ask, clock.now()):
             return ExitCode.SUCCESS
+        if missing := without_slot(plan, start, ask):
+            return skip(plan_store, occurrence, missing, clock.now(), tell)
         if late := due.lateness(occurrence, clock.now()):
             print(f"plan {occurrence.plan_id}{late}; trying all the same", file=sys.stderr, flush=True)
         wait_ends = due.wait_ends(plan, occurrence, clock.now())
@@ -119,6 +121,36 @@ def end(
     plan_store.end(
         occurrence, ended=clock.now(), exit_code=outcome.exit_code, sentence=sentence, run_id=run_id
     )
+
+
+def without_slot(plan: Plan, start: datetime, ask: Ask) -> NoSuchSlot | None:
+    """Why no facility of *plan* has the slot, when it is one that comes back with the season."""
+    why: NoSuchSlot | None = None
+    for choice in plan.choices:
+        try:
+            ask(plan, start, choice)
+        except NoSuchSlot as missing:
+            if missing.returns is None:
+                return None
+            why = why or missing
+        except ReserveError:
+            return None  # the run will find out, and say so
+        else:
+            return None
+    return why
+
+
+def skip(
+    plan_store: PlanStore, occurrence: Occurrence, missing: NoSuchSlot, now: datetime, tell: Tell
+) -> int:
+    """End *occurrence* without a run; the player is told once a season, not every week."""
+    before = plan_store.occurrences(occurrence.plan_id, ended=True, most=1)
+    sentence = f"Refused: {missing}."
+    plan_store.end(occurrence, ended=now, exit_code=ExitCode.USAGE, sentence=sentence, run_id=None)
+    print(sentence, flush=True)
+    if not before or before[0].exit_code != ExitCode.USAGE:
+        tell(f"{sentence} (plan {occurrence.plan_id})")
+    return ExitCode.USAGE
 
 
 def opens_later(

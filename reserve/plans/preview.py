@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from itertools import groupby, islice, takewhile
 
-from reserve.errors import UsageError
+from reserve.errors import NoSuchSlot, UsageError
 from reserve.model import Limits, Offers, Slot
 from reserve.money import parse_money
 from reserve.plans.plan import Choice, Plan
@@ -27,6 +27,8 @@ class PreviewedSlot:
     slot: Slot | None
     opens_at: datetime | None
     troubles: tuple[str, ...]
+    returns: date | None = None  # when a slot that does not exist is expected again
+    is_doubtful: bool = False  # whether it depends on the season
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class Preview:
     rule: OpeningRule
     slots: tuple[PreviewedSlot, ...]
     wants_code: bool
+
+    @property
+    def begins(self) -> datetime | None:
+        """When its first slot that exists starts."""
+        return next((seen.slot.start for seen in self.slots if seen.slot), None)
 
     @property
     def trouble(self) -> str | None:
@@ -131,10 +138,16 @@ def look(
     """
     player_plans = player_plans or PlayerPlans([NamedPlan(name, plan)])
     yesterday = now.replace(tzinfo=None) - timedelta(days=1)  # wherever the facility is
-    slots = []
+    slots: list[PreviewedSlot] = []
     known: Offers | None = None
-    for start in islice(plan.starts(yesterday), most + 2):
+    returns = date.min
+    for start in plan.starts(yesterday):
+        if len(slots) == most:
+            break
+        if start.date() < returns:  # nobody need be asked about every week of a winter
+            continue
         found, seen = _look_at(plan, ask, start)
+        returns = seen.returns or returns
         if found is not None:
             known = known or found
             conflict = player_plans.conflict(name, start, start + plan.length, found.limits)
@@ -145,11 +158,13 @@ def look(
         return None
     if known is None:
         raise UsageError(slots[0].troubles[0])
-    seen_all = [*slots[:most], *_beyond_the_change(plan, ask, known.zone, now)]
+    beyond = _beyond_the_change(plan, ask, known.zone, now)
+    seen_all = [*slots, *beyond]
+    slots += [each for each in beyond if each.start > slots[-1].start and each.is_doubtful]
     pairs = [(each.slot.start, each.opens_at) for each in seen_all if each.slot and each.opens_at]
     if not pairs:
         return None
-    return Preview(known.zone, rule_behind(pairs), tuple(slots[:most]), known.wants_code)
+    return Preview(known.zone, rule_behind(pairs), tuple(slots), known.wants_code)
 
 
 def _look_at(plan: Plan, ask: Ask, start: datetime) -> tuple[Offers | None, PreviewedSlot]:
@@ -157,10 +172,14 @@ def _look_at(plan: Plan, ask: Ask, start: datetime) -> tuple[Offers | None, Prev
     first: Offers | None = None
     opens_at: datetime | None = None
     troubles: list[str] = []
+    returns: list[date] = []
+    is_doubtful = False
     for choice in plan.choices:
         try:
             offers = ask(plan, start, choice)
         except UsageError as failure:
+            if isinstance(failure, NoSuchSlot) and failure.returns:
+                returns.append(failure.returns)
             troubles.append(str(failure))
             continue
         opening = min(offer.opens_at for offer in offers.offers)
@@ -172,9 +191,12 @@ def _look_at(plan: Plan, ask: Ask, start: datetime) -> tuple[Offers | None, Prev
             troubles += [f"{court.name} skipped: {why}" for court, why in offers.skipped]
             later = [offer for offer in offers.offers if offer.opens_at != opening]
             troubles += [f"{offer} opens later, at {offer.opens_at:{STAMP}}" for offer in later]
-        troubles += _price_troubles(plan, offers)
+        troubles += [*offers.doubts, *_price_troubles(plan, offers)]
+        is_doubtful = is_doubtful or bool(offers.doubts)
     slot = first.offers[0].slot if first else None
-    return first, PreviewedSlot(start, slot, opens_at, tuple(troubles))
+    is_doubtful = is_doubtful or bool(returns)
+    back = min(returns) if returns and first is None else None
+    return first, PreviewedSlot(start, slot, opens_at, tuple(troubles), back, is_doubtful)
 
 
 def _price_troubles(plan: Plan, offers: Offers) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
 
 from reserve import window
-from reserve.errors import UnknownAnswer, UsageError
+from reserve.errors import NoSuchSlot, UnknownAnswer, UsageError
 from reserve.model import BookingRequest, Court, Limits, Offer, Offers, Published, Slot, WallTime
 from reserve.money import Money
 from reserve.window import OpeningRule
@@ -34,6 +34,8 @@ class BookableCourt:
     takes_reservations: bool = True
     unclear: str = "nothing says when it opens"  # why it has no window
     buffer: timedelta = timedelta(0)  # it has to be asked for so long before it starts
+    doubts: Mapping[str, str] = field(default_factory=dict)  # slot of the wanted day -> what is guessed
+    returns: Mapping[str, date] = field(default_factory=dict)  # slot that is missing then -> when it is back
 
     def fixed_on(self, day: date) -> Sequence[str] | None:
         """Its only slots on *day*, None when any time will do."""
@@ -42,7 +44,7 @@ class BookableCourt:
     def unfit(self, slot: Slot) -> str | None:
         """Why it cannot be had for *slot*, None when it can."""
         fixed = self.fixed_on(slot.start.date())
-        wanted = f"{slot.start:%H:%M}-{slot.end:%H:%M}"
+        wanted = span(slot)
         length = slot.end - slot.start
         start = timedelta(hours=slot.start.hour, minutes=slot.start.minute, seconds=slot.start.second)
         if not self.takes_reservations:
@@ -121,6 +123,7 @@ class Place:
         so when nothing is left.
         """
         offers, skipped, exist, unclear = [], [], set[str](), ""
+        doubts, returns = dict[str, None](), list[date]()
         courts = self._wanted(request)
         for start in request.starts:
             slot = window.slot(request.day, start, request.length, self.zone)
@@ -129,10 +132,13 @@ class Place:
                 if why := bookable.unfit(slot):
                     skipped.append((court, why))
                     exist.update(bookable.fixed_on(request.day) or ())
+                    returns += [bookable.returns[span(slot)]] if span(slot) in bookable.returns else []
                 elif (opens_at := bookable.opens_at(slot.start, request.opens_at)) is None:
                     unclear = unclear or f"{bookable.name}: {bookable.unclear}"
                     skipped.append((court, bookable.unclear))
                 else:
+                    if doubt := bookable.doubts.get(span(slot)):
+                        doubts[f"{slot} {doubt}"] = None
                     price = bookable.price_of(slot)
                     offers.append(Offer(court, slot, opens_at, price, bookable.buffer))
         if unclear and not offers:
@@ -141,11 +147,14 @@ class Place:
             reasons = "; ".join(dict.fromkeys(why for _, why in skipped))
             nearest = sorted(exist, key=lambda slot: (_apart(slot, request.starts[0]), slot))
             there_are = f"the nearest that day: {', '.join(nearest[:NEAREST])}" if exist else reasons
-            raise UsageError(
+            raise NoSuchSlot(
                 f"--start-time, --end-time: no court of {self.name} offers {request.sport} at {slot}; "
-                f"{there_are}"
+                f"{there_are}",
+                min(returns, default=None),
             )
-        return Offers(self.name, self.zone, tuple(offers), tuple(skipped), self.limits, self.wants_code)
+        return Offers(
+            self.name, self.zone, tuple(offers), tuple(skipped), self.limits, self.wants_code, tuple(doubts)
+        )
 
     def published(self, day: date, start: time) -> list[Published]:
         """Every court, and when a slot at *start* on *day* opens there."""
@@ -170,6 +179,11 @@ class Place:
                 raise UsageError(f"--only: {self.name} has no {request.sport} court {name!r}; it has {names}")
             wanted.append(court)
         return wanted or courts
+
+
+def span(slot: Slot) -> str:
+    """*slot* as fixed ones are published: 18:00-19:30."""
+    return f"{slot.start:%H:%M}-{slot.end:%H:%M}"
 
 
 def _apart(slot: str, start: time) -> int:

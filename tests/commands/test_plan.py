@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import redirect_stdout, suppress
+from datetime import datetime
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +47,11 @@ class Player:
             return app(environ, start_response)
 
         return noting
+
+    @property
+    def read_once(self) -> list[str]:
+        """What was asked for, but schedules: each is one day's, and read for a slot of the evening."""
+        return [path for path in self.asked if not path.endswith("/schedule")]
 
     def types(self, line: str) -> int:
         """The exit code of `plan` with the words of *line*."""
@@ -94,7 +100,7 @@ def test_what_a_facility_publishes_is_read_once_to_add_a_plan(
 ) -> None:
     player.types(line)
 
-    assert len(player.asked) == requests
+    assert len(player.read_once) == requests
 
 
 def test_what_a_facility_publishes_is_read_once_to_refresh_fifty_plans(player: Player) -> None:
@@ -107,8 +113,50 @@ def test_what_a_facility_publishes_is_read_once_to_refresh_fifty_plans(player: P
 
     player.types("refresh")
 
-    assert len(player.asked) == 2
+    assert len(player.read_once) == 2
     assert len(player.plan_store.occurrences(ended=False)) == 50
+
+
+@pytest.fixture
+def in_november(tmp_path: Path) -> Iterator[Player]:
+    """A player on a Wednesday of November, where the slot at 18:00 is there in daylight-saving time only."""
+    environ = {"RESERVE_DATA": str(tmp_path / "data"), "RESERVE_EMAIL": "p@example.com"}
+    environ |= {"RESERVE_PASSWORD": "secret", "RESERVE_PHONE": "+14155550100"}
+    store = open_store(read_settings(environ))
+    opens_at = datetime.fromisoformat("2026-11-18T08:00:00-08:00")
+    with Stage(tmp_path, {"out_of_season": True}, opens_at=opens_at) as stage:
+        yield Player(stage, store, environ)
+    store.close()
+
+
+def test_a_plan_whose_slot_does_not_exist_in_winter_is_kept_and_begins_when_that_returns(
+    in_november: Player, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert in_november.types('add --every "wed 18:00" -c "Alice Marble"') == 0
+    _, missing, first, *_ = capsys.readouterr().out.splitlines()
+    assert missing.startswith("  Wed 2026-11-18 18:00        cannot be reserved: ")
+    assert missing.endswith("by the season it should return with daylight-saving time, on Sun 2027-03-14")
+    assert first.startswith("  Wed 2027-03-17 18:00-19:30  opens Wed 2027-03-10 08:00:00 PST")
+
+    in_november.types("list")
+    listed = capsys.readouterr().out
+    assert "next:    Wed 2027-03-17 18:00, opens Wed 2027-03-10 08:00:00 PST" in listed
+    assert "should return with daylight-saving time, on Sun 2027-03-14" in listed
+    in_november.plan_store.change(1, looked=None)
+    in_november.types("refresh")
+    (occurrence,) = in_november.plan_store.occurrences(1)
+    assert occurrence.starts_at == datetime.fromisoformat("2027-03-17T18:00:00-07:00")
+
+
+def test_a_single_slot_that_does_not_exist_in_winter_is_refused_with_the_nearest_and_its_return(
+    in_november: Player,
+) -> None:
+    with pytest.raises(
+        UsageError,
+        match=r"nearest that day: .*17:00-18:00, .*; by the season .* on Sun 2027-03-14",
+    ):
+        in_november.types('add -d 2026-11-25 -t 18:00 -y 19:30 -c "Alice Marble"')
+    assert in_november.plan_store.all() == []
 
 
 def test_a_saved_plan_waits_for_its_next_opening_and_is_listed(

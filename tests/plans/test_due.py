@@ -25,7 +25,7 @@ from reserve.clock import Clock
 from reserve.commands.due import Ticking, check_key, start_process
 from reserve.commands.options import Booking
 from reserve.commands.serving import Run, claim_kept, in_order, opens_later, runs_for, serve_occurrence
-from reserve.errors import Blocked, Interrupted, OutcomeWord, UsageError
+from reserve.errors import Blocked, ExitCode, Interrupted, NoSuchSlot, OutcomeWord, UsageError
 from reserve.model import Court, Offer, Offers, Slot
 from reserve.plans import due
 from reserve.plans.file import body_of
@@ -622,10 +622,16 @@ class Serving:
         self.plan_store, self.clock = plan_store, FakeClock(now)
         self.waited: list[bool] = []
         self.messages: list[str] = []
+        self.missing: NoSuchSlot | None = None
         self.number = keep(plan_store, replace(plan, wait_list=True))
         self.occurrence, *_ = tick(plan_store, now)
         slot = Slot(self.occurrence.starts_at, self.occurrence.starts_at + WEEKLY.length)
         self.offers = Offers("A", UTC, (Offer(Court("1", "Court 1"), slot, self.occurrence.opens_at),))
+
+    def ask(self, *asked: object) -> Offers:
+        if self.missing:
+            raise self.missing
+        return self.offers
 
     def serve(self, run: Run) -> int:
         """The exit code, when *run* is how a run goes."""
@@ -643,7 +649,7 @@ class Serving:
                 self.plan_store,
                 self.occurrence,
                 stored,
-                lambda *asked: self.offers,
+                self.ask,
                 noted,
                 self.clock,
                 self.messages.append,
@@ -695,6 +701,24 @@ def test_where_there_is_no_time_to_wait_a_court_is_asked_for_all_the_same(
     assert serving.ended is not None
     assert serving.ended.sentence == "Run 1."
     assert serving.messages == ["Run 1. (plan 1, Wed 2026-03-11 18:00)"]
+
+
+def test_no_run_is_started_for_a_slot_that_is_out_of_season_and_the_player_is_told_once(
+    lasting: PlanStore,
+) -> None:
+    serving = Serving(lasting, OPENING)
+    run, ran = outcomes()
+    serving.missing = NoSuchSlot("no court has it", date(2027, 3, 14))
+
+    assert serving.serve(run) == ExitCode.USAGE
+    serving.clock.sleep(timedelta(days=7))
+    serving.occurrence, *_ = tick(lasting, serving.clock.now())
+    assert serving.serve(run) == ExitCode.USAGE
+
+    assert (serving.waited, ran) == ([], [])
+    (message,) = serving.messages
+    assert message.startswith("Refused: no court has it; by the season it should return")
+    assert len(lasting.occurrences(serving.number, ended=True)) == 2
 
 
 @pytest.mark.parametrize("notice", [WEEKLY.notice, timedelta(days=7)])

@@ -270,7 +270,8 @@ def test_an_answer_about_a_facility_that_is_not_understood_is_kept_once(clock: F
     listed = [{"location": {"id": "p-1", "name": "Alice Marble"}}]
     unclear = sample("location")
     unclear["location"]["courts"][0]["reservationWindows"] = "soon"
-    api = Api(clock, (200, listed), (200, unclear))
+    noon = wanted(start=time(12))  # no evening slot, so no schedule is looked at
+    api = Api(clock, (200, listed), (200, unclear), request=noon)
     assert len(api.system.place().courts) == 4
     assert [asked for asked, _ in api.kept] == ["GET /v1/locations/p-1"]
 

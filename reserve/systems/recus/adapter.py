@@ -35,7 +35,7 @@ from reserve.systems.api import GONE, PUBLISHED
 from reserve.systems.base import ALL, Context
 from reserve.systems.place import Place, called
 from reserve.systems.reading import fitting, moment, read, texts
-from reserve.systems.recus import RecUsProfile
+from reserve.systems.recus import RecUsProfile, season
 from reserve.systems.recus.bookings import ListedBooking, Player
 from reserve.systems.recus.facility import facility_ids, place_in
 from reserve.systems.recus.holding import RESERVATIONS, WAYS, is_closed, rental, reservation, site_ids
@@ -88,7 +88,19 @@ class RecUs(RecUsProfile, AccountApi):
         if any(court.takes_reservations and court.window is None for court in place.courts):
             self.context.keep(answer.asked, answer.text)
         self._bookings.zone, self._sites = place.zone, site_ids(answer)
+        day, starts = self.request.day, self.request.starts
+        if season.has_evening_slot(place, day, starts):
+            schedule = self._schedule_if_any(place.id, day)
+            place = season.on_the_day(place, day, schedule, self.context.clock.now())
         return place
+
+    def _schedule_if_any(self, facility: str, day: date) -> Answer | None:
+        """The schedule of *day*; what is inferred without it is said as such."""
+        try:
+            return self._schedule(facility, day, PUBLISHED)
+        except ServiceError as trouble:
+            self.context.say(f"the schedule of {day} cannot be read: {trouble}")
+            return None
 
     def _facility(self, id_: str, max_age: timedelta) -> Answer:
         return self.get(path_to("/v1/locations/{id}", id=id_), {"publishedSites": "true"}, max_age=max_age)
