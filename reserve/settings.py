@@ -5,9 +5,11 @@ What an option may say as well stays as it was written, when what it means depen
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +17,7 @@ from reserve.errors import UsageError
 from reserve.systems import PROFILES, USUAL
 
 DATA = Path("data")
+LEAST_DAYS = 30  # no slot is reserved further ahead
 KEY_FILE = "fernet.key"  # in the data folder; `reserve.storage.secrets` makes it
 WEBHOOK = "http://127.0.0.1:5000"
 OF_SYSTEMS = frozenset[str]().union(*(profile.variables() for profile in PROFILES.values()))
@@ -48,6 +51,7 @@ class Settings:
     chromedriver: str | None = None
     path: str | None = None  # where programs are looked for
     of_programs: Mapping[str, str] = field(default_factory=dict, repr=False)  # for those that we start
+    keep: timedelta = timedelta(days=400)  # so long what a run did is kept
     of_systems: Mapping[str, str] = field(default_factory=dict, repr=False)  # what only one of them asks for
     given: frozenset[str] = frozenset()  # the names of our variables that are set, here or in .env
 
@@ -112,6 +116,7 @@ def _settings_in(merged: Mapping[str, str]) -> Settings:
         chromedriver=said("CHROMEDRIVER"),
         path=merged.get("PATH"),
         of_programs={name: text for name, text in merged.items() if name.upper() in INHERITED},
+        keep=_days(said("RESERVE_KEEP") or "400 days", "RESERVE_KEEP"),
         of_systems={
             name: address(text.strip(), name) if name.endswith("_URL") else text.strip()
             for name, text in ours.items()
@@ -158,6 +163,14 @@ def address(text: str, name: str) -> str:
     if not is_address:
         raise UsageError(f"{name}: {text!r} is not an address; write it like {WEBHOOK}")
     return text.strip().rstrip("/")
+
+
+def _days(text: str, name: str) -> timedelta:
+    """The days in *text*; fewer could take from a run what it has to know of an earlier one."""
+    written = re.fullmatch(r"(\d{1,5})( days)?", text, re.ASCII)
+    if not written or int(written[1]) < LEAST_DAYS:
+        raise UsageError(f"{name}: {text!r}: write it as '400 days', at least {LEAST_DAYS}")
+    return timedelta(days=int(written[1]))
 
 
 def token(text: str | None, name: str) -> str | None:

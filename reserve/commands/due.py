@@ -100,9 +100,21 @@ def run_due(options: argparse.Namespace, settings: Settings, clock: Clock) -> in
             )
         check = partial(check_key, store, settings)
         lines = Ticking(plan_store, clock, partial(start_process, settings.data), settings, check).minute()
+        prune_daily(store, settings, clock.now())
         if lines or options.verbose or sys.stdout.isatty():
             print("\n".join([*lines, summary(plan_store, len(lines))]))
     return 0
+
+
+def prune_daily(store: Store, settings: Settings, now: datetime) -> None:
+    """Forget what is older than RESERVE_KEEP, unless this machine did so today."""
+    plan_store, soon = PlanStore(store), timedelta(minutes=10)
+    if plan_store.has_opening(now - soon, now + soon):
+        return  # runs have better things to do with the store
+    if plan_store.first(f"prune {socket.gethostname()}", now, since=now - timedelta(days=1)):
+        from reserve.storage.prune import prune
+
+        prune(store, settings.data, now - settings.keep)
 
 
 def check_key(store: Store, settings: Settings) -> None:

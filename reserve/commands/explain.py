@@ -24,7 +24,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
             found = "several runs begin" if runs else "no run begins"
             raise UsageError(f"{found} with {options.run!r}; see `history`")
         (run,) = runs
-        end = end_of(run, past)
+        end = end_of(run, past.alive([run.run_id]))
     steps = steps_of(settings.data, run.run_id)
     if options.json:
         actions = [

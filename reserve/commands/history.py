@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 
 from reserve.commands.options import command_parser
@@ -29,8 +29,9 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         if options.json:
             print(json.dumps([run_as_json(run) for run in runs], ensure_ascii=False))
             return 0
+        alive = past.alive(run.run_id for run in runs if not run.sentence)
         for run in runs:
-            print(f"{run.run_id}  {run.request}: {end_of(run, past)}")
+            print(f"{run.run_id}  {run.request}: {end_of(run, alive)}")
     if not runs:
         print("No run is recorded yet.")
     return 0
@@ -47,11 +48,11 @@ def recorded_runs(settings: Settings) -> Iterator[RunStore]:
         yield RunStore(store)
 
 
-def end_of(run: PastRun, past: RunStore) -> str:
-    """How *run* ended, in a sentence."""
+def end_of(run: PastRun, alive: Collection[str]) -> str:
+    """How *run* ended, in a sentence, unless it is one of those that are *alive*."""
     if run.sentence:
         return run.sentence
-    return "Still running." if past.is_alive(run.run_id) else "Cut off; the next run tidies up after it."
+    return "Still running." if run.run_id in alive else "Cut off; the next run tidies up after it."
 
 
 def run_as_json(run: PastRun) -> dict[str, object]:

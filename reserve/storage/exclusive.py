@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
@@ -30,6 +30,7 @@ HOLDERS = (
     " AND (classid::bigint << 32) | objid::bigint = :key"
 )
 COUNT = text(f"SELECT count(*){HOLDERS}")
+HELD = text(f"SELECT (classid::bigint << 32) | objid::bigint{HOLDERS.rpartition(' AND ')[0]}")
 # For a second, as a process takes its time to end.
 END = text(f"SELECT pg_terminate_backend(pid, 1000){HOLDERS} AND pid = :pid")
 
@@ -100,7 +101,7 @@ class AdvisoryLock:
         """Nothing is connected yet."""
         self._engine = engine
         self._clock = Clock()
-        self._key = int.from_bytes(sha256(f"first-serve {name}".encode()).digest()[:8], signed=True)
+        self._key = key_of(name)
         self._connection: Connection | None = None
         self._backend: int | None = None  # the process of the server that holds the lock for us
 
@@ -171,6 +172,11 @@ class AdvisoryLock:
         return connection
 
 
+def key_of(name: str) -> int:
+    """The number that stands for *name* among the advisory locks."""
+    return int.from_bytes(sha256(f"first-serve {name}".encode()).digest()[:8], signed=True)
+
+
 Lock = FileLock | AdvisoryLock  # what one at a time can have, until it is released or its process dies
 
 
@@ -189,6 +195,22 @@ class Exclusive:
         if self._engine.dialect.name == "sqlite":
             return FileLock(self._folder / quote(name, safe=" "))
         return AdvisoryLock(self._engine, name)
+
+    def held_among(self, names: Iterable[str]) -> set[str]:
+        """Those of *names* that somebody holds; one question for all of them."""
+        if self._engine.dialect.name == "sqlite":
+            return {name for name in names if self.lock(name).is_held()}
+        with self._engine.connect() as connection:
+            keys = set(connection.scalars(HELD))
+        return {name for name in names if key_of(name) in keys}
+
+    def forget_the_dead(self, before: datetime) -> None:
+        """Remove the files of locks that were taken *before*, and whose holders died."""
+        for path in self._folder.glob("*"):
+            lock = FileLock(path)
+            with suppress(OSError):
+                if path.stat().st_mtime < before.timestamp() and lock.take():
+                    lock.release()
 
     @contextmanager
     def held(self, name: str) -> Iterator[None]:

@@ -6,7 +6,7 @@ releases them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -76,9 +76,10 @@ class RunStore:
         """What a run holds from its beginning to its end, however it ends."""
         return self._exclusive.lock(f"run {run_id}")
 
-    def is_alive(self, run_id: str) -> bool:
-        """Whether this run is under way, on whichever machine."""
-        return self.lock(run_id).is_held()
+    def alive(self, run_ids: Iterable[str]) -> set[str]:
+        """Those of these runs that are under way, on whichever machine; one question for all of them."""
+        names = {f"run {run_id}": run_id for run_id in run_ids}
+        return {names[name] for name in self._exclusive.held_among(names)}
 
     def history(self, *, most: int = 20, run_id: str | None = None) -> list[PastRun]:
         """The latest runs, latest first; only those whose id begins with *run_id*, if given."""
@@ -218,7 +219,8 @@ class Record:
 
         def read() -> list[PastRun]:
             runs = self._runs.read((RUNS.c.player == self.player) & RUNS.c.ended.is_(None))
-            return [run for run in reversed(runs) if not self._runs.is_alive(run.run_id)]
+            alive = self._runs.alive(run.run_id for run in runs)
+            return [run for run in reversed(runs) if run.run_id not in alive]
 
         return self._read(read, [])
 

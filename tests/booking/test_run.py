@@ -425,7 +425,7 @@ def test_the_end_of_a_run_is_written_before_another_run_may_take_it_for_cut_off(
     write_end, was_alive = record.end, list[bool]()
 
     def end(*words: Any) -> None:
-        was_alive.append(RunStore(record.store).is_alive(record.run_id))
+        was_alive.append(bool(RunStore(record.store).alive([record.run_id])))
         write_end(*words)
 
     record.end = end

@@ -126,7 +126,7 @@ def test_an_action_outlives_a_killed_process(store: Store, other: subprocess.Pop
 
 def test_a_run_under_way_is_not_cut_off(store: Store, other: subprocess.Popen[str]) -> None:
     assert cut_off(store) == []
-    assert RunStore(store).is_alive("other")
+    assert RunStore(store).alive(["other", "mine"]) == {"other"}
 
 
 def test_a_stopped_process_is_still_alive(store: Store, other: subprocess.Popen[str]) -> None:
@@ -337,7 +337,7 @@ def test_a_run_that_lost_its_database_for_a_while_excludes_others_again(server: 
 
         with pytest.raises(AlreadyReserved), kept(record(elsewhere, "second")):
             pass
-        assert RunStore(elsewhere).is_alive("mine")
+        assert RunStore(elsewhere).alive(["mine"])
     here.close()
     elsewhere.close()
 
