@@ -187,6 +187,19 @@ def test_only_the_clock_and_the_webhook_services_entrance_ask_what_time_it_is() 
     assert askers == {"reserve.clock", "webhook_server.__main__"}
 
 
+def test_no_booking_system_puts_an_id_into_a_path_without_quoting_it() -> None:
+    by_hand = {
+        name
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if lies_in(name, "reserve.systems") and isinstance(node, ast.JoinedStr)
+        for first in node.values[:1]
+        if isinstance(first, ast.Constant) and str(first.value).startswith("/")
+    }
+
+    assert by_hand == {"reserve.systems.ntnui.link"}  # whose parts are read as numbers and moments before
+
+
 def test_only_the_entrances_print_or_exit() -> None:
     talkers = {name for name in TREES if "print" in called(name) or "sys.exit" in attributes(name)}
 

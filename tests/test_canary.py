@@ -117,6 +117,25 @@ def test_an_answer_that_repeats_our_secrets_is_kept_without_them(stage: Callable
     assert leaks(a_stage, found) == []
 
 
+@pytest.mark.parametrize("escaped", [True, False])
+def test_nothing_that_a_booking_system_says_reaches_the_terminal_as_a_command(
+    stage: Callable[..., Stage], escaped: bool
+) -> None:
+    said = json.dumps({"message": "\x9b2J\u202e odd \u2028", "type": "E_\x85ODD"}, ensure_ascii=escaped)
+    a_stage = stage(Fault(HOLD, 0, "status", status=400, body=said, content_type="application/json"))
+
+    found = outputs(a_stage)
+
+    assert "odd" in found["stderr"] or any(
+        "odd" in text for name, text in found.items() if "unknown-" in name
+    )
+    for text in (found["stdout"], found["stderr"], *a_stage.steps):
+        assert text.replace("\n", "").isprintable()
+    kept = [path.read_text() for path in a_stage.folder.rglob("unknown-*")]
+    assert kept
+    assert all(text.replace("\n", "").isprintable() for text in kept)
+
+
 def test_an_exception_from_the_depth_shows_no_secret(stage: Callable[..., Stage]) -> None:
     a_stage = stage()
     outputs(a_stage)
