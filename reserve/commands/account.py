@@ -126,7 +126,8 @@ def rotate_key(options: argparse.Namespace, settings: Settings) -> int:
     """Encrypt everything with a new key, and forget the old one when that is done."""
     with secret_store(settings) as secrets:
         number = secrets.change_key()
-    print(f"Encrypted {number} secrets with a new key; copy it to every machine that shares the database.")
+    what = "1 secret" if number == 1 else f"{number} secrets"
+    print(f"Encrypted {what} with a new key; copy it to every machine that shares the database.")
     return 0
 
 

@@ -192,8 +192,10 @@ class Ticking:
         for system, every in RENEWED.items():
             # A tick may come some seconds early by the clock of the one before.
             since = now - every + timedelta(seconds=30)
-            if system in systems and self.plan_store.first(f"renew {system}", now, since=since):
-                self.start(["account", "refresh"])
+            if system in systems and not self.plan_store.was_done(f"renew {system}", since=since):
+                self.check_key()  # or it would count as done, and the tokens die
+                if self.plan_store.first(f"renew {system}", now, since=since):
+                    self.start(["account", "refresh"])
 
     def _needs_key(self) -> bool:
         """Whether a plan is booked with something that lies in the store, encrypted."""

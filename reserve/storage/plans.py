@@ -117,6 +117,12 @@ class PlanStore:
             rows = connection.execute(select(PLANS).where(~PLANS.c.is_paused, ~ahead)).mappings()
             return [_stored(row) for row in rows]
 
+    def was_done(self, name: str, *, since: datetime) -> bool:
+        """Whether somebody has done *name* since *since*."""
+        query = select(LAST_DONE.c.name).where(LAST_DONE.c.name == name, LAST_DONE.c.moment >= since)
+        with self._engine.connect() as connection:
+            return connection.execute(query).first() is not None
+
     def first(self, name: str, moment: datetime, *, since: datetime) -> bool:
         """Whether nobody has done *name* since *since*; if so, it counts as done at *moment*."""
         with self._engine.begin() as connection:

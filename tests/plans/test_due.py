@@ -494,6 +494,11 @@ def test_a_machine_with_another_key_says_so_and_leaves_the_turns_to_those_that_h
     else:
         tick_of(there).tick()
     assert len(started) == 1
+    if changes.get("system") == "atrium":  # whose tokens the other machine renews
+        with pytest.raises(UsageError, match="is not the key"):
+            tick_of(there).look_after_plans(clock.now())
+        tick_of(here).look_after_plans(clock.now())
+        assert started[-1] == ["account", "refresh"]
     store.close()
 
 

@@ -608,7 +608,7 @@ def test_the_key_is_changed_by_a_command(environ: dict[str, str], capsys: pytest
 
     assert account.main(["rotate-key"], read_settings(environ)) == 0
 
-    assert "Encrypted 1 secrets with a new key" in capsys.readouterr().out
+    assert "Encrypted 1 secret with a new key" in capsys.readouterr().out
     assert account.main(["list"], read_settings(environ)) == 0
 
 
