@@ -109,9 +109,10 @@ def run_due(options: argparse.Namespace, settings: Settings, clock: Clock) -> in
 def prune_daily(store: Store, settings: Settings, now: datetime) -> None:
     """Forget what is older than RESERVE_KEEP, unless this machine did so today."""
     plan_store, soon = PlanStore(store), timedelta(minutes=10)
-    if plan_store.has_opening(now - soon, now + soon):
-        return  # runs have better things to do with the store
-    if plan_store.first(f"prune {socket.gethostname()}", now, since=now - timedelta(days=1)):
+    name, since = f"prune {socket.gethostname()}", now - timedelta(days=1)
+    if plan_store.was_done(name, since=since) or plan_store.has_opening(now - soon, now + soon):
+        return  # near an opening, runs have better things to do with the store
+    if plan_store.first(name, now, since=since):
         from reserve.storage.prune import prune
 
         prune(store, settings.data, now - settings.keep)
