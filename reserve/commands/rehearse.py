@@ -131,7 +131,7 @@ def show_ledger(simulated: Club, timeline: Timeline, result: RunResult) -> None:
             truth.add_row(timeline.stamp(event.moment), event.what, str(court), str(who))
     console.print(truth)
     console.print(
-        f"orders paid: {len(ledger.paid)}; holds released: {len(ledger.released)}; "
+        f"courts paid: {len(ledger.paid)}; holds released: {len(ledger.released)}; "
         f"still held: {len(ledger.open_holds(timeline.now()))}; rules broken: {len(ledger.violations)}"
     )
     for violation in ledger.violations:

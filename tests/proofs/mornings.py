@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any
 
 from reserve.simulator import SIMULATED_SYSTEMS
-from reserve.simulator.recus.scenario import SHAPES
+from reserve.simulator.recus.scenario import SHAPES, TIES
 from tests.proofs.matrix import (
     ENVIRON,
     by_system,
@@ -54,6 +54,12 @@ def of_recus(draw: Random) -> Drawn:
         "card": draw.choice(["visa", "visa", "declined", "requires-action"]),
         "limit_counts_holds": draw.random() < 0.2,
         "parallel_holds": draw.random() < 0.8,
+        "hold_length": timedelta(minutes=draw.choice([10, 30])),
+        "ties": draw.choice(TIES),
+        "lessons": draw.choice([0, 2]),
+        "past_bookings": draw.choice([0, 0, 30]),
+        "most_bookings_a_page": draw.choice([25, 100]),
+        "rentals_only": draw.random() < 0.1,
     }
     return scenario, words
 
