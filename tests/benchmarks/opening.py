@@ -208,7 +208,7 @@ def context_of(url: str, clock: Clock) -> Context:
         clock=clock,
         connect=lambda base_url, headers: Http(base_url, headers=headers),
         browser=nothing,
-        addresses={"RECUS_API_URL": url, "RECUS_WEB_URL": url},
+        addresses={**RecUs.addresses, "RECUS_API_URL": url, "RECUS_WEB_URL": url},
         say=nothing,
         keep=nothing,
         conceal=lambda secret: None,
