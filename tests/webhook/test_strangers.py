@@ -98,14 +98,14 @@ def test_a_request_that_will_be_refused_is_refused_before_its_body_is_read(
 
 
 def test_a_body_is_read_and_thrown_away_so_that_its_sender_sees_the_refusal(server: WebhookServer) -> None:
-    url = f"http://127.0.0.1:{server.port}/webhook/guess"
+    body = b"x" * 200_000  # what is left unread when a connection is closed costs the other side our answer
 
-    answers = [requests.post(url, data=b"x" * 3_000_000, timeout=10) for _ in range(3)]
+    answer = heard(say(server, GUESS + b"Content-Length: %d\r\n\r\n" % len(body) + body))
 
-    assert [answer.status_code for answer in answers] == [404] * 3
+    assert answer.startswith(b"HTTP/1.1 404")
 
 
-def test_a_token_shown_in_the_header_only_is_no_reason_to_keep_more_of_a_body(server: WebhookServer) -> None:
+def test_a_body_in_chunks_is_refused_as_soon_as_it_is_too_long(server: WebhookServer) -> None:
     chunk = b"%x\r\n%s\r\n" % (LONGEST_BODY, b"x" * LONGEST_BODY)
 
     answer = heard(say(server, HOOK + b"Transfer-Encoding: chunked\r\n\r\n" + chunk + chunk))
