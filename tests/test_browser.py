@@ -68,8 +68,9 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def home() -> Iterator[None]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Browsers of these tests have their folders here."""
+    tmp_path_factory.getbasetemp()  # made before, as it outlives this
     with TemporaryDirectory() as folder:  # with a short name, as Chrome has sockets in it
         tempfile.tempdir = folder
         yield
