@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: cluster demo lock test bench picture cron matrix mornings soak kills clean browser database
+.PHONY: cluster demo lock test bench picture cron matrix mornings soak kills stalls clean browser database
 
 demo: .venv/packages browser
 	@.venv/bin/python main.py rehearse
@@ -18,7 +18,7 @@ bench: .venv/packages
 	@.venv/bin/python -m tests.benchmarks $(if $(QUICK),--quick)
 
 # Attacks on the promise of at most one reservation; each writes build/<name>.json.
-matrix mornings soak kills: .venv/packages
+matrix mornings soak kills stalls: .venv/packages
 	@.venv/bin/python -m tests.proofs.$@
 
 # A real cron daemon books with the lines that `main.py cron --install` writes; in build/cron.json.

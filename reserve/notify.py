@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Sequence
+from datetime import timedelta
 from http.client import HTTPException
 from urllib.parse import urlsplit
 
+from reserve.clock import Clock
 from reserve.errors import UsageError
 
 TIMEOUT = 10.0  # seconds for one channel
@@ -54,10 +56,16 @@ def ping(address: str | None, *, failed: bool = False) -> str | None:
 
 
 def _post(address: str, body: bytes, headers: dict[str, str]) -> str | None:
-    try:
+    """Why *body* could not be sent, if so; a host that drips is left behind, too."""
+
+    def send() -> None:
         request = urllib.request.Request(address, body, headers, method="POST")
         with urllib.request.urlopen(request, timeout=TIMEOUT):
-            return None
+            pass
+
+    try:
+        Clock().within(timedelta(seconds=TIMEOUT), send)
+        return None
     except urllib.error.HTTPError as failure:
         failure.close()
         return f"answered {failure.code}"

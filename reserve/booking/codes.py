@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from reserve.booking.stop import Stop
 from reserve.clock import Clock
@@ -13,6 +15,7 @@ from reserve.systems.reading import read
 
 HOLD_BACK = timedelta(seconds=10)  # asked of the webhook service; less than we wait for any answer
 BETWEEN_QUESTIONS = timedelta(seconds=1)  # to the service, when it does not hold its answer back
+LEAST = timedelta(seconds=1)  # for an answer, when time is up
 MAX_AGE = timedelta(minutes=10)  # freshness is proved by the id; the service keeps texts no longer than this
 
 
@@ -38,6 +41,9 @@ class WebhookService:
     def check(self) -> None:
         """Raise `UsageError` when the webhook service cannot be used as it is configured."""
         try:
+            with suppress(ServiceError):  # once is no reason to give up
+                self.newest()
+                return
             self.newest()
         except ServiceError as failure:
             raise UsageError(
@@ -64,8 +70,9 @@ class WebhookService:
             asked_at = self._clock.now()
             left = until - asked_at
             try:
-                code = self._ask(after, wait=max(min(left, self.hold_back), timedelta(0)))
-            except ServiceError:
+                wait = max(min(left, self.hold_back), timedelta(0))
+                code = self._clock.within(max(left, LEAST), partial(self._ask, after, wait=wait))
+            except (ServiceError, TimeoutError):
                 code = None  # the service may be starting again; we have until *until*
             if code or left <= timedelta(0) or stop.is_asked:
                 return code

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from reserve.booking.codes import ReceivedCode, WebhookService
 from reserve.booking.context import RunContext
+from reserve.clock import HURRY
 from reserve.errors import (
     CodeError,
     Forbidden,
@@ -24,6 +26,7 @@ TEXTS = 2  # asked for in one run: the first, and one more when it does not come
 CODES = 5  # entered in one run: whoever texts more of them is not the booking system
 ENTRIES = 3  # of one code, while it surely did not arrive
 BETWEEN_ENTRIES = timedelta(seconds=1)
+BEFORE_ASKING_AGAIN = timedelta(seconds=5)  # for a text that was refused
 
 
 class Verification:
@@ -62,9 +65,17 @@ class Verification:
 
     def verify(self, found: Offers, opening: Opening) -> bool:
         """Prove the player's phone before the opening, when that is wanted; whether a code was accepted."""
-        if not self.can_prove or not found.wants_code or not self.ask():
+        if not self.can_prove or not found.wants_code:
             return False
-        leads, asked_at = self._context.leads, self._context.clock.now()
+        context, leads = self._context, self._context.leads
+        if not self.ask():
+            again_at = context.clock.now() + BEFORE_ASKING_AGAIN
+            if again_at > opening.opens_at - leads.measure:
+                return False
+            context.wait_until(again_at)
+            if not self.ask():
+                return False
+        asked_at = context.clock.now()
         is_ahead = opening.opens_at > asked_at
         until = opening.opens_at - leads.measure if is_ahead else asked_at + leads.code
         return self.enter(until=until, again_at=asked_at + leads.second_code)
@@ -121,23 +132,23 @@ class Verification:
             code = self._codes.next_code(after=self._after, until=patience, stop=stop)
             if code is None and (patience == until or stop.is_asked):
                 return False
-            if code is not None and self._enter_newest(code):
+            if code is not None and self._enter_newest(code, until):
                 self.is_awaited = False
                 return True
             if code is None:
                 self.ask()  # even if that is refused, the first text may still come
 
-    def _enter_newest(self, code: ReceivedCode) -> bool:
+    def _enter_newest(self, code: ReceivedCode, until: datetime) -> bool:
         """Enter *code*; when it is refused, those that came since we asked: texts overtake one another."""
         asked_after, self._after = self._after, code.id  # a code is used once
         older: ReceivedCode | None = code
         while older is not None:
-            if self._enter(older):
+            if self._enter(older, until):
                 return True
             older = self._codes.code_before(older, after=asked_after)
         return False
 
-    def _enter(self, code: ReceivedCode) -> bool:
+    def _enter(self, code: ReceivedCode, until: datetime) -> bool:
         context, say = self._context, self._context.timeline.say
         context.timeline.secrets.add(code.digits)
         if code.digits in self._refused:
@@ -145,18 +156,19 @@ class Verification:
         if self._entered == CODES:
             raise CodeError(f"none of {CODES} one-time codes was accepted, so no more are entered")
         self._entered += 1
-        for left in reversed(range(ENTRIES)):
+        for entries_left in reversed(range(ENTRIES)):
             try:
-                context.system.enter_code(code.digits)
+                left = max(until - context.clock.now(), HURRY)
+                context.clock.within(left, partial(context.system.enter_code, code.digits))
             except WrongCode:
                 self._refused.add(code.digits)
                 say("the one-time code was refused; waiting for another one")
                 return False
-            except LostAnswer:
+            except (LostAnswer, TimeoutError):
                 say("no answer to the one-time code; going on as if it had been accepted")
                 return True
             except (Throttled, Unreachable) as failure:
-                if not left:
+                if not entries_left:
                     say(f"the one-time code cannot be entered: {failure}")
                     return False
                 say(f"entering the one-time code again: {failure}")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -52,8 +50,8 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         raise
     if options.occurrence:
         return code
-    for mark in failure_marks(settings):
-        mark.unlink(missing_ok=True)
+    with suppress(OSError):
+        (settings.data / FAILED).unlink(missing_ok=True)
     if trouble := ping(settings.ping_url):
         print(f"warning: RESERVE_PING_URL: {trouble}", file=sys.stderr)
     return code
@@ -62,30 +60,21 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
 def report(failure: Exception, settings: Settings) -> None:
     """Tell the player of a *failure*, once until `due` works again: nobody looks at what cron calls."""
     why = str(failure) if isinstance(failure, ReserveError) else type(failure).__name__
-    if is_first_failure(failure_marks(settings)):
+    if is_first_failure(settings.data / FAILED, Clock().now()):
         tell_player(settings, f"`due` failed: {why}.")
     ping(settings.ping_url, failed=True)
 
 
-def failure_marks(settings: Settings) -> list[Path]:
-    """Where it is noted that `due` failed: in the data folder, or outside when nothing can be kept there."""
-    data = settings.data.absolute()
-    name = hashlib.sha256(os.fsencode(f"{os.getuid()} {data}")).hexdigest()[:16]
-    marks = [data / FAILED]
-    with suppress(FileNotFoundError):  # which is raised when every disk is full
-        marks.append(Path(tempfile.gettempdir()) / f"first-serve-{name}.failed")
-    return marks
-
-
-def is_first_failure(marks: Sequence[Path]) -> bool:
-    """Note a failure in the first of *marks* that can be made; False when one was noted, or none can be."""
-    if any(os.path.lexists(mark) for mark in marks):
+def is_first_failure(mark: Path, now: datetime) -> bool:
+    """Note a failure in *mark*; False when one was noted. Where none can be, it is the first once an hour."""
+    try:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch(mode=0o600, exist_ok=False)
+    except FileExistsError:
         return False
-    for mark in marks:
-        with suppress(OSError):
-            mark.touch(mode=0o600, exist_ok=False)
-            return True
-    return False
+    except OSError:
+        return now.minute == 0
+    return True
 
 
 def run_due(options: argparse.Namespace, settings: Settings, clock: Clock) -> int:

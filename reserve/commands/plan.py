@@ -49,7 +49,10 @@ class Plans:
 
     def add(self, options: argparse.Namespace) -> int:
         """Show what the plan that *options* describe means, and keep it."""
-        plan, preview = self.fitting(plans_from(options, self.settings, self.clock.now().date()))
+        now = self.clock.now()
+        plan, preview = self.fitting(plans_from(options, self.settings, now.date()))
+        if preview is not None and (today := now.astimezone(preview.zone).date()) != now.date():
+            plan, preview = self.fitting(plans_from(options, self.settings, today))  # it is another day there
         if preview is None:
             raise UsageError("the plan has no slot in the future; check its day, --until and --except")
         (number,) = self.plan_store.add([body_of(plan)])

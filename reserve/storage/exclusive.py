@@ -35,6 +35,10 @@ HELD = text(f"SELECT (classid::bigint << 32) | objid::bigint{HOLDERS.rpartition(
 END = text(f"SELECT pg_terminate_backend(pid, 1000){HOLDERS} AND pid = :pid")
 
 
+LOOK_AGAIN = timedelta(milliseconds=20)  # for a file that somebody has locked
+LONGEST = timedelta(seconds=30)  # anybody has one whom others wait for: twice as long as an answer may take
+
+
 class FileLock:
     """A lock on a file, which is there only while somebody has the lock, or died with it."""
 
@@ -44,16 +48,25 @@ class FileLock:
         self._file: int | None = None
 
     def take(self, *, wait: bool = False) -> bool:
-        """Whether it is ours now; with *wait* it is, as soon as nobody else has it."""
+        """Whether it is ours now; with *wait* it is, as soon as nobody else has it.
+
+        Raises `ServiceError` when somebody has it for too long.
+        """
+        clock = Clock()
+        ends = clock.monotonic() + LONGEST.total_seconds()
         self._path.parent.mkdir(exist_ok=True, mode=0o700)
         while self._file is None:
             file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if self._is_there(file):
                     self._file = file
             except BlockingIOError:
-                return False
+                if not wait:
+                    return False
+                if clock.monotonic() >= ends:
+                    raise ServiceError(f"another process does not let go of {self._path}") from None
+                clock.sleep(LOOK_AGAIN)
             finally:
                 if self._file is None:
                     os.close(file)

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -27,6 +27,7 @@ from reserve import notify
 from reserve.clock import Clock
 from reserve.commands import main
 from reserve.commands.cron import Machine, clock_change_lines, installed, not_in_file, without
+from reserve.commands.due import is_first_failure
 from reserve.commands.due import main as due_command
 from reserve.commands.notify_test import main as notify_test
 from reserve.errors import UsageError
@@ -395,7 +396,7 @@ def test_a_due_whose_folder_has_a_name_of_strange_bytes_says_so_once(
     channel: tuple[str, type[_Channel]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, handler = channel
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RESERVE_NOTIFY", f"{url}/me")
     monkeypatch.setenv("RESERVE_DATA", f"{tmp_path}/\udcff")
 
@@ -423,25 +424,56 @@ def test_a_due_that_fails_because_every_disk_is_full_says_so_once(
     assert text.startswith("`due` failed: RESERVE_DATABASE_URL")
 
 
-def test_a_due_that_cannot_even_note_its_failure_in_its_folder_says_so_once(
+def test_due_notes_its_failures_in_its_own_folder_and_nowhere_else(
     channel: tuple[str, type[_Channel]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, handler = channel
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    file = tmp_path / "file"
-    file.touch()
-    environ = {"RESERVE_DATA": f"{file}/data", "RESERVE_NOTIFY": f"{url}/me"}
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(shared))
+    data = tmp_path / "data"
+    data.mkdir()
+    bad = {"RESERVE_DATA": str(data), "RESERVE_NOTIFY": f"{url}/me", "RESERVE_DATABASE_URL": "nonsense"}
 
     for _ in range(3):
         with pytest.raises(UsageError):
-            due_command([], read_settings(environ))
+            due_command([], read_settings(bad))
 
     assert [path for path, _, _ in handler.heard] == ["/me"]
-    (mark,) = tmp_path.glob("first-serve-*.failed")
-    assert mark.stat().st_mode & 0o777 == 0o600
-    file.unlink()
-    due_command([], read_settings(environ))
-    assert not mark.exists()
+    assert (data / "due.failed").stat().st_mode & 0o777 == 0o600
+    due_command([], read_settings(bad | {"RESERVE_DATABASE_URL": ""}))
+    assert not (data / "due.failed").exists()
+    assert list(shared.iterdir()) == []
+
+
+@pytest.mark.parametrize(("minute", "is_told"), [(0, True), (1, False), (59, False)])
+def test_where_no_failure_can_be_noted_the_player_is_told_once_an_hour(
+    tmp_path: Path, minute: int, is_told: bool
+) -> None:
+    (tmp_path / "file").touch()
+    now = datetime(2026, 3, 2, 16, minute, tzinfo=UTC)
+
+    assert is_first_failure(tmp_path / "file" / "data" / "due.failed", now) == is_told
+
+
+def test_a_watchdog_that_drips_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notify, "TIMEOUT", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                for byte in b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 20:
+                    connection.sendall(bytes([byte]))
+                    Clock().sleep(timedelta(milliseconds=10))
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        began = Clock().monotonic()
+
+        assert notify.ping(f"http://127.0.0.1:{server.getsockname()[1]}") == "TimeoutError"
+        assert Clock().monotonic() - began < 1.5
+    thread.join()
 
 
 @pytest.mark.parametrize("address", ["", "nonsense"])

@@ -1,0 +1,32 @@
+"""A sample of `make stalls`."""
+
+from __future__ import annotations
+
+import pytest
+
+from reserve.simulator import SIMULATED_SYSTEMS
+from tests.proofs.stalls import Case, SetClock, Stall, StalledServer, cases, numbers
+
+SAMPLE: list[Case] = [
+    *(SetClock(system, 8.0, -60.0) for system in SIMULATED_SYSTEMS),
+    *list(cases(["recus"]))[::37],
+    *list(cases(["ntnui"]))[5::29],
+]
+
+
+@pytest.mark.parametrize("case", SAMPLE, ids=str)
+def test_nothing_waits_without_an_end(case: Case) -> None:
+    assert case.verdict().problems == ()
+
+
+def test_what_is_late_is_counted() -> None:
+    """A clock that was wrong by a minute before anybody measured it: the proof can fail."""
+    found = SetClock("recus", 70.0, -60.0).verdict()
+
+    assert numbers([found])["late"] == 1
+
+
+def test_a_stall_says_what_it_is() -> None:
+    stall = StalledServer("recus", Stall("GET /a", 2, "drips", length="for ever")).stall
+
+    assert str(stall) == "GET /a #2 drips for ever"
