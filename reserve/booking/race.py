@@ -232,7 +232,7 @@ class Race:
                 if hold.offer.slot != offer.slot or not hold.offer.court.is_same(offer.court):
                     continue
                 with self._adopting:
-                    if hold.order_id in {each.order_id for each in self.held}:
+                    if (hold.order_id, offer) in {(each.order_id, each.offer) for each in self.held}:
                         continue
                     self.held.append(replace(hold, offer=offer))
                 self.refused.pop(offer, None)

@@ -50,7 +50,8 @@ def settle(
     try:
         stop.obey()
         best = _best(system, holds)
-        others = [hold for hold in holds if hold.order_id != best.order_id]
+        ours = best.order_id, best.offer  # one order may hold several courts
+        others = [hold for hold in holds if (hold.order_id, hold.offer) != ours]
         spare = [best, *release_once(context, others)]
         if not system.settles_by_hand(best):
             try:

@@ -110,10 +110,11 @@ def fair(stage: Stage, outcome: Outcome) -> Outcome:
     if outcome.exit_code == 8:
         assert stage.open_holds == [outcome.order_id], seen
     for order in set(stage.open_holds) - {outcome.order_id}:
-        (court,) = {
+        courts = {
             event.details["court"] for event in stage.ledger.all("held") if event.details["order"] == order
         }
-        cannot_be_known = f"{court} may be held until it lapses: an answer was lost" in seen
+        lost = "may be held until it lapses: an answer was lost"
+        cannot_be_known = any(f"{court} {lost}" in seen for court in courts)
         named = order in outcome.sentence or f"could not release order {order}" in seen
         assert named or cannot_be_known, seen
     assert not list(stage.folder.rglob("bug.txt"))
@@ -126,12 +127,7 @@ def test_every_fault_has_an_exit_code_here() -> None:
 
 @WAYS
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_fault_ends_as_documented(
-    book: Booker, request: pytest.FixtureRequest, fault: str, together: bool
-) -> None:
-    if fault == "one-cart" and together:
-        # The adapter pays the whole cart; nobody knows whether there is one (rec.us facts 7).
-        request.applymarker(pytest.mark.xfail(strict=True, reason="every court in the cart is paid"))
+def test_each_fault_ends_as_documented(book: Booker, fault: str, together: bool) -> None:
     _, outcome = book({"faults": (fault,)}, together=together)
 
     assert outcome.exit_code == EXIT_CODES[fault]
@@ -251,6 +247,31 @@ def test_where_reservations_are_closed_courts_are_rented_at_the_opening(book: Bo
     assert "by /v1/reservations)" in said
     assert "by /v1/facility-rentals)" in said
     assert "the booking system made the hold at T+0." in said
+
+
+# Several courts in one order.
+
+
+@pytest.mark.parametrize("other", [(), ("lost-answer",), ("opens-late",), ("rentals-only",)], ids=str)
+def test_of_several_courts_in_one_order_one_is_paid_and_the_others_are_taken_out(
+    book: Booker, other: tuple[str, ...]
+) -> None:
+    stage, outcome = book(
+        PRICED | {"faults": ("one-cart", *other)}, "--pay", "card", "--max-price", "7.50", environ=CARD
+    )
+
+    assert (outcome.exit_code, outcome.price) == (0, usd(750))
+    assert len(stage.ledger.paid) == 1
+
+
+def test_an_order_from_which_the_other_courts_cannot_be_taken_is_not_paid(book: Booker) -> None:
+    stuck = Fault("DELETE /v1/order-items/*", 0, "status", status=500)
+
+    stage, outcome = book({"faults": ("one-cart", stuck)})
+
+    assert outcome.exit_code == 6
+    assert "other things are in the same order, so it is not paid" in outcome.sentence
+    assert stage.ledger.paid == []
 
 
 # What a court costs.

@@ -41,7 +41,14 @@ from reserve.systems.recus.facility import facility_ids, place_in
 from reserve.systems.recus.holding import RESERVATIONS, WAYS, is_closed, rental, reservation, site_ids
 from reserve.systems.recus.listing import BookingList
 from reserve.systems.recus.orders import SETTLED, OrderAnswer, cents, id_in, order_id_in, order_in
-from reserve.systems.recus.payment import EMPTY_PAYMENT, confirm_card, payment, secrets_in
+from reserve.systems.recus.payment import (
+    EMPTY_PAYMENT,
+    SETTLED_AT_ONCE,
+    confirm_card,
+    payment,
+    secrets_in,
+    was_settled,
+)
 from reserve.systems.recus.refusals import ENTER_CODE, SEND_CODE, words_for
 from reserve.systems.recus.schedule import lists_as_free, looks_free
 from reserve.systems.recus.sign_in import sign_in
@@ -52,7 +59,6 @@ T = TypeVar("T")
 ORGANIZATION = "san-francisco-rec-park"  # facts 2.1
 BLOCKED = ("the public schedule",)  # among the answers, once a firewall keeps us from it
 FRESH = timedelta(seconds=10)  # so long one look at the schedule serves all courts
-SETTLED_AT_ONCE = {"is_settled": True}  # details of an order that nobody need pay any more
 REFUSED_KEY = r"api.?key|referer|PERMISSION_DENIED"  # in a refusal that is not about the player (facts 1.4)
 
 
@@ -74,6 +80,8 @@ class RecUs(RecUsProfile, AccountApi):
         self._bookings = BookingList(self.get, context.say)
         self._sites: dict[str, str] = {}  # by courtSportId
         self._closed: set[str] = set()  # ways
+        self._items: dict[str, set[str]] = {}  # of each order, those that were seen and not released
+        self._shared: set[str] = set()  # orders of which items were released
         self._renewing = threading.Lock()
 
     def facilities(self) -> list[str]:
@@ -366,8 +374,8 @@ class RecUs(RecUsProfile, AccountApi):
     def hold_in(self, answer: Answer, offer: Offer) -> Hold:
         """The hold behind the order in *answer*; one made as in 2025 is paid as in 2025 (facts 3.4)."""
         hold = self._hold(offer, self._order(answer))
-        is_of_2025 = set(answer.json()) == {"order"} and not hold.details
-        return replace(hold, details=EMPTY_PAYMENT) if is_of_2025 else hold
+        is_of_2025 = set(answer.json()) == {"order"} and not was_settled(hold)
+        return replace(hold, details={**hold.details, **EMPTY_PAYMENT}) if is_of_2025 else hold
 
     def held(self, offer: Offer, answer: Answer) -> Hold:
         """The hold that *answer* tells of, if only by the id of its order.
@@ -396,17 +404,21 @@ class RecUs(RecUsProfile, AccountApi):
         return None
 
     def _hold(self, offer: Offer, order: OrderAnswer) -> Hold:
-        total = cents(order.total)
+        item, items = order.item_for(offer, self._bookings.zone), order.contents
+        total = cents(order.total if item is None or len(items) == 1 else item.final_price)
+        in_order = self._items.setdefault(str(order.id), set())
+        in_order |= {text for each in items if (text := id_in(each.id))}
+        details: Mapping[str, object] = {"item": id_in(item.id)} if item else {}
         hold = Hold(
             offer,
             str(order.id),
             price=None if total is None else Money(total, order.currency.value or self.currency),
             expires_at=moment(order.expires_at),
             link=self.context.addresses["RECUS_WEB_URL"] + path_to("/app/orders/{id}/checkout", id=order.id),
-            details=SETTLED_AT_ONCE if order.is_settled else {},
+            details={**details, **(SETTLED_AT_ONCE if order.is_settled else {})},
             stamp=order.stamp,
         )
-        self._bookings.remember(hold, order.listed_as)
+        self._bookings.remember(hold, item.listed_as if item else ())
         return hold
 
     def _order(self, answer: Answer) -> OrderAnswer:
@@ -419,7 +431,7 @@ class RecUs(RecUsProfile, AccountApi):
 
     def settles_by_hand(self, hold: Hold) -> bool:
         """Whether only the player can pay for *hold*; so it is also when the credit does not suffice."""
-        if hold.details == SETTLED_AT_ONCE:
+        if was_settled(hold):
             return False
         if self.request.pay != "credit" or (hold.price and hold.price.is_free):
             return super().settles_by_hand(hold)
@@ -431,10 +443,12 @@ class RecUs(RecUsProfile, AccountApi):
 
     def confirm(self, hold: Hold) -> None:
         """Pay the order, in the way `--pay` allows (facts 3.4), unless it was settled when it was made."""
-        if hold.details == SETTLED_AT_ONCE:
+        if was_settled(hold):
             return
         if hold.price is None:
             raise ServiceError(f"{hold}: nothing says what it costs")
+        if len(self._items.get(hold.order_id, ())) > 1 or hold.order_id in self._shared:
+            self._respect_cart(hold, hold.price)
         path = path_to(self.order_path + "/pay", id=hold.order_id)
         answer = self.ask("POST", path, payment(hold, hold.price, self.request.pay))
         for secret in secrets_in(answer.json()):
@@ -446,12 +460,29 @@ class RecUs(RecUsProfile, AccountApi):
             self.context.keep(answer.asked, answer.text)
             raise UnknownAnswer(f"{hold}: paying was answered with a status we do not know")
 
+    def _respect_cart(self, hold: Hold, price: Money) -> None:
+        """Raise `ServiceError` when the order of *hold* has anything else in it, which would be paid too."""
+        order = self._order_of(hold)
+        if len(order.contents) != 1 or cents(order.total) != price.minor:
+            raise ServiceError(f"{hold}: other things are in the same order, so it is not paid")
+
     def is_settled(self, hold: Hold) -> bool:
         """Whether the order is paid, as it says itself; its rental is no proof (facts 3.3, 3.4)."""
         return self._order_of(hold).is_settled
 
     def release(self, hold: Hold) -> None:
-        """Delete the order (facts 3.5); nobody has recorded what a yes looks like, so we look."""
+        """Delete the order (facts 3.5), or of several items in it this one, and no other.
+
+        Nobody has recorded what a yes looks like, so we look.
+        """
+        items, item = self._items.get(hold.order_id, set()), hold.details.get("item")
+        if isinstance(item, str) and items - {item}:
+            self._shared.add(hold.order_id)
+            answer = self.answer_to(lambda: self.http.ask("DELETE", path_to("/v1/order-items/{id}", id=item)))
+            if answer.status not in GONE:
+                self._good(answer)
+            items.discard(item)
+            return
         answer = self.delete(hold)
         if answer.is_good and answer.status != 204:
             try:

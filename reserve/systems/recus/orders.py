@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta
 
 from reserve.http import Answer
-from reserve.model import Court, HoldStamp, Slot
+from reserve.model import Court, HoldStamp, Offer, Slot
 from reserve.systems.reading import NOTHING, Maybe, Readable, fitting, moment
 from reserve.systems.recus.answers import Part
 
@@ -38,9 +38,24 @@ class Details(Part):
 
 
 class Item(Part):
-    """One item of an order."""
+    """One item of an order: a court, or whatever else the player has in the cart (facts 3.3 c)."""
 
+    id: object = None
+    final_price: object = None
     details: Maybe[Details] = NOTHING
+
+    def is_about(self, offer: Offer, zone: tzinfo) -> bool:
+        """Whether it is that court at that time."""
+        details = self.details.value or Details()
+        names = {id_in(site.name) for site in details.sites.value or ()}
+        return offer.court.name in names and slot_in(details.timestamp_range, zone) == offer.slot
+
+    @property
+    def listed_as(self) -> frozenset[str]:
+        """The ids of the booking and the reservation that belong to it."""
+        details = self.details.value or Details()
+        ids = (details.booking_id, details.reservation_id)
+        return frozenset(text for each in ids if (text := id_in(each)))
 
 
 class OrderPayment(Part):
@@ -74,16 +89,14 @@ class OrderAnswer(Part):
         return self.status in SETTLED and (not payments or any(each.status in SETTLED for each in payments))
 
     @property
-    def details(self) -> list[Details]:
-        """What its items are about."""
-        items = fitting(self.items, Readable[Item]) or ()
-        return [item.details.value for item in items if item.details.value is not None]
+    def contents(self) -> list[Item]:
+        """Its items."""
+        return list(fitting(self.items, Readable[Item]) or ())
 
-    @property
-    def listed_as(self) -> frozenset[str]:
-        """The ids of the bookings and reservations that belong to it."""
-        ids = [each for details in self.details for each in (details.booking_id, details.reservation_id)]
-        return frozenset(text for each in ids if (text := id_in(each)))
+    def item_for(self, offer: Offer, zone: tzinfo) -> Item | None:
+        """The item that is *offer*; the only one there is, is."""
+        items = self.contents
+        return next((each for each in items if len(items) == 1 or each.is_about(offer, zone)), None)
 
     @property
     def stamp(self) -> HoldStamp | None:
@@ -100,7 +113,8 @@ class OrderAnswer(Part):
 
     def where(self, zone: tzinfo) -> tuple[Court, Slot] | None:
         """The court and the slot that it is about, by its first item; None when that does not say."""
-        for details in self.details:
+        for item in self.contents:
+            details = item.details.value or Details()
             slot = slot_in(details.timestamp_range, zone)
             sites, facility = details.sites.value or (), details.location.value or Named()
             if slot and sites:
