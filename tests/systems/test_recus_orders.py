@@ -259,7 +259,7 @@ NOWHERE = [
 def published(clock: FakeClock, *answers: Any, by: str = "reservations") -> tuple[Api, Sequence[Offer]]:
     """An API that has published the recorded facility, and what can be asked for there."""
     alice = [{"id": "81cd2b08-8ea6-40ee-8c89-aeba92506576", "name": "Alice Marble"}]
-    api = Api(clock, (200, alice), (200, sample("location")), *answers)
+    api = Api(clock, (200, alice), (200, sample("location")), (200, sample("schedule")), *answers)
     addresses = {**api.system.context.addresses, "RECUS_HOLD_BY": by}
     api.system.context = replace(api.system.context, addresses=addresses)
     found = api.system.offers().offers
