@@ -129,7 +129,7 @@ def signed_in(browser: Browser, page: str, simulated: SimulatedRecUs, limit: tim
 ALL_AT_ONCE = {
     "consent_banner": True,
     "guest_token": True,
-    "late_field": timedelta(milliseconds=700),
+    "late_field": timedelta(milliseconds=300),
     "faults": ("page-fails-once",),
 }
 
@@ -171,7 +171,7 @@ def test_a_dialog_in_other_words_is_described_and_nothing_is_sent(browser: Brows
 
 def test_the_password_is_not_left_in_the_page(browser: Browser, site: Site) -> None:
     with pytest.raises(LostAnswer, match="is not sent again"):
-        log_in(browser, f"{site.url}/?after=stay", PLAYER, limit=SOON)
+        log_in(browser, f"{site.url}/?after=stay", PLAYER, limit=SOON / 2)
 
     assert not browser.shows("input[type=password]:not(:placeholder-shown)")
 
