@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -29,6 +29,7 @@ from reserve.errors import (
     WrongCode,
 )
 from reserve.http import Http
+from reserve.model import Offers, Opening
 from reserve.systems.base import BookingSystem
 from tests.fakes import START, FakeClock, InProcess, NoRecord
 
@@ -125,6 +126,34 @@ def test_a_code_is_entered_soon_after_it_came(phone: Phone, clock: FakeClock) ->
     assert phone.entered == ["482913"]
     assert clock.now() <= START + timedelta(seconds=6)
     assert not phone.code.is_awaited
+
+
+def test_a_code_whose_sending_is_refused_at_first_is_asked_for_again_while_there_is_time(
+    phone: Phone,
+) -> None:
+    phone.refusals = [UnknownRefusal("500")]
+    phone.text(12, "482913")
+    opening = Opening(START + timedelta(seconds=60), ())
+
+    assert phone.code.verify(Offers("Alice Marble", UTC, (), wants_code=True), opening)
+
+    assert phone.asked == [0, 5]
+
+
+def test_a_code_is_not_waited_for_beyond_its_time_when_the_service_is_late(
+    phone: Phone, clock: FakeClock
+) -> None:
+    answer = phone.answer
+
+    def late(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        clock.sleep(timedelta(seconds=12))
+        return answer(environ, start_response)
+
+    http = Http("http://127.0.0.1", headers={}, adapter=InProcess(late, clock), clock=clock)
+    service = WebhookService(http, PHONE, clock, hold_back=timedelta(0))
+
+    assert service.next_code(after=0, until=START + timedelta(seconds=3), stop=Stop()) is None
+    assert clock.now() <= START + timedelta(seconds=4.1)
 
 
 def test_a_text_from_before_the_asking_is_never_used(phone: Phone, clock: FakeClock) -> None:

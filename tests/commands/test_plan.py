@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import redirect_stdout, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ from reserve.storage.database import Store
 from reserve.storage.plans import Occurrence, PlanStore
 from reserve.storage.secrets import Accounts
 from tests.plans.test_plan import EARLIER_TOOL
-from tests.stage import Stage
+from tests.stage import OPENS_AT, Stage
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -38,7 +38,7 @@ class Player:
         self.plan_store = PlanStore(store)
         self.environ = environ
         self.asked: list[str] = []
-        self._stage = stage
+        self._stage, self.clock = stage, stage.clock
         stage.apps = {host: self._noting(app) for host, app in stage.apps.items()}
 
     def _noting(self, app: WSGIApplication) -> WSGIApplication:
@@ -157,6 +157,17 @@ def test_a_single_slot_that_does_not_exist_in_winter_is_refused_with_the_nearest
     ):
         in_november.types('add -d 2026-11-25 -t 18:00 -y 19:30 -c "Alice Marble"')
     assert in_november.plan_store.all() == []
+
+
+def test_today_is_the_facilitys_when_it_is_tomorrow_in_utc(player: Player) -> None:
+    """Wednesday 17:00 in San Francisco."""
+    wednesday = OPENS_AT + timedelta(days=2, hours=9)
+    player.clock.step(wednesday - player.clock.now())
+
+    assert player.types('add --every "wed 18:00-19:30" -c "alice marble: Court 2"') == 0
+
+    (stored,) = player.plan_store.all()
+    assert f"{due.plan_of(stored).first}" == "2026-03-04 18:00:00"
 
 
 def test_a_saved_plan_waits_for_its_next_opening_and_is_listed(
