@@ -10,6 +10,13 @@ from contextlib import contextmanager
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+def heard() -> list[signal.Signals]:
+    """Those that stop us: what was ignored when we came stays so, as `nohup` wants; SIGTERM we use ourselves."""
+    return [
+        each for each in SIGNALS if each is signal.SIGTERM or signal.getsignal(each) is not signal.SIG_IGN
+    ]
+
+
 @contextmanager
 def held_back() -> Iterator[None]:
     """Inside, a request to stop waits until we are out: what must not be cut in half belongs here, if short.
@@ -20,7 +27,7 @@ def held_back() -> Iterator[None]:
         yield
         return
     came: list[int] = []
-    before = {each: signal.signal(each, lambda number, frame: came.append(number)) for each in SIGNALS}
+    before = {each: signal.signal(each, lambda number, frame: came.append(number)) for each in heard()}
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from reserve.errors import Interrupted
-from reserve.signals import SIGNALS
+from reserve.signals import heard
 
 
 class Stop:
@@ -46,8 +46,8 @@ class Stop:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Inside, Ctrl-C, SIGTERM and the end of the terminal come to us."""
-        before = {number: signal.signal(number, self.ask) for number in SIGNALS}
+        """Inside, Ctrl-C, SIGTERM and the end of the terminal come to us, unless they are to be ignored."""
+        before = {number: signal.signal(number, self.ask) for number in heard()}
         try:
             yield
         finally:

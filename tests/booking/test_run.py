@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, timedelta
 from pathlib import Path
-from signal import SIGINT, SIGTERM, Signals
+from signal import SIG_IGN, SIGHUP, SIGINT, SIGTERM, Signals, raise_signal, signal
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from reserve.booking.stop import Stop
 from reserve.commands.outcome import result_as_json
 from reserve.errors import AlreadyReserved, ExitCode, Interrupted
 from reserve.model import Offers, Opening, Reservation
+from reserve.signals import held_back
 from reserve.simulator.faults import Fault
 from reserve.simulator.recus.faults import HOLD, PAY
 from reserve.storage.runs import RunStore
@@ -414,6 +415,19 @@ def test_a_second_request_to_stop_does_not_break_the_tidying_up() -> None:
         stop.ask(SIGINT)
 
     stop.ask(SIGINT)
+
+
+def test_what_was_ignored_when_we_came_stays_so_as_nohup_wants() -> None:
+    stop, before = Stop(), signal(SIGHUP, SIG_IGN)
+    try:
+        with stop.listening(), held_back():
+            raise_signal(SIGHUP)
+        assert not stop.is_asked
+    finally:
+        signal(SIGHUP, before)
+    with pytest.raises(Interrupted), stop.listening(), held_back():
+        raise_signal(SIGHUP)
+    assert stop.is_asked
 
 
 def test_the_end_of_a_run_is_written_before_another_run_may_take_it_for_cut_off(

@@ -24,7 +24,15 @@ from reserve.booking.stop import Stop
 from reserve.clock import Clock
 from reserve.commands.due import Ticking, check_key, start_process
 from reserve.commands.options import Booking
-from reserve.commands.serving import Run, claim_kept, in_order, opens_later, runs_for, serve_occurrence
+from reserve.commands.serving import (
+    Run,
+    _stop_this_process,
+    claim_kept,
+    in_order,
+    opens_later,
+    runs_for,
+    serve_occurrence,
+)
 from reserve.errors import Blocked, ExitCode, Interrupted, NoSuchSlot, OutcomeWord, UsageError
 from reserve.model import Court, Offer, Offers, Slot
 from reserve.plans import due
@@ -37,6 +45,7 @@ from reserve.storage.schema import OCCURRENCES
 from reserve.storage.secrets import SecretStore
 from reserve.window import DaysAhead, HoursAhead, OpeningRule, zone
 from tests.fakes import FakeClock
+from tests.stage import Stage
 
 HERE = Path(__file__).parents[2]
 MINUTE = timedelta(minutes=1)
@@ -727,15 +736,37 @@ def test_no_run_is_started_for_a_slot_that_is_out_of_season_and_the_player_is_to
 
 
 @pytest.mark.parametrize("notice", [WEEKLY.notice, timedelta(days=7)])
-def test_an_occurrence_whose_machine_is_restarted_is_not_ended(lasting: PlanStore, notice: timedelta) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_turn_that_is_stopped_from_outside_is_taken_up_by_the_next_tick(
+    lasting: PlanStore, notice: timedelta, number: signal.Signals
+) -> None:
     now = OPENING + timedelta(hours=10)
     serving = Serving(lasting, now, replace(WEEKLY, notice=notice))
-    run, _ = outcomes(143)
 
-    assert serving.serve(run) == 143
+    def stopped(choice: Choice, waits: bool) -> tuple[Outcome, str | None]:
+        serving.clock.call_at(now + MINUTE, lambda: os.kill(os.getpid(), number))
+        return serving.waits(choice, waits)
 
-    assert serving.ended is None
-    assert len(tick(lasting, now + due.LEASE * 2)) == 1
+    assert serving.serve(stopped) == 128 + number
+
+    assert (serving.ended, serving.messages) == (None, [])
+    assert len(tick(lasting, now + 2 * MINUTE)) == 1
+
+
+def test_a_run_whose_turn_was_taken_stops_before_it_asks_for_a_court(
+    lasting: PlanStore, tmp_path: Path
+) -> None:
+    number = keep(lasting)
+    (occurrence,) = tick(lasting, OPENING - due.LEAD)
+    with Stage(tmp_path / "run", opens_at=OPENING.astimezone(zone("America/Los_Angeles"))) as stage:
+        moment = stage.opens_at - timedelta(seconds=50)
+        taken = partial(lasting.claim, OPENING + due.BEYOND, "another", OPENING + due.BEYOND * 2)
+        stage.clock.call_at(moment, taken)  # type: ignore[arg-type]
+        with stage.stop.listening(), claim_kept(lasting, occurrence, stage.clock, _stop_this_process):
+            outcome = stage.book()
+
+        assert (outcome.exit_code, stage.ledger.attempts) == (128 + signal.SIGTERM, [])
+    assert [each.worker for each in lasting.occurrences(number, ended=False)][-1] == "another"
 
 
 def test_nobody_takes_over_from_a_process_that_hears_nothing_of_its_database_across_the_opening(
