@@ -11,7 +11,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def heard() -> list[signal.Signals]:
-    """Those that stop us: what was ignored when we came stays so, as `nohup` wants; SIGTERM we use ourselves."""
+    """Those that stop us: what is ignored already stays so, as `nohup` wants; SIGTERM we use ourselves."""
     return [
         each for each in SIGNALS if each is signal.SIGTERM or signal.getsignal(each) is not signal.SIG_IGN
     ]
