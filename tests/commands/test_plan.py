@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import redirect_stdout, suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -162,7 +162,7 @@ def test_a_single_slot_that_does_not_exist_in_winter_is_refused_with_the_nearest
 def test_today_is_the_facilitys_when_it_is_tomorrow_in_utc(player: Player) -> None:
     """Wednesday 17:00 in San Francisco."""
     wednesday = OPENS_AT + timedelta(days=2, hours=9)
-    player.clock.step(wednesday - player.clock.now())
+    player.clock._now = wednesday.astimezone(UTC)
 
     assert player.types('add --every "wed 18:00-19:30" -c "alice marble: Court 2"') == 0
 
