@@ -255,18 +255,14 @@ class Http:
             )
             with reply:
                 body = _whole(reply, asked)
-        except requests.ConnectTimeout as failure:
-            raise Unreachable(f"{asked}: no connection in time") from failure
-        except requests.ConnectionError as failure:
-            if _never_left(failure):
-                raise Unreachable(f"{asked}: no connection") from failure
-            raise LostAnswer(f"{asked}: the connection broke") from failure
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as failure:
             raise Unreachable(f"{asked}: {self.base_url!r} is not an address") from failure
         except UnicodeEncodeError:
             raise Unreachable(f"{asked}: a header has letters that cannot be sent") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as failure:
-            raise LostAnswer(f"{asked}: {type(failure).__name__}") from failure
+            if under_way.is_connecting or _never_left(failure):
+                raise Unreachable(f"{asked}: no connection ({type(failure).__name__})") from failure
+            raise LostAnswer(f"{asked}: the connection broke ({type(failure).__name__})") from failure
         finally:
             under_way.socket = None  # it may serve another request
         return Answer(
@@ -311,7 +307,7 @@ def _text(body: bytes, content_type: str) -> str:
     return printable(body.decode("iso-8859-1"), keep="\t\r\n")
 
 
-def _never_left(failure: requests.ConnectionError) -> bool:
+def _never_left(failure: Exception) -> bool:
     """Whether no connection came about, so that nothing can have been done."""
     cause: object = failure.args[0] if failure.args else None
     cause = getattr(cause, "reason", cause)

@@ -280,6 +280,47 @@ def test_a_host_that_has_no_address_is_unreachable() -> None:
         http.ask("GET", "/a")
 
 
+@contextmanager
+def hanging_up() -> Iterator[str]:
+    """Where somebody listens who reads what comes first, says something that is not TLS, and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            with listening.accept()[0] as connection:
+                connection.recv(65_536)
+                connection.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        thread.join()
+
+
+def test_a_host_that_speaks_no_tls_is_unreachable_because_nothing_was_asked_of_it() -> None:
+    with hanging_up() as where, pytest.raises(Unreachable, match="POST /pay: no connection"):
+        Http(f"https://{where}", headers={}, patience=QUICK).ask("POST", "/pay", json={})
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_dead_proxy_is_unreachable_because_nothing_was_asked_through_it(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        monkeypatch.setenv(f"{scheme}_proxy", f"http://127.0.0.1:{closed.getsockname()[1]}")
+
+    with pytest.raises(Unreachable, match="POST /pay: no connection"):
+        Http(f"{scheme}://nowhere.invalid", headers={}, patience=QUICK).ask("POST", "/pay", json={})
+
+
+def test_a_proxy_that_refuses_is_unreachable_because_nothing_was_asked_through_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with hanging_up() as where:
+        monkeypatch.setenv("https_proxy", f"http://{where}")
+        with pytest.raises(Unreachable, match="POST /pay: no connection"):
+            Http("https://nowhere.invalid", headers={}, patience=QUICK).ask("POST", "/pay", json={})
+
+
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1:5000", "localhost:5000", "http://", "nonsense", "ftp://x", "http://a b"],
