@@ -86,6 +86,8 @@ def test_all_28_parks_of_the_city_are_listed_and_each_has_its_courts_and_windows
 @pytest.mark.parametrize(("opens_at", "day", "last"), [
     ("2026-06-10T08:00:00-07:00", "2026-06-17", "18:00-19:30"),
     ("2026-12-02T08:00:00-08:00", "2026-12-09", "16:30-18:00"),
+    ("2026-12-02T08:00:00-08:00", "2027-06-09", "18:00-19:30"),
+    ("2026-06-10T08:00:00-07:00", "2026-12-09", "16:30-18:00"),
 ])  # fmt: skip
 def test_a_park_has_other_slots_in_june_than_in_december(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], opens_at: str, day: str, last: str

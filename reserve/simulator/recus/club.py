@@ -135,8 +135,9 @@ class SimulatedRecUs(Club):
 
     def words(self) -> list[str]:
         """The wanted slot, and all courts at once."""
-        facility, day = self.scenario.facility, f"{self.scenario.day}"
-        return ["-c", facility, "-d", day, "-s", "tennis", "-t", "18:00", "-y", "19:30", "-m"]
+        facility, slot = self.scenario.facility, self.scenario.slot
+        start, end = (f"{moment:%H:%M}" for moment in (slot.start, slot.end))
+        return ["-c", facility, "-d", f"{self.scenario.day}", "-s", "tennis", "-t", start, "-y", end, "-m"]
 
     @property
     def secrets(self) -> Mapping[str, Iterable[str]]:

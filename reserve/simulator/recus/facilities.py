@@ -250,11 +250,11 @@ def _out_of_order(courts: list[SimulatedCourt]) -> tuple[SimulatedCourt, ...]:
 
 
 def _wanted(scenario: RecUsScenario, here: tzinfo) -> SimulatedFacility:
-    """The wanted facility; other than in the table its slots are there all year, so any day can be wanted."""
+    """The wanted facility; the wanted slot is always there, unless it must not be."""
     (of_usual, of_last) = next(park.rows for park in parks() if park.id == ALICE_MARBLE)
     season = not is_summer(scenario.day, here) if scenario.out_of_season else None
     usual = [
-        replace(block, in_summer=season if block.start == scenario.start else None)
+        replace(block, in_summer=season if block.start == scenario.start else block.in_summer)
         for block in _blocks(of_usual)
     ]
     window, last = _wanted_window(scenario, here), scenario.courts + 1

@@ -93,7 +93,9 @@ FAULTS: dict[str, NamedFault] = {
     "overlapping-courts": switch(
         "pickleball courts lie on the first court, and a rival takes one of them", shared_ground=True
     ),
-    "winter-slot": switch("the wanted slot is not there in the season of the wanted day", out_of_season=True),
+    "winter-slot": switch(
+        "the wanted slot is not there in the season of the wanted day", out_of_season=True, start=time(18)
+    ),
     "literal-brackets": switch("encoded brackets in a query are answered 400, as always", brackets="literal"),
     "any-brackets": switch("encoded brackets in a query are understood", brackets="any"),
     "schedule-behind-firewall": switch(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
+from typing import Any, Self
 
 from reserve.simulator.scenario import Scenario
 
@@ -130,6 +131,13 @@ class RecUsScenario(Scenario):
         for word, allowed in words:
             if word not in allowed:
                 raise ValueError(f"{word!r} is none of {', '.join(allowed)}")
+
+    @classmethod
+    def opening(cls, opens_at: datetime, **settings: Any) -> Self:
+        """A scenario of what opens at *opens_at*: at 18:00, or earlier while it is dark then (facts 2.8)."""
+        scenario = super().opening(opens_at, **settings)
+        is_summer = bool(scenario.slot.start.dst())
+        return scenario if is_summer or "start" in settings else scenario.changed(start=time(16, 30))
 
     def wording(self, meaning: str) -> Wording:
         """How this scenario words a refusal."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from typing import TypeVar
 
 from reserve.browser import BrowserMissing
@@ -28,7 +28,7 @@ from reserve.errors import (
     WrongCode,
 )
 from reserve.http import Answer, path_to
-from reserve.model import Account, BookingRequest, Hold, Offer, Reservation
+from reserve.model import Account, BookingRequest, Hold, Offer, Published, Reservation
 from reserve.money import Money
 from reserve.systems.account_api import AccountApi, Granted
 from reserve.systems.api import GONE, PUBLISHED
@@ -90,14 +90,22 @@ class RecUs(RecUsProfile, AccountApi):
         return sorted(self._facility_ids())
 
     def place(self) -> Place:
-        """The facility of the booking request (facts 2.3)."""
+        """The facility of the booking request (facts 2.3), with the slots of its day (facts 2.8)."""
+        return self._place(self.request.starts)
+
+    def published(self) -> list[Published]:
+        """The courts of the facility with their slots on the wanted day, and when one opens there."""
+        return self._place(None).published(self.request.day, self.request.starts[0])
+
+    def _place(self, starts: Sequence[time] | None) -> Place:
+        """The facility; what depends on the season is looked up if one of *starts*, or any, may do so."""
         found = called(self.request.facility, self._facility_ids())
         answer = self._facility(found, PUBLISHED)
         place = self._understood(answer, place_in)
         if any(court.takes_reservations and court.window is None for court in place.courts):
             self.context.keep(answer.asked, answer.text)
         self._bookings.zone, self._sites = place.zone, site_ids(answer)
-        day, starts = self.request.day, self.request.starts
+        day = self.request.day
         if season.has_evening_slot(place, day, starts):
             schedule = self._schedule_if_any(place.id, day)
             place = season.on_the_day(place, day, schedule, self.context.clock.now())

@@ -30,11 +30,11 @@ def evening_slot(slots: Sequence[str]) -> str | None:
     return next((each for each in (last, following) if DUSK[0] <= each[:5] < each[6:] <= DUSK[1]), None)
 
 
-def has_evening_slot(place: Place, day: date, starts: Sequence[time]) -> bool:
-    """Whether one of *starts* is that of a slot that depends on the season."""
-    wanted = {f"{start:%H:%M}" for start in starts}
-    evenings = (evening_slot(court.fixed_on(day) or ()) for court in place.courts)
-    return any(evening is not None and evening[:5] in wanted for evening in evenings)
+def has_evening_slot(place: Place, day: date, starts: Sequence[time] | None) -> bool:
+    """Whether one of *starts*, or any slot at all, is one that may depend on the season."""
+    found = [evening_slot(court.fixed_on(day) or ()) for court in place.courts]
+    evenings = {time.fromisoformat(evening[:5]) for evening in found if evening}
+    return bool(evenings if starts is None else evenings & set(starts))
 
 
 def on_the_day(place: Place, day: date, schedule: Answer | None, now: datetime) -> Place:
