@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from reserve.clock import Clock
@@ -37,8 +37,9 @@ class Errands:
         """Each call may take its time, until somebody is in a hurry."""
         self._clock = Clock()  # real time: a thread that waits for a server is in no rehearsal
         self._left: float | None = None
-        self._queue: SimpleQueue[_Errand] = SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._queue: deque[_Errand] = deque()
+        self._is_working = False
+        self._lock = threading.Lock()
 
     def hurry(self, seconds: float) -> None:
         """Wait for all calls from now on no longer than *seconds* together."""
@@ -54,11 +55,12 @@ class Errands:
         It is made all the same then, when those before it have ended.
         """
         errand = _Errand(call)
-        self._queue.put(errand)
-        if self._thread is None:
-            # It must not keep the process alive; what is still to be written then is in a file.
-            self._thread = threading.Thread(target=self._work, daemon=True)
-            self._thread.start()
+        with self._lock:
+            self._queue.append(errand)
+            if not self._is_working:
+                self._is_working = True
+                # It must not keep the process alive; what is still to be written then is in a file.
+                threading.Thread(target=self._work, daemon=True).start()
         began = self._clock.monotonic()
         is_done = errand.done.wait(PATIENT if self._left is None else max(self._left, 0))
         if self._left is not None:
@@ -71,4 +73,9 @@ class Errands:
 
     def _work(self) -> None:
         while True:
-            self._queue.get().make()
+            with self._lock:
+                if not self._queue:
+                    self._is_working = False
+                    return
+                errand = self._queue.popleft()
+            errand.make()
