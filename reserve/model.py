@@ -134,6 +134,9 @@ class Reservation:
     order_id: str | None = None
     price: Money | None = None
     stamp: HoldStamp | None = field(default=None, compare=False)
+    booking_id: str | None = field(
+        default=None, compare=False
+    )  # to cancel it by, where that is not the order's
 
 
 @dataclass(frozen=True)

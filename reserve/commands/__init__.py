@@ -24,6 +24,7 @@ COMMANDS = {
     "book": "reserve a court: now if the window is open, else at the opening",
     "check": "try everything up to the first hold, without holding a court",
     "rehearse": "a whole booking, against a simulated booking system",
+    "bookings": "what you have at the booking system; `cancel ID` gives it up",
     "plan": "recurring bookings: add, list, pause, skip, remove and more",
     "due": "what cron calls every minute: books what opens next",
     "courts": "facilities and courts of a booking system, and when they open",

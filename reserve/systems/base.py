@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from reserve.clock import Probe
 from reserve.errors import LostAnswer, ServiceError, Unreachable, UsageError
-from reserve.model import Account, BookingRequest, Hold, Offer, Offers, Published, Reservation
+from reserve.model import Account, BookingRequest, Court, Hold, Offer, Offers, Published, Reservation
 from reserve.systems.profile import Profile
 from reserve.tokens import Tokens
 from reserve.window import parse_time
@@ -98,6 +98,7 @@ class BookingSystem(Profile, ABC):
     fan_out = 1  # courts asked for at once; more only where a spare hold costs the player nothing
     hold_is_final = False  # if so, a hold is a reservation: asked for one by one, not confirmed or released
     knows_reservations = True  # whether the last answer of `reservations` is all there is
+    site = ""  # the one of `addresses` where the player does by hand what this program cannot
     lists_holds = True  # if not, nobody can look up what is held, and a lost answer leaves it to lapse
     look_every = timedelta(seconds=30)  # on the waiting list: as others do who watch pages (NTNUI facts 7)
 
@@ -187,6 +188,24 @@ class BookingSystem(Profile, ABC):
     def release(self, hold: Hold) -> None:
         """Release *hold*, unless it is final; no error when it is already gone. May be repeated."""
         assert self.hold_is_final
+
+    def facility_of(self, court: Court) -> str:
+        """The name of the facility of *court*, empty where nobody tells."""
+        return self.request.facility
+
+    def refund(self, reservation: Reservation) -> str:
+        """What cancelling *reservation* would give back, in words, as far as that is known."""
+        return "nobody publishes whether anything is given back"
+
+    def cancel(self, reservation: Reservation) -> None:
+        """Cancel *reservation*. Never to be repeated after a `LostAnswer`.
+
+        Raises `UsageError` where nobody knows how that is asked for.
+        """
+        raise UsageError(
+            f"how {self.name} is asked to cancel a reservation is not known; "
+            f"cancel it by hand, at {self.context.addresses[self.site]}"
+        )
 
     def send_code(self) -> None:
         """Have a one-time code texted to the player."""

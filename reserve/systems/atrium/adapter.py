@@ -25,7 +25,7 @@ class Atrium(AtriumProfile, AccountApi):
     """Atrium on behalf of one resident."""
 
     hold_is_final = True
-    api = "ATRIUM_API_URL"
+    api, site = "ATRIUM_API_URL", "ATRIUM_WEB_URL"
     refusals = REFUSALS
     doubts = (401, 403)  # only 403 was recorded, of a stale token on the old host (facts 1, 3)
     how_to_renew = TO_RENEW
@@ -50,15 +50,22 @@ class Atrium(AtriumProfile, AccountApi):
 
     def offers(self) -> Offers:
         """What the building has, for a resident whose number is known."""
-        if not self._occupant.isdigit():
-            raise UsageError(
-                "ATRIUM_OCCUPANT_ID is missing: your number in the portal's address of a reservation"
-            )
+        assert self._occupant
         return super().offers()
+
+    def facility_of(self, court: Court) -> str:
+        """The building."""
+        return self.place().name
 
     @property
     def _occupant(self) -> str:
-        return self.account.details.get("ATRIUM_OCCUPANT_ID", "")
+        """The resident's number; raises `UsageError` when it is not known."""
+        number = self.account.details.get("ATRIUM_OCCUPANT_ID", "")
+        if not number.isdigit():
+            raise UsageError(
+                "ATRIUM_OCCUPANT_ID is missing: your number in the portal's address of a reservation"
+            )
+        return number
 
     # Sign-in (facts 2).
 

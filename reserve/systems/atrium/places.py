@@ -62,7 +62,12 @@ def buildings(path: str | None) -> list[Building]:
 
 
 def chosen(known: list[Building], wanted: str) -> Building:
-    """The building that is meant; *wanted* may be a court of the first one, which then comes first there."""
+    """The building that is meant, the first one if none is named.
+
+    *wanted* may be a court of the first one, which then comes first there.
+    """
+    if not wanted.strip():
+        return known[0]
     for building in known:
         if building.name.casefold() == wanted.strip().casefold():
             return building

@@ -40,6 +40,7 @@ class Ntnui(NtnuiProfile, BookingSystem):
     """The NTNUI site on behalf of one member."""
 
     hold_is_final = True
+    site = "NTNUI_URL"
     _kept = 0
     _offer: Offer | None = None
     _found_member: str | None = None
@@ -157,6 +158,25 @@ class Ntnui(NtnuiProfile, BookingSystem):
     def holds(self) -> list[Hold]:
         """The same, as a hold."""
         return [self.hold()] if self.is_ours(self.session_page()) else []
+
+    def facility_of(self, court: Court) -> str:
+        """The place that the page of the session names, or whose site it is."""
+        return self.offers().facility
+
+    def refund(self, reservation: Reservation) -> str:
+        """Nothing is paid for a place; until when it can be given up is not known (facts 8)."""
+        return "it costs nothing; until when a place may be given up is not known"
+
+    def cancel(self, reservation: Reservation) -> None:
+        """Send the link that gives the place up, once, if the page has it (facts 3)."""
+        if not self.session_page().gives_up(self.session, self.member):
+            raise UsageError(
+                f"the page of the session has no link to give the place up; look at it: {self.session}"
+            )
+        answer = self.http.ask("GET", self.session.path(fjernvikarid=self.member or ""))
+        if self.is_ours(self._read(answer)):
+            self.keep(answer)
+            raise UnknownRefusal(f"{answer.asked.partition('?')[0]}: the page still shows the place as ours")
 
     def is_ours(self, page: Page) -> bool:
         """Whether *page* shows that the player has a place: either sign is enough (facts 4)."""

@@ -28,7 +28,7 @@ from reserve.errors import (
     WrongCode,
 )
 from reserve.http import Answer, path_to
-from reserve.model import Account, BookingRequest, Hold, Offer, Published, Reservation
+from reserve.model import Account, BookingRequest, Court, Hold, Offer, Published, Reservation
 from reserve.money import Money
 from reserve.systems.account_api import AccountApi, Granted
 from reserve.systems.api import GONE, PUBLISHED
@@ -49,6 +49,7 @@ from reserve.systems.recus.payment import (
     secrets_in,
     was_settled,
 )
+from reserve.systems.recus.refund import Refund, refund_in
 from reserve.systems.recus.refusals import ENTER_CODE, SEND_CODE, words_for
 from reserve.systems.recus.schedule import lists_as_free, looks_free
 from reserve.systems.recus.sign_in import sign_in
@@ -66,7 +67,7 @@ class RecUs(RecUsProfile, AccountApi):
     """rec.us on behalf of one player."""
 
     fan_out = ALL  # an unpaid order costs nothing, can be deleted, and lapses by itself
-    api = "RECUS_API_URL"
+    api, site = "RECUS_API_URL", "RECUS_WEB_URL"
     order_path, light_path = "/v1/orders/{id}", "/v1/users/me"
     ways = tuple(WAYS.values())
 
@@ -298,10 +299,39 @@ class RecUs(RecUsProfile, AccountApi):
         confirmed = [each for each in listed if each.booking.is_confirmed]
         self._bookings.look_up(confirmed)
         return [
-            Reservation(court, slot, each.order_id, stamp=each.stamp)
+            Reservation(court, slot, each.order_id, stamp=each.stamp, booking_id=id_in(each.booking.id))
             for each in confirmed
             for court, slot in each.places or ()
         ]
+
+    def facility_of(self, court: Court) -> str:
+        """The name of the facility, by the list of all (facts 2.4)."""
+        with suppress(ServiceError):
+            return {id_: name for name, id_ in self._facility_ids().items()}.get(court.facility, "")
+        return ""
+
+    def refund(self, reservation: Reservation) -> str:
+        """What rec.us says would be given back now (facts 3.5)."""
+        try:
+            return self._refund(reservation).words
+        except ServiceError as failure:
+            return f"what would be given back cannot be looked up: {failure}"
+
+    def _refund(self, reservation: Reservation) -> Refund:
+        path = path_to("/v1/bookings/{id}/refund-preview", id=reservation.booking_id)
+        return refund_in(self.get(path), self.currency)
+
+    def cancel(self, reservation: Reservation) -> None:
+        """Cancel the booking, and say where the money goes if there is any (facts 3.5)."""
+        try:
+            body = self._refund(reservation).body
+        except ServiceError:  # then it goes where it goes by default
+            body = None
+        answer = self.ask("POST", path_to("/v1/bookings/{id}/cancel", id=reservation.booking_id), body)
+        if not read(answer, ListedBooking, "data.booking", "data").canceled_at:
+            raise UnknownAnswer(
+                f"{answer.asked}: {answer.status}, and the booking is not said to be cancelled"
+            )
 
     def holds(self) -> list[Hold]:
         """Bookings that wait for their order to be paid (facts 3.5)."""

@@ -183,7 +183,8 @@ def _places(booked: BookedTime, included: Included, zone: tzinfo) -> Places:
     facility = id_in(booked.location_id)
     start, end = moment(booked.starts_at), moment(booked.ends_at)
     if start and end and start < end:
-        slot: Slot | None = Slot(start, end)
+        local = _zone(facility, included) or zone
+        slot: Slot | None = Slot(start.astimezone(local), end.astimezone(local))
     else:
         slot = slot_in(booked.reservation_timestamp_range, _zone(facility, included) or zone)
     if slot is None:
