@@ -65,7 +65,7 @@ def test_what_is_reserved_is_listed_and_can_be_cancelled_where_it_is_known_how(
         code = call(stage, "cancel", row["id"][:6], "--yes")
 
         said = capsys.readouterr().out
-        if system == "atrium":  # nobody knows how it is asked for (facts 8)
+        if system == "atrium":  # nobody knows how it is asked for (Atrium facts 8)
             assert (code, canceled(stage)) == (2, 0)
             assert "cancel it by hand" in said
             assert len(listed(stage, capsys)) == 1
