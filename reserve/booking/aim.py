@@ -22,7 +22,7 @@ from reserve.clock import (
     measure,
     plan,
 )
-from reserve.model import ActionKind, Opening
+from reserve.model import Opening
 from reserve.systems.base import BookingSystem, CourtConnection
 
 PLANNED = 3  # attempts for each court: at the likely opening, at the certain one, and between them
@@ -56,7 +56,6 @@ def aim(
     clock, timeline, leads = context.clock, context.timeline, context.leads
     context.wait_until(opening.opens_at - leads.measure)
     clock.anchor()
-    context.write(ActionKind.ASKING, opening.offers)  # early: later, nothing waits for a disk
     delay = known_delay(context, facility)
     server, watch = UNKNOWN, Watch(clock)
     if clock.now() < opening.opens_at - leads.warm:

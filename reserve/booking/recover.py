@@ -50,10 +50,12 @@ def won_before(context: RunContext, slots: Iterable[Slot]) -> Reservation | Hold
             held = system.holds() if kept and system.lists_holds else []
             if found := next((hold for hold in held if hold.order_id in kept), None):
                 return found
-            asked = ActionKind.ASKING if system.hold_is_final else ActionKind.CONFIRMING
+            kinds = [ActionKind.CONFIRMING]
+            if system.hold_is_final or past.exit_code is None:  # cut off, perhaps before it could write more
+                kinds.append(ActionKind.ASKING)
             for each in system.reservations():
                 if each.slot == slot and any(
-                    action.kind is asked and action.is_about(each.court, slot) for action in past.actions
+                    action.kind in kinds and action.is_about(each.court, slot) for action in past.actions
                 ):
                     return each
     return None

@@ -81,6 +81,9 @@ class Run:
         context.patiently(limits.respect)
 
         context.wait_until(opening.opens_at - leads.code)
+        context.write(
+            ActionKind.ASKING, opening.offers
+        )  # whoever takes over knows of it, however slow a store is
         self.record.hurry(opening.opens_at - self.clock.now() + self.request.patience + SETTLING)
         self.verification.verify(found, opening)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from reserve.booking.limits import respect_record
 from reserve.booking.recover import recover
@@ -16,7 +16,7 @@ from reserve.errors import AlreadyReserved, LostAnswer, Unconfirmed
 from reserve.model import ActionKind, Hold, Offer, Reservation
 from reserve.storage.database import Store
 from reserve.storage.runs import Record, RunStore, player_key
-from reserve.storage.schema import ACTIONS
+from reserve.storage.schema import ACTIONS, RUNS
 from tests.fakes import EVENING, START, FakeClock, FakeSystem, context_of, offer
 from tests.stage import Stage
 
@@ -283,6 +283,40 @@ def test_who_takes_over_tells_what_the_dead_run_won(tmp_path: Path) -> None:
         assert (outcome.exit_code, outcome.court) == (0, "Court 1")
         assert outcome.sentence.startswith("Reserved Court 1 at Alice Marble")
         assert len(stage.ledger.paid) == 1
+
+
+@pytest.mark.parametrize(("is_cut_off", "code"), [(True, 0), (False, 5)])
+def test_who_takes_over_tells_it_although_the_store_learned_no_more_than_that_courts_were_asked_for(
+    tmp_path: Path, is_cut_off: bool, code: int
+) -> None:
+    with Stage(tmp_path) as stage:
+        assert stage.book().exit_code == 0
+        stage.get_ready()
+        stage.clock.sleep(timedelta(minutes=1))
+        with stage.wired.record.store.engine.begin() as connection:
+            connection.execute(delete(ACTIONS).where(ACTIONS.c.kind != "asking"))
+            if is_cut_off:
+                connection.execute(update(RUNS).values(ended=None, exit_code=None, sentence=None))
+
+        assert stage.run.book(in_turn=True).outcome.exit_code == code
+        assert len(stage.ledger.paid) == 1
+
+
+def test_what_is_to_be_asked_for_is_in_the_store_before_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
+    with Stage(tmp_path) as stage:
+        stage.get_ready()
+        record: Any = stage.wired.record
+        hurry, known = record.hurry, list[str]()
+
+        def noted(length: timedelta) -> None:
+            (run,) = RunStore(record.store).history()
+            known.extend(str(action.kind) for action in run.actions)
+            hurry(length)
+
+        record.hurry = noted
+        assert stage.run.book().outcome.exit_code == 0
+
+    assert known == ["asking"] * 3
 
 
 def test_who_takes_over_from_a_run_that_kept_a_hold_tells_of_that_and_holds_no_second(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Engine, create_engine, event, make_url, text
 
@@ -382,9 +382,10 @@ class Case:
         runs = RunStore(store).history()
         if any(run.ended is None for run in runs):
             yield "left", f"runs that never ended: {[run.sentence for run in runs]}"
-        folders = {environ["RESERVE_DATA"] for environ in here.environs}
-        for path in (path for each in folders for path in Path(each, FOLDER).glob("*")):
-            yield "left", f"never brought into the store: {path.name}"
+        for folder in {environ["RESERVE_DATA"] for environ in here.environs}:
+            open_store(read_settings({**here.environs[0], "RESERVE_DATA": folder})).close()  # when it is back
+            for path in Path(folder, FOLDER).glob("*"):
+                yield "left", f"never brought into the store: {path.name}"
         if self.way == BY_HAND:
             wanted = 5 if paid_by_first else 0
             if later[-1].code != wanted:
@@ -404,21 +405,19 @@ class Case:
             yield "forgotten", f"ahead: {ahead}; told: {told}"
 
 
-@contextmanager
-def templates() -> Iterator[Templates]:
-    """The tables, made once for each kind of database: that takes longer than a run."""
-    with TemporaryDirectory(dir=memory()) as folder, postgres("fsync=off") as server:
-        Store(Path(folder)).close()
-        Store(Path(folder, "other"), _called(server, "template1")).close()
-        yield Templates(Path(folder, NAME), server)
-
-
 @dataclass(frozen=True)
 class Templates:
     """A SQLite file with our tables, and a PostgreSQL server that has them in every new database."""
 
     file: Path
     server: str
+
+    @classmethod
+    def made(cls, folder: Path, server: str) -> Self:
+        """The tables, made once for each kind of database: that takes longer than a run."""
+        Store(folder).close()
+        Store(folder, _called(server, "template1")).close()
+        return cls(folder / NAME, server)
 
     @contextmanager
     def database(self) -> Iterator[str]:
@@ -437,16 +436,23 @@ def _called(server: str, name: str) -> str:
     return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
-def cases(system: str, templates: Templates) -> Iterator[Case]:
+def workers(number: int) -> ProcessPoolExecutor:
+    """Processes that have no threads, and so can fork."""
+    return ProcessPoolExecutor(number, mp_context=get_context("spawn"))
+
+
+def cases(system: str, templates: Templates) -> list[Case]:
     """Every step, in all three ways."""
     verify = "before" if system == "recus" else "never"
     by_hand = Case(system, BY_HAND, templates, verify=verify)
     turn = Case(system, STOPPED, templates)
     in_turn = distinct(turn.steps())
-    yield from (replace(by_hand, at=step) for step in distinct(by_hand.steps()))
-    yield from (replace(turn, way=TAKEOVER, at=step) for step in in_turn)
-    for number, step in zip(cycle((signal.SIGTERM, signal.SIGHUP)), in_turn, strict=False):
-        yield replace(turn, at=step, number=number)
+    signals = cycle((signal.SIGTERM, signal.SIGHUP))
+    return [
+        *(replace(by_hand, at=step) for step in distinct(by_hand.steps())),
+        *(replace(turn, way=TAKEOVER, at=step) for step in in_turn),
+        *(replace(turn, at=step, number=number) for number, step in zip(signals, in_turn, strict=False)),
+    ]
 
 
 def distinct(steps: Sequence[str]) -> list[str]:
@@ -479,19 +485,17 @@ def main() -> int:
     """Kill at every step, write build/kills.json, and return 1 when anything is wrong."""
     options = parser(__doc__).parse_args()
     started = perf_counter()
-    with templates() as made, ProcessPoolExecutor(AT_ONCE, mp_context=get_context("spawn")) as pool:
+    with (
+        TemporaryDirectory(dir=memory()) as folder,
+        postgres("fsync=off") as server,
+        workers(AT_ONCE) as pool,
+    ):
+        templates, systems = Templates.made(Path(folder), server), systems_in(options)
+        everything = list(pool.map(cases, systems, repeat(templates)))
         rows = {
-            system: list(pool.map(verdict, everything))
-            for system, everything in zip(
-                systems_in(options), pool.map(all_cases, systems_in(options), repeat(made)), strict=True
-            )
+            system: list(pool.map(verdict, each)) for system, each in zip(systems, everything, strict=True)
         }
     return report("kills", {**by_system(rows, numbers), "seconds": round(perf_counter() - started, 1)})
-
-
-def all_cases(system: str, made: Templates) -> list[Case]:
-    """Every case of a system."""
-    return list(cases(system, made))
 
 
 if __name__ == "__main__":
