@@ -269,6 +269,18 @@ def test_a_booking_comes_with_what_was_asked_for_and_nothing_else() -> None:
     assert (list(one["included"]), list(none["included"])) == (["sites"], [])
 
 
+def test_a_limit_names_the_day_that_was_asked_for(sample: Callable[[str], Any]) -> None:
+    visitor = Visitor(bookings=((DAY, time(9, 0)), (DAY - timedelta(days=1), time(9, 0)))).arrive()
+
+    on_the_day, before = (
+        visitor.hold("Court 2").json,
+        visitor.hold("Court 2", day=DAY - timedelta(days=1)).json,
+    )
+
+    assert on_the_day["message"] == sample("error_daily_limit")["message"]
+    assert before["message"] == "Daily booking limit of 1 reached for March 8, 2026"
+
+
 def test_an_item_that_is_not_there_and_another_player_are_refused() -> None:
     visitor = Visitor().arrive()
 

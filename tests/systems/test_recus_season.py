@@ -59,6 +59,7 @@ def test_the_slot_that_depends_on_the_season_is_the_last_one_before_dark(
         ([LAST], None),  # the policy is edited twice a year
         ([LAST], {"07:30, 18:00": "RESERVABLE", "18:00, 21:00": "OPEN"}),
         ([LAST, EVENING], {"07:30, 18:00": "RESERVABLE", "18:00, 21:00": "OPEN"}),  # only the day lacks it
+        ([LAST], {"18:00, 19:00": "RESERVATION", "19:00, 21:00": "OPEN"}),  # an hour on the same ground
     ],
 )
 def test_a_slot_that_is_missing_in_winter_is_refused_with_its_return(
@@ -77,6 +78,8 @@ def test_a_slot_that_is_missing_in_winter_is_refused_with_its_return(
         (WINTER, IN_NOVEMBER, [LAST, EVENING], {"18:00, 19:30": "RESERVATION"}, ()),  # taken, so there is one
         (WINTER, IN_NOVEMBER, [LAST, EVENING], {}, ()),
         (SUMMER, IN_NOVEMBER, [LAST], {"07:30, 19:30": "RESERVABLE"}, ()),
+        (SUMMER, IN_NOVEMBER, [LAST], {"07:30, 18:00": "RESERVABLE", "18:00, 19:30": "RESERVATION"}, ()),
+        (SUMMER, IN_NOVEMBER, [LAST], {"17:00, 19:00": "RESERVATION", "19:00, 19:30": "RESERVABLE"}, ()),
         (
             SUMMER,
             IN_NOVEMBER,

@@ -6,7 +6,7 @@ import json
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -303,9 +303,16 @@ class SimulatedRecUs(Club):
         """The common error body, or that of Firebase (facts 1.4, 4)."""
         if refusal.meaning in FIREBASE_REFUSALS:
             return firebase_error(refusal.meaning)
-        wording, day = self.scenario.wording(refusal.meaning), self.scenario.day
+        wording, day = self.scenario.wording(refusal.meaning), self._day_asked_for()
         message = wording.message.replace("{day}", f"{day:%B} {day.day}, {day.year}")
         return self.error(wording.status, wording.type, message)
+
+    def _day_asked_for(self) -> date:
+        """The day for which the request asks for a court; the wanted one when it asks for something else."""
+        try:
+            return self.wanted(request.get_json(silent=True))[1].start.date()
+        except (Refusal, LookupError, TypeError, ValueError):
+            return self.scenario.day
 
     def unknown_route(self, error: HTTPException) -> ResponseReturnValue:
         """An answer in the API's manner to a path nobody knows."""

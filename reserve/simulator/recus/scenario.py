@@ -34,7 +34,7 @@ class Wording:
 
 # Refusals by what they mean. Only E_INVALID_BODY was seen; those marked "claimed" are a third party's word
 # (facts 4), the rest is guessed (facts 8), and any can be replaced by `RecUsScenario.wordings`. {day} is the
-# wanted day.
+# day asked for.
 WORDINGS: Mapping[str, Wording] = {
     "stranger": Wording(401, "E_UNAUTHORIZED", "Authentication required"),  # claimed
     "invalid-body": Wording(422, "E_INVALID_BODY", "The request body is invalid"),  # seen

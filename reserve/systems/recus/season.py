@@ -77,4 +77,8 @@ def _is_closed(slot: str, said: Sequence[Piece]) -> bool:
 
 
 def _is_shown(slot: str, said: Sequence[Piece]) -> bool:
-    return any(word == "RESERVABLE" and start <= slot[:5] and slot[6:] <= end for start, end, word in said)
+    """Whether the schedule has *slot*, be it free or taken, in one piece or in several."""
+    there = [(start, end) for start, end, word in said if word in ("RESERVABLE", "RESERVATION")]
+    begins = any(start <= slot[:5] < end for start, end in there)
+    ends = any(start < slot[6:] <= end for start, end in there)
+    return begins and ends and not _is_closed(slot, said)
