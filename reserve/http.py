@@ -60,7 +60,7 @@ class Answer:
         """The JSON object or array in the text; raises `UnknownAnswer` when there is none."""
         try:
             value = jsonlib.loads(self.text.removeprefix("\ufeff"))  # which some servers put before it
-            if "\\" in self.text or not self.text.isprintable():
+            if "\\" in self.text or not self.text.strip().isprintable():
                 value = _printable(value)
         except (ValueError, RecursionError):
             raise UnknownAnswer(f"{self.asked}: the answer ({self.status}) is not JSON") from None

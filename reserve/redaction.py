@@ -19,7 +19,7 @@ def printable(text: str, *, keep: str = "") -> str:
     """
     if text.isprintable():
         return text
-    return "".join(letter if letter.isprintable() or letter in keep else " " for letter in text)
+    return text.translate({ord(each): " " for each in set(text) - set(keep) if not each.isprintable()})
 
 
 class Secrets:

@@ -134,8 +134,8 @@ def rule_behind(seen: Sequence[tuple[datetime, datetime]]) -> OpeningRule:
 def clock_changes(where: tzinfo, after: datetime, most: int = 2) -> list[datetime]:
     """The next moments, to the minute, at which the clocks of *where* are changed; within two years."""
     found: list[datetime] = []
-    for day in range(750):
-        low, high = after + timedelta(days=day), after + timedelta(days=day + 1)
+    for week in range(107):
+        low, high = after + timedelta(weeks=week), after + timedelta(weeks=week + 1)
         if low.astimezone(where).utcoffset() == high.astimezone(where).utcoffset():
             continue
         while high - low > timedelta(minutes=1):

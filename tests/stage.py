@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -21,6 +23,7 @@ from reserve.errors import LostAnswer, ServiceError, SignInError
 from reserve.http import Answer, Http
 from reserve.settings import read_settings
 from reserve.simulator import SIMULATED_SYSTEMS, Ledger
+from reserve.storage.database import NAME, Store
 from reserve.systems.atrium.adapter import Atrium
 from reserve.systems.base import BookingSystem
 from reserve.systems.reading import read
@@ -84,6 +87,14 @@ WITHOUT_BROWSER: Mapping[str, type[BookingSystem]] = {
 }
 
 
+@cache
+def new_store() -> bytes:
+    """The file of a store that was just made; made once, as that takes a sixth of a whole run."""
+    with TemporaryDirectory() as folder:
+        Store(Path(folder)).close()
+        return (Path(folder) / NAME).read_bytes()
+
+
 @dataclass
 class Stage:
     """A simulated booking system, a webhook service, a phone, and one player's run among them."""
@@ -106,6 +117,7 @@ class Stage:
             data=self.folder / "webhook", token=TOKEN, loopback=True, now=self.clock.now
         )
         self.stop = Stop()
+        self._lay_out_store()
         settings = {"seed": self.seed, **self.scenario}
         self.simulated: Any = SIMULATED_SYSTEMS[self.system].opening(
             self.opens_at, self.clock, self._deliver, **settings
@@ -121,6 +133,14 @@ class Stage:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.webhook.extensions["inbox"].close()
+
+    def _lay_out_store(self) -> None:
+        """The run is not the first in its folder; how a store is made is told by tests of its own."""
+        data = self.folder / "data"
+        if not data.exists():
+            data.mkdir(mode=0o700)
+            (data / NAME).touch(mode=0o600)
+            (data / NAME).write_bytes(new_store())
 
     @property
     def ledger(self) -> Ledger:

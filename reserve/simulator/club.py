@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from fnmatch import fnmatchcase
+from functools import cache
 from operator import attrgetter
 from random import Random
 from threading import RLock
@@ -21,6 +22,7 @@ from uuid import UUID
 
 from flask import Flask, request
 from flask.typing import ResponseReturnValue
+from werkzeug.routing import Map, Rule
 
 from reserve.clock import Clock
 from reserve.model import Court, Limits, Slot
@@ -36,6 +38,13 @@ from reserve.simulator.usual import NamedFault
 
 MILLISECOND = timedelta(milliseconds=1)
 UNKNOWN = Court("", "unknown court")
+LEDGER = "GET /simulator/ledger"
+
+
+@cache
+def _paths(routes: tuple[str, ...]) -> Map:
+    """Where a request for each of *routes* goes; compiling them takes longer than answering a whole run."""
+    return Map([Rule(route.split()[1], methods=route.split()[:1], endpoint=route) for route in routes])
 
 
 class Club(ABC):
@@ -471,19 +480,16 @@ class Club(ABC):
         return self._ledger.as_json(self.now)
 
     def _web_app(self) -> Flask:
-        app = Flask(f"simulated-{self.name}")
+        app = Flask(f"simulated-{self.name}", static_folder=None)
         app.json.sort_keys = False  # type: ignore[attr-defined]  # of the default provider
         app.register_error_handler(Refusal, self.refused)
-        app.add_url_rule("/simulator/ledger", "ledger", self.show_ledger)
-        for route, method in self.public.items():
-            self._add(app, route, attrgetter(method)(self))
-        for route, method in self.routes.items():
-            self._add(app, route, self._for_player(attrgetter(method)(self)))
+        app.url_map = _paths((LEDGER, *self.public, *self.routes))
+        app.view_functions = {
+            LEDGER: self.show_ledger,
+            **{route: attrgetter(method)(self) for route, method in self.public.items()},
+            **{route: self._for_player(attrgetter(method)(self)) for route, method in self.routes.items()},
+        }
         return app
-
-    def _add(self, app: Flask, route: str, view: Callable[..., ResponseReturnValue]) -> None:
-        method, path = route.split()
-        app.add_url_rule(path, route, view, methods=[method])
 
     def _for_player(self, view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
         def admitted(**parts: str) -> ResponseReturnValue:

@@ -31,7 +31,7 @@ from reserve.simulator.recus.facilities import (
 from reserve.simulator.recus.faults import BOOKINGS, FAULTS, HOLD, RENT
 from reserve.simulator.recus.holds import asked_for
 from reserve.simulator.recus.orders import OrdersApi
-from reserve.simulator.recus.pages import add_pages
+from reserve.simulator.recus.pages import Pages
 from reserve.simulator.recus.reading import ReadingApi
 from reserve.simulator.recus.scenario import DIALOGS, SHAPES, RecUsScenario
 from reserve.simulator.refusal import Refusal
@@ -63,6 +63,11 @@ class SimulatedRecUs(Club):
         "dialog": ("dialog", f"how the log-in looks: {', '.join(DIALOGS)}"),
     }
     public: ClassVar[Mapping[str, str]] = {
+        "GET /": "pages.home",
+        "GET /organizations/<slug>": "pages.home",
+        "GET /locations/<id_>": "pages.location",
+        "GET /app/orders/<id_>/checkout": "pages.checkout",
+        "GET /<slug>": "pages.short",
         "GET /v1/sports": "reading_api.sports",
         "GET /v1/regions": "reading_api.regions",
         "GET /v1/organizations": "reading_api.organizations",
@@ -109,17 +114,10 @@ class SimulatedRecUs(Club):
     }
 
     def __init__(self, scenario: Scenario, clock: Clock, *, deliver: Deliver | None = None) -> None:
-        """Set everything up, the web pages too."""
+        """Set everything up, the firewall too."""
         super().__init__(scenario, clock, deliver=deliver)
         self.app.register_error_handler(HTTPException, self.unknown_route)
         self.app.before_request(self.look_at_request)
-        add_pages(
-            self.app,
-            self.scenario,
-            self.facilities,
-            lambda path: self.record("page-visited", path=path),
-            self.guest_token,
-        )
 
     # What leads a player here.
 
@@ -165,6 +163,11 @@ class SimulatedRecUs(Club):
             others = (court for court in self._ground(first) if court != first)
             beside = min(others, key=lambda court: court.name)
             self.timetable.at(self.opens_at, self._grab(beside, f"rival at {beside.name}"))
+
+    @cached_property
+    def pages(self) -> Pages:
+        """What a browser is shown."""
+        return Pages(self, self.scenario, self.facilities, self.guest_token)
 
     @cached_property
     def account_api(self) -> AccountApi:

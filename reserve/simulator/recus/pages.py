@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from flask import Flask, Response, redirect, render_template_string, request
+from flask import redirect, render_template_string, request
+from flask.typing import ResponseReturnValue
 
+from reserve.simulator.club import Club
 from reserve.simulator.recus.facilities import ORGANIZATION, SimulatedFacility
 from reserve.simulator.recus.scenario import RecUsScenario
 
@@ -176,18 +178,44 @@ drawMain();
 """
 
 
-def add_pages(
-    app: Flask,
-    scenario: RecUsScenario,
-    facilities: Mapping[str, SimulatedFacility],
-    visited: Callable[[str], None],
-    guest: Callable[[], str],
-) -> None:
-    """Add the web app's pages to *app*; *visited* hears of each that is opened, *guest* makes a token."""
-    slugs = {facility.slug: facility.id for facility in facilities.values()}
+class Pages:
+    """The pages of the web app."""
 
-    def page(title: str, **more: Any) -> str:
-        visited(request.path)
+    def __init__(
+        self,
+        club: Club,
+        scenario: RecUsScenario,
+        facilities: Mapping[str, SimulatedFacility],
+        guest_token: Callable[[], str],
+    ) -> None:
+        """The pages about *facilities*; *club* hears of each that is opened."""
+        self._club, self._scenario, self._facilities = club, scenario, facilities
+        self._guest_token = guest_token
+        self._slugs = {facility.slug: facility.id for facility in facilities.values()}
+
+    def home(self, slug: str = "") -> ResponseReturnValue:
+        """The city's page, and that of every organization."""
+        return self._page(ORGANIZATION["name"])
+
+    def location(self, id_: str) -> ResponseReturnValue:
+        """The page of a facility."""
+        if id_ not in self._facilities:
+            return self._page("Page not found"), 404
+        return self._page(self._facilities[id_].name, location=id_)
+
+    def checkout(self, id_: str) -> ResponseReturnValue:
+        """Where an order is paid by hand."""
+        return self._page("Checkout")
+
+    def short(self, slug: str) -> ResponseReturnValue:
+        """The short address of a facility."""
+        if slug not in self._slugs:
+            return self._page("Page not found"), 404
+        return redirect(f"/locations/{self._slugs[slug]}", 308)
+
+    def _page(self, title: str, **more: Any) -> str:
+        self._club.record("page-visited", path=request.path)
+        scenario, guest = self._scenario, self._guest_token
         whole = {
             "dialog": scenario.dialog,
             "pause": scenario.page_pause / timedelta(milliseconds=1),
@@ -198,28 +226,7 @@ def add_pages(
             "guests": [guest(), guest()] if scenario.guest_token else None,  # before and during the log-in
             "signedIn": False,
             "location": None,
-            "locations": [(facility.id, facility.name) for facility in facilities.values()],
+            "locations": [(facility.id, facility.name) for facility in self._facilities.values()],
             **more,
         }
         return render_template_string(PAGE, title=title, scenario=whole)
-
-    @app.get("/")
-    @app.get("/organizations/<slug>")
-    def home(slug: str = "") -> str:
-        return page(ORGANIZATION["name"])
-
-    @app.get("/locations/<id_>")
-    def location(id_: str) -> str | tuple[str, int]:
-        if id_ not in facilities:
-            return page("Page not found"), 404
-        return page(facilities[id_].name, location=id_)
-
-    @app.get("/app/orders/<id_>/checkout")
-    def checkout(id_: str) -> str:
-        return page("Checkout")
-
-    @app.get("/<slug>")
-    def short(slug: str) -> Any:
-        if slug not in slugs:
-            return Response(page("Page not found"), 404)
-        return redirect(f"/locations/{slugs[slug]}", 308)
