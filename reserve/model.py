@@ -158,11 +158,44 @@ class Hold:
         """Name the order and the court, as messages do."""
         return f"order {self.order_id} for {self.offer.court.name}"
 
+    def is_of(self, offer: Offer) -> bool:
+        """Whether it is of the court and the slot of *offer*."""
+        return self.offer.court.is_same(offer.court) and self.offer.slot == offer.slot
+
     def is_now(self, reservation: Reservation) -> bool:
         """Whether *reservation* is what became of this hold: of its order, or of its court and slot."""
         offer = self.offer
         is_there = reservation.court.is_same(offer.court) and reservation.slot == offer.slot
         return is_there or reservation.order_id == self.order_id
+
+
+@dataclass(frozen=True)
+class Order:
+    """The record behind a hold as it stands: what is in it, what is still to be paid, and what was paid.
+
+    An item that nobody can read is None, and so is an amount; no items at all mean that it does not say.
+    """
+
+    items: tuple[Hold | None, ...] = ()
+    due: Money | None = None
+    is_open: bool = True  # so that it can be paid
+    is_gone: bool = False  # for good
+    is_settled: bool = False
+    charged: Money | None = None  # once it is settled
+    credit: Money | None = None  # of the player, which may be used for it
+    expires_at: datetime | None = None
+
+    def besides(self, offer: Offer) -> list[Hold | None]:
+        """Its items but one that is *offer*."""
+        others = list(self.items)
+        ours = next((each for each in others if each is not None and each.is_of(offer)), None)
+        if ours is not None:
+            others.remove(ours)
+        return others
+
+    def is_without(self, offer: Offer) -> bool:
+        """Whether it says what is in it, and *offer* is not."""
+        return bool(self.items) and len(self.besides(offer)) == len(self.items)
 
 
 class ActionKind(StrEnum):

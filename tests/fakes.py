@@ -6,7 +6,7 @@ import heapq
 import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from io import BytesIO
@@ -38,6 +38,7 @@ from reserve.model import (
     Offer,
     Offers,
     Opening,
+    Order,
     Reservation,
     Slot,
 )
@@ -569,8 +570,10 @@ class FakeSystem(BookingSystem):
         until, link = self.clock.now() + HOLD_LENGTH, f"https://pay/{order_id}"
         return Hold(offer, order_id, usd(price_cents), until, link, stamp=self.stamp_of_holds)
 
-    def look(self, hold: Hold) -> Hold:
-        return replace(hold, price=usd(self._answer(f"look {hold.order_id}")))
+    def order(self, hold: Hold) -> Order:
+        said = self._answer(f"order {hold.order_id}", Order((hold,), hold.price))
+        assert isinstance(said, Order)
+        return said
 
     def confirm(self, hold: Hold) -> None:
         self._answer(f"confirm {hold.order_id}")
@@ -578,10 +581,7 @@ class FakeSystem(BookingSystem):
     def release(self, hold: Hold) -> None:
         self._answer(f"release {hold.order_id}")
 
-    def is_settled(self, hold: Hold) -> bool:
-        return bool(self._answer(f"is settled {hold.order_id}", False))
-
-    def settles_by_hand(self, hold: Hold) -> bool:
+    def settles_by_hand(self, hold: Hold, order: Order | None) -> bool:
         return bool(self._answer(f"by hand {hold.order_id}", False))
 
 

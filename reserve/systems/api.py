@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 
 from reserve.errors import LostAnswer, ReserveError, ServiceError, TokenRefused, UnknownAnswer, UnknownRefusal
@@ -79,13 +78,6 @@ class ApiSystem(BookingSystem):
         except UnknownAnswer:
             self.context.keep(answer.asked, answer.text)
             raise
-
-    def look(self, hold: Hold) -> Hold:
-        """*hold* with the price and the expiry that its order says."""
-        if self.hold_is_final:
-            return hold
-        seen = self.hold_in(self.get(path_to(self.order_path, id=hold.order_id)), hold.offer)
-        return replace(hold, price=seen.price, expires_at=seen.expires_at or hold.expires_at)
 
     def release(self, hold: Hold) -> None:
         """Delete the order behind *hold*, unless that is final."""

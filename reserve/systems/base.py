@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from reserve.clock import Probe
 from reserve.errors import LostAnswer, ServiceError, Unreachable, UsageError
-from reserve.model import Account, BookingRequest, Court, Hold, Offer, Offers, Published, Reservation
+from reserve.model import Account, BookingRequest, Court, Hold, Offer, Offers, Order, Published, Reservation
 from reserve.systems.profile import Profile
 from reserve.tokens import Tokens
 from reserve.window import parse_time
@@ -172,18 +172,16 @@ class BookingSystem(Profile, ABC):
     def connection_for(self, offer: Offer) -> CourtConnection:
         """A connection for asking for *offer*."""
 
-    def look(self, hold: Hold) -> Hold:
-        """*hold* with the price and the expiry that its order says; a final one has neither."""
-        assert self.hold_is_final
-        return hold
+    def order(self, hold: Hold) -> Order:
+        """The order behind *hold* as it stands; a final hold has none."""
+        raise ServiceError(f"{self.name} has no orders")
 
     def confirm(self, hold: Hold) -> None:
-        """Make *hold* final, unless it is. Never to be repeated after a `LostAnswer`."""
-        assert self.hold_is_final
+        """Make *hold* final, unless it is, for its price and no other amount.
 
-    def is_settled(self, hold: Hold) -> bool:
-        """Whether the order behind *hold* says that it is paid, so that the court is ours."""
-        return False
+        Never to be repeated after a `LostAnswer`.
+        """
+        assert self.hold_is_final
 
     def release(self, hold: Hold) -> None:
         """Release *hold*, unless it is final; no error when it is already gone. May be repeated."""
@@ -213,9 +211,13 @@ class BookingSystem(Profile, ABC):
     def enter_code(self, digits: str) -> None:
         """Prove the player's phone with the code; raises `WrongCode` when it is refused."""
 
-    def settles_by_hand(self, hold: Hold) -> bool:
-        """Whether only the player can pay for *hold*: a priced one, unless `--pay` says more."""
+    def settles_by_hand(self, hold: Hold, order: Order | None) -> bool:
+        """Whether only the player can pay for *hold*: by `--pay`, and by its *order*, if that is known."""
         return self.request.pay == "by-hand" and not (hold.price and hold.price.is_free)
+
+    def may_confirm_unread(self, hold: Hold) -> bool:
+        """Whether *hold* may be confirmed though its order cannot be read: that cannot cost anything then."""
+        return hold.price is not None and hold.price.is_free
 
     @abstractmethod
     def connect(self) -> Http:

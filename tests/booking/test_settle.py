@@ -28,12 +28,22 @@ from reserve.errors import (
     UnknownRefusal,
     Unreachable,
 )
-from reserve.model import Court, Hold, Limits, Offers, Opening, Reservation
+from reserve.model import Court, Hold, Limits, Offer, Offers, Opening, Order, Reservation
 from reserve.money import Money
 from tests.fakes import EVENING, HOLD_LENGTH, START, FakeClock, FakeSystem, NoLimits, context_of, offer, usd
 
 ONE, TWO, THREE = offer("Court 1"), offer("Court 2"), offer("Court 3")
 BOOKED = [Reservation(ONE.court, EVENING)]
+
+
+def stands(offer: Offer, cents: int | None, **said: Any) -> Order:
+    """An order for *offer* alone, at this price."""
+    return Order((Hold(offer, "order"),), usd(cents), **said)
+
+
+def paid(offer: Offer, cents: int) -> Order:
+    """An order for *offer* alone, for which so much was paid."""
+    return stands(offer, None, is_open=False, is_settled=True, charged=usd(cents))
 
 
 class FakeVerification(Verification):
@@ -136,9 +146,13 @@ def test_a_bug_while_releasing_keeps_no_other_court_held_and_does_not_spoil_the_
 
 def test_the_best_court_within_the_maximum_price_is_confirmed(clock: FakeClock) -> None:
     two = [Reservation(TWO.court, EVENING)]
-    settling = Settling(clock, {"reservations": [two]}, prices=(900, 750, 600), max_price_cents=800)
+    answers: dict[str, list[Any]] = {
+        "reservations": [two],
+        "order order-2": [stands(TWO, 750), paid(TWO, 740)],
+    }
+    settling = Settling(clock, answers, prices=(900, 750, 600), max_price_cents=800)
 
-    assert settling.end() == Reservation(TWO.court, EVENING, "order-2", usd(750))
+    assert settling.end() == Reservation(TWO.court, EVENING, "order-2", usd(740))  # what was charged
     assert sorted(settling.released) == ["order-1", "order-3"]
 
 
@@ -157,19 +171,21 @@ def test_when_all_cost_too_much_everything_is_released(clock: FakeClock) -> None
 
 
 def test_a_price_that_the_hold_does_not_say_is_looked_up(clock: FakeClock) -> None:
-    settling = Settling(clock, {"look order-1": [750]}, prices=(None,))
+    settling = Settling(clock, {"order order-1": [stands(ONE, 750)] * 2 + [paid(ONE, 750)]}, prices=(None,))
 
     assert settling.end().price == usd(750)
 
 
-@pytest.mark.parametrize("answer", [None, Unreachable("down")], ids=["silent", "down"])
-def test_a_court_whose_price_nobody_says_is_never_paid(clock: FakeClock, answer: ReserveError | None) -> None:
-    settling = Settling(clock, {"look order-1": [answer]}, prices=(None,))
+@pytest.mark.parametrize("answer", [Order(), Unreachable("down")], ids=["silent", "down"])
+def test_a_court_whose_price_nobody_says_is_never_paid(
+    clock: FakeClock, answer: Order | ReserveError
+) -> None:
+    settling = Settling(clock, {"order order-1": [answer]}, prices=(None,))
 
     with pytest.raises(ServiceError, match="nothing says what it costs"):
         settling.end()
 
-    assert settling.system.said == ["look order-1", "release order-1"]
+    assert settling.system.said == ["order order-1", "release order-1"]
 
 
 def test_what_only_the_player_can_pay_stays_held(clock: FakeClock) -> None:
@@ -362,7 +378,9 @@ def test_a_hold_is_known_again_by_its_order(clock: FakeClock) -> None:
 
 @pytest.mark.parametrize("listed", [[], [Reservation(TWO.court, EVENING)], ServiceError("down")])
 def test_an_order_that_says_it_is_paid_is_proof_when_the_list_is_not(clock: FakeClock, listed: Any) -> None:
-    settling = Settling(clock, {"reservations": [listed] * 5, "is settled order-1": [False, True]})
+    settling = Settling(
+        clock, {"reservations": [listed] * 5, "order order-1": [stands(ONE, 0)] * 2 + [paid(ONE, 0)]}
+    )
 
     assert isinstance(settling.end(), Reservation)
     assert settling.system.said.count("confirm order-1") == 1

@@ -159,7 +159,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplayStage]:
         stage.offers = stage.run.system.offers()
         order = next(iter(stage.simulated.orders))
         stage.hold = Hold(stage.offers.offers[0], order, usd(750))
-        stage.run.system.look(stage.hold)
+        stage.run.system.order(stage.hold)
         system: Any = stage.run.system
         stage.me = system._me
         yield stage
@@ -172,8 +172,8 @@ CALLS: Mapping[str, Callable[[Any, Hold], object]] = {
     "holds": lambda system, hold: system.holds(),
     "hold": lambda system, hold: system.connection_for(hold.offer).hold(),
     "warm": lambda system, hold: system.connection_for(hold.offer).warm(),
-    "look": lambda system, hold: system.look(hold),
-    "by hand": lambda system, hold: system.settles_by_hand(hold),
+    "order": lambda system, hold: system.order(hold),
+    "by hand": lambda system, hold: system.settles_by_hand(hold, None),
     "confirm": lambda system, hold: system.confirm(hold),
     "release": lambda system, hold: system.release(hold),
     "send": lambda system, hold: system.send_code(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 
@@ -23,7 +23,7 @@ from reserve.errors import (
     UnknownRefusal,
     Unreachable,
 )
-from reserve.model import Hold, Offer, Reservation
+from reserve.model import Hold, Offer, Order, Reservation
 from reserve.systems.base import CourtConnection
 from tests.fakes import FakeClock, FakeSystem, usd
 
@@ -57,7 +57,9 @@ class WildSystem(FakeSystem):
     """Answers each call from a list, then well; and keeps the truth about every order."""
 
     clock: FakeClock
-    plan: Mapping[str, Sequence[str]]  # "hold Court 1", "confirm", "release", "holds", "reservations", "look"
+    plan: Mapping[
+        str, Sequence[str]
+    ]  # "hold Court 1", "confirm", "release", "holds", "reservations", "order"
     seed: int = 0
     hold_is_final: bool = False  # of the class elsewhere
     says_price: bool = True
@@ -130,10 +132,10 @@ class WildSystem(FakeSystem):
         self._answer_to(failure)
         return found
 
-    def look(self, hold: Hold) -> Hold:
-        """The price."""
-        self._answer_to(self._next("look")[0])
-        return replace(hold, price=usd(0))
+    def order(self, hold: Hold) -> Order:
+        """What a hold is of, and its price."""
+        self._answer_to(self._next("order")[0])
+        return Order((hold,), usd(0))
 
     def confirm(self, hold: Hold) -> None:
         """Accept every payment for a hold: it is not the system that keeps the player from paying twice."""
@@ -156,7 +158,7 @@ class WildSystem(FakeSystem):
             self.mine.pop(hold.order_id, None)
         self._answer_to(failure)
 
-    def settles_by_hand(self, hold: Hold) -> bool:
+    def settles_by_hand(self, hold: Hold, order: Order | None) -> bool:
         """Every court is free."""
         return False
 

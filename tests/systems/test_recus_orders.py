@@ -48,7 +48,7 @@ def test_the_recorded_rental_is_a_hold_though_it_calls_itself_confirmed(clock: F
 
     assert body["data"]["facilityRental"]["status"] == "confirmed"
     assert (hold.order_id, hold.price) == (ORDER, usd(750))
-    assert not api.system.is_settled(hold)
+    assert not api.system.order(hold).is_settled
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_the_recorded_order_is_paid_as_its_payments_say(
     hold = api.system.connection_for(OFFER).hold()
     body["order"]["payments"] = [{"status": each} for each in payments]
 
-    assert api.system.is_settled(hold) is is_settled
+    assert api.system.order(hold).is_settled is is_settled
 
 
 @pytest.mark.parametrize("status", ["pending", None, "expired", "canceled", "on_fire"])
@@ -91,7 +91,7 @@ def test_an_order_that_was_settled_when_it_was_made_is_not_paid_again(clock: Fak
     hold = api.system.connection_for(OFFER).hold()
     api.system.confirm(hold)
 
-    assert not api.system.settles_by_hand(hold)
+    assert not api.system.settles_by_hand(hold, None)
     assert len(api.asked) == 1
 
 

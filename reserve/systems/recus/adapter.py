@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
-from datetime import date, time, timedelta
+from datetime import date, time, timedelta, tzinfo
 from typing import TypeVar
 
 from reserve.browser import BrowserMissing
@@ -28,8 +28,7 @@ from reserve.errors import (
     WrongCode,
 )
 from reserve.http import Answer, path_to
-from reserve.model import Account, BookingRequest, Court, Hold, Offer, Published, Reservation
-from reserve.money import Money
+from reserve.model import Account, BookingRequest, Court, Hold, Offer, Order, Published, Reservation
 from reserve.systems.account_api import AccountApi, Granted
 from reserve.systems.api import GONE, PUBLISHED
 from reserve.systems.base import ALL, Context
@@ -40,12 +39,13 @@ from reserve.systems.recus.bookings import ListedBooking, Player
 from reserve.systems.recus.facility import facility_ids, place_in
 from reserve.systems.recus.holding import RESERVATIONS, WAYS, is_closed, rental, reservation, site_ids
 from reserve.systems.recus.listing import BookingList
-from reserve.systems.recus.orders import SETTLED, OrderAnswer, cents, id_in, order_id_in, order_in
+from reserve.systems.recus.orders import SETTLED, Item, OrderAnswer, id_in, order_id_in, order_in
 from reserve.systems.recus.payment import (
     EMPTY_PAYMENT,
     SETTLED_AT_ONCE,
     confirm_card,
     payment,
+    pays_with_an_empty_body,
     secrets_in,
     was_settled,
 )
@@ -83,7 +83,6 @@ class RecUs(RecUsProfile, AccountApi):
         self._closed: set[str] = set()  # ways
         self._items: dict[str, set[str]] = {}  # of each order, those that were seen and not released
         self._shared: set[str] = set()  # orders of which items were released
-        self._wanted: set[Offer] = set()
         self._renewing = threading.Lock()
 
     def facilities(self) -> list[str]:
@@ -404,7 +403,6 @@ class RecUs(RecUsProfile, AccountApi):
 
     def request_for(self, offer: Offer) -> tuple[str, Mapping[str, object]]:
         """Where *offer* is asked for, and with which body (facts 3.3)."""
-        self._wanted.add(offer)
         if (path := self.path) == RESERVATIONS:
             return path, reservation(offer, self._me)
         if offer.court.id not in self._sites:
@@ -445,14 +443,13 @@ class RecUs(RecUsProfile, AccountApi):
 
     def _hold(self, offer: Offer, order: OrderAnswer) -> Hold:
         item, items = order.item_for(offer, self._bookings.zone), order.contents
-        total = cents(order.total if item is None or len(items) == 1 else item.final_price)
         in_order = self._items.setdefault(str(order.id), set())
-        in_order |= {text for each in items if (text := id_in(each.id))}
+        in_order |= {id_in(each.id) or "" for each in items}
         details: Mapping[str, object] = {"item": id_in(item.id)} if item else {}
         hold = Hold(
             offer,
             str(order.id),
-            price=None if total is None else Money(total, order.currency.value or self.currency),
+            price=order.money(order.total if item is None or len(items) == 1 else item.final_price),
             expires_at=moment(order.expires_at),
             link=self.context.addresses["RECUS_WEB_URL"] + path_to("/app/orders/{id}/checkout", id=order.id),
             details={**details, **(SETTLED_AT_ONCE if order.is_settled else {})},
@@ -460,6 +457,39 @@ class RecUs(RecUsProfile, AccountApi):
         )
         self._bookings.remember(hold, item.listed_as if item else ())
         return hold
+
+    def order(self, hold: Hold) -> Order:
+        """The order behind *hold* as it stands (facts 3.3 c, 3.5); its rental is no proof of anything."""
+        answer = self.answer_to(lambda: self.question(path_to(self.order_path, id=hold.order_id)))
+        if answer.status in GONE:
+            return Order(is_gone=True)
+        found, zone = self._order(self._good(answer)), self._bookings.zone
+        if str(found.id) != hold.order_id:
+            raise UnknownAnswer(f"{answer.asked}: the answer ({answer.status}) is about another order")
+        items = found.contents
+        self._items[hold.order_id] = {id_in(each.id) or "" for each in items}
+        holds = [self._item(hold, each, zone, is_alone=len(items) == 1) for each in items]
+        return Order(
+            items=(*holds, *([None] if found.has_strange_items else ())),
+            due=found.due,
+            is_open=found.is_open,
+            is_gone=found.is_gone,
+            is_settled=found.is_settled,
+            charged=found.charged,
+            credit=found.money(found.max_credit_adjustment_allowed),
+            expires_at=moment(found.expires_at),
+        )
+
+    def _item(self, hold: Hold, item: Item, zone: tzinfo, *, is_alone: bool) -> Hold | None:
+        """*item* of the order of *hold* as a hold; of one that *is_alone* and does not say, *hold* does."""
+        court, slot = item.court, item.slot(zone)
+        if is_alone and not item.says_where:
+            court = hold.offer.court
+        if is_alone and not item.says_when:
+            slot = hold.offer.slot
+        if court is None or slot is None:
+            return None
+        return Hold(Offer(court, slot, slot.start), hold.order_id, details={"item": id_in(item.id)})
 
     def _order(self, answer: Answer) -> OrderAnswer:
         if order := order_in(answer):
@@ -469,17 +499,21 @@ class RecUs(RecUsProfile, AccountApi):
     def _order_of(self, hold: Hold) -> OrderAnswer:
         return self._order(self.get(path_to(self.order_path, id=hold.order_id)))
 
-    def settles_by_hand(self, hold: Hold) -> bool:
+    def settles_by_hand(self, hold: Hold, order: Order | None) -> bool:
         """Whether only the player can pay for *hold*; so it is also when the credit does not suffice."""
         if was_settled(hold):
             return False
         if self.request.pay != "credit" or (hold.price and hold.price.is_free):
-            return super().settles_by_hand(hold)
-        try:
-            credit = cents(self._order_of(hold).max_credit_adjustment_allowed)
-        except ReserveError:
-            return True  # the court is held, and the player can pay
-        return credit is None or hold.price is None or credit < hold.price.minor
+            return super().settles_by_hand(hold, order)
+        credit = order.credit if order else None
+        return credit is None or hold.price is None or not hold.price.is_within(credit)
+
+    def may_confirm_unread(self, hold: Hold) -> bool:
+        """Not where an empty body pays, which may pay anything, nor where other things were in the order."""
+        is_alone = hold.order_id not in self._shared and len(self._items.get(hold.order_id, ())) <= 1
+        return was_settled(hold) or (
+            super().may_confirm_unread(hold) and is_alone and not pays_with_an_empty_body(hold)
+        )
 
     def confirm(self, hold: Hold) -> None:
         """Pay the order, in the way `--pay` allows (facts 3.4), unless it was settled when it was made."""
@@ -487,7 +521,6 @@ class RecUs(RecUsProfile, AccountApi):
             return
         if hold.price is None:
             raise ServiceError(f"{hold}: nothing says what it costs")
-        self._respect_cart(hold, hold.price)
         path = path_to(self.order_path + "/pay", id=hold.order_id)
         answer = self.ask("POST", path, payment(hold, hold.price, self.request.pay))
         for secret in secrets_in(answer.json()):
@@ -499,34 +532,16 @@ class RecUs(RecUsProfile, AccountApi):
             self.context.keep(answer.asked, answer.text)
             raise UnknownAnswer(f"{hold}: paying was answered with a status we do not know")
 
-    def _respect_cart(self, hold: Hold, price: Money) -> None:
-        """Raise `ServiceError` when the order of *hold* has anything else in it, which would be paid too."""
-        is_shared = len(self._items.get(hold.order_id, ())) > 1 or hold.order_id in self._shared
-        if not is_shared and len(self._wanted) < 2:
-            return  # what was asked for alone was answered alone
-        try:
-            order = self._order_of(hold)
-        except ReserveError as failure:
-            if is_shared:
-                raise ServiceError(
-                    f"{hold}: what else is in its order cannot be read: {failure}"
-                ) from failure
-            return
-        if len(order.contents) > 1 or (is_shared and cents(order.total) != price.minor):
-            raise ServiceError(f"{hold}: other things are in the same order, so it is not paid")
-
-    def is_settled(self, hold: Hold) -> bool:
-        """Whether the order is paid, as it says itself; its rental is no proof (facts 3.3, 3.4)."""
-        return self._order_of(hold).is_settled
-
     def release(self, hold: Hold) -> None:
         """Delete the order (facts 3.5), or of several items in it this one, and no other.
 
         Nobody has recorded what a yes looks like, so we look.
         """
         items, item = self._items.get(hold.order_id, set()), hold.details.get("item")
-        if isinstance(item, str) and items - {item}:
+        if items - {item}:
             self._shared.add(hold.order_id)
+            if not isinstance(item, str):
+                raise UnknownAnswer(f"{hold}: nobody can tell which part of its order it is")
             answer = self.answer_to(lambda: self.http.ask("DELETE", path_to("/v1/order-items/{id}", id=item)))
             if answer.status not in GONE:
                 self._good(answer)

@@ -9,8 +9,9 @@ from reserve.http import Answer, path_to
 from reserve.model import Hold
 from reserve.money import Money
 from reserve.systems.base import Context
-from reserve.systems.reading import read
+from reserve.systems.reading import fitting, read
 from reserve.systems.recus.answers import Part
+from reserve.systems.recus.orders import OrderPayment, money
 
 UNPAID = ("requires_action", "requires_payment_method", "requires_confirmation", "canceled")
 KINDS = {"credit": "organization-credit", "card": "card-online"}
@@ -31,9 +32,14 @@ def was_settled(hold: Hold) -> bool:
     return SETTLED_AT_ONCE.items() <= hold.details.items()
 
 
+def pays_with_an_empty_body(hold: Hold) -> bool:
+    """Whether nothing is said of how *hold* is paid, nor of how much, as in 2025."""
+    return EMPTY_PAYMENT.items() <= hold.details.items()
+
+
 def payment(hold: Hold, price: Money, pay: str) -> dict[str, object]:
     """The body that pays *price* for *hold*, in the way `--pay` says."""
-    if price.is_free and EMPTY_PAYMENT.items() <= hold.details.items():
+    if price.is_free and pays_with_an_empty_body(hold):
         return {"data": {}}
     kind = "free" if price.is_free else KINDS[pay]
     return {"data": {"payments": [{"paymentMethodType": kind, "amountCents": price.minor}]}}
@@ -50,7 +56,13 @@ def secrets_in(value: object) -> Iterator[str]:
 
 
 def confirm_card(context: Context, hold: Hold, paid: Answer) -> None:
-    """Have Stripe charge the card, as the answer *paid* says, once; raises `NotPaid` if it will not."""
+    """Have Stripe charge the card, as the answer *paid* says, once; raises `NotPaid` if it will not.
+
+    Nothing is charged when that answer names another amount than the price of *hold*.
+    """
+    told = fitting(paid.json(), OrderPayment, "included.payments.0") or OrderPayment()
+    if told.amount is not None and money(told.amount, told.currency) != hold.price:
+        raise NotPaid(f"{hold}: the card would be charged another amount than {hold.price}")
     where = "included.payments.0.gatewayData"
     if not read(paid, Gateway, where).payment_methods:
         raise NotPaid(f"{hold}: the account has no card")
