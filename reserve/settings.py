@@ -13,10 +13,10 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from reserve import itself
 from reserve.errors import UsageError
 from reserve.systems import PROFILES, USUAL
 
-DATA = Path("data")
 LEAST_DAYS = 30  # no slot is reserved further ahead
 KEY_FILE = "fernet.key"  # in the data folder; `reserve.storage.secrets` makes it
 WEBHOOK = "http://127.0.0.1:5000"
@@ -32,7 +32,7 @@ OURS = ("RESERVE_", "WEBHOOK_", "FERNET_KEY", "CHROME")  # how the names of the 
 class Settings:
     """What the environment says, None for what it does not; secrets stay out of `repr`."""
 
-    data: Path = DATA
+    data: Path = field(default_factory=itself.data)
     database_url: str | None = field(default=None, repr=False)
     fernet_key: str | None = field(default=None, repr=False)
     system: str = USUAL
@@ -78,7 +78,7 @@ def read_settings(environ: Mapping[str, str], file: Path | None = None) -> Setti
         data, notify, ping_url = (
             merged.get(name) or None for name in ("RESERVE_DATA", "RESERVE_NOTIFY", "RESERVE_PING_URL")
         )
-        known = Settings(Path(data or DATA), notify=notify, ping_url=ping_url)
+        known = Settings(Path(data or itself.data()), notify=notify, ping_url=ping_url)
         raise UnreadableSettings(str(failure), known) from failure
 
 
@@ -97,7 +97,7 @@ def _settings_in(merged: Mapping[str, str]) -> Settings:
         return ours.get(name, "").strip() or None
 
     return Settings(
-        data=Path(said("RESERVE_DATA") or DATA),
+        data=Path(said("RESERVE_DATA") or itself.data()),
         database_url=said("RESERVE_DATABASE_URL"),
         fernet_key=said("FERNET_KEY"),
         system=(said("RESERVE_SYSTEM") or USUAL).casefold(),

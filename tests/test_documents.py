@@ -80,7 +80,7 @@ def options_of(*program: str) -> frozenset[str]:
     result = subprocess.run(
         [sys.executable, *program, "--help"], cwd=HERE, capture_output=True, text=True, check=True
     )
-    return frozenset(OPTION.findall(result.stdout.partition("faults")[0])) - {"-h", "--help"}
+    return frozenset(OPTION.findall(result.stdout.partition("faults")[0])) - {"-h", "--help", "--version"}
 
 
 def anchors(path: Path) -> set[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reserve import itself
 from reserve.settings import Settings, UnreadableSettings, loose_files, read_settings
 
 
@@ -59,7 +60,7 @@ def test_what_is_empty_or_blank_is_not_set() -> None:
 
     assert (settings.email, settings.data, settings.webhook_url, dict(settings.of_systems)) == (
         None,
-        Path("data"),
+        itself.data(),
         "http://127.0.0.1:5000",
         {},
     )

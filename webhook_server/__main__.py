@@ -15,6 +15,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from reserve import itself
 from webhook_server import create_app, serve
 from webhook_server.access import is_loopback
 from webhook_server.log_limit import LogLimit
@@ -45,12 +46,15 @@ def main() -> int:
     lines.addFilter(LogLimit())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", handlers=[lines])
     logging.raiseExceptions = False  # a full disk under the log stops nothing
-    settings = {**dotenv_values(".env", interpolate=False), **os.environ}  # a `$` in a key is a `$`
+    settings = {
+        **dotenv_values(itself.env_file(), interpolate=False),
+        **os.environ,
+    }  # a `$` in a key is a `$`
     host = settings.get("WEBHOOK_HOST") or "127.0.0.1"
     port = settings.get("WEBHOOK_PORT") or "5000"
     token = settings.get("WEBHOOK_TOKEN") or None
     proxy = settings.get("WEBHOOK_PROXY") or None
-    data = Path(settings.get("RESERVE_DATA") or "data")
+    data = Path(settings.get("RESERVE_DATA") or itself.data())
     keys = {gateway: key for gateway in SIGNED if (key := settings.get(variable(gateway)))}
 
     stop = threading.Event()

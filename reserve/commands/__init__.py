@@ -11,9 +11,9 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from reserve import itself
 from reserve.errors import ExitCode, OutcomeWord, ReserveError, UsageError
 from reserve.settings import Settings, UnreadableSettings, loose_files, read_settings
 
@@ -44,17 +44,19 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout = _heard_or_not(sys.__stdout__)
     if sys.stderr is not None and sys.stderr is sys.__stderr__:
         sys.stderr = _heard_or_not(sys.__stderr__)
+    if "_ARGCOMPLETE" in os.environ:  # the shell asks how a line may go on
+        import_module("reserve.commands.completion").complete(os.environ)
     name = arguments[0] if arguments and not arguments[0].startswith("-") else None
     if name is not None and name not in COMMANDS:
         unknown = UsageError(f"there is no command {name!r}; there are {', '.join(COMMANDS)}")
         print(f"Refused: {unknown}.")
         return ExitCode.USAGE
-    command = import_module(f"reserve.commands.{(name or 'book').replace('-', '_')}")
     try:
+        command = import_module(f"reserve.commands.{(name or 'book').replace('-', '_')}")
         asks_for_help = not {"-h", "--help"}.isdisjoint(arguments)  # which is given whatever is set
-        settings = Settings() if asks_for_help else read_settings(os.environ, Path(".env"))
+        settings = Settings() if asks_for_help else read_settings(os.environ, itself.env_file())
         if name != "due":  # which would say it every minute
-            for warning in loose_files(settings, Path(".env")):
+            for warning in loose_files(settings, itself.env_file()):
                 print(f"warning: {warning}", file=sys.stderr)
         return int(command.main(arguments[1:] if name else arguments, settings))
     except ReserveError as failure:
@@ -70,6 +72,9 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:  # a run listens for it itself, as long as anything is at stake
         return 130
     except Exception as failure:
+        if (package := itself.missing_package(failure)) is not None:
+            print(f"Refused: {itself.without(package)}.")
+            return ExitCode.USAGE
         traceback.print_tb(failure.__traceback__)  # without its message, which may hold a secret
         bug = f"a bug in this program ({type(failure).__name__})"
         if name in RESERVING:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+from reserve import itself
 from reserve.booking.context import Leads
 from reserve.booking.stop import Stop
 from reserve.commands.options import (
@@ -203,7 +204,7 @@ def _leftovers(settings: Settings, profile: type[Profile], stored: Mapping[str, 
     found, tokens = [], _earlier_tokens(settings, profile)
     if (token := stored.get(profile.token_variable or "")) and token == _token_in(tokens):
         found.append(f"{tokens} holds")
-    written = read_file(Path(".env"))
+    written = read_file(itself.env_file())
     ours = {name: profile.earlier_names.get(name, name) for name in written}
     if lines := [name for name, value in written.items() if value and stored.get(ours[name]) == value]:
         found.append(f"The lines {', '.join(lines)} of .env hold")

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
-from reserve import window
+from reserve import itself, window
 from reserve.clock import Clock
 from reserve.commands.options import command_parser
 from reserve.commands.store import open_store
@@ -23,7 +23,6 @@ from reserve.redaction import printable
 from reserve.settings import Settings, read_file
 from reserve.storage.plans import PlanStore
 
-HERE = Path(__file__).parents[2]
 STANDARD = ("/usr/local/bin", "/usr/bin", "/bin")
 BROWSERS = ("google-chrome", "google-chrome-stable", "chromium", "chromium-browser", "chromedriver")
 DAY = "%a %Y-%m-%d %H:%M %Z"
@@ -42,8 +41,8 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         write_crontab(without(machine.marks, crontab()))
         print("Removed the lines of this folder from the crontab.")
         return 0
-    for name in not_in_file(settings, read_file(machine.folder / ".env")):
-        print(f"warning: cron will not see {name}; add it to {machine.folder / '.env'}", file=sys.stderr)
+    for name in not_in_file(settings, read_file(machine.folder / itself.ENV)):
+        print(f"warning: cron will not see {name}; add it to {machine.folder / itself.ENV}", file=sys.stderr)
     if options.systemd:
         print(machine.units(), end="")
         print("# Save each part under its name, then:")
@@ -52,7 +51,8 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         return 0
     lines = machine.lines()
     if options.install:
-        machine.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (machine.folder, machine.data):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_crontab(installed(machine, crontab()))
     print(lines, end="")
     print(*clock_change_lines(settings, Clock().now()), sep="\n")
@@ -81,7 +81,7 @@ class Machine:
             if found := shutil.which(program, path=settings.path or os.defpath):
                 places.setdefault(str(Path(found).parent.absolute()))
         # Not resolved: the interpreter of a virtual environment is a link that has to stay one.
-        return cls(str(Path(sys.executable).absolute()), HERE, data, ":".join(places))
+        return cls(str(Path(sys.executable).absolute()), itself.home(), data, ":".join(places))
 
     @property
     def marks(self) -> tuple[str, str]:
@@ -91,7 +91,7 @@ class Machine:
     def lines(self) -> str:
         """What goes into the crontab."""
         first, last = self.marks
-        due = self._line("* * * * *", [self.python, str(self.folder / "main.py"), "due"], "due.log")
+        due = self._line("* * * * *", itself.command(["due"], self.python, self.folder), "due.log")
         service = self._line("@reboot", [self.python, "-m", "webhook_server"], "webhook.log")
         return "\n".join([first, due, service, last]) + "\n"
 
@@ -103,9 +103,9 @@ class Machine:
 
     def units(self) -> str:
         """The same for systemd, as units of the user."""
-        python, folder = _quoted(self.python), self.folder
+        python, due = _quoted(self.python), itself.command(["due"], self.python, self.folder)
         run = f"""[Service]
-WorkingDirectory={_escaped(str(folder))}
+WorkingDirectory={_escaped(str(self.folder))}
 Environment={_quoted(f"PATH={self.path}")} {_quoted(f"RESERVE_DATA={self.data}")}
 """
         return f"""# ~/.config/systemd/user/first-serve.service
@@ -114,7 +114,7 @@ Description=First Serve: start the bookings that are due
 
 {run}Type=oneshot
 KillMode=process
-ExecStart={python} {_quoted(str(folder / "main.py"))} due
+ExecStart={" ".join(map(_quoted, due))}
 
 # ~/.config/systemd/user/first-serve.timer
 [Unit]

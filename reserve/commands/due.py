@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from reserve import itself
 from reserve.clock import Clock
 from reserve.commands.options import command_parser
 from reserve.commands.store import open_store
@@ -25,7 +26,6 @@ from reserve.storage.database import Store
 from reserve.storage.plans import PlanStore
 from reserve.systems import PROFILES
 
-MAIN = Path(__file__).parents[2] / "main.py"
 WATCH = timedelta(seconds=50)  # the next tick comes after a minute
 LOOK_EVERY = timedelta(seconds=10)
 NEAR = timedelta(minutes=2)
@@ -140,7 +140,7 @@ class Ticking:
 
     plan_store: PlanStore
     clock: Clock
-    start: Callable[[Sequence[str]], None]  # a process of main.py with these words
+    start: Callable[[Sequence[str]], None]  # a process of this program with these words
     settings: Settings
     check_key: Callable[[], None] = lambda: None  # raises when what is stored for plans cannot be read here
 
@@ -203,10 +203,9 @@ def _has_tokens(body: Mapping[str, object]) -> bool:
 
 
 def start_process(data: Path, words: Sequence[str]) -> None:
-    """Start main.py as a process that outlives us, with our environment, and so with its secrets."""
-    command = [sys.executable, str(MAIN), *words]
+    """Start this program as a process that outlives us, with our environment, and so with its secrets."""
     with (data / "due.log").open("ab") as log:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            itself.command(words), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
     process.returncode = 0  # nobody waits for it here

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
+from reserve import __version__, itself
 from reserve.commands import COMMANDS
 from reserve.errors import UsageError
 from reserve.model import Account, BookingRequest
@@ -37,12 +38,15 @@ def as_sentence(text: str) -> str:
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one sentence, instead of a page of usage."""
 
+    complete: ClassVar[Callable[[argparse.ArgumentParser], object] | None] = None  # asked for instead
     is_discreet = False  # whether a word that means nothing may be a secret
 
     def parse_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> argparse.Namespace:
         """What *args* say; a word that means nothing is named, unless it may be half a password."""
+        if Parser.complete is not None:
+            Parser.complete(self)
         options, unknown = self.parse_known_args(args, namespace)
         if unknown:
             is_discreet = self.is_discreet or getattr(options, "password", None) is not None
@@ -57,14 +61,17 @@ class Parser(argparse.ArgumentParser):
 
 def command_parser(command: str) -> Parser:
     """A parser for *command*, without options yet."""
-    return Parser(prog=f"main.py {command}", description=as_sentence(COMMANDS[command]), allow_abbrev=False)
+    return Parser(
+        prog=f"{itself.NAME} {command}", description=as_sentence(COMMANDS[command]), allow_abbrev=False
+    )
 
 
 def booking_parser(command: str) -> Parser:
     """The options that `book` and `check` share."""
     parser = command_parser(command)
     if command == "book":
-        parser.prog = "main.py"
+        parser.prog = itself.NAME
+        parser.add_argument("--version", action="version", version=f"First Serve {__version__}")
         others = "\n".join(f"  {name:<13}{what}" for name, what in COMMANDS.items())
         parser.epilog = f"commands (each has --help; without one, `book` is meant):\n{others}"
         parser.formatter_class = argparse.RawDescriptionHelpFormatter

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from reserve import window
+from reserve import itself, window
 from reserve.clock import Clock
 from reserve.commands.options import account_named
 from reserve.commands.plan_options import plan_parser, plans_from
@@ -61,7 +61,9 @@ class Plans:
         for line in shown:
             print(line)
         trouble = self.account_trouble(plan, preview)
-        sentence = f"Saved as plan {number}; run `main.py cron --install` once to have it booked in time."
+        sentence = (
+            f"Saved as plan {number}; run `{itself.NAME} cron --install` once to have it booked in time."
+        )
         if options.json:
             print(json.dumps(plan_as_json(number, plan, preview), ensure_ascii=False))
         if trouble:

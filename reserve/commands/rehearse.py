@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from reserve import itself
 from reserve.commands import COMMANDS
 from reserve.commands.options import Parser, as_sentence, booking_parser, read_booking
 from reserve.errors import ExitCode, UsageError
@@ -73,7 +74,7 @@ def _parser() -> Parser:
     from reserve.simulator.options import add_options
 
     parser = Parser(
-        prog="main.py rehearse",
+        prog=f"{itself.NAME} rehearse",
         description=f"{as_sentence(COMMANDS['rehearse'])}\nThe exit code is that of the booking.",
         allow_abbrev=False,
     )

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from threading import Event
 
+from reserve import itself
 from reserve.clock import Clock
 from reserve.simulator import post_to, serve
 from reserve.simulator.options import add_options, simulated_for
@@ -54,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
 def invitation(environ: Mapping[str, str], words: list[str]) -> str:
     """What to type to book here: the environment, then the command."""
     exports = [f"export {name}={shlex.quote(value)}" for name, value in environ.items()]
-    return "\n".join([*exports, shlex.join(["python3", "main.py", *words, "--json"])])
+    return "\n".join([*exports, f"{itself.TYPED} {shlex.join([*words, '--json'])}"])
 
 
 def main() -> int:

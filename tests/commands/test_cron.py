@@ -259,7 +259,7 @@ def test_the_units_for_systemd_start_the_same_every_minute() -> None:
     units = MACHINE.units()
 
     assert "OnCalendar=*-*-* *:*:00" in units
-    assert 'ExecStart="/srv/first serve/.venv/bin/python" "/srv/first serve/main.py" due' in units
+    assert 'ExecStart="/srv/first serve/.venv/bin/python" "/srv/first serve/main.py" "due"' in units
     assert '"RESERVE_DATA=/srv/100%%"' in units
     assert "KillMode=process" in units  # the runs that were started live on
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import uuid4
 
+from reserve import itself
 from reserve.browser import Browser
 from reserve.clock import Clock
 from reserve.errors import ServiceError, SignInError
@@ -26,7 +27,7 @@ TO_RENEW = (
     "To renew it: "
     "(1) log in at https://my.tfc.com in a browser whose developer tools show the network, "
     "(2) copy the value of refresh_token from the answer to the request called token, "
-    "(3) run `python3 main.py account add NAME --system atrium` and paste it when asked. "
+    f"(3) run `{itself.TYPED} account add NAME --system atrium` and paste it when asked. "
     "With the password stored as well, the program logs in by itself"
 )
 
