@@ -189,7 +189,7 @@ class Http:
         self.base_url = base_url.rstrip("/")
         self._clock = clock or Clock()
         self._patience = patience
-        self._is_hurried = is_hurried
+        self.is_hurried = is_hurried
         self._session = requests.Session()
         self._session.headers.update(headers)
         if adapter is None:
@@ -238,7 +238,7 @@ class Http:
         under_way = _UnderWay()
         try:
             exchange = partial(self._exchange, prepared, asked, under_way)
-            return self._clock.within(self._patience, exchange, self._is_hurried)
+            return self._clock.within(self._patience, exchange, self.is_hurried)
         except TimeoutError:
             if under_way.is_connecting:
                 raise Unreachable(f"{asked}: no connection in time") from None

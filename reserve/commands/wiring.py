@@ -100,7 +100,8 @@ def build_run(
     tokens = StoredTokens(SecretStore(store, settings.data, settings.fernet_key), player, given=given)
     context = _context(system_type, settings, clock, connect, timeline, folder, tokens)
     system = system_type(account, request, context)
-    record = Record(store, run_id, player, clock.now, where=f"{system_type.name} {host}")
+    where = f"{system_type.name} {host}"
+    record = Record(store, run_id, player, clock.now, where=where, is_stopping=lambda: stop.is_asked)
     texts = _texts(phone, settings, clock, connect) if phone else None
     run = Run(RunContext(system, clock, timeline, stop, record, leads), texts)
     return WiredRun(run, run_id, folder, record)

@@ -6,13 +6,15 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, TypeVar
 
-from reserve.clock import Clock
+from reserve.clock import LOOK, Clock, never
 
 T = TypeVar("T")
 
 PATIENT = 10.0  # seconds for one call; a store that answers at all has answered by then
+STOPPING = 0.5  # seconds for all calls together, from when we are asked to stop
 
 
 @dataclass
@@ -33,10 +35,11 @@ class _Errand:
 class Errands:
     """Calls that are made one after the other, and waited for while that is allowed."""
 
-    def __init__(self) -> None:
-        """Each call may take its time, until somebody is in a hurry."""
+    def __init__(self, is_stopping: Callable[[], bool] = never) -> None:
+        """Each call may take its time, until somebody is in a hurry, or *is_stopping* says that we stop."""
         self._clock = Clock()  # real time: a thread that waits for a server is in no rehearsal
-        self._left: float | None = None
+        self._is_stopping = is_stopping
+        self._left = self._stops_at = inf
         self._queue: deque[_Errand] = deque()
         self._is_working = False
         self._lock = threading.Lock()
@@ -46,8 +49,8 @@ class Errands:
         self._left = seconds
 
     def take_time(self) -> None:
-        """Wait for each call from now on as long as a store may need."""
-        self._left = None
+        """Wait for each call from now on as long as a store may need, unless we stop."""
+        self._left = inf
 
     def run(self, call: Callable[[], T]) -> T:
         """What *call* returns or raises; raises `TimeoutError` when nobody can wait for it any more.
@@ -61,15 +64,23 @@ class Errands:
                 self._is_working = True
                 # It must not keep the process alive; what is still to be written then is in a file.
                 threading.Thread(target=self._work, daemon=True).start()
-        began = self._clock.monotonic()
-        is_done = errand.done.wait(PATIENT if self._left is None else max(self._left, 0))
-        if self._left is not None:
-            self._left -= self._clock.monotonic() - began
-        if not is_done:
+        if not self._is_made_in_time(errand):
             raise TimeoutError
         if errand.failure is not None:
             raise errand.failure
         return errand.result  # type: ignore[no-any-return]
+
+    def _is_made_in_time(self, errand: _Errand) -> bool:
+        began = now = self._clock.monotonic()
+        ends = began + min(self._left, PATIENT)
+        while not errand.done.wait(max(0.0, min(LOOK, ends - now))):
+            now = self._clock.monotonic()
+            if self._stops_at == inf and self._is_stopping():
+                self._stops_at = now + STOPPING
+            if now >= (ends := min(ends, self._stops_at)):
+                break
+        self._left -= self._clock.monotonic() - began
+        return errand.done.is_set()
 
     def _work(self) -> None:
         while True:

@@ -17,6 +17,7 @@ from typing import TypeVar
 from sqlalchemy import ColumnElement, RowMapping, select, true
 from sqlalchemy.exc import SQLAlchemyError
 
+from reserve.clock import never
 from reserve.errors import AlreadyReserved, ServiceError
 from reserve.model import ActionKind, Court, Hold, Offer, Slot
 from reserve.storage.database import Store
@@ -107,16 +108,26 @@ class Record:
     """
 
     def __init__(
-        self, store: Store, run_id: str, player: str, now: Callable[[], datetime], *, where: str = ""
+        self,
+        store: Store,
+        run_id: str,
+        player: str,
+        now: Callable[[], datetime],
+        *,
+        where: str = "",
+        is_stopping: Callable[[], bool] = never,
     ) -> None:
-        """Nothing is written yet; *where* tells a booking system from its simulator."""
+        """Nothing is written yet; *where* tells a booking system from its simulator.
+
+        From when *is_stopping* says so, the store is hardly waited for.
+        """
         self.store = store
         self.run_id = run_id
         self.player = player
         self._runs = RunStore(store)
         self._now = now
         self._where = where
-        self._errands = Errands()
+        self._errands = Errands(is_stopping)
         self._unwritten: list[Entry] = []
         self._late = LateFile(store.folder, run_id)
         self._alive: Lock | None = None

@@ -231,10 +231,12 @@ class BookingSystem(Profile, ABC):
         return self._http
 
     def question(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
-        """The answer to a GET, whatever its status; when it is lost, it is simply asked for once more."""
+        """The answer to a GET, whatever its status; when it is lost, and there is time, it is asked for again."""
         try:
             return self.http.ask("GET", path, params=params)
         except LostAnswer:
+            if self.http.is_hurried():
+                raise
             return self.http.ask("GET", path, params=params)
 
     def close(self) -> None:

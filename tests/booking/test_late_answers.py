@@ -87,6 +87,18 @@ def test_a_request_to_stop_is_obeyed_within_seconds_whatever_is_slow(
         assert outcome.exit_code in (143, 7, 6, 0)
 
 
+def test_a_read_that_a_request_to_stop_cut_short_is_not_tried_again(tmp_path: Path) -> None:
+    late = Fault("GET /v1/users/*/bookings", 2, "held-up", times=9, delay=100 * SECOND)
+    with Stage(tmp_path, {"faults": (late,)}, ahead=90 * SECOND) as stage:
+        stopped = OPENS_AT + SECOND
+        stage.clock.call_at(stopped, partial(setattr, stage.stop, "signal_number", 15))
+
+        assert stage.book().exit_code == 143
+
+        assert stage.clock.now() - stopped < 1.5 * SECOND
+        assert stage.open_holds == []
+
+
 class Stamped(CourtConnection):
     """A court behind a server with a clock of its own."""
 

@@ -7,8 +7,9 @@ import os
 import sqlite3
 import stat
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -130,6 +131,26 @@ def test_a_call_that_is_late_goes_on_and_nobody_waits_for_the_next_one_either() 
     errands.take_time()
     errands.run(lambda: calls.append("last"))
     assert calls == ["slow", "quick", "last"]
+
+
+def test_a_run_that_is_stopped_ends_within_two_seconds_although_the_store_is_locked(tmp_path: Path) -> None:
+    store, stop = Store(tmp_path), threading.Event()
+    record = Record(store, "mine", "player", lambda: START, is_stopping=stop.is_set)
+    with ExitStack() as lock:
+        with record.kept(system="recus", request="a court", day=DAY):
+            lock.enter_context(locked(tmp_path))
+            stop.set()
+            began = time.monotonic()
+            record.note(ActionKind.RELEASED, COURTS)
+            record.end(143, "Not reserved: stopped by SIGTERM.")
+        assert time.monotonic() - began < 2
+        (late,) = (tmp_path / FOLDER).iterdir()
+        assert [json.loads(line)["table"] for line in late.read_text().splitlines()] == [
+            "actions",
+            "actions",
+            "runs",
+        ]
+    store.close()
 
 
 def test_a_database_that_does_not_answer_is_given_up(
