@@ -131,6 +131,7 @@ class _Confirmation:
                 context.timeline.say(f"{self.hold} is paid already")
                 return self.read_back(why=None)
             self._respect_price(order)
+            context.stop.obey()  # nothing is paid after a request to stop, which may have come meanwhile
             context.write(ActionKind.CONFIRMING, [self.hold])
             try:
                 system.confirm(self.hold)

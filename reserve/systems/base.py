@@ -231,7 +231,7 @@ class BookingSystem(Profile, ABC):
         return self._http
 
     def question(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
-        """The answer to a GET, whatever its status; when it is lost, and there is time, it is asked for again."""
+        """The answer to a GET, whatever its status; when it is lost, and there is time, asked again."""
         try:
             return self.http.ask("GET", path, params=params)
         except LostAnswer:

@@ -99,6 +99,15 @@ def test_a_read_that_a_request_to_stop_cut_short_is_not_tried_again(tmp_path: Pa
         assert stage.open_holds == []
 
 
+def test_a_request_to_stop_that_comes_while_the_order_is_read_pays_nothing(tmp_path: Path) -> None:
+    late = Fault("GET /v1/orders/*", 1, "held-up", times=9, delay=100 * SECOND)
+    with Stage(tmp_path, {"faults": (late,)}, ahead=90 * SECOND) as stage:
+        stage.clock.call_at(OPENS_AT + SECOND, partial(setattr, stage.stop, "signal_number", 15))
+
+        assert stage.book().exit_code == 143
+        assert (stage.ledger.paid, stage.open_holds) == ([], [])
+
+
 class Stamped(CourtConnection):
     """A court behind a server with a clock of its own."""
 
