@@ -57,8 +57,9 @@ def released_on_failure(context: RunContext, holds: Sequence[Hold]) -> Iterator[
 
 
 def held_until(hold: Hold) -> str:
-    """When *hold* lapses, as a person reads it."""
-    return f"{hold.expires_at:%H:%M:%S} UTC" if hold.expires_at else "it lapses"
+    """When *hold* lapses, as a person reads it: by the clocks at the facility."""
+    zone = hold.offer.slot.start.tzinfo
+    return f"{hold.expires_at.astimezone(zone):%H:%M:%S %Z}" if hold.expires_at else "it lapses"
 
 
 def _release(context: RunContext, hold: Hold) -> Exception | None:

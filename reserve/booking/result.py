@@ -94,7 +94,7 @@ def reserved(reservation: Reservation, found: Offers) -> Outcome:
 def held(hold: Hold, found: Offers) -> Outcome:
     """A court is ours for the moment, and the player must pay."""
     court, slot = hold.offer.court, hold.offer.slot
-    until = f" by {hold.expires_at.astimezone(found.zone):%H:%M:%S}" if hold.expires_at else " soon"
+    until = f" by {held_until(hold)}" if hold.expires_at else " soon"
     where = f" at {hold.link}" if hold.link else " on its site"
     price = str(hold.price) if hold.price is not None else "it"
     return Outcome(

@@ -282,7 +282,7 @@ def test_a_priced_court_is_held_for_the_player_with_price_time_and_link(book: Bo
     stage, outcome = book(PRICED)
 
     assert outcome.exit_code == 8
-    assert "pay 7.50 USD by 08:10:00 at https://simulated.example/app/orders/" in outcome.sentence
+    assert "pay 7.50 USD by 08:10:00 PST at https://simulated.example/app/orders/" in outcome.sentence
     assert str(outcome.order_id) in outcome.sentence
     assert outcome.price == usd(750)
     assert len(stage.ledger.released) == 2
