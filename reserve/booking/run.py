@@ -22,6 +22,8 @@ from reserve.booking.verification import Verification
 from reserve.booking.waiting import WaitingList
 from reserve.errors import NotOpenYet, ReserveError, SlotTaken
 from reserve.model import ActionKind, Hold, Offers, Opening, Reservation
+from reserve.storage.exclusive import Lock
+from reserve.storage.typed_codes import Mailbox
 from reserve.systems.base import CourtConnection
 
 ANOTHER_LOOK = timedelta(seconds=1)  # so soon is it noticed that another run has ended
@@ -33,13 +35,19 @@ LATE_START = timedelta(seconds=5)  # so late is worth a line in the log
 class Run:
     """One booking request on its way to one reservation."""
 
-    def __init__(self, context: RunContext, source: WebhookService | None = None) -> None:
-        """Nothing is sent yet; one-time codes come from *source*."""
+    def __init__(
+        self,
+        context: RunContext,
+        source: WebhookService | None = None,
+        typed: Mailbox | None = None,
+        turn: Lock | None = None,
+    ) -> None:
+        """Nothing is sent yet; one-time codes come from *source* or are *typed*, asked for in *turn*."""
         self.context, self.request = context, context.system.request
         self.system, self.clock, self.timeline = context.system, context.clock, context.timeline
         self.stop, self.record = context.stop, context.record
         self.sign_in = SignIn(context)
-        self.verification = Verification(context, source)
+        self.verification = Verification(context, source, typed, turn)
         self.found: Offers | None = None
         self._has_waited = False
 
@@ -52,6 +60,7 @@ class Run:
         with ExitStack() as under_way:  # until the end is written, so that nobody takes this run for cut off
             under_way.callback(self.record.store.close)
             under_way.callback(self.system.close)
+            under_way.callback(self.verification.close)
             try:
                 under_way.enter_context(self.alone(in_turn=in_turn))
                 found = self.find()

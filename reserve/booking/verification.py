@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -21,11 +23,16 @@ from reserve.errors import (
     WrongCode,
 )
 from reserve.model import Hold, Offers, Opening
+from reserve.storage.exclusive import Lock
+from reserve.storage.typed_codes import Mailbox
 
 TEXTS = 2  # asked for in one run: the first, and one more when it does not come
 CODES = 5  # entered in one run: whoever texts more of them is not the booking system
 ENTRIES = 3  # of one code, while it surely did not arrive
 BETWEEN_ENTRIES = timedelta(seconds=1)
+LOOK = timedelta(seconds=2)  # so often it is looked what the player typed
+LATE = timedelta(seconds=15)  # for a text; then the player is told how to help
+TURN = timedelta(seconds=1)  # between two looks whether it is our turn
 BEFORE_ASKING_AGAIN = timedelta(seconds=5)  # for a text that was refused
 
 
@@ -33,12 +40,25 @@ class Verification:
     """The proof of the player's phone in one run.
 
     A code is asked for at most twice, only one that was sent after that is entered, and each at most once;
-    after `CODES` that were not accepted, a `CodeError` ends the run.
+    after `CODES` that were not accepted, a `CodeError` ends the run. Runs of one phone take turns, so that
+    none is given the code of another.
     """
 
-    def __init__(self, context: RunContext, source: WebhookService | None = None) -> None:
-        """Nothing is asked for yet; without a *source*, no code can come in."""
+    def __init__(
+        self,
+        context: RunContext,
+        source: WebhookService | None = None,
+        typed: Mailbox | None = None,
+        turn: Lock | None = None,
+    ) -> None:
+        """Nothing is asked for yet; without a *source*, no code can come in.
+
+        With *typed*, the player may type it too; who has *turn* asks for one before the others.
+        """
         self.source = source
+        self._typed = typed
+        self._turn = turn
+        self._asked_at: datetime | None = None  # until the player was told that it is late
         self.is_awaited = False  # a code that was asked for; none was accepted yet
         self._context = context
         self._sent = 0
@@ -67,6 +87,14 @@ class Verification:
         """Prove the player's phone before the opening, when that is wanted; whether a code was accepted."""
         if not self.can_prove or not found.wants_code:
             return False
+        now, leads = self._context.clock.now(), self._context.leads
+        is_ahead = opening.opens_at > now
+        with self._in_turn(
+            until=opening.opens_at - leads.second_code if is_ahead else now + leads.second_code
+        ):
+            return self._verify_in_turn(opening)
+
+    def _verify_in_turn(self, opening: Opening) -> bool:
         context, leads = self._context, self._context.leads
         if not self.ask():
             again_at = context.clock.now() + BEFORE_ASKING_AGAIN
@@ -82,6 +110,11 @@ class Verification:
 
     def prove(self, *, until: datetime) -> None:
         """Enter a code by *until*, asking for one when none is on its way; raises `CodeError`."""
+        now = self._context.clock.now()
+        with self._in_turn(until=now + (until - now) / 2):
+            self._prove_in_turn(until)
+
+    def _prove_in_turn(self, until: datetime) -> None:
         if not self.is_awaited:
             if self._sent >= TEXTS:
                 raise CodeError("the booking system wants another one-time code; two were asked for already")
@@ -100,6 +133,8 @@ class Verification:
         """Note the newest text, then have a code sent; False when the booking system will not do that now."""
         say = self._context.timeline.say
         self._after = max(self._after, self._newest())
+        if self._typed is not None:
+            self._typed.open()
         self._sent += 1
         try:
             self._context.system.send_code()
@@ -111,7 +146,38 @@ class Verification:
         else:
             say("asked for a one-time code" if self._sent == 1 else "asked for another one-time code")
         self.is_awaited = True
+        self._asked_at = self._context.clock.now()
         return True
+
+    def close(self) -> None:
+        """Wait for no code any more."""
+        if self._typed is not None:
+            self._typed.close()
+
+    @contextmanager
+    def _in_turn(self, *, until: datetime) -> Iterator[None]:
+        """Inside, no other run asks for a code to this phone; that is waited for no longer than *until*."""
+        context, has_waited = self._context, False
+        if self._turn is None:
+            yield
+            return
+        try:
+            while not self._turn.take():
+                if not has_waited:
+                    context.timeline.say("another run waits for a code to this phone; ours is asked for next")
+                has_waited = True
+                if (now := context.clock.now()) >= until:
+                    context.timeline.say(
+                        "the other run waits for its code still; asking for ours all the same"
+                    )
+                    break
+                context.wait_until(min(now + TURN, until))
+        except (ServiceError, OSError) as failure:
+            context.timeline.say(f"nobody can say whose turn it is to ask for a code: {failure}")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def _newest(self) -> int:
         """The newest text; when the source does not answer now, the newest that it knew before."""
@@ -126,17 +192,35 @@ class Verification:
 
         With *again_at*, a second text is asked for when nothing valid came until then.
         """
-        stop = self._context.stop
+        stop, clock = self._context.stop, self._context.clock
         while True:
             patience = min(again_at, until) if again_at and self._sent < TEXTS else until
-            code = self._codes.next_code(after=self._after, until=patience, stop=stop)
-            if code is None and (patience == until or stop.is_asked):
-                return False
-            if code is not None and self._enter_newest(code, until):
+            look = patience if self._typed is None else min(patience, clock.now() + LOOK)
+            code = self._codes.next_code(after=self._after, until=look, stop=stop)
+            if self._enter_typed(until) or (code is not None and self._enter_newest(code, until)):
                 self.is_awaited = False
+                self.close()
                 return True
-            if code is None:
+            if code is None and (look == until or stop.is_asked):
+                return False
+            if code is None and look == patience:
                 self.ask()  # even if that is refused, the first text may still come
+            self._say_when_late()
+
+    def _enter_typed(self, until: datetime) -> bool:
+        """Enter what the player has typed since we asked; whether it was accepted."""
+        typed = self._typed.take() if self._typed is not None and self.is_awaited else []
+        return any(self._enter(ReceivedCode(self._after, digits), until) for digits in typed)
+
+    def _say_when_late(self) -> None:
+        """Tell whoever watches, once, that a code may be typed."""
+        if self._typed is None or self._asked_at is None:
+            return
+        if self._context.clock.now() - self._asked_at >= LATE:
+            self._asked_at = None
+            self._context.timeline.say(
+                "no one-time code has come yet; if you have it: main.py code DIGITS, or type it here"
+            )
 
     def _enter_newest(self, code: ReceivedCode, until: datetime) -> bool:
         """Enter *code*; when it is refused, those that came since we asked: texts overtake one another."""

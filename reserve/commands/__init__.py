@@ -31,6 +31,7 @@ COMMANDS = {
     "cron": "the lines that make this machine call `due` every minute",
     "notify-test": "send a test message to every configured channel",
     "account": "credentials and refresh tokens, encrypted, under names",
+    "code": "hand a one-time code that you have received to the runs that wait for one",
     "history": "the latest runs and how they ended",
     "explain": "what happened in one run, step by step",
 }

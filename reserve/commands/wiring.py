@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from reserve.booking.stop import Stop
 from reserve.booking.timeline import Timeline
 from reserve.browser import Browser
 from reserve.clock import Clock
+from reserve.commands.code import MailboxAndTerminal
 from reserve.commands.store import open_store
 from reserve.http import Http
 from reserve.model import Account, BookingRequest
@@ -103,7 +105,10 @@ def build_run(
     where = f"{system_type.name} {host}"
     record = Record(store, run_id, player, clock.now, where=where, is_stopping=lambda: stop.is_asked)
     texts = _texts(phone, settings, clock, connect) if phone else None
-    run = Run(RunContext(system, clock, timeline, stop, record, leads), texts)
+    context_of_run = RunContext(system, clock, timeline, stop, record, leads)
+    typed = MailboxAndTerminal(settings.data, run_id, clock.now)
+    turn = store.exclusive.lock(f"phone {sha256(phone.encode()).hexdigest()[:16]}") if phone else None
+    run = Run(context_of_run, texts, typed, turn)
     return WiredRun(run, run_id, folder, record)
 
 

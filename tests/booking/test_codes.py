@@ -30,6 +30,8 @@ from reserve.errors import (
 )
 from reserve.http import Http
 from reserve.model import Offers, Opening
+from reserve.storage.exclusive import FileLock
+from reserve.storage.typed_codes import FRESH, Mailbox, hand_over
 from reserve.systems.base import BookingSystem
 from tests.fakes import START, FakeClock, InProcess, NoRecord
 
@@ -49,6 +51,7 @@ class Phone:
         self.clock, self.right = clock, set(right)
         self.asked: list[float] = []
         self.entered: list[str] = []
+        self.typed_for: list[int] = []  # runs, of each code that was typed
         self.refusals: list[ReserveError | None] = []
         self.is_up, self.loses_answers = True, False
         self.app = webhook_server.create_app(data=folder, token=TOKEN, loopback=True, now=clock.now)
@@ -62,7 +65,10 @@ class Phone:
         self.timeline, self.stop = Timeline(clock.now), Stop()
         system = cast(BookingSystem, self)  # the part of one that codes are about
         context = RunContext(system, clock, self.timeline, self.stop, NoRecord())
-        self.code = Verification(context, self.service)
+        self.data, self.context = folder / "data", context
+        self.typed = Mailbox(self.data, "run-1", clock.now)
+        self.turn = FileLock(folder / "turn")
+        self.code = Verification(context, self.service, self.typed, self.turn)
 
     def answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not self.is_up:
@@ -83,6 +89,11 @@ class Phone:
             assert self.app.test_client().post(f"/webhook/{TOKEN}", json=payload).status_code == 200
 
         self.clock.call_at(START + timedelta(seconds=seconds), arrive)
+
+    def type(self, seconds: float, digits: str) -> None:
+        """Have the player type *digits* at START + *seconds*, somewhere on this machine."""
+        moment = START + timedelta(seconds=seconds)
+        self.clock.call_at(moment, lambda: self.typed_for.append(hand_over(self.data, digits, moment)))
 
     def down(self, start: float, end: float) -> None:
         """The service answers nothing useful between these seconds."""
@@ -448,3 +459,94 @@ def test_an_answer_of_the_service_that_is_no_answer_is_a_service_error(phone: Ph
 
     with pytest.raises(ServiceError, match="503"):
         phone.service.newest()
+
+
+def test_a_code_that_is_typed_counts_like_one_that_came_and_is_gone_then(
+    phone: Phone, clock: FakeClock
+) -> None:
+    phone.type(0, "111111")  # nobody has asked yet
+    clock.sleep(timedelta(seconds=1))
+    phone.code.ask()
+    phone.type(5, "482913")
+
+    assert phone.enter()
+
+    assert (phone.typed_for, phone.entered) == ([0, 1], ["482913"])
+    assert clock.now() <= START + timedelta(seconds=8)
+    assert list(phone.data.glob("*/*")) == []
+
+
+def test_a_typed_code_is_entered_once_and_counts_among_the_five(phone: Phone) -> None:
+    for second, digits in enumerate(("100000", "100000", "100001", "100002", "100003"), 2):
+        phone.type(second, digits)
+    phone.text(20, "100001")
+    phone.text(25, "100004")
+    phone.text(30, "482913")
+    phone.code.ask()
+
+    with pytest.raises(CodeError, match="none of 5"):
+        phone.enter()
+
+    assert phone.entered == ["100000", "100001", "100002", "100003", "100004"]
+
+
+def test_a_typed_code_that_nobody_took_in_two_minutes_is_thrown_away(phone: Phone, clock: FakeClock) -> None:
+    phone.code.ask()
+    assert hand_over(phone.data, "482913", clock.now()) == 1
+    (letter,) = phone.data.glob("*/*.code")
+    assert letter.stat().st_mode & 0o777 == 0o600
+
+    clock.sleep(FRESH + timedelta(seconds=1))
+
+    assert not phone.enter(125)
+    assert phone.entered == []
+    assert not letter.exists()
+
+
+def test_what_a_killed_run_left_is_removed(phone: Phone, clock: FakeClock) -> None:
+    phone.code.ask()
+    hand_over(phone.data, "482913", clock.now())
+    (lock,) = phone.data.glob("*/*.open")
+    lock.with_name("killed.open").touch()
+    lock.with_name("killed 20260101T000000.000000.code").write_text("482913")
+
+    assert hand_over(phone.data, "482913", clock.now()) == 1
+
+    assert list(phone.data.glob("*/killed*")) == []
+
+
+def test_whoever_watches_is_told_once_that_a_late_code_may_be_typed(phone: Phone) -> None:
+    phone.code.ask()
+
+    assert not phone.enter(60)
+
+    assert phone.log.count("main.py code DIGITS") == 1
+
+
+def test_two_runs_of_one_phone_take_turns_and_none_is_given_the_code_of_the_other(
+    phone: Phone, clock: FakeClock, tmp_path: Path
+) -> None:
+    other = FileLock(tmp_path / "turn")
+    assert other.take()
+    phone.text(8, "111111")  # for the other one
+    clock.call_at(START + timedelta(seconds=9), other.release)
+    phone.text(14, "482913")
+    opening = Opening(START + timedelta(seconds=60), ())
+
+    assert phone.code.verify(Offers("Alice Marble", UTC, (), wants_code=True), opening)
+
+    assert (phone.asked, phone.entered) == ([10], ["482913"])
+    assert "another run waits for a code to this phone" in phone.log
+    assert other.take()  # our turn is over, too
+
+
+def test_a_turn_that_does_not_come_is_not_waited_for_beyond_its_time(phone: Phone, tmp_path: Path) -> None:
+    other = FileLock(tmp_path / "turn")
+    other.take()
+    phone.text(35, "482913")
+    opening = Opening(START + timedelta(seconds=60), ())
+
+    assert phone.code.verify(Offers("Alice Marble", UTC, (), wants_code=True), opening)
+
+    assert phone.asked == [30]
+    other.release()
