@@ -41,6 +41,7 @@ EXIT_CODES = {
     "all-taken": 1,
     "full": 1,
     "priced": 8,
+    "price-rises": 8,
     "hold-lapses": 0,
     "send-refused": 4,
     "release-fails-once": 0,

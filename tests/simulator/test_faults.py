@@ -352,6 +352,13 @@ def schedule_behind_firewall() -> object:
     ) == ("awselb/2.0", "<html><head><title>403 Forbidden</title></head></html>\n")  # fmt: skip
 
 
+@shows("price-rises")
+def price_rises() -> object:
+    visitor = arrived("price-rises")
+    order = visitor.order()
+    return (order["total"], visitor.get(f"/v1/orders/{order['id']}").json["order"]["total"]) == (0, 500)
+
+
 @shows("one-hold-only")
 def one_hold_only() -> object:
     visitor = arrived("one-hold-only")

@@ -143,7 +143,21 @@ def test_nothing_to_pay_is_read_however_it_is_written(clock: FakeClock, total: A
 
 
 @pytest.mark.parametrize(
-    ("total", "price"), [("750", 750), (750.0, 750), ("7.50", None), ("", None), (-1, None)]
+    ("total", "price"),
+    [
+        ("750", 750),
+        (750.0, 750),
+        ("7.50", None),
+        ("", None),
+        (-1, None),
+        (True, None),
+        (7.5, None),
+        (float("nan"), None),
+        (10**30, None),
+        ("seven", None),
+        ([], None),
+        ({"cents": 750}, None),
+    ],
 )
 def test_a_price_is_read_in_cents_or_not_at_all(clock: FakeClock, total: Any, price: int | None) -> None:
     body = sample("reservation_created")

@@ -62,6 +62,7 @@ FAULTS: dict[str, NamedFault] = {
     "priced": switch(
         "a court costs 500 cents an hour", lambda scenario: {"price_cents": scenario.price_cents or 500}
     ),
+    "price-rises": switch("a court costs 5.00 more than when it was held", price_rises=500),
     "hold-lapses": switch("a hold lapses after one second", hold_length=timedelta(seconds=1)),
     "send-refused": strike(
         "asking for a code is answered 400",

@@ -40,16 +40,22 @@ class OrdersApi:
 
     def hold(self) -> ResponseReturnValue:
         """A pending order, in the shape of this scenario."""
-        order = self._order(self._club.granted().order_id)
+        order = self._answered(self._club.granted())
         shapes = {"2025": {"order": order}, "2026": {"data": order}, "data-order": {"data": {"order": order}}}
         return shapes.get(self._scenario.shape, order), 201
 
     def rent(self) -> ResponseReturnValue:
         """The other way: a pending order, and a rental that is confirmed already."""
         order = self._club.granted()
-        shown = self._order(order.order_id)
+        shown = self._answered(order)
         del shown["maxCreditAdjustmentAllowed"]
         return {"data": {"order": shown, "facilityRental": self._bookings.rental(order)}}, 201
+
+    def _answered(self, order: Order) -> dict[str, Any]:
+        """What the answer to a request for a court shows, before the price rises."""
+        shown = self._order(order.order_id)
+        order.cents += self._scenario.price_rises
+        return shown
 
     # Orders (facts 3.5).
 
@@ -147,7 +153,8 @@ class OrdersApi:
 
     def _whole(self, id_: str) -> dict[str, Any]:
         payments = [self._payment(payment) for payment in self.payments if payment.order_id == id_]
-        return self._order(id_) | {"payments": payments}
+        whole = self._order(id_) | {"payments": payments}
+        return {**whole, **self._scenario.order_says(whole)}
 
     def _order(self, id_: str) -> dict[str, Any]:
         courts = self._club.courts_of(id_)
@@ -206,6 +213,7 @@ class OrdersApi:
             "currency": "USD",
             "status": "pending" if payment.status == "confirmed" else payment.status,
             "paymentMethodType": "card-online" if payment.intent else "free",
+            **self._scenario.payment_says,
         }
 
     def _utc(self, moment: datetime | None) -> str | None:

@@ -114,7 +114,7 @@ def parts(data: dict[str, Any], prices: Mapping[str, int], scenario: RecUsScenar
     """What is paid by card, if *data* pays items with these *prices* as the API wants them paid."""
     total = sum(prices.values())
     payments = data.get("payments")
-    if payments is None and scenario.shape == "2025" and total == 0:
+    if payments is None and scenario.shape == "2025" and (total == 0 or not scenario.refuses_other_amounts):
         return 0
     amounts: dict[str, int] = {}
     try:
@@ -131,6 +131,8 @@ def parts(data: dict[str, Any], prices: Mapping[str, int], scenario: RecUsScenar
             amounts[kind] = amounts.get(kind, 0) + cents
     except (LookupError, TypeError):
         raise Refusal("invalid-body") from None
+    if not scenario.refuses_other_amounts:
+        return total if "card-online" in amounts else 0
     wrong_kind = ("free" in amounts) != (total == 0) or (total == 0 and len(amounts) > 1)
     if (
         wrong_kind

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any, Self
@@ -94,6 +94,13 @@ class RecUsScenario(Scenario):
     cookie_delay: timedelta = timedelta(milliseconds=200)  # between the sign-in and the cookie
     wordings: Mapping[str, Wording] = field(default_factory=dict)  # replaces entries of WORDINGS
     one_cart: bool = False  # all holds of the player are items of one order
+    # Between the answer to a hold and its payment, and in what is read of it.
+    price_rises: int = 0  # cents, once the hold is answered
+    refuses_other_amounts: bool = True  # than the order costs; else that is charged, whatever was sent
+    order_says: Callable[[dict[str, Any]], Mapping[str, object]] = (
+        lambda order: {}
+    )  # otherwise, when it is read
+    payment_says: Mapping[str, object] = field(default_factory=dict)  # otherwise than the truth
     rentals_only: bool = False  # courts are asked for as rentals only (facts 3.3 b)
     bookings: tuple[tuple[date, time], ...] = ()  # what the player has reserved already, elsewhere
     past_bookings: int = 0  # one a week, until two weeks ago
