@@ -1,8 +1,9 @@
 """python -m tests.proofs.stalls: a server, or a clock, does not behave at some step; does a run ever wait?
 
 A server freezes, drips, is slow, or is gone, for one request, for some, or for ever; this machine's clock is
-set. The opening must be met, the run must end, and the referee has its usual questions. What else can stall
-is one more kind of case: anything that has a `system` and a `verdict`.
+set; the store does not answer (stalls_store.py). The opening must be met, the run must end, and the referee
+has its usual questions. What else can stall is one more kind of case: anything that has a `system` and a
+`verdict`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from reserve.simulator import SIMULATED_SYSTEMS, Fault
+from tests.proofs import stalls_store
 from tests.proofs.matrix import (
     ENVIRON,
     by_system,
@@ -170,6 +172,7 @@ def cases(systems: Sequence[str] = tuple(SIMULATED_SYSTEMS)) -> Iterator[Case]:
         for before, all_seconds in STEPS.items():
             for seconds in all_seconds:
                 yield SetClock(system, before, seconds)
+        yield from stalls_store.cases(system)
 
 
 def verdict(case: Case) -> Verdict:

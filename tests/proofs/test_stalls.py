@@ -6,17 +6,30 @@ import pytest
 
 from reserve.simulator import SIMULATED_SYSTEMS
 from tests.proofs.stalls import Case, SetClock, Stall, StalledServer, cases, numbers
+from tests.proofs.stalls_store import HELD, StalledStore
+
+
+def of_servers(system: str) -> list[Case]:
+    """The cases that are not about the store."""
+    return [case for case in cases([system]) if not isinstance(case, StalledStore)]
+
 
 SAMPLE: list[Case] = [
     *(SetClock(system, 8.0, -60.0) for system in SIMULATED_SYSTEMS),
-    *list(cases(["recus"]))[::37],
-    *list(cases(["ntnui"]))[5::29],
+    *of_servers("recus")[::37],
+    *of_servers("ntnui")[5::29],
+    StalledStore("recus", "is locked", HELD),
+    StalledStore("ntnui", "is full", "3 s ahead"),
 ]
 
 
 @pytest.mark.parametrize("case", SAMPLE, ids=str)
 def test_nothing_waits_without_an_end(case: Case) -> None:
     assert case.verdict().problems == ()
+
+
+def test_one_machine_alone_asks_while_its_link_to_the_database_is_frozen(server: str) -> None:
+    assert StalledStore("recus", "is frozen", "3 s ahead", server).verdict().problems == ()
 
 
 def test_what_is_late_is_counted() -> None:
