@@ -32,7 +32,9 @@ ReserveError
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable
 from datetime import date, timedelta
 from enum import IntEnum, StrEnum
 from signal import Signals
@@ -89,6 +91,12 @@ class Meaning(StrEnum):
 
 QUOTED = 80  # letters of one thing
 QUOTATION = re.compile(rf"""(?<!\w)(['"])(?:\\.|(?!\1)[^\\]){{{QUOTED},}}\1""")  # as repr() makes it
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A question whether the nearest of *known* was meant, empty when none is near."""
+    near = difflib.get_close_matches(word.casefold()[:QUOTED], list(known), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 class ReserveError(Exception):

@@ -11,7 +11,7 @@ import pytz
 from dateutil.parser import isoparse
 
 from reserve.errors import UsageError
-from reserve.model import BookingRequest, Offer, Offers, Opening, Slot, WallTime
+from reserve.model import BookingRequest, Offer, Offers, Opening, Slot
 
 REACH = timedelta(hours=24)  # a run waits at most this long for an opening; cron is better at longer waits
 STAMP = "%Y-%m-%d %H:%M:%S"
@@ -229,15 +229,6 @@ def parse_time(text: str, option: str) -> time:
         return time.fromisoformat(_padded(text)).replace(microsecond=0, tzinfo=None)
     except ValueError:
         raise UsageError(f"{option}: {text!r} is not a time; write it as 18:00 or 18:00:00") from None
-
-
-def parse_moment(text: str, option: str) -> WallTime:
-    """The date and time in *text*, as `YYYY-MM-DD HH:MM:SS`; raises `UsageError` naming *option*."""
-    day, _, wall = text.strip().replace("T", " ").partition(" ")
-    try:
-        return WallTime(parse_day(day, option), parse_time(wall, option))
-    except UsageError:
-        raise UsageError(f"{option}: {text!r} is not a moment; write it as 2026-11-20 08:00:00") from None
 
 
 def _padded(text: str) -> str:

@@ -13,10 +13,10 @@ import pytest
 
 HERE = Path(__file__).parent.parent
 
-PLAIN = "itself errors redaction money model window clock http browser signals tokens settings notify"
+PLAIN = "itself errors redaction money model when window clock http browser signals tokens settings notify"
 BASES = "systems.profile systems.base systems.api systems.account_api systems.place systems.reading"
 BASES += " systems.refusals"
-SYSTEM = f"itself errors redaction money model window clock http browser {BASES}"
+SYSTEM = f"itself errors redaction money model when window clock http browser {BASES}"
 BOOKING = f"{PLAIN} {BASES} storage"
 
 # What each room of `reserve` may import from `reserve`: a module has a row of its own, or that of the nearest
@@ -33,13 +33,14 @@ MAY_IMPORT = {
     "clock": "",
     "model": "errors money",
     "window": "errors model",
+    "when": "errors model",
     "http": "errors clock redaction",
     "browser": "errors clock redaction",
     "notify": "errors clock",
     "settings": "errors itself systems",
     "storage": "errors money clock model redaction signals tokens storage",
     "systems.profile": "",
-    "systems.base": "errors money model window clock http browser tokens systems.profile",
+    "systems.base": "errors money model when window clock http browser tokens systems.profile",
     "systems.refusals": "errors http",
     "systems.reading": "errors http window",
     "systems.place": "errors money model window",
@@ -50,7 +51,7 @@ MAY_IMPORT = {
     "systems.ntnui": f"{SYSTEM} systems.ntnui",
     "systems": "systems",
     "booking": f"{BOOKING} booking",
-    "plans": "errors money model window storage systems plans",
+    "plans": "errors money model when window storage systems plans",
     "simulator": "clock itself model window simulator",
     "commands.rehearse": f"{PLAIN} systems booking plans storage commands simulator",
     "commands": f"{PLAIN} systems booking plans storage commands",

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reserve.errors import UsageError
-from reserve.model import BookingRequest, Court, Offer, Offers, Opening, Slot, WallTime
+from reserve.model import BookingRequest, Court, Offer, Offers, Opening, Slot
+from reserve.when import read_moment
 from reserve.window import (
     DaysAhead,
     HoursAhead,
     at,
     choose,
     parse_day,
-    parse_moment,
     parse_time,
     slot,
     zone,
@@ -123,7 +123,7 @@ def offers(*openings: datetime, skipped: tuple[tuple[Court, str], ...] = ()) -> 
 
 
 def request(opens_at: str | None = None) -> BookingRequest:
-    insisted = parse_moment(opens_at, "-r") if opens_at else None
+    insisted = read_moment(opens_at, "-r", None) if opens_at else None
     return BookingRequest(
         "Alice Marble", "tennis", DAY, (time(18),), timedelta(minutes=90), opens_at=insisted
     )
@@ -264,7 +264,7 @@ def test_a_later_slot_of_the_same_day_may_still_be_had() -> None:
     assert [offer.slot for offer in choose(found, request(), SLOT.start).offers] == [evening]
 
 
-# What a player types.
+# What is published.
 
 
 @pytest.mark.parametrize("text", ["2026-11-27", " 2026-11-27\n"])
@@ -320,20 +320,9 @@ def test_what_is_no_time_is_refused_with_an_example(text: str) -> None:
         parse_time(text, "--start-time")
 
 
-@pytest.mark.parametrize("text", ["2026-03-02 08:00:00", "2026-03-02T08:00:00", "2026-03-02 8:00"])
-def test_a_moment_is_read(text: str) -> None:
-    assert parse_moment(text, "-r") == WallTime(date(2026, 3, 2), EIGHT)
-
-
-@pytest.mark.parametrize("text", ["", "2026-03-02", "08:00:00", "2026-03-02 25:00", "2026-03-02 08:00:00Z"])
-def test_what_is_no_moment_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(UsageError, match=r"^--opens-at: .* write it as 2026-11-20 08:00:00$"):
-        parse_moment(text, "--opens-at")
-
-
 @given(
     st.text() | st.from_regex(r"[0-9TW: .+-]{0,20}", fullmatch=True),
-    st.sampled_from([parse_day, parse_time, parse_moment]),
+    st.sampled_from([parse_day, parse_time]),
 )
 def test_whatever_is_typed_is_read_or_refused(text: str, parse: Callable[[str, str], object]) -> None:
     try:

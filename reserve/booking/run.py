@@ -25,6 +25,7 @@ from reserve.model import ActionKind, Hold, Offers, Opening, Reservation
 from reserve.storage.exclusive import Lock
 from reserve.storage.typed_codes import Mailbox
 from reserve.systems.base import CourtConnection
+from reserve.when import in_full
 
 ANOTHER_LOOK = timedelta(seconds=1)  # so soon is it noticed that another run has ended
 LONG_WAIT = timedelta(minutes=10)
@@ -156,6 +157,7 @@ class Run:
             self.timeline.say(f"{court.name} skipped: {why}")
         if opening.warning:
             self.timeline.say(f"warning: {opening.warning}")
+        self.timeline.say(f"to play on {in_full(found.offers[0].slot)}")
         names = ", ".join(f"{offer.court.name} {offer.slot}" for offer in opening.offers)
         moment = f"{opening.opens_at:%Y-%m-%d %H:%M:%S %Z}"
         when = f"opens at {moment}" if opening.opens_at > now else "is open"

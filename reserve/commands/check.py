@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from reserve.commands.options import booking_parser, read_booking
 from reserve.errors import CodeError, ExitCode, OutcomeWord, ReserveError
 from reserve.settings import Settings
+from reserve.when import in_full
 
 if TYPE_CHECKING:
     from reserve.booking.result import Outcome
@@ -125,7 +126,8 @@ class Check:
     def find(self) -> str:
         """Whether anything is on offer."""
         self.found = self.run.found = found = self.run.system.offers()
-        return f"{found.facility}: {len(found.offers)} sub-courts, {len(found.skipped)} skipped"
+        slot = in_full(found.offers[0].slot)
+        return f"{found.facility}, {slot}: {len(found.offers)} sub-courts, {len(found.skipped)} skipped"
 
     def opening(self) -> str:
         """When the window opens, however far ahead that is."""

@@ -6,17 +6,25 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 
 from reserve.clock import Clock
-from reserve.commands.options import LINK_HELP, SYSTEM_HELP, command_parser, one_of, refuse_garbled
-from reserve.commands.planned import NOBODY
+from reserve.commands.options import (
+    DAY_HELP,
+    LINK_HELP,
+    SYSTEM_HELP,
+    TIME_HELP,
+    command_parser,
+    one_of,
+    refuse_garbled,
+)
+from reserve.commands.today import NOBODY
 from reserve.commands.wiring import Connect, connect, public_system
 from reserve.model import BookingRequest
 from reserve.settings import Settings
 from reserve.systems import PROFILES, SPORTS
-from reserve.window import parse_day, parse_time
+from reserve.when import read_day, read_time
 
 IN_A_WHILE = timedelta(days=14)  # a day that is not open yet, as a rule
 NOON = time(12)
@@ -35,8 +43,8 @@ def main(
     parser.add_argument(
         "-c", "--court", metavar="NAME", help="facility; without it all facilities are listed"
     )
-    parser.add_argument("-d", "--date", metavar="DATE", help="the day to play, YYYY-MM-DD (in two weeks)")
-    parser.add_argument("-t", "--start-time", metavar="TIME", help="when to play, HH:MM (12:00)")
+    parser.add_argument("-d", "--date", metavar="DATE", help=f"the day to play: {DAY_HELP} (in two weeks)")
+    parser.add_argument("-t", "--start-time", metavar="TIME", help=f"when to play: {TIME_HELP} (12:00)")
     parser.add_argument("-s", "--sport", metavar="SPORT", help=f"only courts for {' or '.join(SPORTS)}")
     parser.add_argument("--system", metavar="NAME", help=SYSTEM_HELP)
     parser.add_argument("--json", action="store_true", help="as one JSON array")
@@ -47,8 +55,12 @@ def main(
     system = one_of(options.system or settings.system, PROFILES, "--system")
     settings = replace(settings, system=system)
     sport = one_of(options.sport, SPORTS, "--sport") if options.sport else None
-    day = parse_day(options.date, "--date") if options.date else (clock.now() + IN_A_WHILE).date()
-    start = parse_time(options.start_time, "--start-time") if options.start_time else NOON
+
+    def wanted(today: date) -> date:
+        return read_day(options.date, "--date", today) if options.date else today + IN_A_WHILE
+
+    day = wanted(clock.now().date())
+    start = read_time(options.start_time, "--start-time") if options.start_time else NOON
     # Any length will do: what is published about a facility says nothing about a slot.
     any_sport = sport or PROFILES[system].sports[0]
     request = BookingRequest(options.court or "", any_sport, day, (start,), HALF_AN_HOUR, link=options.link)

@@ -7,16 +7,20 @@ import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from typing import ClassVar, NoReturn
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from reserve import __version__, itself
 from reserve.commands import COMMANDS
 from reserve.errors import UsageError
-from reserve.model import Account, BookingRequest
+from reserve.model import Account, BookingRequest, WallTime
 from reserve.money import Money, parse_money
 from reserve.settings import Settings, address, refuse_strange_bytes, token
 from reserve.systems import PROFILES, SPORTS, USUAL, WAYS_TO_PAY, WAYS_TO_SIGN_IN
 from reserve.systems.profile import EMAIL, PASSWORD, PHONE, Profile
+
+if TYPE_CHECKING:
+    from reserve.clock import Clock
+    from reserve.commands.wiring import Connect
 
 LONGEST = 500  # letters of one option
 SPELT = {"or_starts": "or", "skipped": "except"}  # options that are words of Python
@@ -27,6 +31,8 @@ LONGEST_PATIENCE = 600  # seconds; whoever wants to wait longer wants a waiting 
 
 SYSTEM_HELP = f"{', '.join(PROFILES)}; default {USUAL} (RESERVE_SYSTEM)"
 LINKED = ", ".join(name for name, profile in PROFILES.items() if "link" in profile.needs)
+DAY_HELP = "2026-11-27, fri, next fri, tomorrow or +7"
+TIME_HELP = "18:00, 6pm or 6:30 pm"
 LINK_HELP = f"{LINKED}: the page of the session, instead of all these"
 
 
@@ -77,16 +83,19 @@ def booking_parser(command: str) -> Parser:
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
     what = parser.add_argument_group("what to reserve")
     what.add_argument("-c", "--court", metavar="NAME", help='facility, e.g. "Alice Marble"')
-    what.add_argument("-d", "--date", metavar="DATE", help="YYYY-MM-DD, in the facility's time zone")
-    what.add_argument("-t", "--start-time", metavar="TIME", help="HH:MM or HH:MM:SS")
-    what.add_argument("-y", "--end-time", metavar="TIME", help="HH:MM or HH:MM:SS")
+    what.add_argument("-d", "--date", metavar="DATE", help=f"{DAY_HELP}, in the facility's time zone")
+    what.add_argument("-t", "--start-time", metavar="TIME", help=TIME_HELP)
+    what.add_argument("-y", "--end-time", metavar="TIME", help=TIME_HELP)
     who = parser.add_argument_group("who plays")
     who.add_argument("-e", "--email", help="account (RESERVE_EMAIL)")
     who.add_argument("-p", "--password", help="better RESERVE_PASSWORD: others can read the command line")
     who.add_argument("-n", "--phone", help="number that receives the one-time code (RESERVE_PHONE)")
     how = parser.add_argument_group("how")
     how.add_argument(
-        "-r", "--opens-at", metavar="MOMENT", help="YYYY-MM-DD HH:MM:SS, facility time; otherwise computed"
+        "-r",
+        "--opens-at",
+        metavar="MOMENT",
+        help='facility time, e.g. "2026-11-20 08:00:00" or "fri 8am"; otherwise computed',
     )
     how.add_argument(
         "--patience",
@@ -131,9 +140,21 @@ class Booking:
     warnings: tuple[str, ...] = ()
 
 
-def read_booking(options: argparse.Namespace, settings: Settings) -> Booking:
-    """What *options* and *settings* ask for; raises `UsageError` naming the option and the way out."""
-    from reserve import window
+def read_booking(
+    options: argparse.Namespace,
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    connect: Connect | None = None,
+) -> Booking:
+    """What *options* and *settings* ask for; raises `UsageError` naming the option and the way out.
+
+    *clock* and *connect* replace real time and the network, of which only a day such as `fri` makes use.
+    """
+    from reserve import when
+    from reserve.clock import Clock
+    from reserve.commands import wiring
+    from reserve.commands.today import reading_today
     from reserve.systems.registry import SYSTEMS
 
     refuse_garbled(options)
@@ -151,16 +172,24 @@ def read_booking(options: argparse.Namespace, settings: Settings) -> Booking:
     for name in kind.needs:
         if name in REQUEST_OPTIONS and not given.get(name):
             raise UsageError(f"--{name.replace('_', '-')} is missing; see --help")
-    start = window.parse_time(given["start_time"], "--start-time")
-    others = [window.parse_time(text, "--or") for text in listed(options.or_starts)]
+    start = when.read_time(given["start_time"], "--start-time")
+
+    def days(today: date) -> tuple[date, WallTime | None]:
+        day = when.read_day(given["date"], "--date", today)
+        moment = options.opens_at
+        return day, when.read_moment(moment, "--opens-at", today) if moment else None
+
+    clock = clock or Clock()
+    day, opens_at = days(clock.now().date())
+    others = [when.read_time(text, "--or") for text in listed(options.or_starts)]
     request = BookingRequest(
         facility=given["court"].strip(),
         sport=one_of(given["sport"], SPORTS, "--sport"),
-        day=window.parse_day(given["date"], "--date"),
+        day=day,
         starts=tuple(dict.fromkeys([start, *others])),
-        length=length_between(start, window.parse_time(given["end_time"], "--end-time")),
+        length=length_between(start, when.read_time(given["end_time"], "--end-time")),
         only=tuple(dict.fromkeys(listed(options.only))),
-        opens_at=window.parse_moment(options.opens_at, "--opens-at") if options.opens_at else None,
+        opens_at=opens_at,
         at_once=options.multithreaded,
         max_price=maximum_price(options.max_price or settings.max_price, kind.currency),
         pay=as_word(options.pay),
@@ -170,7 +199,8 @@ def read_booking(options: argparse.Namespace, settings: Settings) -> Booking:
         wait_list=options.wait_list,
     )
     refuse_unlimited_payment(request, kind, settings)
-    request = kind.fitted(request)
+    day, opens_at = reading_today(days, request, settings, clock, connect or wiring.connect)
+    request = kind.fitted(replace(request, day=day, opens_at=opens_at))
     typed = {EMAIL.name: options.email, PASSWORD.name: options.password, PHONE.name: options.phone}
     account = account_of(stored or {**in_environment(settings, kind), **_said(typed)}, kind)
     warning = "--password can be read by other users of this machine; set RESERVE_PASSWORD instead"

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from reserve import itself, window
+from reserve import itself, when, window
 from reserve.clock import Clock
 from reserve.commands.options import account_named
 from reserve.commands.plan_options import plan_parser, plans_from
@@ -202,7 +202,9 @@ class Plans:
     def skip(self, options: argparse.Namespace) -> int:
         """Skip one day."""
         stored = self._stored(options.plan)
-        plan, day = plan_of(stored), window.parse_day(options.date, "DATE")
+        now = self.clock.now()
+        today = (now.astimezone(window.zone(stored.zone)) if stored.zone else now).date()
+        plan, day = plan_of(stored), when.read_day(" ".join(options.date), "DATE", today)
         if not plan.has_slot_on(day):
             raise UsageError(f"DATE: plan {stored.plan_id} has no slot on {day}")
         body = body_of(replace(plan, skipped=plan.skipped | {day}))
@@ -289,7 +291,7 @@ def _plans(number: int) -> str:
 
 def described(plan: Plan, preview: Preview, now: datetime) -> list[str]:
     """*plan* and its next slots, for a person."""
-    lines = [str(plan)]
+    lines = [f"{plan} ({preview.zone})"]
     for seen in preview.slots:
         if seen.slot is None or seen.opens_at is None:
             lines.append(

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
-from reserve import window
+from reserve import when
 from reserve.commands.options import (
+    DAY_HELP,
+    TIME_HELP,
     Parser,
     add_shared_options,
     as_sentence,
@@ -23,7 +25,7 @@ from reserve.commands.options import (
 from reserve.commands.planned import amount
 from reserve.errors import UsageError
 from reserve.plans.plan import LONGEST_NOTICE, Choice, Plan
-from reserve.plans.rule import parse_every, parse_rule
+from reserve.plans.rule import parse_rule, weekly
 from reserve.settings import Settings
 from reserve.systems import PROFILES, SPORTS
 
@@ -42,19 +44,19 @@ def plan_parser() -> Parser:
         made.add_argument("plan", type=_number, metavar="PLAN", help="its number, as `plan list` shows it")
 
     add = command("add", "save a plan; shows its next slots and when each opens")
-    when = add.add_argument_group("when to play, in the facility's time")
-    when.add_argument(
-        "--every", metavar="WHEN", help='e.g. "wed 18:00", "weekdays 7:00-8:30", "other fri 10:00"'
+    times = add.add_argument_group("when to play, in the facility's time")
+    times.add_argument(
+        "--every", metavar="WHEN", help='e.g. "wed 6pm", "mon-fri 7:00-8:30", "other fri 10:00"'
     )
-    when.add_argument(
+    times.add_argument(
         "--rrule", metavar="RULE", help="e.g. FREQ=WEEKLY;BYDAY=WE;BYHOUR=18;COUNT=10 (RFC 5545)"
     )
-    when.add_argument("-d", "--date", metavar="DATE", help="once, on YYYY-MM-DD")
-    when.add_argument("-t", "--start-time", metavar="TIME", help="HH:MM")
-    when.add_argument("-y", "--end-time", metavar="TIME", help="HH:MM")
-    when.add_argument("--minutes", type=int, metavar="N", help="length, instead of --end-time")
-    when.add_argument("--until", metavar="DATE", help="the last day of the plan")
-    when.add_argument(
+    times.add_argument("-d", "--date", metavar="DATE", help=f"once, on a day: {DAY_HELP}")
+    times.add_argument("-t", "--start-time", metavar="TIME", help=TIME_HELP)
+    times.add_argument("-y", "--end-time", metavar="TIME", help=TIME_HELP)
+    times.add_argument("--minutes", type=int, metavar="N", help="length, instead of --end-time")
+    times.add_argument("--until", metavar="DATE", help="the last day of the plan, written like --date")
+    times.add_argument(
         "--except",
         dest="skipped",
         action="append",
@@ -85,7 +87,7 @@ def plan_parser() -> Parser:
     numbered(command("resume", "book for a paused plan again"))
     skip = command("skip", "skip one day of a plan")
     numbered(skip)
-    skip.add_argument("date", metavar="DATE", help="YYYY-MM-DD, in the facility's time zone")
+    skip.add_argument("date", metavar="DATE", nargs="+", help=f"{DAY_HELP}; the facility's today counts")
     read = command("import", "save the plans in a JSON file (reserve/plans/plans.schema.json)")
     read.add_argument(
         "file", metavar="FILE", help="a list of plans; schedules.json of the earlier Atrium tool works too"
@@ -110,7 +112,7 @@ def plans_from(options: argparse.Namespace, settings: Settings, today: date) -> 
         raise UsageError(
             '--only: with several facilities write their courts behind them: "NAME: COURT, COURT"'
         )
-    or_starts = tuple(window.parse_time(text, "--or") for text in listed(options.or_starts))
+    or_starts = tuple(when.read_time(text, "--or") for text in listed(options.or_starts))
     choices = [_choice(text, only, or_starts) for text in options.court or [""]]
     if not 0 <= options.notice <= LONGEST_NOTICE // MINUTE:
         raise UsageError(f"--notice: write it as minutes, from 0 to {LONGEST_NOTICE // MINUTE}")
@@ -126,8 +128,8 @@ def plans_from(options: argparse.Namespace, settings: Settings, today: date) -> 
         pay=as_word(options.pay),
         sign_in=as_word(options.sign_in) if options.sign_in else None,
         at_once=options.multithreaded,
-        until=window.parse_day(options.until, "--until") if options.until else None,
-        skipped=frozenset(window.parse_day(text, "--except") for text in options.skipped),
+        until=when.read_day(options.until, "--until", today) if options.until else None,
+        skipped=frozenset(when.read_day(text, "--except", today) for text in options.skipped),
         wait_list=options.wait_list,
         notice=options.notice * MINUTE,
         link=options.link,
@@ -144,19 +146,25 @@ def _when(options: argparse.Namespace, today: date) -> tuple[datetime, str | Non
     """The first slot or the moment from which a rule counts, the rule, and when slots start and end."""
     if sum(map(bool, (options.every, options.rrule, options.date))) != 1:
         raise UsageError("give one of --every, --rrule and --date")
-    start = window.parse_time(options.start_time, "--start-time") if options.start_time else None
-    end = window.parse_time(options.end_time, "--end-time") if options.end_time else None
+    start = when.read_time(options.start_time, "--start-time") if options.start_time else None
+    end = when.read_time(options.end_time, "--end-time") if options.end_time else None
     rule, first = None, datetime.combine(today, start or time())
     if options.every:
-        if start is not None:
+        every = when.read_every(options.every, "--every")
+        if start is not None and every.start is not None:
             raise UsageError("--start-time: --every has the time already")
-        rule, start, ends = parse_every(options.every)
-        if end and ends:
+        start = start or every.start
+        if start is None:
+            raise UsageError(f"--every: {options.every!r} names no time; write it as 'wed 18:00'")
+        if end is not None and every.end is not None:
             raise UsageError("--end-time: --every has the end already")
-        end = end or ends
+        end = end or every.end
+        rule = weekly(every, start)
         # Every other week counts from the first day there is.
-        weekly = Plan((), MINUTE, datetime.combine(today, time()), rule.replace("INTERVAL=2;", ""))
-        first = next(weekly.starts(weekly.first))
+        each_week = Plan(
+            (), MINUTE, datetime.combine(today, time()), weekly(replace(every, is_other=False), start)
+        )
+        first = next(each_week.starts(each_week.first))
     elif options.rrule:
         rule = parse_rule(options.rrule, first)
         if ("BYHOUR=" in rule) == (start is not None):
@@ -165,7 +173,7 @@ def _when(options: argparse.Namespace, today: date) -> tuple[datetime, str | Non
     elif start is None:
         raise UsageError("--start-time is missing; see plan add --help")
     else:
-        first = datetime.combine(window.parse_day(options.date, "--date"), start)
+        first = datetime.combine(when.read_day(options.date, "--date", today), start)
     return first, rule, start, end
 
 

@@ -17,14 +17,13 @@ from reserve.commands.options import (
     refuse_unlimited_payment,
     way_to_sign_in,
 )
+from reserve.commands.today import NOBODY
 from reserve.commands.wiring import Connect, connect, public_system
-from reserve.model import Account, Offers
+from reserve.model import Offers
 from reserve.plans.plan import Choice, Plan
 from reserve.settings import Settings
 from reserve.systems.base import Answers
 from reserve.systems.registry import SYSTEMS
-
-NOBODY = Account("nobody@example.com", "none")
 
 
 def amount(text: str | None) -> Decimal | None:

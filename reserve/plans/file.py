@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from reserve import window
+from reserve import when
 from reserve.errors import UsageError
 from reserve.plans.plan import LONGEST_NOTICE, NOTICE, Choice, Plan
 from reserve.plans.rule import parse_rule
@@ -213,8 +213,8 @@ def _plan(body: AnyPlan, today: date, name: str) -> Plan:
         pay=body.pay,
         sign_in=body.sign_in,
         at_once=body.at_once,
-        until=None if body.until is None else window.parse_day(body.until, f"{name}.until"),
-        skipped=frozenset(window.parse_day(day, f"{name}.except") for day in body.skipped),
+        until=None if body.until is None else when.read_day(body.until, f"{name}.until", None),
+        skipped=frozenset(when.read_day(day, f"{name}.except", None) for day in body.skipped),
         wait_list=body.wait_list,
         notice=body.notice * MINUTE,
         link=body.link,
@@ -222,12 +222,12 @@ def _plan(body: AnyPlan, today: date, name: str) -> Plan:
 
 
 def _choice(body: ChoiceBody, name: str) -> Choice:
-    starts = tuple(window.parse_time(text, f"{name}.or") for text in body.or_starts)
+    starts = tuple(when.read_time(text, f"{name}.or") for text in body.or_starts)
     return Choice(body.facility, tuple(body.courts), starts)
 
 
 def _moment(text: str, name: str) -> datetime:
-    moment = window.parse_moment(text, name)
+    moment = when.read_moment(text, name, None)
     return datetime.combine(moment.day, moment.time)
 
 

@@ -12,8 +12,9 @@ from reserve import window
 from reserve.errors import UsageError
 from reserve.model import BookingRequest, Slot
 from reserve.money import parse_money
-from reserve.plans.rule import WEEKDAYS, read_rule
+from reserve.plans.rule import read_rule
 from reserve.systems import PROFILES, USUAL
+from reserve.when import WEEKDAYS
 
 NOTICE = timedelta(hours=1)  # so long before play the waiting list gives up: one has to get there
 LONGEST_NOTICE = timedelta(days=7)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import MAXYEAR, datetime, time, timedelta
 from itertools import islice
@@ -12,13 +12,11 @@ from itertools import islice
 from dateutil.parser import isoparse
 from dateutil.rrule import rrulestr
 
-from reserve import window
 from reserve.errors import QUOTED, UsageError
+from reserve.when import Every
 
 HORIZON = timedelta(days=750)  # a rule that means nothing for so long means nothing
 CYCLE = 400  # years after which the calendar begins anew, also its weeks
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-GROUPS = {"day": WEEKDAYS, "weekday": WEEKDAYS[:5], "weekend": WEEKDAYS[5:]}
 MOST_A_DAY = 24  # starts of one rule; every `due` counts through all of them since the first
 OFTEN_ENOUGH = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 
@@ -105,29 +103,8 @@ def _end(text: str) -> datetime:
     return end if "T" in text else datetime.combine(end, time.max)
 
 
-def parse_every(text: str) -> tuple[str, time, time | None]:
-    """`wed 18:00`, `tue, thu 18:00-19:30`, `other fri 10:00`, `weekdays 7:00` as a rule, start and end."""
-    words = text.casefold().replace(",", " ").replace(" and ", " ").split()
-    clock = words.pop() if words else ""
-    start_text, dash, end_text = clock.partition("-")
-    start = window.parse_time(start_text, "--every")
-    end = window.parse_time(end_text, "--every") if dash else None
-    interval = ""
-    if words[:1] == ["other"]:
-        interval, words = "INTERVAL=2;", words[1:]
-    days = [day for word in words for day in _weekdays(word)]
-    if not days:
-        raise UsageError(f"--every: {text!r} names no day; write it as 'wed 18:00'")
-    codes = ",".join(day[:2].upper() for day in WEEKDAYS if day in days)
-    rule = f"FREQ=WEEKLY;{interval}BYDAY={codes};BYHOUR={start.hour};BYMINUTE={start.minute}"
-    return rule, start, end
-
-
-def _weekdays(word: str) -> Sequence[str]:
-    singular = word.rstrip("s")
-    if singular in GROUPS:
-        return GROUPS[singular]
-    found = [day for day in WEEKDAYS if len(word) >= 2 and (day.startswith(word) or day == singular)]
-    if len(found) != 1:
-        raise UsageError(f"--every: {word!r} is not a day; write it as 'wed 18:00'")
-    return found
+def weekly(every: Every, start: time) -> str:
+    """*every*, each time at *start*, as a rule."""
+    interval = "INTERVAL=2;" if every.is_other else ""
+    days = ",".join(day[:2].upper() for day in every.days)
+    return f"FREQ=WEEKLY;{interval}BYDAY={days};BYHOUR={start.hour};BYMINUTE={start.minute}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 
 from reserve.errors import LostAnswer, ReserveError, ServiceError, TokenRefused, UnknownAnswer, UnknownRefusal
 from reserve.http import Answer, Http, path_to
@@ -64,6 +64,10 @@ class ApiSystem(BookingSystem):
     def offers(self) -> Offers:
         """What the facility has for the booking request, in order of preference."""
         return self.place().offers(self.request)
+
+    def zone(self) -> tzinfo:
+        """That of the facility."""
+        return self.place().zone
 
     def published(self) -> list[Published]:
         """The courts of the facility, and when a slot on the wanted day opens there."""

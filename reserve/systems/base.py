@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from reserve.clock import Probe
@@ -18,7 +18,7 @@ from reserve.errors import LostAnswer, ServiceError, Unreachable, UsageError
 from reserve.model import Account, BookingRequest, Court, Hold, Offer, Offers, Order, Published, Reservation
 from reserve.systems.profile import Profile
 from reserve.tokens import Tokens
-from reserve.window import parse_time
+from reserve.when import read_time
 
 if TYPE_CHECKING:
     from reserve.browser import Browser
@@ -116,7 +116,7 @@ class BookingSystem(Profile, ABC):
             return options
         found = {"sport": cls.usual_sport, **options}
         if "end_time" not in found and "start_time" in found:
-            start = datetime.combine(date.min, parse_time(found["start_time"], "--start-time"))
+            start = datetime.combine(date.min, read_time(found["start_time"], "--start-time"))
             found["end_time"] = f"{start + cls.usual_lengths[0]:%H:%M:%S}"
         return found
 
@@ -131,6 +131,10 @@ class BookingSystem(Profile, ABC):
 
         Raises `UsageError` when the facility, the sport, a court or the slot does not exist.
         """
+
+    def zone(self) -> tzinfo:
+        """The time zone of the wanted facility; public."""
+        return self.offers().zone
 
     def facilities(self) -> list[str]:
         """The names of all facilities; public. Raises `UsageError` where nobody publishes them."""

@@ -169,7 +169,7 @@ def test_the_sessions_of_ntnui_are_those_ahead_in_its_week_plan_and_each_can_be_
         (["--system", "atrium", "-c", "Court 9"], "'Court 9' is not known on Atrium; there are TFC, Court 1"),
         (["--system", "golf"], "'golf' is not known; choose recus"),
         (["-s", "golf", "-c", "Alice Marble"], "'golf' is not known; choose tennis"),
-        (["-d", "tomorrow", "-c", "Alice Marble"], "'tomorrow' is not a date"),
+        (["-d", "tommorow", "-c", "Alice Marble"], "did you mean 'tomorrow'"),
         (["-c", "\udcff"], "--court is not written in UTF-8"),
     ],
 )

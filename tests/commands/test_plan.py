@@ -80,7 +80,7 @@ def test_five_openings_are_shown_in_local_time_and_utc_and_the_last_line_is_a_se
     assert player.types(MONDAYS) == 0
 
     what, *slots, last = capsys.readouterr().out.splitlines()
-    assert what == "alice marble: tennis, every Mon 18:00, 90 minutes"
+    assert what == "alice marble: tennis, every Mon 18:00, 90 minutes (America/Los_Angeles)"
     assert len(slots) == 5
     assert slots[0].endswith("opens Mon 2026-03-02 08:00:00 PST = 2026-03-02 16:00:00 UTC")
     assert slots[1].endswith("opens Mon 2026-03-09 08:00:00 PDT = 2026-03-09 15:00:00 UTC")
@@ -367,7 +367,7 @@ ONCE = "-d 2026-03-09 -t 18:00"
             "the nearest that day: 18:00-19:00, 18:00-19:30, 17:00-18:00",
         ),
         (f'{MARBLE} --every "blursday 18:00-19:30"', "'blursday' is not a day"),
-        (f'{MARBLE} --every "mon 25:00-26:00"', "'25:00' is not a time"),
+        (f'{MARBLE} --every "mon 25:00-26:00"', "'mon 25:00-26:00' is not a rule"),
         (f"{MARBLE} {EVERY} -t 18:00", "--every has the time already"),
         (f'{MARBLE} --rrule "FREQ=HOURLY" --minutes 60', "needs FREQ=DAILY"),
         (f'{MARBLE} --rrule "FREQ=WEEKLY;BYDAY=MO" --minutes 90', "give the time once"),

@@ -19,10 +19,11 @@ from reserve.plans import file
 from reserve.plans.file import body_of, plan_in, read_plans, schema
 from reserve.plans.plan import Choice, Plan
 from reserve.plans.preview import Ask, NamedPlan, PlayerPlans, look
-from reserve.plans.rule import parse_every, parse_rule
+from reserve.plans.rule import parse_rule, weekly
 from reserve.systems import PROFILES
 from reserve.systems.profile import Profile
 from reserve.systems.registry import SYSTEMS
+from reserve.when import read_every
 from reserve.window import (
     DaysAhead,
     HoursAhead,
@@ -51,25 +52,19 @@ def days(plan: Plan, most: int = 4) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("said", "rule", "start", "end"),
+    ("said", "rule"),
     [
-        ("wed 18:00", WEDNESDAYS, time(18), None),
-        ("Wednesdays 18:00-19:30", WEDNESDAYS, time(18), time(19, 30)),
-        ("tue and thu 7:00", "FREQ=WEEKLY;BYDAY=TU,TH;BYHOUR=7;BYMINUTE=0", time(7), None),
-        ("weekdays 07:30", "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR;BYHOUR=7;BYMINUTE=30", time(7, 30), None),
-        ("other fri 10:00", "FREQ=WEEKLY;INTERVAL=2;BYDAY=FR;BYHOUR=10;BYMINUTE=0", time(10), None),
+        ("wed 18:00", WEDNESDAYS),
+        ("tue and thu 7:00", "FREQ=WEEKLY;BYDAY=TU,TH;BYHOUR=7;BYMINUTE=0"),
+        ("weekdays 07:30", "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR;BYHOUR=7;BYMINUTE=30"),
+        ("other fri 10:00", "FREQ=WEEKLY;INTERVAL=2;BYDAY=FR;BYHOUR=10;BYMINUTE=0"),
     ],
 )
-def test_every_is_a_rule_in_the_words_of_a_person(
-    said: str, rule: str, start: time, end: time | None
-) -> None:
-    assert parse_every(said) == (rule, start, end)
+def test_every_is_a_rule_in_the_words_of_a_person(said: str, rule: str) -> None:
+    every = read_every(said, "--every")
 
-
-@pytest.mark.parametrize("said", ["", "wed", "18:00", "someday 18:00", "t 18:00", "wed 25:00", "wed 18:00-"])
-def test_every_that_is_no_day_and_time_is_refused_in_a_sentence(said: str) -> None:
-    with pytest.raises(UsageError, match=r"--every"):
-        parse_every(said)
+    assert every.start is not None
+    assert weekly(every, every.start) == rule
 
 
 @pytest.mark.parametrize(

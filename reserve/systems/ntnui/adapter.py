@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from urllib.parse import urlsplit
 
 from reserve.errors import (
@@ -27,7 +27,8 @@ from reserve.systems.base import BookingSystem, CourtConnection
 from reserve.systems.ntnui import NtnuiProfile
 from reserve.systems.ntnui.link import HOST, ZONE, SessionLink, read_link
 from reserve.systems.ntnui.pages import Page, meaning, read_page, redacted, trouble
-from reserve.window import HoursAhead, parse_time
+from reserve.when import read_time
+from reserve.window import HoursAhead
 
 WEEKS = ("0", "1")  # of the week plan: this one and the next (facts 2)
 WINDOW = HoursAhead(72)  # real hours before the start (facts 5)
@@ -51,7 +52,7 @@ class Ntnui(NtnuiProfile, BookingSystem):
         if "link" not in options:
             return options
         session = read_link(options["link"], hosts=None)
-        start = parse_time(options.get("start_time", f"{session.wall_time}"), "--start-time")
+        start = read_time(options.get("start_time", f"{session.wall_time}"), "--start-time")
         end = datetime.combine(session.day, start) + timedelta(hours=1)
         end_time = f"{end:%H:%M:%S}" if end.date() == session.day else "23:59:59"
         said = {"court": "NTNUI", "sport": "tennis", "date": f"{session.day}", "start_time": f"{start}"}
@@ -100,6 +101,10 @@ class Ntnui(NtnuiProfile, BookingSystem):
         slot = session.slot(page.end)
         self._offer = Offer(court, slot, WINDOW.opens_at(slot.start))
         return Offers(page.says("Sted:") or "NTNUI", ZONE, (self._offer,))
+
+    def zone(self) -> tzinfo:
+        """That of Trondheim."""
+        return ZONE
 
     def facilities(self) -> list[str]:
         """The links of the sessions ahead to which the week plan leads (facts 2), by their start."""
