@@ -338,6 +338,17 @@ def test_an_order_made_as_in_2025_is_paid_with_an_empty_body(clock: FakeClock) -
     assert json.loads(api.asked[-1][1]) == {"data": {}}
 
 
+def test_where_an_empty_body_is_refused_the_order_is_paid_as_a_free_one(clock: FakeClock) -> None:
+    order = free(sample("reservation_created"))["data"]
+    invalid = {"message": "The request body is invalid", "obstructions": [], "type": "E_INVALID_BODY"}
+    api = Api(clock, (200, {"order": order}), (422, invalid), (200, sample("order_paid")))
+
+    api.system.confirm(api.system.connection_for(OFFER).hold())
+
+    free_of_charge = {"data": {"payments": [{"paymentMethodType": "free", "amountCents": 0}]}}
+    assert [json.loads(body) for _, body, _ in api.asked[-2:]] == [{"data": {}}, free_of_charge]
+
+
 def test_the_recorded_card_payment_is_confirmed_at_stripe(clock: FakeClock) -> None:
     api = Api(
         clock,

@@ -16,8 +16,7 @@ from reserve.systems.recus.orders import OrderPayment, money
 UNPAID = ("requires_action", "requires_payment_method", "requires_confirmation", "canceled")
 KINDS = {"credit": "organization-credit", "card": "card-online"}
 EMPTY_PAYMENT: Mapping[str, object] = {"pays_with_an_empty_body": True}  # details of an order made as in 2025
-
-
+EMPTY_BODY: Mapping[str, object] = {"data": {}}
 SETTLED_AT_ONCE: Mapping[str, object] = {"is_settled": True}  # details of one that was paid when it was made
 
 
@@ -37,10 +36,8 @@ def pays_with_an_empty_body(hold: Hold) -> bool:
     return EMPTY_PAYMENT.items() <= hold.details.items()
 
 
-def payment(hold: Hold, price: Money, pay: str) -> dict[str, object]:
-    """The body that pays *price* for *hold*, in the way `--pay` says."""
-    if price.is_free and pays_with_an_empty_body(hold):
-        return {"data": {}}
+def payment(price: Money, pay: str) -> dict[str, object]:
+    """The body that pays *price*, in the way `--pay` says."""
     kind = "free" if price.is_free else KINDS[pay]
     return {"data": {"payments": [{"paymentMethodType": kind, "amountCents": price.minor}]}}
 
