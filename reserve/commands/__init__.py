@@ -41,13 +41,15 @@ RESERVING = (None, "book", "due")
 def main(arguments: Sequence[str]) -> int:
     """Call the command that *arguments* name, `book` when they name none, and return the exit code."""
     os.umask(0o077)  # whatever a run writes is the player's alone
+    name = arguments[0] if arguments and not arguments[0].startswith("-") else None
+    # The exit code says what became of a court, also where a disk is too full to say it in words.
+    harmless = OSError if name in RESERVING else BrokenPipeError
     if sys.stdout is not None and sys.stdout is sys.__stdout__:
-        sys.stdout = _heard_or_not(sys.__stdout__)
+        sys.stdout = _heard_or_not(sys.__stdout__, harmless)
     if sys.stderr is not None and sys.stderr is sys.__stderr__:
-        sys.stderr = _heard_or_not(sys.__stderr__)
+        sys.stderr = _heard_or_not(sys.__stderr__, harmless)
     if "_ARGCOMPLETE" in os.environ:  # the shell asks how a line may go on
         import_module("reserve.commands.completion").complete(os.environ)
-    name = arguments[0] if arguments and not arguments[0].startswith("-") else None
     if name is not None and name not in COMMANDS:
         unknown = UsageError(f"there is no command {name!r}; there are {', '.join(COMMANDS)}")
         print(f"Refused: {unknown}.")
@@ -88,17 +90,22 @@ def main(arguments: Sequence[str]) -> int:
 class _HeardOrNot(io.FileIO):
     """A file whose reader may go away, as in `history | head -n 1`; no exit code changes for that."""
 
+    def __init__(self, descriptor: int, harmless: type[OSError]) -> None:
+        """Write to what *descriptor* names, while nothing *harmless* happens."""
+        super().__init__(descriptor, "w", closefd=False)
+        self._harmless = harmless
+
     def write(self, data: ReadableBuffer, /) -> int:
         """Write *data*, or nothing when nobody reads on."""
         try:
             return super().write(data)
-        except BrokenPipeError:
+        except self._harmless:
             return memoryview(data).nbytes
 
 
-def _heard_or_not(stream: TextIO) -> TextIO:
-    """*stream*, to which one can write whether anybody reads it or not."""
-    file = io.BufferedWriter(_HeardOrNot(stream.fileno(), "w", closefd=False))
+def _heard_or_not(stream: TextIO, harmless: type[OSError]) -> TextIO:
+    """*stream*, to which one can write also when something *harmless* happens to it."""
+    file = io.BufferedWriter(_HeardOrNot(stream.fileno(), harmless))
     return io.TextIOWrapper(
         file, encoding=stream.encoding, errors=stream.errors, line_buffering=bool(stream.line_buffering)
     )

@@ -444,3 +444,17 @@ def test_a_reader_that_goes_away_changes_no_exit_code_and_nothing_is_said_of_it(
 
     assert (unheard.returncode, unheard.stderr) == (heard.returncode, heard.stderr)
     assert heard.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [("book -c Moscone -s tennis -d 2026-03-09 -t 18:00 -y 19:00", 2), ("plan list", 120)]
+)
+def test_a_full_disk_under_the_output_changes_no_exit_code_that_tells_of_a_court(
+    tmp_path: Path, words: str, code: int
+) -> None:
+    environ = {"RESERVE_DATA": str(tmp_path), "PATH": os.environ["PATH"]}
+    command = [sys.executable, str(HERE / "main.py"), *words.split()]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, env=environ, cwd=tmp_path, stdout=full, stderr=full, timeout=60)
+
+    assert done.returncode == code
