@@ -447,7 +447,8 @@ def test_a_reader_that_goes_away_changes_no_exit_code_and_nothing_is_said_of_it(
 
 
 @pytest.mark.parametrize(
-    ("words", "code"), [("book -c Moscone -s tennis -d 2026-03-09 -t 18:00 -y 19:00", 2), ("plan list", 120)]
+    ("words", "code"),
+    [("book --json -c Moscone -s tennis -d 2026-03-09 -t 18:00 -y 19:00", 2), ("plan list", 120)],
 )
 def test_a_full_disk_under_the_output_changes_no_exit_code_that_tells_of_a_court(
     tmp_path: Path, words: str, code: int
