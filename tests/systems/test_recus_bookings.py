@@ -401,3 +401,17 @@ def test_an_order_that_is_gone_is_held_by_nobody(clock: FakeClock) -> None:
     api = signed_in(clock, {"data": [{"id": "b-1", "status": "pending"}]}, (404, {}))
 
     assert api.system.holds() == []
+
+
+@pytest.mark.parametrize("first", [{}, {"id": "b-0"}], ids=["without an id", "its order is refused"])
+def test_a_pending_booking_that_cannot_be_read_hides_no_other_hold(
+    clock: FakeClock, first: dict[str, Any]
+) -> None:
+    listed = [{**each, "status": "pending"} for each in (first, {"id": "b-1"})]
+    refused = [(400, {"message": "no"})] if first else []
+    api = signed_in(clock, listed, *refused, sample("facility_rental_created"))
+
+    (hold,) = api.system.holds()
+
+    assert (hold.order_id, hold.offer.court.name) == (MINE, "Court 1")
+    assert "cannot be read; going on without" in api.said[-1]

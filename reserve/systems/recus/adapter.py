@@ -39,7 +39,7 @@ from reserve.systems.recus import RecUsProfile, season
 from reserve.systems.recus.bookings import ListedBooking, Player
 from reserve.systems.recus.facility import facility_ids, place_in
 from reserve.systems.recus.holding import RESERVATIONS, WAYS, is_closed, rental, reservation, site_ids
-from reserve.systems.recus.listing import BookingList
+from reserve.systems.recus.listing import Booked, BookingList
 from reserve.systems.recus.orders import SETTLED, Item, OrderAnswer, id_in, order_id_in, order_in
 from reserve.systems.recus.payment import (
     EMPTY_BODY,
@@ -336,22 +336,36 @@ class RecUs(RecUsProfile, AccountApi):
             )
 
     def holds(self) -> list[Hold]:
-        """Bookings that wait for their order to be paid (facts 3.5)."""
-        found = []
+        """Bookings that wait for their order to be paid (facts 3.5); those that can be read, if there are any.
+
+        Raises why one cannot be read when no other can.
+        """
+        found: list[Hold] = []
+        failure: ReserveError | None = None
         for each in self._bookings.read(self._me):
-            booking = each.booking
-            if booking.is_confirmed or booking.is_past or each.places == []:
-                continue
-            order = self._order_of_booking(booking)
-            if order is None or not order.is_open:
-                continue
-            if each.places is None and (said := order.where(self._bookings.zone)):
-                each.places = [said]
-            self._bookings.look_up([each])
-            for court, slot in each.places or ():
-                hold = self._hold(Offer(court, slot, slot.start), order)
-                found.append(replace(hold, stamp=each.stamp or hold.stamp))
+            try:
+                found += self._holds_of(each)
+            except ReserveError as unreadable:
+                failure = failure or unreadable
+        if failure is not None:
+            if not found:
+                raise failure
+            self.context.say(f"a booking that may be held cannot be read; going on without: {failure}")
         return found
+
+    def _holds_of(self, each: Booked) -> Iterator[Hold]:
+        booking = each.booking
+        if booking.is_confirmed or booking.is_past or each.places == []:
+            return
+        order = self._order_of_booking(booking)
+        if order is None or not order.is_open:
+            return
+        if each.places is None and (said := order.where(self._bookings.zone)):
+            each.places = [said]
+        self._bookings.look_up([each])
+        for court, slot in each.places or ():
+            hold = self._hold(Offer(court, slot, slot.start), order)
+            yield replace(hold, stamp=each.stamp or hold.stamp)
 
     def _order_of_booking(self, booking: ListedBooking) -> OrderAnswer | None:
         if not (id_ := id_in(booking.id)):
