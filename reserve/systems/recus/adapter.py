@@ -336,7 +336,7 @@ class RecUs(RecUsProfile, AccountApi):
             )
 
     def holds(self) -> list[Hold]:
-        """Bookings that wait for their order to be paid (facts 3.5); those that can be read, if there are any.
+        """Bookings that wait for their order to be paid (facts 3.5), without those that cannot be read.
 
         Raises why one cannot be read when no other can.
         """
