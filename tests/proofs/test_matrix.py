@@ -26,7 +26,7 @@ from tests.proofs.matrix import (
 from tests.proofs.referee import KINDS, Verdict, judged
 from tests.proofs.trouble import OF_WEBHOOK, TROUBLES, Strike, TroubledStage
 
-EVERY = 19  # cells one is tried; it shares no factor with the number of troubles, so each has its turn
+EVERY = 43  # cells one is tried; it shares no factor with the number of troubles, so each has its turn
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,7 @@ def plans(of_hold: Sequence[str]) -> SearchStrategy[Plan]:
 PLANS = plans(OF_HOLD)
 SEEDS = st.integers(0, 2**32)
 careful = settings(
-    max_examples=600, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=200, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
 
 
