@@ -32,6 +32,8 @@ COMMANDS = {
     "notify-test": "send a test message to every configured channel",
     "account": "credentials and refresh tokens, encrypted, under names",
     "code": "hand a one-time code that you have received to the runs that wait for one",
+    "backup": "plans, history and stored accounts with their key, into one file",
+    "restore": "what `backup` wrote, into a data folder without any",
     "history": "the latest runs and how they ended",
     "explain": "what happened in one run, step by step",
 }

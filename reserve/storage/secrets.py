@@ -24,6 +24,8 @@ from reserve.storage.schema import SECRETS
 from reserve.tokens import Tokens
 
 KEY_FILE = "fernet.key"
+NEXT_KEY_FILE = "fernet.next"  # while the key is changed
+ASIDE = "aside"  # a folder of secrets that the database did not take
 ACCOUNT, TOKEN = "account/", "token/"
 KEYS = "key of the secrets"  # who is alone with it may write, or change the key
 
@@ -92,7 +94,7 @@ class SecretStore:
         encrypted = fernet.encrypt(text.encode())
         self._aside(name).parent.mkdir(mode=0o700, exist_ok=True)
         self._aside(name).unlink(missing_ok=True)
-        _write_new(self._aside(name), encrypted)
+        write_new(self._aside(name), encrypted)
 
     def delete(self, name: str) -> bool:
         """Forget what is kept under *name*, and tell whether there was anything; needs no key."""
@@ -115,7 +117,7 @@ class SecretStore:
             key = Fernet.generate_key()
             new = Fernet(key)
             self._next.unlink(missing_ok=True)  # of an attempt that came to nothing
-            _write_new(self._next, key + b"\n")
+            write_new(self._next, key + b"\n")
             with self._engine.begin() as connection:
                 rows = connection.execute(select(SECRETS)).all()
                 for row in rows:
@@ -205,16 +207,16 @@ class SecretStore:
     @property
     def _next(self) -> Path:
         """Where the key that is to come lies, while the key is changed."""
-        return self._path.with_suffix(".next")
+        return self._path.with_name(NEXT_KEY_FILE)
 
     def _aside(self, name: str) -> Path:
-        return self._path.parent / "aside" / quote(name, safe="")
+        return self._path.parent / ASIDE / quote(name, safe="")
 
     def _made(self) -> str:
         """A new key, on the disk before anything is encrypted with it."""
         key = Fernet.generate_key()
         try:
-            _write_new(self._path, key + b"\n")
+            write_new(self._path, key + b"\n")
         except FileExistsError:  # another process was quicker
             return _in_file(self._path) or ""
         return key.decode()
@@ -228,7 +230,7 @@ def _in_file(path: Path) -> str | None:
         return None
 
 
-def _write_new(path: Path, content: bytes) -> None:
+def write_new(path: Path, content: bytes) -> None:
     """Make the file *path* with *content*, for its owner alone; on the disk when this returns."""
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(file, "wb") as written:
