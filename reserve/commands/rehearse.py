@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING
 
 from reserve import itself
@@ -45,9 +46,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         has_key = options.sign_in == "api" or settings.of_systems.keys() & simulated.keys
         settings = replace(
             read_settings({**player, **(simulated.keys if has_key else {})}),
-            data=settings.data,
-            database_url=settings.database_url,
-            fernet_key=settings.fernet_key,
+            data=own_folder(),
             chrome=settings.chrome,
             chromedriver=settings.chromedriver,
             of_programs=settings.of_programs,
@@ -64,10 +63,26 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         violations = simulated.ledger.violations
         show_ledger(simulated, timeline, result)
         ledger = simulated.ledger.as_json(timeline.now())
-    as_one = {"outcome": result_as_json(result), "ledger": ledger}
-    print_outcome(result.outcome.sentence, as_one if options.json else None)
+    as_one = {"rehearsal": True, "outcome": result_as_json(result), "ledger": ledger}
+    print_outcome(f"Rehearsal. {result.outcome.sentence}", as_one if options.json else None)
+    if sys.stderr is not None and not options.json:
+        print(
+            f"It was a rehearsal: nothing was reserved; what it kept is in {settings.data}.", file=sys.stderr
+        )
+        following = f"write your account into .env, then try all but the hold: {itself.TYPED} check --help"
+        print(f"Next: {following}", file=sys.stderr)
     # The referee saw something that a fair player never does: a bug.
     return ExitCode.BUG if violations else result.outcome.exit_code
+
+
+def own_folder() -> Path:
+    """A new folder for what a rehearsal keeps: it knows nothing of others, and nothing real knows of it."""
+    if not itself.IS_INSTALLED:
+        with suppress(OSError):  # a checkout of somebody else's
+            place = itself.HERE / "build/rehearsals"
+            place.mkdir(parents=True, exist_ok=True)
+            return Path(mkdtemp(dir=place, prefix=""))
+    return Path(mkdtemp(prefix="first-serve-rehearsal-"))
 
 
 def _parser() -> Parser:

@@ -30,7 +30,7 @@ def main() -> int:
     )
     console = Console(record=True, width=WIDTH, file=StringIO(), force_terminal=True)
     for line in run.stdout.splitlines():
-        console.print(Text(line, style="bold green" if line.startswith("Reserved") else ""))
+        console.print(Text(line, style="bold green" if line.startswith("Rehearsal. Reserved") else ""))
     drawn = console.export_svg(title=f"python3 {' '.join(COMMAND)}")
     PICTURE.write_text(FONTS.sub("", drawn))
     print(f"{PICTURE.relative_to(HERE)}: {run.stdout.splitlines()[-1]}")
