@@ -196,6 +196,10 @@ class ServiceError(ReserveError):
     """The booking system is unreachable, blocks us, or said something we do not know."""
 
 
+class TokensOutOfReach(ServiceError):
+    """The store of the refresh tokens does not answer; a password still signs in."""
+
+
 class Unreachable(ServiceError):
     """Nothing arrived at the booking system, so surely nothing was done."""
 

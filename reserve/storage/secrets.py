@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
@@ -18,7 +18,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from reserve.errors import ReserveError, ServiceError, UsageError
+from reserve.errors import ReserveError, ServiceError, TokensOutOfReach, UsageError
 from reserve.storage.database import Store
 from reserve.storage.schema import SECRETS
 from reserve.tokens import Tokens
@@ -290,8 +290,16 @@ class StoredTokens(Tokens):
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Inside, nobody else renews them, and a request to stop waits: a new one must be kept before."""
-        with self._secrets.alone(self._name), super().alone():
+        """Inside, nobody else renews them, and a request to stop waits: a new one must be kept before.
+
+        Raises `TokensOutOfReach` when the store does not answer.
+        """
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self._secrets.alone(self._name))
+            except ServiceError as failure:
+                raise TokensOutOfReach(str(failure)) from None
+            stack.enter_context(super().alone())
             yield
 
     def kept(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from datetime import timedelta
 
-from reserve.errors import ReserveError, SignInError, TokenRefused, UnknownRefusal
+from reserve.errors import ReserveError, SignInError, TokenRefused, TokensOutOfReach, UnknownRefusal
 from reserve.http import Answer
 from reserve.systems.api import ApiSystem
 from reserve.systems.refusals import trouble_with
@@ -52,10 +52,10 @@ class AccountApi(ApiSystem):
     # What follows from these.
 
     def sign_in(self) -> None:
-        """Renew the sign-in with a refresh token; when none is accepted, log in."""
+        """Renew the sign-in with a refresh token; when none is accepted, or can be had, log in."""
         try:
             self.renew()
-        except TokenRefused:
+        except (TokenRefused, TokensOutOfReach):
             if not self.account.password:
                 raise
             self.use(self.accepted(self.log_in()))

@@ -71,7 +71,7 @@ class Atrium(AtriumProfile, AccountApi):
 
     def log_in(self) -> Answer:
         """Log in through the page that the player would use, and have its code changed for tokens."""
-        self.context.say("no refresh token is accepted; logging in with the browser")
+        self.context.say("no refresh token is accepted, or can be had; logging in with the browser")
         web, auth = (self.context.addresses[name] for name in ("ATRIUM_WEB_URL", "ATRIUM_AUTH_URL"))
         with self.context.browser() as browser:
             code = log_in(browser, auth, self.account, web=web, clock=self.context.clock)
