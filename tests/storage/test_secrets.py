@@ -245,7 +245,7 @@ def mortal(plain):
 
 store = Store(Path(sys.argv[1]), sys.argv[3] or None)
 kept = secrets.SecretStore(store, Path(sys.argv[1]))
-secrets._write_new, Path.replace = mortal(secrets._write_new), mortal(Path.replace)
+secrets.write_new, Path.replace = mortal(secrets.write_new), mortal(Path.replace)
 secrets.Fernet.encrypt = mortal(secrets.Fernet.encrypt)
 kept.change_key()
 os.kill(os.getpid(), signal.SIGKILL)
