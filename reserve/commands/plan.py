@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from reserve import itself, when, window
 from reserve.clock import Clock
 from reserve.commands.options import account_named
-from reserve.commands.plan_options import plan_parser, plans_from
+from reserve.commands.plan_options import edited, plan_parser, plans_from, words_of
 from reserve.commands.planned import Lookup, filled
 from reserve.commands.store import open_store
 from reserve.commands.wiring import Connect, connect
@@ -55,6 +56,7 @@ class Plans:
             plan, preview = self.fitting(plans_from(options, self.settings, today))  # it is another day there
         if preview is None:
             raise UsageError("the plan has no slot in the future; check its day, --until and --except")
+        self.refuse_twins([plan], again=options.again)
         (number,) = self.plan_store.add([body_of(plan)])
         self.note(number, preview)
         shown = [] if options.json else described(plan, preview, self.clock.now())
@@ -71,13 +73,77 @@ class Plans:
         print(sentence, file=sys.stderr if options.json else sys.stdout)
         return 0
 
-    def fitting(self, plans: Sequence[Plan]) -> tuple[Plan, Preview | None]:
-        """The first of *plans*, which differ in their length, that a facility has slots for."""
+    def refuse_twins(self, plans: Sequence[Plan], *, again: bool) -> None:
+        """Ask whether a plan like one that is kept is meant; without a terminal raise `UsageError`."""
+        if again:
+            return
+        kept = {_essence(plan): stored.plan_id for stored, plan in self._readable()}
+        for number in (kept[essence] for plan in plans if (essence := _essence(plan)) in kept):
+            if not sys.stdin.isatty():
+                raise UsageError(f"plan {number} is the same already; add --again to have it twice")
+            print(
+                f"Plan {number} is the same already. Save it again? [y/N] ",
+                end="",
+                file=sys.stderr,
+                flush=True,
+            )
+            if sys.stdin.readline().strip().casefold() not in ("y", "yes"):
+                raise UsageError(f"plan {number} is the same already, and nothing was saved")
+
+    def _readable(self) -> list[tuple[StoredPlan, Plan]]:
+        """The plans that are kept and can be read."""
+        found = []
+        for stored in self.plan_store.all():
+            with suppress(UsageError):  # one that cannot be read any more is named by `plan list`
+                found.append((stored, plan_of(stored)))
+        return found
+
+    def edit(self, options: argparse.Namespace) -> int:
+        """Change a plan, and say what changed."""
+        stored, now = self._stored(options.plan), self.clock.now()
+        old, zone = plan_of(stored), window.zone(stored.zone) if stored.zone else UTC
+        plan, preview = self.fitting(
+            edited(options, old, self.settings, now.astimezone(zone).date()), but=stored.plan_id
+        )
+        if preview is None:
+            raise UsageError("the plan would have no slot in the future; check its day, --until and --except")
+        before, after = body_of(old), body_of(plan)
+        changed = {name for name in (*before, *after) if before.get(name) != after.get(name)}
+        if not changed:
+            raise UsageError(f"plan {stored.plan_id} is like that already")
+        self.plan_store.change(stored.plan_id, body=after)
+        self.note(stored.plan_id, preview)
+        self._forget_troubles(stored.plan_id, old)
+        if options.json:
+            print(json.dumps(plan_as_json(stored.plan_id, plan, preview), ensure_ascii=False))
+        else:
+            for line in described(plan, preview, now):
+                print(line)
+        said = sys.stderr if options.json else sys.stdout
+        for name in [name for name in dict.fromkeys((*before, *after)) if name in changed]:
+            print(f"{name}: {_said(before.get(name))} -> {_said(after.get(name))}", file=said)
+        if trouble := self.account_trouble(plan, preview):
+            print(f"warning: {trouble}", file=sys.stderr)
+        print(f"Changed plan {stored.plan_id}; a run that is under way goes on as it began.", file=said)
+        return 0
+
+    def _forget_troubles(self, number: int, gone: Plan) -> None:
+        """Have the player's other plans looked at again: what they say of this one is over."""
+        for stored, plan in self._readable():
+            if stored.plan_id != number and stored.trouble and self.player(plan) == self.player(gone):
+                self.plan_store.change(stored.plan_id, trouble=None, looked=None)
+                self.schedule(stored.plan_id)
+
+    def fitting(self, plans: Sequence[Plan], *, but: int | None = None) -> tuple[Plan, Preview | None]:
+        """The first of *plans*, which differ in their length, that a facility has slots for.
+
+        The plan with the number *but* takes nothing from them: they are to take its place.
+        """
         why: UsageError | None = None
         for plan in plans:
             try:
                 name = "this plan"
-                plans_too = self.plans_of(self.player(plan), NamedPlan(name, plan))
+                plans_too = self.plans_of(self.player(plan), NamedPlan(name, plan), but=but)
                 return plan, self.look(plan, name, plans_too)
             except UsageError as failure:
                 why = why or failure
@@ -92,14 +158,13 @@ class Plans:
         """Whose limits count for *plan*: the booking system and the account."""
         return plan.system, filled(plan, self.settings).account or ""
 
-    def plans_of(self, player: tuple[str, str], *more: NamedPlan) -> PlayerPlans:
-        """The plans of *player* that are kept and not paused, and what *more* there is."""
-        named_plans = []
-        for stored in self.plan_store.all():
-            with suppress(UsageError):  # one that cannot be read any more is named by `plan list`
-                plan = plan_of(stored)
-                if not stored.is_paused and self.player(plan) == player:
-                    named_plans.append(NamedPlan(_name(stored.plan_id), plan, self._lost(stored)))
+    def plans_of(self, player: tuple[str, str], *more: NamedPlan, but: int | None = None) -> PlayerPlans:
+        """The plans of *player* that are not paused, without number *but*, and what *more* there is."""
+        named_plans = [
+            NamedPlan(_name(stored.plan_id), plan, self._lost(stored))
+            for stored, plan in self._readable()
+            if not stored.is_paused and stored.plan_id != but and self.player(plan) == player
+        ]
         return PlayerPlans([*named_plans, *more])
 
     def _lost(self, stored: StoredPlan) -> frozenset[datetime]:
@@ -134,6 +199,34 @@ class Plans:
         if stored is not None:
             schedule_next(self.plan_store, stored, max(now, begins - MINUTE) if begins else now)
 
+    def show_one(self, options: argparse.Namespace) -> int:
+        """Everything about one plan; also when its facility cannot be asked."""
+        stored = self._stored(options.plan)
+        summary = self._summary(stored)
+        if options.json:
+            print(json.dumps(summary, ensure_ascii=False))
+            return 0
+        self._print(summary)
+        with suppress(UsageError):
+            plan = plan_of(stored)
+            print(f"        options: plan add {shlex.join(words_of(plan))}")
+            try:
+                preview = self.look(plan, _name(stored.plan_id), self.plans_of(self.player(plan)))
+            except ReserveError as failure:
+                print(f"warning: the next slots cannot be looked up: {failure}", file=sys.stderr)
+            else:
+                for line in described(plan, preview, self.clock.now())[1:] if preview else ():
+                    print(line)
+        for past in self.plan_store.occurrences(stored.plan_id, ended=True, most=5):
+            print(f"  {wall(stored, past):%a %Y-%m-%d %H:%M}  {past.sentence}")
+        return 0
+
+    def _print(self, summary: Mapping[str, object]) -> None:
+        print(f"plan {summary['plan']}  {summary['what']}{' (paused)' if summary['paused'] else ''}")
+        for name in ("courts", "skips", "next", "last", "trouble"):
+            if summary[name]:
+                print(f"        {name + ':':<9}{summary[name]}")
+
     def show(self, options: argparse.Namespace) -> int:
         """One paragraph for each plan."""
         listed = [self._summary(stored) for stored in self.plan_store.all()]
@@ -141,10 +234,7 @@ class Plans:
             print(json.dumps(listed, ensure_ascii=False))
             return 0
         for each in listed:
-            print(f"plan {each['plan']}  {each['what']}{' (paused)' if each['paused'] else ''}")
-            for name in ("next", "last", "trouble"):
-                if each[name]:
-                    print(f"        {name + ':':<9}{each[name]}")
+            self._print(each)
         print(f"{_plans(len(listed))}." if listed else "No plans yet; `plan add` makes one.")
         return 0
 
@@ -160,13 +250,20 @@ class Plans:
             next_text = f"{start:%a %Y-%m-%d %H:%M}, {state} {opening:%a %Y-%m-%d %H:%M:%S %Z}"
         elif stored.looked is None:
             next_text = "not known yet; `due` asks the facility"
+        courts = skips = None
         try:
-            what = str(plan_of(stored))
+            plan = plan_of(stored)
         except UsageError as failure:
             what = str(failure)
+        else:
+            what, courts = str(plan), _courts(plan)
+            today = self.clock.now().astimezone(zone or UTC).date()
+            skips = ", ".join(f"{day:%a %Y-%m-%d}" for day in sorted(plan.skipped) if day >= today) or None
         return {
             "plan": stored.plan_id,
             "what": what,
+            "courts": courts,
+            "skips": skips,
             "paused": stored.is_paused,
             "next": next_text,
             "opens_at": following.opens_at.isoformat() if following else None,
@@ -180,6 +277,8 @@ class Plans:
         """Delete a plan."""
         stored = self._stored(options.plan)
         self.plan_store.remove(stored.plan_id)
+        with suppress(UsageError):
+            self._forget_troubles(stored.plan_id, plan_of(stored))
         print(f"Removed plan {stored.plan_id}; what it reserved stays reserved.")
         return 0
 
@@ -187,6 +286,8 @@ class Plans:
         """Start nothing more for a plan, and stop the run that is under way."""
         stored = self._stored(options.plan)
         self.plan_store.change(stored.plan_id, is_paused=True)
+        with suppress(UsageError):
+            self._forget_troubles(stored.plan_id, plan_of(stored))
         print(f"Plan {stored.plan_id} paused; `plan resume {stored.plan_id}` ends the pause.")
         self._cancel(stored, "its plan was paused", lambda start: True)
         return 0
@@ -202,9 +303,7 @@ class Plans:
     def skip(self, options: argparse.Namespace) -> int:
         """Skip one day."""
         stored = self._stored(options.plan)
-        now = self.clock.now()
-        today = (now.astimezone(window.zone(stored.zone)) if stored.zone else now).date()
-        plan, day = plan_of(stored), when.read_day(" ".join(options.date), "DATE", today)
+        plan, day = plan_of(stored), self._day(options, stored)
         if not plan.has_slot_on(day):
             raise UsageError(f"DATE: plan {stored.plan_id} has no slot on {day}")
         body = body_of(replace(plan, skipped=plan.skipped | {day}))
@@ -212,6 +311,39 @@ class Plans:
         self.schedule(stored.plan_id)
         print(f"Plan {stored.plan_id} will skip {day:%A} {day}.")
         self._cancel(stored, "its day was skipped", lambda start: start.date() == day)
+        return 0
+
+    def _day(self, options: argparse.Namespace, stored: StoredPlan) -> date:
+        """The day that *options* name, by the calendar of the plan's facility."""
+        now = self.clock.now()
+        today = (now.astimezone(window.zone(stored.zone)) if stored.zone else now).date()
+        return when.read_day(" ".join(options.date), "DATE", today)
+
+    def unskip(self, options: argparse.Namespace) -> int:
+        """Skip a day no more."""
+        stored = self._stored(options.plan)
+        plan, day = plan_of(stored), self._day(options, stored)
+        if day not in plan.skipped:
+            raise UsageError(f"DATE: plan {stored.plan_id} does not skip {day}")
+        self.plan_store.change(stored.plan_id, body=body_of(replace(plan, skipped=plan.skipped - {day})))
+        self.schedule(stored.plan_id)
+        print(f"Plan {stored.plan_id} will book {day:%A} {day} again.")
+        return 0
+
+    def export(self, options: argparse.Namespace) -> int:
+        """Write every plan in the form that `import` reads."""
+        text = json.dumps([stored.body for stored in self.plan_store.all()], ensure_ascii=False, indent=2)
+        if options.file is None:
+            print(text)
+            return 0
+        path = Path(options.file)
+        try:
+            with path.open("x") as file:
+                file.write(f"{text}\n")
+        except (OSError, ValueError) as failure:
+            why = failure.strerror if isinstance(failure, OSError) else "no such name"
+            raise UsageError(f"FILE: nothing was written: {str(path)[:80]!r}: {why}") from None
+        print(f"Exported {_plans(len(self.plan_store.all()))}.")
         return 0
 
     def _cancel(self, stored: StoredPlan, why: str, is_meant: Callable[[datetime], bool]) -> None:
@@ -229,6 +361,7 @@ class Plans:
         """Keep every plan of a file, or none when anything in it is wrong."""
         path = Path(options.file)
         found = read_plans(content_of(path), str(path), self.clock.now().date())
+        self.refuse_twins(found, again=options.again)
         self.plan_store.add([body_of(plan) for plan in found])
         yesterday = self.clock.now().replace(tzinfo=None) - timedelta(days=1)
         past = sum(next(plan.starts(yesterday), None) is None for plan in found)
@@ -270,6 +403,10 @@ class Plans:
 DO: Mapping[str, Callable[[Plans, argparse.Namespace], int]] = {
     "add": Plans.add,
     "list": Plans.show,
+    "show": Plans.show_one,
+    "edit": Plans.edit,
+    "unskip": Plans.unskip,
+    "export": Plans.export,
     "remove": Plans.remove,
     "pause": Plans.pause,
     "resume": Plans.resume,
@@ -282,6 +419,29 @@ DO: Mapping[str, Callable[[Plans, argparse.Namespace], int]] = {
 def _name(number: int) -> str:
     """How a plan is named among others."""
     return f"plan {number}"
+
+
+def _essence(plan: Plan) -> str:
+    """What makes two plans the same, whatever days they skip and since when they are there."""
+    first = plan.first if plan.rule is None or "BYHOUR=" not in plan.rule else datetime.min  # noqa: DTZ901
+    return json.dumps(body_of(replace(plan, skipped=frozenset(), first=first)), sort_keys=True)
+
+
+def _courts(plan: Plan) -> str | None:
+    """The courts of *plan* in the order they are wanted, None when any will do."""
+    if not any(each.courts or each.or_starts for each in plan.choices):
+        return None
+    said = []
+    for each in plan.choices:
+        where = f"{each.facility}: " if len(plan.choices) > 1 else ""
+        starts = "".join(f", or at {start:%H:%M}" for start in each.or_starts)
+        said.append(f"{where}{', then '.join(each.courts) or 'any'}{starts}")
+    return "; else ".join(said)
+
+
+def _said(value: object) -> str:
+    """*value* of a plan, for a person."""
+    return "none" if value in (None, [], False) else value if isinstance(value, str) else json.dumps(value)
 
 
 def _plans(number: int) -> str:

@@ -24,26 +24,29 @@ from reserve.commands.options import (
 )
 from reserve.commands.planned import amount
 from reserve.errors import UsageError
-from reserve.plans.plan import LONGEST_NOTICE, Choice, Plan
+from reserve.plans.plan import LONGEST_NOTICE, NOTICE, Choice, Plan
 from reserve.plans.rule import parse_rule, weekly
 from reserve.settings import Settings
 from reserve.systems import PROFILES, SPORTS
 
 MINUTE = timedelta(minutes=1)
+# What `plan edit --without` takes away -> its name among the options.
+CLEARED = {
+    "account": "account",
+    "max-price": "max_price",
+    "multithreaded": "multithreaded",
+    "only": "only",
+    "or": "or_starts",
+    "sign-in": "sign_in",
+    "until": "until",
+    "wait-list": "wait_list",
+}
+WHEN = {"every", "rrule", "date"}
+WHERE = {"court", "only", "or_starts"}
 
 
-def plan_parser() -> Parser:
-    """The options of `plan` and its own commands."""
-    top = command_parser("plan")
-    commands = top.add_subparsers(title="commands", metavar="COMMAND", dest="do", required=True)
-
-    def command(name: str, what: str) -> argparse.ArgumentParser:
-        return commands.add_parser(name, help=what, description=as_sentence(what), allow_abbrev=False)
-
-    def numbered(made: argparse.ArgumentParser) -> None:
-        made.add_argument("plan", type=_number, metavar="PLAN", help="its number, as `plan list` shows it")
-
-    add = command("add", "save a plan; shows its next slots and when each opens")
+def _options_of_a_plan(add: argparse.ArgumentParser) -> None:
+    """What `plan add` and `plan edit` understand."""
     times = add.add_argument_group("when to play, in the facility's time")
     times.add_argument(
         "--every", metavar="WHEN", help='e.g. "wed 6pm", "mon-fri 7:00-8:30", "other fri 10:00"'
@@ -80,6 +83,35 @@ def plan_parser() -> Parser:
     )
     how.add_argument("--json", action="store_true", help="the plan and its openings as one JSON object")
     add_shared_options(what, who, how)
+
+
+def plan_parser() -> Parser:
+    """The options of `plan` and its own commands."""
+    top = command_parser("plan")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", dest="do", required=True)
+
+    def command(name: str, what: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=what, description=as_sentence(what), allow_abbrev=False)
+
+    def numbered(made: argparse.ArgumentParser) -> None:
+        made.add_argument("plan", type=_number, metavar="PLAN", help="its number, as `plan list` shows it")
+
+    add = command("add", "save a plan; shows its next slots and when each opens")
+    _options_of_a_plan(add)
+    add.add_argument("--again", action="store_true", help="save it although there is one like it")
+    edit = command("edit", "change a plan; shows what changed and its next slots")
+    numbered(edit)
+    _options_of_a_plan(edit)
+    edit.add_argument(
+        "--without",
+        action="append",
+        metavar="OPTION",
+        help=f"take an option away: {', '.join(CLEARED)}; may be repeated",
+    )
+    edit.set_defaults(**dict.fromkeys(set(vars(top.parse_args(["add"]))) - {"do"}))  # what is not given stays
+    show = command("show", "one plan: courts, next slots, skipped days, and how it went")
+    numbered(show)
+    show.add_argument("--json", action="store_true", help="as one JSON object")
     listed = command("list", "every plan, its next opening and its last outcome")
     listed.add_argument("--json", action="store_true", help="as one JSON array")
     numbered(command("remove", "delete a plan"))
@@ -88,10 +120,16 @@ def plan_parser() -> Parser:
     skip = command("skip", "skip one day of a plan")
     numbered(skip)
     skip.add_argument("date", metavar="DATE", nargs="+", help=f"{DAY_HELP}; the facility's today counts")
+    unskip = command("unskip", "book again on a day that is skipped")
+    numbered(unskip)
+    unskip.add_argument("date", metavar="DATE", nargs="+", help="the day, as `plan show` shows it")
+    export = command("export", "write all plans as JSON, as `import` reads it")
+    export.add_argument("file", nargs="?", metavar="FILE", help="a new file; without it, standard output")
     read = command("import", "save the plans in a JSON file (reserve/plans/plans.schema.json)")
     read.add_argument(
         "file", metavar="FILE", help="a list of plans; schedules.json of the earlier Atrium tool works too"
     )
+    read.add_argument("--again", action="store_true", help="save plans although there are some like them")
     command("refresh", "look up again when the slots of all plans open; `due` does so every day")
     return top
 
@@ -197,3 +235,76 @@ def _length(start: time, end: time | None, minutes: int | None) -> timedelta | N
             raise UsageError("--minutes: a slot has at least one minute, and ends on the day it starts")
         return minutes * MINUTE
     return None if end is None else length_between(start, end)
+
+
+def words_of(plan: Plan) -> list[str]:
+    """What `plan add` is told to make *plan*, as far as words can say it."""
+    words: list[str] = []
+    for each in plan.choices:
+        courts = ", ".join(f'"{court}"' if "," in court else court for court in each.courts)
+        words += ["-c", f"{each.facility}: {courts}" if courts else each.facility]
+    if plan.rule is None:
+        words += ["-d", f"{plan.first:%Y-%m-%d}"]
+    else:
+        words += ["--rrule", plan.rule]
+    if plan.rule is None or "BYHOUR=" not in plan.rule:
+        words += ["-t", f"{plan.first:%H:%M}"]
+    words += ["--minutes", f"{plan.length // MINUTE}", "-s", plan.sport, "--system", plan.system]
+    or_starts = ", ".join(f"{start:%H:%M}" for start in plan.choices[0].or_starts)
+    given = {
+        "--or": or_starts,
+        "--account": plan.account,
+        "--max-price": None if plan.max_price is None else str(plan.max_price),
+        "--pay": None if plan.pay == "by-hand" else plan.pay,
+        "--sign-in": plan.sign_in,
+        "--until": plan.until and f"{plan.until}",
+        "--notice": None if plan.notice == NOTICE else f"{plan.notice // MINUTE}",
+        "--link": plan.link,
+    }
+    words += [word for name, text in given.items() if text for word in (name, text)]
+    words += [word for day in sorted(plan.skipped) for word in ("--except", f"{day}")]
+    flags = {"-m": plan.at_once, "--wait-list": plan.wait_list}
+    return [*words, *(name for name, is_set in flags.items() if is_set)]
+
+
+def edited(options: argparse.Namespace, old: Plan, settings: Settings, today: date) -> list[Plan]:
+    """*old* with what *options* of `plan edit` say otherwise, as `plans_from` gives it."""
+    refuse_garbled(options)
+    blank = plan_parser().parse_args(["add"])
+    words = plan_parser().parse_args(["add", *words_of(replace(old, skipped=frozenset()))])
+    given = {
+        name: value
+        for name, value in vars(options).items()
+        if value is not None and name in vars(blank) and name not in ("do", "json")
+    }
+    for text in options.without or ():
+        name = CLEARED[one_of(text, CLEARED, "--without")]
+        given[name] = getattr(blank, name)
+    if not given:
+        raise UsageError("nothing is to be changed; see plan edit --help")
+    is_new, rule, start = bool(WHEN & given.keys()), old.rule, old.first.time()
+    if is_new:
+        words.every = words.rrule = words.date = words.start_time = None
+        if old.rule is None and "date" in given:
+            words.start_time = f"{old.first:%H:%M}"
+    elif "start_time" in given:
+        start = when.read_time(given["start_time"], "--start-time")
+        if rule is not None and "BYHOUR=" in rule:
+            rule = re.sub(r";?BY(?:HOUR|MINUTE|SECOND)=[^;]*", "", rule)
+            words.rrule = rule = f"{rule};BYHOUR={start.hour};BYMINUTE={start.minute}"
+            del given["start_time"]
+    has_end = "every" in given and when.read_every(given["every"], "--every").end is not None
+    if has_end or {"minutes", "end_time"} & given.keys():
+        words.minutes = None
+    if "only" in given and "court" not in given:
+        words.court = [each.facility for each in old.choices]
+    vars(words).update(given)
+    made = []
+    for plan in plans_from(words, settings, today):
+        if not is_new:  # it counts from the day it counted from
+            plan = replace(plan, first=datetime.combine(old.first.date(), start), rule=rule)
+        if not WHERE & given.keys():
+            plan = replace(plan, choices=old.choices)
+        kept = {day for day in old.skipped if plan.has_slot_on(day)}
+        made.append(replace(plan, skipped=plan.skipped | kept))
+    return made

@@ -457,3 +457,151 @@ def test_a_thousand_plans_are_imported(player: Player, tmp_path: Path) -> None:
     player.types(f"import {file}")
 
     assert len(player.plan_store.all()) == 1000
+
+
+def test_the_same_plan_twice_is_saved_only_when_that_is_said(player: Player) -> None:
+    player.types(MONDAYS)
+    for line in (MONDAYS, MONDAYS.replace(" --except 2026-03-02", "")):
+        with pytest.raises(UsageError, match="plan 1 is the same already; add --again"):
+            player.types(line)
+
+    player.types(f"{MONDAYS} --again")
+    player.types(MONDAYS.replace("18:00-19:30", "16:30-18:00"))
+
+    assert [stored.plan_id for stored in player.plan_store.all()] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("words", "changed", "what"),
+    [
+        ("-t 16:30", {"rrule", "counts_from"}, "every Mon 16:30, 90 minutes"),
+        ('--every "tue 18:00-19:30"', {"rrule", "counts_from", "except"}, "every Tue 18:00, 90 minutes"),
+        ("--only 'Court 3' --max-price 7.50", {"choices", "max_price"}, "every Mon 18:00, 90 minutes"),
+        ("--without multithreaded --without only", {"choices", "together"}, "every Mon 18:00, 90 minutes"),
+        ("--except 2026-03-16 --until 2026-12-31", {"except", "until"}, "every Mon 18:00, 90 minutes"),
+        ("-d 2026-03-10 -t 18:00", {"type", "rrule", "counts_from", "desired_time", "except"}, "2026-03-10"),
+    ],
+)
+def test_a_plan_is_changed_says_what_changed_and_is_scheduled_anew(
+    player: Player, capsys: pytest.CaptureFixture[str], words: str, changed: set[str], what: str
+) -> None:
+    player.types(MONDAYS)
+    (before,) = player.plan_store.all()
+    capsys.readouterr()
+
+    assert player.types(f"edit 1 {words}") == 0
+
+    said = capsys.readouterr().out
+    (after,) = player.plan_store.all()
+    keys = {*before.body, *after.body}
+    assert {key for key in keys if before.body.get(key) != after.body.get(key)} == changed
+    assert {line.partition(":")[0] for line in said.splitlines() if " -> " in line} == changed
+    assert what in said.splitlines()[0]
+    assert said.splitlines()[-1].startswith("Changed plan 1;")
+    (ahead,) = player.plan_store.occurrences(1, ended=False)
+    start = due.wall(after, ahead)
+    assert due.plan_of(after).has_slot_on(start.date())
+    assert f"{start:%a %Y-%m-%d %H:%M}" in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "-c 'Alice Marble: Court 2, Court 1' -c ''",
+        "-t 25:00",
+        "--every someday",
+        "--without everything",
+        "-t 18:00 --minutes 90",  # as it is
+        "-s chess",
+        "--max-price \U0001f3be",
+        f"-c {'x' * 10_000}",
+        "-c '\x1b[2J'",
+    ],
+)
+def test_a_change_that_makes_no_sense_changes_nothing(player: Player, words: str) -> None:
+    player.types(MONDAYS.replace("alice marble", "Alice Marble"))
+    before = player.plan_store.all(), player.plan_store.occurrences()
+
+    with pytest.raises(UsageError) as refusal:
+        player.types(f"edit 1 {words}")
+
+    assert len(str(refusal.value)) < 400
+    assert str(refusal.value).isprintable()
+    assert (player.plan_store.all(), player.plan_store.occurrences()) == before
+
+
+def test_a_day_that_is_skipped_by_mistake_is_booked_again(
+    player: Player, capsys: pytest.CaptureFixture[str]
+) -> None:
+    player.types(MONDAYS)
+    player.types("skip 1 2026-03-09")
+
+    player.types("unskip 1 2026-03-09")
+
+    (ahead,) = player.plan_store.occurrences(1, ended=False)
+    assert f"{due.wall(player.plan_store.all()[0], ahead):%Y-%m-%d}" == "2026-03-09"
+    with pytest.raises(UsageError, match="plan 1 does not skip 2026-03-09"):
+        player.types("unskip 1 2026-03-09")
+
+
+def test_what_is_exported_is_what_import_reads(
+    player: Player, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    player.types(MONDAYS)
+    player.types('add -d 2026-03-10 -t 18:00 -c "Alice Marble: Court 1" -c Moscone --wait-list --or 17:00')
+    file = tmp_path / "plans.json"
+
+    player.types(f"export {file}")
+    bodies = [stored.body for stored in player.plan_store.all()]
+    with pytest.raises(UsageError, match="nothing was written"):
+        player.types(f"export {file}")
+    with pytest.raises(UsageError, match="plan 1 is the same already"):
+        player.types(f"import {file}")
+    for number in (1, 2):
+        player.types(f"remove {number}")
+    player.types(f"import {file}")
+
+    assert [stored.body for stored in player.plan_store.all()] == bodies
+    capsys.readouterr()
+    player.types("export")
+    assert json.loads(capsys.readouterr().out) == bodies
+
+
+def test_the_list_shows_courts_in_their_order_skipped_days_and_show_tells_it_all(
+    player: Player, capsys: pytest.CaptureFixture[str]
+) -> None:
+    player.types(f'{MONDAYS} -c "Moscone"')
+    player.types("skip 1 2026-03-16")
+    capsys.readouterr()
+
+    player.types("list")
+    said = capsys.readouterr().out
+    player.types("show 1")
+    shown = capsys.readouterr().out
+
+    assert "courts:  alice marble: Court 2, then Court 1; else Moscone: any" in said
+    assert "skips:   Mon 2026-03-02, Mon 2026-03-16" in said
+    assert said.rpartition("1 plan.")[0] in shown
+    assert shown.count(" opens Mon ") == 6
+    (line,) = [line.partition("options: plan ")[2] for line in shown.splitlines() if "options:" in line]
+    (stored,) = player.plan_store.all()
+    player.types("remove 1")
+    player.types(line)
+    assert {**player.plan_store.all()[0].body, "counts_from": ""} == {**stored.body, "counts_from": ""}
+
+
+def test_no_plan_goes_on_naming_one_that_is_gone(player: Player, capsys: pytest.CaptureFixture[str]) -> None:
+    player.types('add --every "mon 18:00-19:30" -c "Alice Marble: Court 1"')
+    player.types('add --every "mon 18:00-19:30" -c "Alice Marble: Court 2"')
+    player.plan_store.change(2, looked=None)
+    player.types("refresh")
+    assert "plan 1" in (player.plan_store.all()[1].trouble or "")
+
+    player.types("remove 1")
+
+    (left,) = player.plan_store.all()
+    assert left.trouble is None
+    assert len(player.plan_store.occurrences(2, ended=False)) == 1
+    player.types("refresh")
+    assert player.plan_store.all()[0].trouble is None
