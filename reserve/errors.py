@@ -2,7 +2,8 @@
 
 ReserveError
 |-- UsageError        the request makes no sense; nothing was attempted
-|   `-- NoSuchSlot    no court has this slot on that day
+|   |-- NoSuchSlot    no court has this slot on that day
+|   `-- TooFarAhead   it opens too late for a run to wait; that is what plans are for
 |-- SignInError       the account was refused
 |   `-- TokenRefused  the booking system no longer believes who we are
 |-- CodeError         no valid one-time code arrived
@@ -127,6 +128,10 @@ class NoSuchSlot(UsageError):
             message += f"; by the season it should return with daylight-saving time, on {returns:%a %Y-%m-%d}"
         super().__init__(message)
         self.returns = returns
+
+
+class TooFarAhead(UsageError):
+    """It opens too late for a run to wait for it; that is what plans are for."""
 
 
 class SignInError(ReserveError):

@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 import pytz
 from dateutil.parser import isoparse
 
-from reserve.errors import UsageError
+from reserve.errors import TooFarAhead, UsageError
 from reserve.model import BookingRequest, Offer, Offers, Opening, Slot
 
 REACH = timedelta(hours=24)  # a run waits at most this long for an opening; cron is better at longer waits
@@ -162,12 +162,17 @@ def choose(
         raise UsageError(_too_near(found.offers[0], now))
     if request.opens_at is not None:
         insisted = at(request.opens_at.day, request.opens_at.time, found.zone, "--opens-at")
+        if reach is not None and insisted - now > reach:
+            raise TooFarAhead(f"--opens-at: {insisted:{STAMP}} ({found.zone}) is too far ahead to wait for")
         return _insisted(found, offers, insisted, now)
     published = min(offer.opens_at for offer in offers)
     if published <= now:
         return _opening(found, now.astimezone(found.zone), offers, published=now)
     if reach is not None and published - now > reach:
-        raise UsageError(_too_far(found, published))
+        raise TooFarAhead(
+            f"--date: {found.facility} opens this slot at {published:{STAMP}} ({found.zone}), "
+            "too far ahead to wait for"
+        )
     return _opening(found, published, offers, published=published)
 
 
@@ -202,15 +207,6 @@ def _too_near(offer: Offer, now: datetime) -> str:
         return f"{offer.slot} is in the past: check --date and --start-time"
     minutes = offer.buffer // timedelta(minutes=1)
     return f"{offer.slot} is too near: it has to be reserved {minutes} minutes ahead; choose a later slot"
-
-
-def _too_far(found: Offers, published: datetime) -> str:
-    start = (published - timedelta(minutes=2)).astimezone()
-    return (
-        f"--date: {found.facility} opens this slot at {published:{STAMP}} ({found.zone}), too far ahead to "
-        f"wait for; start the same command from cron with the line `{start.minute} {start.hour} {start.day} "
-        f"{start.month} * cd /path/to/first-serve && flock -n data/lock python3 main.py …`"
-    )
 
 
 def parse_day(text: str, option: str) -> date:

@@ -17,6 +17,7 @@ from reserve.errors import (
     ReserveError,
     SignInError,
     TokenRefused,
+    TooFarAhead,
     Unconfirmed,
 )
 from reserve.model import Attempt, Hold, Offers, Reservation, Slot
@@ -34,6 +35,7 @@ class Outcome:
     slot: Slot | None = None
     order_id: str | None = None
     price: Money | None = None
+    is_too_far: bool = False  # ahead, so that a plan is the way
     is_blocked: bool = False  # by a firewall, so that nothing else should be asked either
 
 
@@ -128,4 +130,10 @@ def failed(failure: BaseException, *, all_released: bool = False) -> Outcome:
     reason = str(failure).rstrip(".")
     sentence = f"{failure.outcome.beginning}: {reason}.{advice}"
     said = " ".join(sentence.split())
-    return Outcome(failure.outcome, failure.exit_code, said, is_blocked=isinstance(failure, Blocked))
+    return Outcome(
+        failure.outcome,
+        failure.exit_code,
+        said,
+        is_too_far=isinstance(failure, TooFarAhead),
+        is_blocked=isinstance(failure, Blocked),
+    )

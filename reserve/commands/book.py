@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from reserve.commands.options import Booking, booking_parser, read_booking
+from reserve.itself import TYPED
 from reserve.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,8 +27,34 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     from reserve.commands.outcome import print_outcome, result_as_json
 
     result, _ = book(booking, Leads())
+    if result.outcome.is_too_far:
+        sentence = f"{result.outcome.sentence} Have it booked in time: {plan_line(booking, options.account)}"
+        result = replace(result, outcome=replace(result.outcome, sentence=sentence))
     print_outcome(result.outcome.sentence, result_as_json(result) if booking.as_json else None)
     return result.outcome.exit_code
+
+
+def plan_line(booking: Booking, account: str | None = None) -> str:
+    """What to type to have *booking* as a plan."""
+    from reserve.commands.plan_options import words_of
+    from reserve.plans.plan import Choice, Plan
+
+    request = booking.request
+    plan = Plan(
+        choices=(Choice(request.facility, request.only, request.starts[1:]),),
+        length=request.length,
+        first=datetime.combine(request.day, request.starts[0]),
+        sport=request.sport,
+        system=booking.settings.system,
+        account=account,
+        max_price=None if request.max_price is None else Decimal(request.max_price.amount),
+        pay=request.pay,
+        sign_in=request.sign_in,
+        at_once=request.at_once,
+        wait_list=request.wait_list,
+        link=request.link,
+    )
+    return f"{TYPED} plan add {shlex.join(words_of(plan))}"
 
 
 def book(booking: Booking, leads: Leads, *, in_turn: bool = False) -> tuple[RunResult, WiredRun]:

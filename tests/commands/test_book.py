@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import signal
 from datetime import date, time, timedelta
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 
 from reserve.booking.context import Leads
 from reserve.booking.stop import Stop
-from reserve.commands.book import book
+from reserve.commands.book import book, plan_line
 from reserve.commands.options import booking_parser, read_booking
+from reserve.commands.plan_options import plan_parser, plans_from
 from reserve.commands.wiring import build_run
 from reserve.errors import ExitCode
 from reserve.model import Account, BookingRequest
@@ -21,7 +23,7 @@ from reserve.simulator import SIMULATED_SYSTEMS
 from reserve.storage.database import Store
 from reserve.storage.runs import player_key
 from tests.fakes import FakeClock
-from tests.stage import OPENS_AT, WEBHOOK
+from tests.stage import OPENS_AT, WEBHOOK, Stage
 
 
 class Listener(io.StringIO):
@@ -69,3 +71,31 @@ def test_what_one_rehearsal_reserved_is_nothing_to_the_next(tmp_path: Path) -> N
         wired.record.store.close()
 
     assert len(players) == 2
+
+
+@pytest.mark.parametrize(
+    "more", [(), ("-r", "2026-03-02 08:00:00"), ("--or", "16:30", "--max-price", "7.50")]
+)
+def test_days_are_not_waited_for_and_the_plan_that_is_offered_means_the_same(
+    tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    with Stage(tmp_path, ahead=timedelta(days=3)) as stage:
+        outcome = stage.book(*more)
+
+        assert (outcome.exit_code, outcome.is_too_far) == (ExitCode.USAGE, True)
+        assert "too far ahead to wait for" in outcome.sentence
+        assert stage.clock.now() < OPENS_AT - timedelta(days=2)
+        line = plan_line(stage.booking)
+        words = shlex.split(line.partition(" plan ")[2])
+        (plan,) = plans_from(plan_parser().parse_args(words), stage.booking.settings, date(2026, 2, 27))
+        request = plan.request(plan.first, plan.choices[0], currency="USD")
+        assert (request.day, request.starts, request.length) == (
+            stage.booking.request.day,
+            stage.booking.request.starts,
+            stage.booking.request.length,
+        )
+        assert (request.only, request.at_once, request.max_price) == (
+            stage.booking.request.only,
+            stage.booking.request.at_once,
+            stage.booking.request.max_price,
+        )
