@@ -124,7 +124,7 @@ def add_shared_options(
     who.add_argument("--sign-in", metavar="HOW", help=signing)
     how.add_argument("-m", "--multithreaded", action="store_true", help="ask for every sub-court at once")
     how.add_argument("--max-price", metavar="AMOUNT", help="maximum price (RESERVE_MAX_PRICE)")
-    ways = f"{', '.join(WAYS_TO_PAY)}; default %(default)s"
+    ways = f"{', '.join(WAYS_TO_PAY)}; default {WAYS_TO_PAY[0]}"
     how.add_argument("--pay", metavar="HOW", default="by-hand", help=ways)
     how.add_argument("--wait-list", action="store_true", help="when all is taken, look again every 30 s")
 
