@@ -22,7 +22,7 @@ from reserve.errors import ReserveError, UsageError
 from reserve.notify import channels, ping, send_to_all
 from reserve.plans import due
 from reserve.settings import Settings
-from reserve.storage.database import Store
+from reserve.storage.database import Store, answering
 from reserve.storage.plans import PlanStore
 from reserve.systems import PROFILES
 
@@ -88,8 +88,11 @@ def run_due(options: argparse.Namespace, settings: Settings, clock: Clock) -> in
                 plan_store, options.occurrence, settings, clock, partial(tell_player, settings)
             )
         check = partial(check_key, store, settings)
-        lines = Ticking(plan_store, clock, partial(start_process, settings.data), settings, check).minute()
-        prune_daily(store, settings, clock.now())
+        with answering():
+            lines = Ticking(
+                plan_store, clock, partial(start_process, settings.data), settings, check
+            ).minute()
+            prune_daily(store, settings, clock.now())
         if lines or options.verbose or sys.stdout.isatty():
             print("\n".join([*lines, summary(plan_store, len(lines))]))
     return 0

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from reserve.errors import UsageError
+from reserve.errors import ServiceError, UsageError
 from reserve.storage.exclusive import Exclusive
 from reserve.storage.late import bring_in
 from reserve.storage.schema import HEAD
@@ -64,6 +64,16 @@ class Store:
     def close(self) -> None:
         """Let the database go."""
         self.engine.dispose()
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Inside, a store that is locked, frozen or gone is no bug: raises `ServiceError`."""
+    try:
+        yield
+    except OperationalError as failure:
+        cause = str(failure.orig).partition("\n")[0]
+        raise ServiceError(f"the store does not answer: {cause}; nothing is lost, try again") from failure
 
 
 def _engine(address: URL) -> Engine:

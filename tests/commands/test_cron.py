@@ -22,15 +22,16 @@ from pathlib import Path
 from socketserver import TCPServer
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from reserve import notify
 from reserve.clock import Clock
 from reserve.commands import main
 from reserve.commands.cron import Machine, clock_change_lines, installed, not_in_file, without
-from reserve.commands.due import is_first_failure
+from reserve.commands.due import Ticking, is_first_failure
 from reserve.commands.due import main as due_command
 from reserve.commands.notify_test import main as notify_test
-from reserve.errors import UsageError
+from reserve.errors import ServiceError, UsageError
 from reserve.plans.due import name_of
 from reserve.plans.file import body_of
 from reserve.settings import Settings, read_settings
@@ -526,3 +527,13 @@ def test_notify_test_says_for_each_channel_how_it_went(
 def test_notify_test_without_a_usable_channel_is_refused(notify: str | None) -> None:
     with pytest.raises(UsageError, match="RESERVE_NOTIFY"):
         notify_test([], Settings(notify=notify))
+
+
+def test_a_store_that_is_locked_is_no_bug_of_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(self: Ticking) -> list[str]:
+        raise OperationalError("UPDATE", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(Ticking, "minute", locked)
+
+    with pytest.raises(ServiceError, match="the store does not answer: database is locked"):
+        due_command([], read_settings({"RESERVE_DATA": str(tmp_path)}))
