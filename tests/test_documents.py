@@ -33,7 +33,7 @@ WITH_INNER_COMMANDS = ("plan", "account")
 BOOKINGS = ("book", "check")
 NAMES_FILES = [*PATHS, HERE / "CONTRIBUTING.md", HERE / "docs/facts/README.md"]
 FILE = re.compile(r"(?=.*/|.*\.(?:py|md|toml|txt|example)$)[\w.<>*-]+(?:/[\w.<>*-]+)*/?")
-MADE = ("data/",)  # by the program when it runs
+MADE = ("data/", "build/")  # by the program when it runs
 
 
 def shell_lines(text: str) -> list[str]:
