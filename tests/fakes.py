@@ -90,6 +90,14 @@ class FakeClock(Clock):
             self._break("somebody looks at the clock for ever instead of sleeping")
         return self._now
 
+    def wall(self) -> datetime:
+        """The same: nobody sets the clock of one machine apart from the others'."""
+        return self._now
+
+    def uptime(self) -> float:
+        """Virtual seconds, too; this machine never sleeps."""
+        return self.monotonic()
+
     def monotonic(self) -> float:
         """Virtual seconds since the clock was made, whatever was done to the wall clock."""
         return self._passed.total_seconds()
