@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: cluster deploy-check demo lock test bench picture cron matrix mornings soak kills stalls clean browser database
+.PHONY: cluster package deploy-check demo lock test bench picture cron matrix mornings soak kills stalls clean browser database
 
 demo: .venv/packages browser
 	@.venv/bin/python main.py rehearse
@@ -24,6 +24,10 @@ matrix mornings soak kills stalls: .venv/packages
 # A real cron daemon books with the lines that `main.py cron --install` writes; in build/cron.json.
 cron: .venv/packages browser
 	@.venv/bin/python -m tests.proofs.cron
+
+# Installed by pip, pipx and uv, as far as they are here, in a clean home; uv and pipx may lie in .venv.
+package: .venv/packages
+	@.venv/bin/python -m tests.proofs.package
 
 # Every file of deploy/, by the programs that read them; nothing is installed for it.
 deploy-check: .venv/packages
