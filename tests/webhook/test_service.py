@@ -42,6 +42,9 @@ def address(tmp_path: Path) -> Iterator[str]:
 @contextmanager
 def process(folder: Path, **settings: str) -> Iterator[subprocess.Popen[str]]:
     environment = {"PYTHONPATH": str(REPOSITORY), "PATH": os.environ["PATH"]} | settings
+    file = folder / ".env"
+    if not file.exists() or "RESERVE_DATA" not in file.read_text():
+        environment.setdefault("RESERVE_DATA", str(folder / "data"))
     command = [sys.executable, "-m", "webhook_server"]
     started = subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
