@@ -37,6 +37,7 @@ COMMANDS = {
     "history": "the latest runs and how they ended",
     "explain": "what happened in one run, step by step",
 }
+OF_PLANS = tuple(f"plan {name}" for name in ("add", "list", "remove", "pause", "resume", "skip", "import"))
 RESERVING = (None, "book", "due")
 
 
@@ -52,9 +53,17 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr = _heard_or_not(sys.__stderr__, harmless)
     if "_ARGCOMPLETE" in os.environ:  # the shell asks how a line may go on
         import_module("reserve.commands.completion").complete(os.environ)
+    if name == "help":
+        arguments = [*arguments[1:2], "--help"]
+        name = arguments[0] if arguments[0] in COMMANDS else None
     if name is not None and name not in COMMANDS:
-        unknown = UsageError(f"there is no command {name!r}; there are {', '.join(COMMANDS)}")
-        print(f"Refused: {unknown}.")
+        from reserve.commands.options import meant_by
+
+        meant = meant_by(name, [*COMMANDS, *OF_PLANS])
+        print(refused(UsageError(f"there is no command {name!r}{meant}")))
+        return ExitCode.USAGE
+    if not arguments:
+        print(f"Refused: nothing is asked for; `{itself.NAME} rehearse` tries a booking, `--help` shows all.")
         return ExitCode.USAGE
     try:
         command = import_module(f"reserve.commands.{(name or 'book').replace('-', '_')}")
@@ -70,7 +79,7 @@ def main(arguments: Sequence[str]) -> int:
         from reserve.booking.result import Outcome, RunResult
         from reserve.commands.outcome import print_outcome, result_as_json
 
-        outcome = Outcome(OutcomeWord.REFUSED, failure.exit_code, f"Refused: {failure}.")
+        outcome = Outcome(OutcomeWord.REFUSED, failure.exit_code, refused(failure))
         as_json = result_as_json(RunResult(outcome)) if "--json" in arguments else None
         print_outcome(outcome.sentence, as_json)
         return failure.exit_code
@@ -87,6 +96,11 @@ def main(arguments: Sequence[str]) -> int:
         else:
             print(f"Refused: {bug}; please report the lines above.")
         return ExitCode.BUG
+
+
+def refused(failure: ReserveError) -> str:
+    """The last line of a command that *failure* ended; a question ends with its own mark."""
+    return f"Refused: {failure}{'' if str(failure).endswith('?') else '.'}"
 
 
 class _HeardOrNot(io.FileIO):

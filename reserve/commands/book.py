@@ -68,6 +68,7 @@ def book(booking: Booking, leads: Leads, *, in_turn: bool = False) -> tuple[RunR
     timeline = wired.run.timeline
     with shown(timeline, booking.warnings), stop.listening():
         result = wired.run.book(in_turn=in_turn)
+        timeline.show = lambda line: None  # the sentence is printed by whoever called, once
         timeline.say(result.outcome.sentence)
         wired.write_down(result)
     return result, wired

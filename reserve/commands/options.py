@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from reserve import __version__, itself
 from reserve.commands import COMMANDS
-from reserve.errors import UsageError
+from reserve.errors import UsageError, did_you_mean
 from reserve.model import Account, BookingRequest, WallTime
 from reserve.money import Money, parse_money
 from reserve.settings import Settings, address, refuse_strange_bytes, token
@@ -22,6 +23,22 @@ if TYPE_CHECKING:
     from reserve.clock import Clock
     from reserve.commands.wiring import Connect
 
+# What other programs call a command of ours.
+USUAL_NAMES = {
+    "rm": "remove",
+    "delete": "remove",
+    "ls": "list",
+    "new": "add",
+    "reserve": "book",
+    "test": "check",
+}
+USUAL_NAMES |= {
+    "stop": "pause",
+    "start": "resume",
+    "facilities": "courts",
+    "log": "history",
+    "demo": "rehearse",
+}
 LONGEST = 500  # letters of one option
 SPELT = {"or_starts": "or", "skipped": "except"}  # options that are words of Python
 # What a booking system may need to know.
@@ -41,6 +58,16 @@ def as_sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
+def meant_by(word: str, commands: Iterable[str]) -> str:
+    """A question whether one of *commands* was meant by *word*; else all of them."""
+    known = tuple(commands)
+    usual = USUAL_NAMES.get(word.casefold(), word.casefold())
+    for name in (usual, f"plan {usual}"):
+        if name in known:
+            return f"; did you mean {name!r}?"
+    return did_you_mean(word, known) or f"; there are {', '.join(known)}"
+
+
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one sentence, instead of a page of usage."""
 
@@ -56,13 +83,31 @@ class Parser(argparse.ArgumentParser):
         options, unknown = self.parse_known_args(args, namespace)
         if unknown:
             is_discreet = self.is_discreet or getattr(options, "password", None) is not None
-            named = "" if is_discreet else f": {unknown[0].partition('=')[0]!r}"
-            self.error(f"unknown argument{named} (quote names with blanks)")
+            word = unknown[0].partition("=")[0]
+            named = "" if is_discreet else f": {word!r}"
+            meant = "" if is_discreet else self._nearest(word)
+            self.error(f"unknown argument{named} (quote names with blanks){meant}")
         return options
+
+    def _nearest(self, word: str) -> str:
+        """A question whether the option was meant that is nearest to *word*."""
+        if re.fullmatch(r"\d{1,9}", word, re.ASCII):
+            counts = [each.option_strings[-1] for each in self._actions if each.type is int]
+            return f"; did you mean '{counts[0]} {word}'?" if counts else ""
+        options = [name for each in self._actions for name in each.option_strings if name.startswith("--")]
+        if word.startswith("-"):
+            return did_you_mean(word, options)
+        return f"; did you mean '--{word}'?" if f"--{word}" in options else ""
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        """Name the nearest command when there is none called *value*."""
+        choices = [str(each) for each in action.choices or ()]
+        if choices and value not in choices:
+            self.error(f"there is no {str(action.metavar).lower()} {value!r}{meant_by(str(value), choices)}")
 
     def error(self, message: str) -> NoReturn:
         """Raise `UsageError`."""
-        raise UsageError(f"{message}; see --help")
+        raise UsageError(message if message.endswith("?") else f"{message}; see --help")
 
 
 def command_parser(command: str) -> Parser:

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
+from typing import TypeVar
 
 from reserve import window
 from reserve.errors import NoSuchSlot, UnknownAnswer, UsageError
@@ -16,6 +17,7 @@ from reserve.money import Money
 from reserve.window import OpeningRule
 
 MINUTE = timedelta(minutes=1)
+T = TypeVar("T")
 NEAREST = 5  # slots that a refusal names
 
 
@@ -113,8 +115,11 @@ class Place:
     wants_code: bool = False
 
     def court(self, wanted: str, among: Sequence[BookableCourt]) -> BookableCourt | None:
-        """The court of *among* that the player calls *wanted*."""
-        return next((court for court in among if plain(court.name) == plain(wanted)), None)
+        """The court of *among* that the player calls *wanted*: by its name, its number, or its beginning.
+
+        Raises `UsageError` when several are called so.
+        """
+        return meant(wanted, {court.name: court for court in reversed(among)}, "--only")
 
     def offers(self, request: BookingRequest) -> Offers:
         """What there is for *request*, in the order of preference; raises `UsageError` for nothing.
@@ -197,15 +202,34 @@ def _apart(slot: str, start: time) -> int:
 
 def called(name: str, ids: dict[str, str], option: str = "--court") -> str:
     """The id of what is called *name*, whatever its letters; a near miss is suggested, never taken."""
-    by_plain = {plain(each): each for each in reversed(ids)}  # of two that look alike, the first
-    if found := by_plain.get(plain(name)):
-        return ids[found]
+    if (found := meant(name, ids, option)) is not None:
+        return found
+    by_plain = {plain(each): each for each in reversed(ids)}
     near = difflib.get_close_matches(plain(name), by_plain, n=3, cutoff=0.5)
     nearest = f"the nearest are {', '.join(by_plain[each] for each in near)}"
     raise UsageError(
         f"{option}: no facility is called {name!r}; "
         + (nearest if near else f"there are {', '.join(sorted(ids))}")
     )
+
+
+def meant(wanted: str, by_name: Mapping[str, T], option: str) -> T | None:
+    """What is called *wanted*, or alone begins so, or alone has this number; None when nothing is.
+
+    Raises `UsageError` that lists the candidates when there are several.
+    """
+    by_plain = {plain(each): each for each in reversed(list(by_name))}  # of two that look alike, the first
+    word = plain(wanted)
+    if word in by_plain:
+        return by_name[by_plain[word]]
+    if word.isdecimal():  # Court 1, and not Court 10
+        found = [name for each, name in by_plain.items() if re.findall(r"\d+", each) == [word]]
+    else:
+        found = [name for each, name in by_plain.items() if word and each.startswith(word)]
+    if len(found) > 1:
+        names = ", ".join(sorted(found, key=by_number))
+        raise UsageError(f"{option}: {wanted!r} may be {names}; which is meant?")
+    return by_name[found[0]] if found else None
 
 
 def plain(name: str) -> str:

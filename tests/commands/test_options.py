@@ -119,7 +119,7 @@ def test_a_missing_player_is_refused_with_what_to_set(name: str) -> None:
     "word", [["--cuort", "x"], ["--court"], ["surplus"], ["--mult"], ["-m=1"], ["--json", "--verbose"]]
 )
 def test_an_option_nobody_knows_is_refused_in_one_sentence(word: list[str]) -> None:
-    with pytest.raises(UsageError, match="see --help"):
+    with pytest.raises(UsageError, match=r"see --help|did you mean '--"):
         read(*word)
 
 
@@ -127,8 +127,8 @@ def test_an_option_nobody_knows_is_refused_in_one_sentence(word: list[str]) -> N
     ("command", "typed", "named"),
     [
         ("book", ["-c", "Alice", "Marble"], ": 'Marble'"),
-        ("book", ["--passwrd=correct-horse"], ": '--passwrd'"),
-        ("book", ["--passwrd", "correct-horse"], ": '--passwrd'"),
+        ("book", ["--xyzzy=correct-horse"], ": '--xyzzy'"),
+        ("book", ["--xyzzy", "correct-horse"], ": '--xyzzy'"),
         ("book", ["-p", "correct", "horse"], ""),
         ("book", ["horse", "--password=correct"], ""),
         ("account", ["add", "mine", "horse"], ""),
@@ -459,3 +459,37 @@ def test_a_full_disk_under_the_output_changes_no_exit_code_that_tells_of_a_court
         done = subprocess.run(command, env=environ, cwd=tmp_path, stdout=full, stderr=full, timeout=60)
 
     assert done.returncode == code
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("", "nothing is asked for; `main.py rehearse` tries a booking, `--help` shows all."),
+        ("bok", "there is no command 'bok'; did you mean 'book'?"),
+        ("rm 3", "there is no command 'rm'; did you mean 'plan remove'?"),
+        ("cron install", "unknown argument: 'install' (quote names with blanks); did you mean '--install'?"),
+        ("history 5", "unknown argument: '5' (quote names with blanks); did you mean '--most 5'?"),
+        ("plan rm 1", "there is no command 'rm'; did you mean 'remove'?"),
+        (
+            "courts --sprot x",
+            "unknown argument: '--sprot' (quote names with blanks); did you mean '--sport'?",
+        ),
+        ("courts -d 12/5", "--date: '12/5' may be 20"),
+    ],
+)
+def test_a_word_that_means_nothing_leads_on(
+    line: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RESERVE_DATA", str(tmp_path))
+
+    assert main(line.split()) == 2
+
+    assert capsys.readouterr().out.startswith(f"Refused: {said}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_is_a_command_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["help", "plan"])
+
+    assert "main.py plan" in capsys.readouterr().out

@@ -9,7 +9,7 @@ import pytest
 
 from reserve.errors import UnknownAnswer, UsageError
 from reserve.model import BookingRequest, WallTime
-from reserve.systems.place import MINUTE, BookableCourt, Place, called
+from reserve.systems.place import MINUTE, BookableCourt, Place, called, meant
 from reserve.window import DaysAhead, HoursAhead, zone
 from tests.fakes import usd
 
@@ -133,3 +133,28 @@ def test_a_refusal_names_the_nearest_slots_and_no_more() -> None:
 
     nearest = "18:00-19:30, 19:00-20:30, 17:00-18:30, 20:00-21:30, 16:00-17:30"
     assert str(raised.value).endswith(f"; the nearest that day: {nearest}")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("court 1", "Court 1"),
+        ("1", "Court 1"),
+        ("10", "Court 10"),
+        ("cen", "Centre Court"),
+        ("3", None),
+        ("cemtre court", None),  # a near miss is suggested, never taken
+    ],
+)
+def test_a_court_is_called_by_its_name_its_number_or_its_beginning(wanted: str, found: str | None) -> None:
+    names = {name: name for name in ("Court 1", "Court 2", "Court 10", "Centre Court")}
+
+    assert meant(wanted, names, "--only") == found
+
+
+def test_what_may_be_several_is_refused_with_all_of_them() -> None:
+    names = {"Moscone": "1", "Mission": "2", "Glen Park": "3"}
+
+    assert called("glen", names) == "3"
+    with pytest.raises(UsageError, match="'m' may be Mission, Moscone; which is meant"):
+        called("m", names)
