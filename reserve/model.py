@@ -82,6 +82,22 @@ class Offer:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """One court for one slot as everybody is shown it, and whether nobody is there yet."""
+
+    offer: Offer
+    is_free: bool
+
+    def state(self, now: datetime) -> str:
+        """In a word: free, taken, too late, or not open yet."""
+        if self.offer.closes_at < now:
+            return "too late"
+        if not self.is_free:
+            return "taken"
+        return "free" if self.offer.opens_at <= now else "not open yet"
+
+
+@dataclass(frozen=True)
 class Limits:
     """How many courts one player may have, per calendar day and per week from Monday; None for no limit."""
 

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from reserve.booking.timeline import Timeline
+
+WIDTH = 80  # columns of the narrowest terminal that people have
+
+
+def folded(beginning: str, text: str) -> str:
+    """*text* behind *beginning*, in lines of at most 80 columns that go on below its first letter."""
+    return textwrap.fill(
+        text, WIDTH, initial_indent=beginning, subsequent_indent=" " * len(beginning), break_on_hyphens=False
+    )
 
 
 @contextmanager

@@ -15,7 +15,18 @@ from typing import TYPE_CHECKING
 
 from reserve.clock import Probe
 from reserve.errors import LostAnswer, ServiceError, Unreachable, UsageError
-from reserve.model import Account, BookingRequest, Court, Hold, Offer, Offers, Order, Published, Reservation
+from reserve.model import (
+    Account,
+    BookingRequest,
+    Court,
+    Hold,
+    Offer,
+    Offers,
+    Order,
+    Published,
+    Reservation,
+    Shown,
+)
 from reserve.systems.profile import Profile
 from reserve.tokens import Tokens
 from reserve.when import read_time
@@ -146,6 +157,10 @@ class BookingSystem(Profile, ABC):
             Published(offer.court.name, (self.request.sport,), "", "", offer.opens_at)
             for offer in self.offers().offers
         ]
+
+    def shown(self) -> list[Shown]:
+        """Which slots of the wanted day are free and which are taken; public, empty where nobody tells."""
+        return []
 
     @abstractmethod
     def sign_in(self) -> None:

@@ -6,6 +6,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import TypeVar
@@ -168,6 +169,22 @@ class Place:
             opens_at = court.opens_at(moment) if court.takes_reservations else None
             lengths = court.lengths_on(day)
             found.append(Published(court.name, tuple(court.ids), lengths, court.window_in_words, opens_at))
+        return found
+
+    def offers_on(self, day: date) -> list[Offer]:
+        """Every slot of *day* that has a fixed time, court by court."""
+        found = []
+        for court in self.courts:
+            for text in (court.fixed_on(day) or ()) if court.takes_reservations else ():
+                start, _, end = text.partition("-")
+                with suppress(
+                    ValueError, UsageError
+                ):  # in a form that nobody knows, or skipped by the clocks
+                    times = (window.at(day, time.fromisoformat(each), self.zone) for each in (start, end))
+                    slot = Slot(*times)
+                    if (opens_at := court.opens_at(slot.start)) is not None:
+                        asked = Court(next(iter(court.ids.values()), ""), court.name, self.id)
+                        found.append(Offer(asked, slot, opens_at, court.price_of(slot), court.buffer))
         return found
 
     def _wanted(self, request: BookingRequest) -> Sequence[BookableCourt]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reserve.commands.courts import main
+from reserve.commands.courts import in_a_row, main, watch
+from reserve.commands.today import NOBODY
+from reserve.commands.wiring import public_system
 from reserve.errors import UsageError
+from reserve.model import BookingRequest
 from reserve.settings import Settings, read_settings
 from tests.fakes import FakeClock, FakeSystem
 from tests.stage import Stage
@@ -54,9 +57,11 @@ def test_what_opens_slot_by_slot_is_shown_for_the_time_that_is_asked_for(
     with Stage(tmp_path) as stage:
         courts(stage, "--system", "atrium", "-c", "TFC", "-d", "2026-03-06", "-t", "18:30")
 
-    assert capsys.readouterr().out.splitlines()[-2:] == [
-        "Court 2  tennis  30 to 60 minutes  168 hours ahead, slot by slot  "
-        "opens Fri 2026-02-27 18:30:00 -0500",
+    assert capsys.readouterr().out.splitlines()[-5:] == [
+        "Court 2  tennis",
+        "  30 to 60 minutes",
+        "  168 hours ahead, slot by slot",
+        "  opens Fri 2026-02-27 18:30:00 -0500",
         "2 courts; opening times are for play on Fri 2026-03-06 at 18:30.",
     ]
 
@@ -183,3 +188,47 @@ def test_what_cannot_be_looked_up_is_refused_with_the_way_out(
 def test_a_system_that_does_not_say_which_facilities_it_has_asks_for_one() -> None:
     with pytest.raises(UsageError, match="nobody publishes a list"):
         FakeSystem(FakeClock()).facilities()
+
+
+def test_a_day_is_shown_slot_by_slot_within_80_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Stage(tmp_path) as stage:  # Monday at five to eight
+        assert courts(stage, "-c", "alice", "-d", "next mon") == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert courts(stage, "-c", "alice", "-d", "next mon", "--json") == 0
+
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("  opens Mon 2026-03-02 08:00:") for line in lines)
+    first, *_ = json.loads(capsys.readouterr().out)
+    assert first["day"][0]["state"] == "not open yet"
+    assert first["day"][0]["opens_at"] == "2026-03-02T08:00:00-08:00"
+
+
+def test_who_watches_is_told_what_becomes_free_and_nothing_is_booked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Stage(tmp_path) as stage:
+        request = BookingRequest(
+            "alice marble", "tennis", date(2026, 3, 9), (time(12),), timedelta(minutes=90)
+        )
+        with public_system(request, NOBODY, Settings(), clock=stage.clock, connect=stage.connect) as system:
+            seen = system.shown()
+        stage.clock.sleep(timedelta(minutes=4, seconds=30))
+        assert watch(request, Settings(), stage.clock, stage.connect, seen, most=1) == 0
+
+        assert "08:00:30 Free now: Court 1, 2026-03-09 07:30-09:00." in capsys.readouterr().out
+        assert not stage.ledger.attempts
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("07:30-09:00, 09:00-10:30, 10:30-12:00", "07:30-12:00 every 90 min"),
+        ("07:30-09:00, 09:00-10:30", "07:30-09:00, 09:00-10:30"),
+        ("07:30-09:00, 10:00-11:30, 11:30-13:00", "07:30-09:00, 10:00-11:30, 11:30-13:00"),
+        ("30 to 60 minutes", "30 to 60 minutes"),
+    ],
+)
+def test_slots_in_a_row_are_said_in_short(text: str, said: str) -> None:
+    assert in_a_row(text) == said

@@ -28,7 +28,7 @@ from reserve.errors import (
     WrongCode,
 )
 from reserve.http import Answer, path_to
-from reserve.model import Account, BookingRequest, Court, Hold, Offer, Order, Published, Reservation
+from reserve.model import Account, BookingRequest, Court, Hold, Offer, Order, Published, Reservation, Shown
 from reserve.money import Money
 from reserve.systems.account_api import AccountApi, Granted
 from reserve.systems.api import GONE, PUBLISHED
@@ -99,6 +99,11 @@ class RecUs(RecUsProfile, AccountApi):
     def published(self) -> list[Published]:
         """The courts of the facility with their slots on the wanted day, and when one opens there."""
         return self._place(None).published(self.request.day, self.request.starts[0])
+
+    def shown(self) -> list[Shown]:
+        """The slots of the wanted day, by the public schedule (facts 2.5), or else the free half hours."""
+        offers = self._place(None).offers_on(self.request.day)
+        return [Shown(offer, self.looks_free(offer)) for offer in offers]
 
     def _place(self, starts: Sequence[time] | None) -> Place:
         """The facility; what depends on the season is looked up if one of *starts*, or any, may do so."""
