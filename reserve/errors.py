@@ -90,6 +90,22 @@ class Meaning(StrEnum):
     FAILED = "failed"
 
 
+# What other programs call a command of ours.
+USUAL_NAMES = {
+    "rm": "remove",
+    "delete": "remove",
+    "ls": "list",
+    "new": "add",
+    "reserve": "book",
+    "test": "check",
+}
+USUAL_NAMES |= {
+    "stop": "pause",
+    "start": "resume",
+    "facilities": "courts",
+    "log": "history",
+    "demo": "rehearse",
+}
 QUOTED = 80  # letters of one thing
 QUOTATION = re.compile(rf"""(?<!\w)(['"])(?:\\.|(?!\1)[^\\]){{{QUOTED},}}\1""")  # as repr() makes it
 
@@ -98,6 +114,16 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A question whether the nearest of *known* was meant, empty when none is near."""
     near = difflib.get_close_matches(word.casefold()[:QUOTED], list(known), n=1, cutoff=0.6)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def meant_by(word: str, commands: Iterable[str]) -> str:
+    """A question whether one of *commands* was meant by *word*; else all of them."""
+    known = tuple(commands)
+    usual = USUAL_NAMES.get(word.casefold(), word.casefold())
+    for name in (usual, f"plan {usual}"):
+        if name in known:
+            return f"; did you mean {name!r}?"
+    return did_you_mean(word, known) or f"; there are {', '.join(known)}"
 
 
 class ReserveError(Exception):

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, TextIO
 
 from reserve import itself
-from reserve.errors import ExitCode, OutcomeWord, ReserveError, UsageError
+from reserve.errors import ExitCode, OutcomeWord, ReserveError, UsageError, meant_by
 from reserve.settings import Settings, UnreadableSettings, loose_files, read_settings
 
 if TYPE_CHECKING:
@@ -57,8 +57,6 @@ def main(arguments: Sequence[str]) -> int:
         arguments = [*arguments[1:2], "--help"]
         name = arguments[0] if arguments[0] in COMMANDS else None
     if name is not None and name not in COMMANDS:
-        from reserve.commands.options import meant_by
-
         meant = meant_by(name, [*COMMANDS, *OF_PLANS])
         print(refused(UsageError(f"there is no command {name!r}{meant}")))
         return ExitCode.USAGE

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     from reserve.booking.stop import Stop
     from reserve.clock import our_error
     from reserve.commands.outcome import print_outcome, result_as_json
-    from reserve.commands.screen import shown
+    from reserve.commands.screen import line, shown
     from reserve.commands.wiring import build_run
 
     stop = Stop()
@@ -47,7 +47,10 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     wired.write_down(result)
     for verdict in verdicts:
         why = f": {verdict.said}" if verdict.said else ""
-        print(f"{verdict.word:>8}  {verdict.step}{why}", file=sys.stderr if booking.as_json else sys.stdout)
+        print(
+            line(f"{verdict.word:>8}  ", f"{verdict.step}{why}"),
+            file=sys.stderr if booking.as_json else sys.stdout,
+        )
     checks = [{"step": each.step, "verdict": each.word, "said": each.said} for each in verdicts]
     as_json = {**result_as_json(result), "checks": checks} if booking.as_json else None
     print_outcome(result.outcome.sentence, as_json)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from reserve import __version__, itself
 from reserve.commands import COMMANDS
-from reserve.errors import UsageError, did_you_mean
+from reserve.errors import UsageError, did_you_mean, meant_by
 from reserve.model import Account, BookingRequest, WallTime
 from reserve.money import Money, parse_money
 from reserve.settings import Settings, address, refuse_strange_bytes, token
@@ -23,22 +23,6 @@ if TYPE_CHECKING:
     from reserve.clock import Clock
     from reserve.commands.wiring import Connect
 
-# What other programs call a command of ours.
-USUAL_NAMES = {
-    "rm": "remove",
-    "delete": "remove",
-    "ls": "list",
-    "new": "add",
-    "reserve": "book",
-    "test": "check",
-}
-USUAL_NAMES |= {
-    "stop": "pause",
-    "start": "resume",
-    "facilities": "courts",
-    "log": "history",
-    "demo": "rehearse",
-}
 LONGEST = 500  # letters of one option
 SPELT = {"or_starts": "or", "skipped": "except"}  # options that are words of Python
 # What a booking system may need to know.
@@ -56,16 +40,6 @@ LINK_HELP = f"{LINKED}: the page of the session, instead of all these"
 def as_sentence(text: str) -> str:
     """*text* with a capital and a full stop."""
     return f"{text[:1].upper()}{text[1:]}."
-
-
-def meant_by(word: str, commands: Iterable[str]) -> str:
-    """A question whether one of *commands* was meant by *word*; else all of them."""
-    known = tuple(commands)
-    usual = USUAL_NAMES.get(word.casefold(), word.casefold())
-    for name in (usual, f"plan {usual}"):
-        if name in known:
-            return f"; did you mean {name!r}?"
-    return did_you_mean(word, known) or f"; there are {', '.join(known)}"
 
 
 class Parser(argparse.ArgumentParser):

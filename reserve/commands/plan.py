@@ -60,8 +60,8 @@ class Plans:
         (number,) = self.plan_store.add([body_of(plan)])
         self.note(number, preview)
         shown = [] if options.json else described(plan, preview, self.clock.now())
-        for line in shown:
-            print(line)
+        for each in shown:
+            print(each)
         trouble = self.account_trouble(plan, preview)
         sentence = (
             f"Saved as plan {number}; run `{itself.NAME} cron --install` once to have it booked in time."

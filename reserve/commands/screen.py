@@ -19,6 +19,13 @@ def folded(beginning: str, text: str) -> str:
     )
 
 
+def line(beginning: str, text: str) -> str:
+    """*beginning* and *text*, folded for a person at a terminal, in one line for a program."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return f"{beginning}{text}"
+    return folded(beginning, text)
+
+
 @contextmanager
 def shown(timeline: Timeline, warnings: Iterable[str]) -> Iterator[None]:
     """Inside, every step of *timeline* goes to standard error, as it happens; *warnings* go first."""

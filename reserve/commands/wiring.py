@@ -19,7 +19,7 @@ from reserve.booking.stop import Stop
 from reserve.booking.timeline import Timeline
 from reserve.browser import Browser
 from reserve.clock import Clock
-from reserve.commands.code import MailboxAndTerminal
+from reserve.commands.mailbox import MailboxAndTerminal
 from reserve.commands.store import open_store
 from reserve.http import Http
 from reserve.model import Account, BookingRequest

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reserve.commands import main
-from reserve.commands.code import MailboxAndTerminal
+from reserve.commands.mailbox import MailboxAndTerminal
 from reserve.storage.typed_codes import Mailbox
 from tests.fakes import START, FakeClock
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from reserve.commands.courts import in_a_row, main, watch
+from reserve.commands.screen import line
 from reserve.commands.today import NOBODY
 from reserve.commands.wiring import public_system
 from reserve.errors import UsageError
@@ -232,3 +234,15 @@ def test_who_watches_is_told_what_becomes_free_and_nothing_is_booked(
 )
 def test_slots_in_a_row_are_said_in_short(text: str, said: str) -> None:
     assert in_a_row(text) == said
+
+
+@pytest.mark.parametrize(("is_terminal", "longest"), [(True, 80), (False, 204)])
+def test_nothing_is_wider_than_a_terminal_and_a_program_reads_one_line(
+    is_terminal: bool, longest: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+
+    said = line("plan 1  ", "so many words " * 14)
+
+    assert max(map(len, said.splitlines())) <= longest
+    assert (len(said.splitlines()) > 1) == is_terminal
