@@ -17,6 +17,7 @@ from reserve.clock import Clock
 from reserve.commands.options import account_named
 from reserve.commands.plan_options import edited, plan_parser, plans_from, words_of
 from reserve.commands.planned import Lookup, filled
+from reserve.commands.screen import line
 from reserve.commands.store import open_store
 from reserve.commands.wiring import Connect, connect
 from reserve.errors import ExitCode, ReserveError, UsageError
@@ -222,10 +223,12 @@ class Plans:
         return 0
 
     def _print(self, summary: Mapping[str, object]) -> None:
-        print(f"plan {summary['plan']}  {summary['what']}{' (paused)' if summary['paused'] else ''}")
+        print(
+            line(f"plan {summary['plan']}  ", f"{summary['what']}{' (paused)' if summary['paused'] else ''}")
+        )
         for name in ("courts", "skips", "next", "last", "trouble"):
             if summary[name]:
-                print(f"        {name + ':':<9}{summary[name]}")
+                print(line(f"        {name + ':':<9}", f"{summary[name]}"))
 
     def show(self, options: argparse.Namespace) -> int:
         """One paragraph for each plan."""
