@@ -124,7 +124,7 @@ def in_november(tmp_path: Path) -> Iterator[Player]:
     environ |= {"RESERVE_PASSWORD": "secret", "RESERVE_PHONE": "+14155550100"}
     store = open_store(read_settings(environ))
     opens_at = datetime.fromisoformat("2026-11-18T08:00:00-08:00")
-    with Stage(tmp_path, {"out_of_season": True}, opens_at=opens_at) as stage:
+    with Stage(tmp_path, opens_at=opens_at) as stage:
         yield Player(stage, store, environ)
     store.close()
 
