@@ -8,23 +8,34 @@ from datetime import timedelta
 from functools import partial
 
 from reserve.booking.context import RunContext
+from reserve.errors import ReserveError, ServiceError
 from reserve.model import ActionKind, Hold
 
 RELEASES = 4  # tries for one hold
 BETWEEN_RELEASES = timedelta(seconds=1)
+SOON = timedelta(seconds=1)
 
 
-def release_once(context: RunContext, holds: Sequence[Hold]) -> list[Hold]:
-    """Release *holds* at the same time, each once; returns those that could not be."""
-    failures = context.clock.together([partial(_release, context, hold) for hold in holds])
-    remaining = [hold for hold, failure in zip(holds, failures, strict=True) if failure]
-    context.write(ActionKind.RELEASED, [hold for hold in holds if hold not in remaining])
-    for hold, failure in zip(holds, failures, strict=True):
-        done = (
-            f"could not release {hold} yet: {failure!r}" if failure else f"released {hold.offer.court.name}"
-        )
+def release_once(context: RunContext, holds: Sequence[Hold], *, hurried: bool = False) -> list[Hold]:
+    """Release *holds* at the same time, each once; returns those that could not be.
+
+    When *hurried*, an answer that takes longer than `SOON` is not waited for: a court is to be confirmed.
+    """
+    ends = context.clock.monotonic() + SOON.total_seconds()
+    failures: list[Exception | None] = [ServiceError("no answer so far")] * len(holds)
+
+    def release(place: int) -> None:
+        failures[place] = _release(context, holds[place])
+
+    calls = [partial(release, place) for place in range(len(holds))]
+    context.clock.together(calls, lambda: hurried and context.clock.monotonic() >= ends)
+    found = list(zip(holds, failures, strict=True))
+    context.write(ActionKind.RELEASED, [hold for hold, failure in found if not failure])
+    for hold, failure in found:
+        why = failure if isinstance(failure, ReserveError) else repr(failure)
+        done = f"could not release {hold} yet: {why}" if failure else f"released {hold.offer.court.name}"
         context.timeline.say(done)
-    return remaining
+    return [hold for hold, failure in found if failure]
 
 
 def release_all(context: RunContext, holds: Sequence[Hold]) -> list[Hold]:

@@ -54,7 +54,7 @@ def settle(
         best = _best(system, holds)
         ours = best.order_id, best.offer  # one order may hold several courts
         others = [hold for hold in holds if (hold.order_id, hold.offer) != ours]
-        spare = [best, *release_once(context, others)]
+        spare = [best, *release_once(context, others, hurried=True)]
         try:
             limits.respect(holds)  # once more: another machine of the player may have been quicker
         except ServiceError as failure:

@@ -58,6 +58,16 @@ def test_what_is_held_is_settled_while_one_answer_is_missing(tmp_path: Path) -> 
         assert stage.open_holds == []
 
 
+def test_a_court_is_paid_while_the_release_of_another_is_not_answered(tmp_path: Path) -> None:
+    late = Fault("DELETE /v1/orders/*", 1, "delay", times=2, delay=12 * SECOND)
+    with Stage(tmp_path, {"faults": (late,)}, ahead=90 * SECOND) as stage:
+        assert stage.book().exit_code == 0
+        (paid,) = stage.ledger.all("paid")
+
+        assert paid.moment - OPENS_AT < 4 * SECOND
+        assert stage.open_holds == []
+
+
 def test_a_hold_that_comes_about_after_the_payment_is_released(tmp_path: Path) -> None:
     late = Fault(HOLD, 2, "held-up", delay=6 * SECOND)
     with Stage(tmp_path, {"faults": (late,)}, ahead=90 * SECOND) as stage:
