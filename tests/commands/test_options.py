@@ -345,7 +345,7 @@ def test_with_json_a_refusal_is_an_object_and_the_sentence_is_beside_it() -> Non
         (["-t", "17:00", "-y", "18:30"], ["--start-time", "the nearest", "16:30-18:00", "18:00-19:30"]),
         (["--only", "Court 9"], ["--only", "'Court 9'", "Court 1, Court 2"]),
         (["-d", "2026-03-01"], ["past", "--date"]),
-        (["-d", "2026-03-20"], ["--date", "2026-03-13 08:00:00", "cron", "main.py"]),
+        (["-d", "2026-03-20"], ["--date", "2026-03-13 08:00:00", "too far ahead"]),
         (["-d", "2026-03-08", "-t", "02:30", "-y", "04:00"], ["--start-time", "02:30 does not exist"]),
         (["-r", "2026-03-08 02:30:00"], ["--opens-at", "02:30 does not exist"]),
         (["--webhook-url", "http://192.0.2.1:5000"], ["--webhook-url", "python3 -m webhook_server"]),
