@@ -107,7 +107,7 @@ def _left(stage: TroubledStage, outcome: Outcome, held: list[str]) -> Iterator[t
     for order in held:
         court = _courts(stage)[order]
         lapses = (
-            rf"{order}.*until (\d\d:\d\d|it lapses)|(by \d\d:\d\d:\d\d|soon) at .*{order}"
+            rf"{order}.*until (\d\d:\d\d|it lapses)|(by \d\d:\d\d:\d\d \S+|soon) at .*{order}"
             rf"|{court} may be held until it lapses"
         )
         if not stage.simulated.says_when_holds_lapse:

@@ -317,7 +317,7 @@ WORDS = st.one_of(
 )
 NAMES = [name for action in booking_parser("book")._actions for name in action.option_strings]
 OPTIONS = st.lists(
-    st.tuples(st.sampled_from([name for name in NAMES if name not in ("-h", "--help")]), WORDS)
+    st.tuples(st.sampled_from([name for name in NAMES if name not in ("-h", "--help", "--version")]), WORDS)
 )
 USUAL = [
     "-c",
