@@ -28,7 +28,6 @@ from reserve.storage.schema import ACTIONS, OPENING_DELAYS, RUNS
 
 T = TypeVar("T")
 
-LAST_WORDS = 2.0  # seconds for the store at the end of a run
 HURRY = 0.2  # seconds that a run near its opening waits for the store, in all
 
 
@@ -153,7 +152,7 @@ class Record:
             self.be_alone(wait)
             yield
         finally:
-            self._errands.hurry(LAST_WORDS)  # the player wants to know; what is not written is in a file
+            self._errands.take_time()
             with suppress(TimeoutError):
                 self._errands.run(self._let_go)
 
