@@ -297,7 +297,6 @@ class Race:
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
     """Inside, no collection of garbage, a tenth of a second, can come between the opening and a request."""
-    gc.collect()
     gc.disable()
     try:
         yield
