@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import ipaddress
+import signal
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -50,6 +51,13 @@ def stay_here(event: str, arguments: tuple[Any, ...]) -> None:
         return  # the path of a Unix socket, or a socket that is connected already
     if not is_here(host):
         raise ConnectionRefusedError(f"no test leaves this machine: {host}")
+
+
+def pytest_configure() -> None:
+    """Hear signals that whoever started the tests, as `nohup` does, had ignored: some tests send them."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_collection_finish() -> None:
