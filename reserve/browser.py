@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -40,6 +40,7 @@ COMMAND_LIMIT = timedelta(seconds=30)  # for each command to the driver
 QUIT_LIMIT = timedelta(seconds=5)  # for the browser to close itself; then it is killed
 PAGE_LIMIT = timedelta(seconds=20)  # below COMMAND_LIMIT, so that a slow page is not taken for a dead browser
 NAP = timedelta(milliseconds=50)
+STARTS = 3  # of the driver, which may draw a port that is taken
 EXCERPT = 300  # characters of a page that an error message quotes
 WINDOW = "--window-size=1280,1000"  # wide enough for the desktop layout; narrow ones hide the log-in control
 
@@ -177,12 +178,8 @@ class Browser:
             )
             # Whoever knows this name may command the driver, which listens to every user of the machine.
             name = secrets.token_urlsafe(16)
-            process = self._start_driver(driver, name)
-            undo.callback(self._end, process)
-            undo.enter_context(self._watched(process))
-            address = f"http://localhost:{self._port(process)}/{name}"
-            forget_arguments(process.pid)
-            self._web = undo.enter_context(self._session(chrome, address))
+            port = undo.enter_context(self._listening(driver, name))
+            self._web = undo.enter_context(self._session(chrome, f"http://localhost:{port}/{name}"))
             self._undo = undo.pop_all()
         return self
 
@@ -318,6 +315,21 @@ class Browser:
         title, text = (" ".join(printable(each).split()) for each in (title, shown))
         return f'page "{title}" shows "{text[:EXCERPT]}", {kept}'
 
+    @contextmanager
+    def _listening(self, driver: str, name: str) -> Iterator[int]:
+        """The port of a driver, started anew when it ends at once: the port it drew may be taken on IPv6."""
+        ends_at = self._clock.now() + START_LIMIT
+        for _ in range(STARTS):
+            with ExitStack() as undo:
+                process = self._start_driver(driver, name)
+                undo.callback(self._end, process)
+                undo.enter_context(self._watched(process))
+                if port := self._port(process, ends_at):
+                    forget_arguments(process.pid)
+                    yield port
+                    return
+        raise BrowserNotStarted("chromedriver does not start: set CHROMEDRIVER to one that fits this Chrome")
+
     def _start_driver(self, driver: str, name: str) -> subprocess.Popen[bytes]:
         """Run chromedriver; started by us, as selenium may be configured to log what is typed."""
         command = [driver, "--port=0", f"--url-base=/{name}"]
@@ -362,14 +374,14 @@ class Browser:
             finally:
                 watcher.kill()
 
-    def _port(self, process: subprocess.Popen[bytes]) -> int:
-        ends_at = self._clock.now() + self._start_limit
+    def _port(self, process: subprocess.Popen[bytes], ends_at: datetime) -> int | None:
+        """Where the driver listens; None when it ended, or said nothing until then."""
         while self._clock.now() < ends_at and process.poll() is None:
             log = (Path(self._folder) / "driver.log").read_text(errors="replace")
             if said := re.search(r"successfully on port (\d+)", log):
                 return int(said[1])
             self._clock.sleep(NAP)
-        raise BrowserNotStarted("chromedriver does not start: set CHROMEDRIVER to one that fits this Chrome")
+        return None
 
     @contextmanager
     def _session(self, chrome: str, address: str) -> Iterator[WebDriver]:

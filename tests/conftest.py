@@ -61,7 +61,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Spare the garbage collection before each opening what is loaded by now: it would take most of a run."""
+    """Spare the garbage collector what is loaded by now: it would look at all of it again and again."""
     gc.collect()
     gc.freeze()
 

@@ -23,7 +23,7 @@ import pytest
 from flask import Flask, request
 from werkzeug.serving import make_server
 
-from reserve.browser import Browser, BrowserError, BrowserMissing, BrowserNotStarted, find_chrome
+from reserve.browser import Browser, BrowserError, BrowserMissing, BrowserNotStarted, find_chrome, find_driver
 from reserve.clock import Clock
 from reserve.errors import Blocked, LostAnswer, ServiceError, SignInError, Unreachable
 from reserve.http import Http
@@ -336,6 +336,19 @@ def test_a_chrome_that_does_not_start_leaves_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(BrowserNotStarted, match=f"{broken} does not start"), browser:
         pass
+
+    assert family() == before
+
+
+def test_a_driver_that_ends_at_once_is_started_again(tmp_path: Path) -> None:
+    driver = tmp_path / "driver"
+    chromedriver = find_driver(None, find_chrome(None))
+    driver.write_text(f'#!/bin/sh\nmkdir {tmp_path}/tried || exec {chromedriver} "$@"\nexit 1\n')
+    driver.chmod(0o700)
+    before = family()
+
+    with a_browser(tmp_path, driver=str(driver)) as browser:
+        assert browser.address
 
     assert family() == before
 

@@ -22,6 +22,7 @@ T = TypeVar("T")
 PAUSES = (timedelta(seconds=2), timedelta(seconds=4), timedelta(seconds=8))
 PERSEVERANCE = timedelta(minutes=2)  # with one step, if the opening is so far away
 PRESSED = timedelta(seconds=16)  # ...and if it is past, or not known yet
+SETTLING = timedelta(minutes=3)  # from the last attempt to the outcome, at most
 NAP = timedelta(seconds=1)  # how soon a request to stop is noticed when no signal wakes us
 
 

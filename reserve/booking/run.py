@@ -10,7 +10,7 @@ from datetime import timedelta
 from reserve import window
 from reserve.booking.aim import aim, connected, remember_delay
 from reserve.booking.codes import WebhookService
-from reserve.booking.context import RunContext
+from reserve.booking.context import SETTLING, RunContext
 from reserve.booking.limits import BookingLimits, affordable
 from reserve.booking.race import Race
 from reserve.booking.recover import recover, won_before
@@ -29,7 +29,6 @@ from reserve.when import in_full
 
 ANOTHER_LOOK = timedelta(seconds=1)  # so soon is it noticed that another run has ended
 LONG_WAIT = timedelta(minutes=10)
-SETTLING = timedelta(minutes=2)  # from the last attempt to the outcome, at most
 LATE_START = timedelta(seconds=5)  # so late is worth a line in the log
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from reserve.booking.context import RunContext
+from reserve.booking.context import SETTLING, RunContext
 from reserve.booking.race import Race
 from reserve.booking.sign_in import SignIn
 from reserve.booking.verification import Verification
@@ -23,7 +23,6 @@ from reserve.model import Hold
 from reserve.systems.base import CourtConnection
 
 LOG_EVERY = timedelta(minutes=10)
-SETTLING = timedelta(minutes=3)  # from the asking to the outcome, at most
 WORTH_WAITING = (SlotTaken, NotOpenYet, ServiceError)  # anything else will not get better by itself
 
 

@@ -61,9 +61,10 @@ class Errands:
         with self._lock:
             self._queue.append(errand)
             if not self._is_working:
-                self._is_working = True
                 # It must not keep the process alive; what is still to be written then is in a file.
+                # Begun first and noted then, as a signal may raise here; it waits for our lock.
                 threading.Thread(target=self._work, daemon=True).start()
+                self._is_working = True
         if not self._is_made_in_time(errand):
             raise TimeoutError
         if errand.failure is not None:

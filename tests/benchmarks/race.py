@@ -7,7 +7,6 @@ Everybody asks for every court. A request wins a court if it is the earliest for
 
 from __future__ import annotations
 
-import gc
 import random
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -111,7 +110,6 @@ def bench(*, quick: bool) -> dict[str, Any]:
     """Rows for each kind of rivals, for ours and for the field's way in our place."""
     model, runs = kept("opening")["model"], 200 if quick else 1000
     rows = []
-    gc.freeze()  # a race collects garbage before it begins; thousands of races need not look at it all again
     print(f"{'who':18}{'against':20}{'courts':>6}  wins")
     for method, me in (("ours with -m", ours), ("the field's way", script)):
         for name, rival, number in RIVALS:

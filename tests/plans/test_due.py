@@ -790,6 +790,10 @@ def test_machines_whose_clocks_differ_by_half_an_hour_go_by_the_clock_of_their_d
     fast = datetime.now(UTC) + timedelta(minutes=30)
 
     assert abs(plan_store.now(fast) - datetime.now(UTC)) < timedelta(minutes=1)
+    soon = datetime.now(UTC) + timedelta(minutes=3)
+    claimed = Occurrence(1, soon + timedelta(days=7), opens_at=soon, wake_at=soon, worker="other", claims=1)
+    plan_store.schedule(claimed)
+    assert Ticking(plan_store, FakeClock(fast), lambda words: None, Settings()).tick() == []
     store.close()
     alone = Store(tmp_path)
     assert PlanStore(alone).now(fast) == fast

@@ -206,7 +206,7 @@ def prepare() -> None:
     """Make a process ready for many runs: quiet, and without much garbage to look through."""
     logging.disable()
     gc.collect()
-    gc.freeze()  # a run collects garbage before its opening, which takes longer the more there is
+    gc.freeze()
 
 
 def verdicts(

@@ -1,10 +1,8 @@
 """Whatever a booking system answers, and whenever: at most one reservation, nothing forgotten, no lie."""
 
-import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -46,14 +44,6 @@ SEEDS = st.integers(0, 2**32)
 careful = settings(
     max_examples=200, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _little_garbage() -> Iterator[None]:
-    """A race collects garbage first, which takes longer the more there is."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 class Scenario:
