@@ -68,7 +68,7 @@ HOME = {
     "ntplib": "reserve.clock",
     "phonenumbers": "reserve.commands",
     "platformdirs": "reserve.itself",
-    "psutil": "reserve.browser",
+    "psutil": "reserve.browser reserve.commands.background",
     "psycopg": "reserve.storage.postgresql",
     "pytz": "reserve.window",
     "requests": "reserve.http",

@@ -67,7 +67,7 @@ def main(arguments: Sequence[str]) -> int:
         command = import_module(f"reserve.commands.{(name or 'book').replace('-', '_')}")
         asks_for_help = not {"-h", "--help"}.isdisjoint(arguments)  # which is given whatever is set
         settings = Settings() if asks_for_help else read_settings(os.environ, itself.env_file())
-        if name != "due":  # which would say it every minute
+        if name not in ("due", "cron"):  # one would say it every minute, the other says it at its end
             for warning in loose_files(settings, itself.env_file()):
                 print(f"warning: {warning}", file=sys.stderr)
         return int(command.main(arguments[1:] if name else arguments, settings))

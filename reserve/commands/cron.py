@@ -16,15 +16,17 @@ from pathlib import Path
 
 from reserve import itself, window
 from reserve.clock import Clock
+from reserve.commands.background import ask_service, programs, start_service, without_daemon
 from reserve.commands.options import command_parser
 from reserve.commands.store import open_store
-from reserve.errors import UsageError
+from reserve.errors import ServiceError, UsageError
 from reserve.redaction import printable
-from reserve.settings import Settings, read_file
+from reserve.settings import Settings, loose_files, read_file
 from reserve.storage.plans import PlanStore
 
 STANDARD = ("/usr/local/bin", "/usr/bin", "/bin")
 BROWSERS = ("google-chrome", "google-chrome-stable", "chromium", "chromium-browser", "chromedriver")
+SERVICE_LOG = "webhook.log"  # in the data folder
 DAY = "%a %Y-%m-%d %H:%M %Z"
 
 
@@ -41,14 +43,13 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         write_crontab(without(machine.marks, crontab()))
         print("Removed the lines of this folder from the crontab.")
         return 0
-    for name in not_in_file(settings, read_file(machine.folder / itself.ENV)):
-        print(f"warning: cron will not see {name}; add it to {machine.folder / itself.ENV}", file=sys.stderr)
+    warnings = [*loose_files(settings, itself.env_file()), *unseen(settings, machine.folder / itself.ENV)]
     if options.systemd:
         print(machine.units(), end="")
         print("# Save each part under its name, then:")
         print("#   systemctl --user enable --now first-serve.timer first-serve-webhook.service")
         print("#   loginctl enable-linger   # or they end when you log out")
-        return 0
+        return warn(warnings)
     lines = machine.lines()
     if options.install:
         for folder in (machine.folder, machine.data):
@@ -56,11 +57,37 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         write_crontab(installed(machine, crontab()))
     print(lines, end="")
     print(*clock_change_lines(settings, Clock().now()), sep="\n")
-    if options.install:
-        print("Installed: cron now calls `due` every minute. `cron --remove` undoes it.")
-    else:
+    if not options.install:
         print("Printed only: `cron --install` writes these lines into your crontab.")
+        return warn(warnings)
+    warnings += serve_now(machine, settings, Clock())
+    warnings += [trouble] if (trouble := without_daemon(programs())) else []
+    when = "once a cron daemon runs, it" if trouble else "cron now"
+    print(f"Installed: {when} calls `due` every minute. `cron --remove` undoes it.")
+    return warn(warnings)
+
+
+def warn(warnings: Sequence[str]) -> int:
+    """Say every warning, after all the rest."""
+    sys.stdout.flush()
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     return 0
+
+
+def serve_now(machine: Machine, settings: Settings, clock: Clock) -> list[str]:
+    """Have the webhook service answer from now on, as it will after the next boot; returns what is wrong."""
+    trouble, how = None, "answers already"
+    try:
+        ask_service(settings, clock)
+    except UsageError as refusal:
+        trouble = str(refusal)
+    except ServiceError:
+        how = "was started, and answers"
+        trouble = start_service(machine.service(), machine.data / SERVICE_LOG, settings, clock)
+    if trouble is None:
+        print(f"The webhook service {how} at {settings.webhook_url}.")
+    return [trouble] if trouble else []
 
 
 @dataclass(frozen=True)
@@ -91,15 +118,19 @@ class Machine:
     def lines(self) -> str:
         """What goes into the crontab."""
         first, last = self.marks
-        due = self._line("* * * * *", itself.command(["due"], self.python, self.folder), "due.log")
-        service = self._line("@reboot", [self.python, "-m", "webhook_server"], "webhook.log")
-        return "\n".join([first, due, service, last]) + "\n"
+        due = self._shell(itself.command(["due"], self.python, self.folder), "due.log")
+        commands = f"* * * * * {due}\n@reboot {self.service()}".replace("%", r"\%")
+        return f"{first}\n{commands}\n{last}\n"
 
-    def _line(self, when: str, words: Sequence[str], log: str) -> str:
+    def service(self) -> str:
+        """The shell command that starts the webhook service."""
+        return self._shell([self.python, "-m", "webhook_server"], SERVICE_LOG)
+
+    def _shell(self, words: Sequence[str], log: str) -> str:
         # The variables are set in the line: on lines of their own they would be for all other jobs as well.
         variables = f"PATH={shlex.quote(self.path)} RESERVE_DATA={shlex.quote(str(self.data))}"
         command = f"cd {shlex.quote(str(self.folder))} && {variables} exec {shlex.join(words)}"
-        return f"{when} {command} >> {shlex.quote(str(self.data / log))} 2>&1".replace("%", r"\%")
+        return f"{command} >> {shlex.quote(str(self.data / log))} 2>&1"
 
     def units(self) -> str:
         """The same for systemd, as units of the user."""
@@ -138,6 +169,13 @@ Restart=always
 [Install]
 WantedBy=default.target
 """
+
+
+def unseen(settings: Settings, file: Path) -> list[str]:
+    """What to say when runs from cron would lack something that is set here."""
+    missing = not_in_file(settings, read_file(file))
+    them = "it" if len(missing) == 1 else "them"
+    return [f"cron will not see {', '.join(missing)}; add {them} to {file}"] if missing else []
 
 
 def not_in_file(settings: Settings, written: Mapping[str, str]) -> list[str]:

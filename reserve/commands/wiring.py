@@ -104,7 +104,7 @@ def build_run(
     system = system_type(account, request, context)
     where = f"{system_type.name} {host}"
     record = Record(store, run_id, player, clock.now, where=where, is_stopping=lambda: stop.is_asked)
-    texts = _texts(phone, settings, clock, connect) if phone else None
+    texts = texts_to(phone, settings, clock, connect) if phone else None
     context_of_run = RunContext(system, clock, timeline, stop, record, leads)
     typed = MailboxAndTerminal(settings.data, run_id, clock.now)
     turn = store.exclusive.lock(f"phone {sha256(phone.encode()).hexdigest()[:16]}") if phone else None
@@ -175,7 +175,7 @@ def addresses_of(system_type: type[BookingSystem], settings: Settings) -> dict[s
     return {name: settings.of_systems.get(name) or default for name, default in addresses}
 
 
-def _texts(phone: str, settings: Settings, clock: Clock, connect: Connect) -> WebhookService:
+def texts_to(phone: str, settings: Settings, clock: Clock, connect: Connect = connect) -> WebhookService:
     """The service to which the texts come that are sent to *phone*."""
     headers = {"User-Agent": USER_AGENT}
     if settings.webhook_token:

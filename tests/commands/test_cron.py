@@ -21,12 +21,14 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import TCPServer
 
+import psutil
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from reserve import notify
 from reserve.clock import Clock
 from reserve.commands import main
+from reserve.commands.background import start_service, without_daemon
 from reserve.commands.cron import Machine, clock_change_lines, installed, not_in_file, without
 from reserve.commands.due import Ticking, is_first_failure
 from reserve.commands.due import main as due_command
@@ -38,6 +40,7 @@ from reserve.settings import Settings, read_settings
 from reserve.storage.database import Store
 from reserve.storage.plans import PlanStore
 from tests.plans.test_due import ADDED, RULE, WEEKLY, keep, tick
+from webhook_server import create_app, serve
 
 HERE = Path(__file__).parents[2]
 MACHINE = Machine(
@@ -142,18 +145,40 @@ def serving(command: Sequence[str], folder: Path, log: Path) -> Iterator[str]:
         assert process.wait() == 0
 
 
-def test_the_line_for_the_boot_starts_a_webhook_service_that_answers(tmp_path: Path) -> None:
+def test_the_webhook_service_starts_in_the_background_as_at_the_next_boot_and_answers(tmp_path: Path) -> None:
     machine = Machine(sys.executable, HERE, tmp_path / "100% mine", "/usr/bin:/bin")
     machine.data.mkdir()
-    line = machine.lines().splitlines()[2].removeprefix("@reboot ").replace(r"\%", "%")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = Settings(webhook_url=f"http://127.0.0.1:{port}")
+    line = f"export WEBHOOK_PORT={port}; {machine.service()}"
 
-    with (
-        serving(
-            ["env", "-i", "WEBHOOK_PORT=0", "sh", "-c", line], Path("/"), machine.data / "webhook.log"
-        ) as url,
-        urllib.request.urlopen(f"{url}/health") as answer,
-    ):
-        assert answer.status == 200
+    try:
+        assert start_service(line, machine.data / "webhook.log", settings, Clock()) is None
+        assert machine.service().replace("%", r"\%") in machine.lines()
+    finally:
+        for each in psutil.Process().children():
+            if "webhook_server" in each.cmdline():
+                each.terminate()
+                each.wait()
+
+
+def test_why_the_webhook_service_does_not_start_is_said_in_its_own_words(tmp_path: Path) -> None:
+    log = tmp_path / "webhook.log"
+    log.write_text("of an earlier start\n")
+    line = f"echo 'Refused: cannot listen on 127.0.0.1, port 5000.' >> {log}; exit 2"
+
+    trouble = start_service(line, log, Settings(webhook_url="http://127.0.0.1:9"), Clock())
+
+    assert trouble == (
+        "the webhook service does not start: cannot listen on 127.0.0.1, port 5000; its log is " + str(log)
+    )
+
+
+def test_a_machine_without_a_cron_daemon_is_told_what_to_type() -> None:
+    assert without_daemon(["sh", "crond"]) is None
+    assert "start it with: sudo s" in str(without_daemon(["sh", "crontab"]))
 
 
 def unit(name: str, machine: Machine) -> tuple[Path, list[str], list[str]]:
@@ -214,22 +239,32 @@ def crontab_in(folder: Path) -> dict[str, str]:
     return {"PATH": f"{script.parent}:{os.environ['PATH']}", "RESERVE_DATA": str(folder / "data")}
 
 
-def test_the_command_installs_and_removes_its_lines(tmp_path: Path) -> None:
-    environ = crontab_in(tmp_path)
+def test_the_command_installs_and_removes_its_lines_and_starts_no_second_service(tmp_path: Path) -> None:
+    app = create_app(data=tmp_path / "texts", token=None, loopback=True, now=Clock().now)
     table = tmp_path / "table"
 
-    def cron(option: str) -> str:
-        words = [sys.executable, "main.py", "cron", option]
-        return subprocess.run(words, cwd=HERE, env=environ, capture_output=True, text=True, check=True).stdout
+    with serve(app, "127.0.0.1", 0) as service:
+        url = f"http://127.0.0.1:{service.port}"
+        environ = {**crontab_in(tmp_path), "RESERVE_WEBHOOK_URL": url}
 
-    assert cron("--install").splitlines()[-1].startswith("Installed")
-    ours = table.read_bytes()
-    others = OTHERS + "# caf\xe9\u2028 \x0c\r\n".encode("latin-1", "replace")
-    table.write_bytes(others + ours)
-    cron("--install")
-    assert table.read_bytes() == others + ours
-    cron("--remove")
-    assert table.read_bytes() == others
+        def cron(option: str) -> list[str]:
+            words = [sys.executable, "main.py", "cron", option]
+            return subprocess.check_output(
+                words, cwd=HERE, env=environ, text=True, stderr=subprocess.STDOUT
+            ).splitlines()
+
+        said = cron("--install")
+        assert f"The webhook service answers already at {url}." in said
+        warnings = [line for line in said if line.startswith("warning: ")]
+        assert "cron will not see RESERVE_WEBHOOK_URL; add it to " in warnings[0]
+        assert said[-1 - len(warnings)].startswith("Installed: ")  # and then all that may be wrong
+        ours = table.read_bytes()
+        others = OTHERS + "# caf\xe9\u2028 \x0c\r\n".encode("latin-1", "replace")
+        table.write_bytes(others + ours)
+        cron("--install")
+        assert table.read_bytes() == others + ours
+        cron("--remove")
+        assert table.read_bytes() == others
 
 
 def test_a_variable_that_is_in_no_file_is_named_without_its_value_because_cron_would_lack_it() -> None:
