@@ -226,6 +226,31 @@ class ActionKind(StrEnum):
     RELEASED = "released"
 
 
+class SpanKind(StrEnum):
+    """What a run spends its time on, besides the attempts."""
+
+    FIND = "find"  # what the facility has
+    SIGN_IN = "sign-in"
+    CODE_ASKED = "code-asked"
+    CODE_AWAITED = "code-awaited"
+    CODE_ENTERED = "code-entered"
+    AIM = "aim"  # by the server's clock
+    WARM = "warm"  # the connections
+    WAIT = "wait"  # on the waiting list
+    SETTLE = "settle"
+    PAY = "pay"
+
+
+@dataclass(frozen=True)
+class Span:
+    """From when to when a run was busy with one thing, and whether that succeeded."""
+
+    kind: SpanKind
+    began: datetime
+    ended: datetime
+    is_done: bool = True
+
+
 @dataclass(frozen=True)
 class Attempt:
     """One request for one court: when it should have left and did, when its answer came, and what that meant.

@@ -22,7 +22,7 @@ from reserve.clock import (
     measure,
     plan,
 )
-from reserve.model import Opening
+from reserve.model import Opening, SpanKind
 from reserve.systems.base import BookingSystem, CourtConnection
 
 PLANNED = 3  # attempts for each court: at the likely opening, at the certain one, and between them
@@ -59,11 +59,13 @@ def aim(
     delay = known_delay(context, facility)
     server, watch = UNKNOWN, Watch(clock)
     if clock.now() < opening.opens_at - leads.warm:
-        server = server_time(context, connections, until=opening.opens_at - leads.warm)
+        with timeline.span(SpanKind.AIM):
+            server = server_time(context, connections, until=opening.opens_at - leads.warm)
     _go_by(context, server)
     context.wait_until(server.likely(opening.opens_at) - leads.warm)
     last_look = server.likely(opening.opens_at) - leads.last_look
-    warm_up(context, connections, until=last_look)
+    with timeline.span(SpanKind.WARM):
+        warm_up(context, connections, until=last_look)
     context.record.stay_alone()
     if verification.is_awaited:
         verification.enter(until=last_look)

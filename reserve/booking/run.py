@@ -21,7 +21,7 @@ from reserve.booking.sign_in import SignIn
 from reserve.booking.verification import Verification
 from reserve.booking.waiting import WaitingList
 from reserve.errors import NotOpenYet, ReserveError, SlotTaken
-from reserve.model import ActionKind, Hold, Offers, Opening, Reservation
+from reserve.model import ActionKind, Hold, Offers, Opening, Reservation, SpanKind
 from reserve.storage.exclusive import Lock
 from reserve.storage.typed_codes import Mailbox
 from reserve.systems.base import CourtConnection
@@ -106,7 +106,8 @@ class Run:
                 remember_delay(context, found.facility, race.opening_delay)
             holds = holds or self.wait_for_a_court(race, connections, opening)
             try:
-                return settle(context, holds, self.verification, limits)
+                with self.timeline.span(SpanKind.SETTLE):
+                    return settle(context, holds, self.verification, limits)
             finally:
                 race.tidy(holds)
 
@@ -139,7 +140,8 @@ class Run:
 
     def find(self) -> Offers:
         """What the facility has for the booking request, and whether what we need later is there."""
-        self.found = found = self.context.patiently(self.system.offers)
+        with self.timeline.span(SpanKind.FIND):
+            self.found = found = self.context.patiently(self.system.offers)
         self.sign_in.check()
         for doubt in found.doubts:
             self.timeline.say(doubt)
@@ -181,7 +183,8 @@ class Run:
         self.context.write(ActionKind.ASKING, opening.later)
         with connected(self.system, replace(opening, offers=opening.later)) as later:
             waiting_list = WaitingList(self.context, self.sign_in, self.verification)
-            return waiting_list.wait([*connections, *later])
+            with self.timeline.span(SpanKind.WAIT):
+                return waiting_list.wait([*connections, *later])
 
     def ended(self, end: Reservation | Hold | Exception) -> RunResult:
         """The result of the run, its end written into the record."""

@@ -25,7 +25,7 @@ from reserve.errors import (
     Unconfirmed,
     Unreachable,
 )
-from reserve.model import ActionKind, Hold, Opening, Order, Reservation
+from reserve.model import ActionKind, Hold, Opening, Order, Reservation, SpanKind
 from reserve.money import Money
 from reserve.systems.base import BookingSystem
 
@@ -134,7 +134,8 @@ class _Confirmation:
             context.stop.obey()  # nothing is paid after a request to stop, which may have come meanwhile
             context.write(ActionKind.CONFIRMING, [self.hold])
             try:
-                system.confirm(self.hold)
+                with context.timeline.span(SpanKind.PAY):
+                    system.confirm(self.hold)
             except NotVerified as refusal:
                 context.timeline.say(f"{self.hold}: a one-time code is wanted first")
                 verification.prove_for(self.hold)

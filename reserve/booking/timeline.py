@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from reserve.model import HoldStamp
+from reserve.model import HoldStamp, Span, SpanKind
 from reserve.redaction import Secrets
 
 
@@ -24,6 +24,17 @@ class Timeline:
     opens_at: datetime | None = None
     ahead: timedelta = timedelta()  # how far the server's clock is ahead of ours
     steps: list[tuple[datetime, str]] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
+
+    @contextmanager
+    def span(self, kind: SpanKind) -> Iterator[None]:
+        """Note how long what is done inside takes, and whether it fails."""
+        began, is_done = self.now(), False
+        try:
+            yield
+            is_done = True
+        finally:
+            self.spans.append(Span(kind, began, self.now(), is_done))
 
     def say(self, text: str) -> None:
         """Note *text* with the present moment."""

@@ -22,7 +22,7 @@ from reserve.errors import (
     UsageError,
     WrongCode,
 )
-from reserve.model import Hold, Offers, Opening
+from reserve.model import Hold, Offers, Opening, Span, SpanKind
 from reserve.storage.exclusive import Lock
 from reserve.storage.typed_codes import Mailbox
 
@@ -61,6 +61,7 @@ class Verification:
         self._asked_at: datetime | None = None  # until the player was told that it is late
         self.is_awaited = False  # a code that was asked for; none was accepted yet
         self._context = context
+        self._awaited_since: datetime | None = None
         self._sent = 0
         self._after = 0
         self._entered = 0
@@ -137,7 +138,8 @@ class Verification:
             self._typed.open()
         self._sent += 1
         try:
-            self._context.system.send_code()
+            with self._context.timeline.span(SpanKind.CODE_ASKED):
+                self._context.system.send_code()
         except (UnknownRefusal, NotVerified, Forbidden, Throttled, Unreachable) as refusal:
             say(f"no one-time code can be had now: {refusal}")
             return False
@@ -147,6 +149,7 @@ class Verification:
             say("asked for a one-time code" if self._sent == 1 else "asked for another one-time code")
         self.is_awaited = True
         self._asked_at = self._context.clock.now()
+        self._awaited_since = self._awaited_since or self._asked_at
         return True
 
     def close(self) -> None:
@@ -202,10 +205,20 @@ class Verification:
                 self.close()
                 return True
             if code is None and (look == until or stop.is_asked):
+                self._note_wait(has_come=False)
                 return False
             if code is None and look == patience:
                 self.ask()  # even if that is refused, the first text may still come
             self._say_when_late()
+
+    def _note_wait(self, *, has_come: bool) -> None:
+        """Note how long a code was waited for, until it came or as long as anybody could."""
+        now = self._context.clock.now()
+        if self._awaited_since is not None:
+            self._context.timeline.spans.append(
+                Span(SpanKind.CODE_AWAITED, self._awaited_since, now, has_come)
+            )
+        self._awaited_since = None if has_come else now
 
     def _enter_typed(self, until: datetime) -> bool:
         """Enter what the player has typed since we asked; whether it was accepted."""
@@ -240,12 +253,15 @@ class Verification:
         if self._entered == CODES:
             raise CodeError(f"none of {CODES} one-time codes was accepted, so no more are entered")
         self._entered += 1
+        self._note_wait(has_come=True)
         for entries_left in reversed(range(ENTRIES)):
             try:
                 left = max(until - context.clock.now(), HURRY)
-                context.clock.within(left, partial(context.system.enter_code, code.digits))
+                with context.timeline.span(SpanKind.CODE_ENTERED):
+                    context.clock.within(left, partial(context.system.enter_code, code.digits))
             except WrongCode:
                 self._refused.add(code.digits)
+                self._awaited_since = context.clock.now()
                 say("the one-time code was refused; waiting for another one")
                 return False
             except (LostAnswer, TimeoutError):

@@ -38,6 +38,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     from reserve.booking.context import Leads
     from reserve.commands.book import book
     from reserve.commands.outcome import print_outcome, result_as_json
+    from reserve.storage.measured import RivalHold
 
     options = _parser().parse_args(arguments)
     leads = Leads(*(timedelta(seconds=seconds) for seconds in (20, 14, 4, 10, 2, 0.5)))
@@ -60,6 +61,9 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         timeline = wired.run.timeline
         if options.rivals and timeline.opens_at:
             wired.run.clock.sleep_until(timeline.opens_at + RIVALS_COME)
+        taken = simulated.ledger.all("taken-by-rival")
+        rivals = [RivalHold(each.moment, str(each.details.get("court") or "")) for each in taken]
+        wired.folder.keep_measured(replace(wired.measured(result), rivals=rivals).as_json())
         violations = simulated.ledger.violations
         show_ledger(simulated, timeline, result)
         ledger = simulated.ledger.as_json(timeline.now())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from itertools import count
@@ -16,7 +16,7 @@ from reserve.redaction import MASK, Secrets
 
 PERSONAL = re.compile(r"[^\s\"@]{1,64}@[^\s\"@]+|\beyJ[\w-]+\.[\w.-]+|\+?\d[\d ().-]{8,40}\d")
 LONGEST = 20_000  # characters of an answer that are worth keeping
-STEPS, BUG = "timeline.jsonl", "bug.txt"
+STEPS, MEASURED, BUG = "timeline.jsonl", "measured.json", "bug.txt"
 
 
 class RunFolder:
@@ -43,6 +43,10 @@ class RunFolder:
             for moment, stamp, text in steps
         ]
         self._write(self.path / STEPS, "".join(line + "\n" for line in lines))
+
+    def keep_measured(self, measured: Mapping[str, object]) -> None:
+        """Keep what the run measured."""
+        self._write(self.path / MEASURED, json.dumps(measured))
 
     def keep_bug(self, failure: BaseException) -> None:
         """Keep the traceback of a bug."""
