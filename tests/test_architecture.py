@@ -14,6 +14,7 @@ import pytest
 HERE = Path(__file__).parent.parent
 
 PLAIN = "itself errors redaction money model when window clock http browser signals tokens settings notify"
+PLAIN += " log_file"
 BASES = "systems.profile systems.base systems.api systems.account_api systems.place systems.reading"
 BASES += " systems.refusals"
 SYSTEM = f"itself errors redaction money model when window clock http browser {BASES}"
@@ -25,6 +26,7 @@ BOOKING = f"{PLAIN} {BASES} storage"
 MAY_IMPORT = {
     "__main__": "commands",
     "itself": "",
+    "log_file": "",
     "errors": "",
     "redaction": "",
     "money": "",
@@ -173,7 +175,8 @@ def test_reserve_and_the_webhook_service_meet_over_http_except_in_a_rehearsal_an
 
     assert {name for name in to_service if lies_in(name, "reserve main")} == {"reserve.commands.rehearse"}
     assert {each for each in to_reserve if lies_in(each[0], "webhook_server")} == {
-        ("webhook_server.__main__", "reserve.itself")
+        ("webhook_server.__main__", "reserve.itself"),
+        ("webhook_server.__main__", "reserve.log_file"),
     }
 
 

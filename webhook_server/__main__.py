@@ -16,6 +16,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from reserve import itself
+from reserve.log_file import MOMENT, write_to
 from webhook_server import create_app, serve
 from webhook_server.access import is_loopback
 from webhook_server.log_limit import LogLimit
@@ -28,6 +29,7 @@ environment variables, or lines of the file .env:
   WEBHOOK_PORT   port to listen on (default 5000)
   WEBHOOK_PROXY  address of the reverse proxy before the service, as it connects (127.0.0.1); strangers are
                  then told apart by the last address in its X-Forwarded-For
+  RESERVE_LOG    file for its lines, rotated; not read from .env (default: the output)
   RESERVE_DATA   folder where texts are kept for ten minutes (default data)
   {", ".join(map(variable, SIGNED))}
                  signature key of a gateway; when it is set, unsigned deliveries are refused
@@ -42,9 +44,14 @@ def main() -> int:
         epilog=SETTINGS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args()
+    beginning = "%(asctime)s "
+    if log := os.environ.get("RESERVE_LOG"):
+        write_to(Path(log), lambda: datetime.now(UTC))
+        beginning = ""  # is the log's own
     lines = logging.StreamHandler()
     lines.addFilter(LogLimit())
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", handlers=[lines])
+    form = f"{beginning}%(levelname)s %(message)s"
+    logging.basicConfig(level=logging.INFO, format=form, datefmt=MOMENT, handlers=[lines])
     logging.raiseExceptions = False  # a full disk under the log stops nothing
     settings = {
         **dotenv_values(itself.env_file(), interpolate=False),

@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from reserve import itself
@@ -51,6 +52,11 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout = _heard_or_not(sys.__stdout__, harmless)
     if sys.stderr is not None and sys.stderr is sys.__stderr__:
         sys.stderr = _heard_or_not(sys.__stderr__, harmless)
+    if log := os.environ.get("RESERVE_LOG"):
+        from reserve.clock import Clock
+        from reserve.log_file import write_to
+
+        write_to(Path(log), Clock().now)
     if "_ARGCOMPLETE" in os.environ:  # the shell asks how a line may go on
         import_module("reserve.commands.completion").complete(os.environ)
     if name == "help":

@@ -66,7 +66,7 @@ def start_service(line: str, log: Path, settings: Settings, clock: Clock) -> str
         except ServiceError:
             if process.poll() is not None:
                 said = log.read_bytes()[before:].decode(errors="replace").splitlines() or [""]
-                why = printable(said[-1]).removeprefix("Refused: ").rstrip(".") or "it ended at once"
+                why = printable(said[-1]).rpartition("Refused: ")[2].rstrip(".") or "it ended at once"
                 return f"the webhook service does not start: {why}; its log is {log}"
             clock.sleep(LOOK_EVERY)
         else:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from reserve.commands.options import Booking, booking_parser, read_booking
 from reserve.itself import TYPED
+from reserve.log_file import lines_are_about
 from reserve.settings import Settings
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def book(booking: Booking, leads: Leads, *, in_turn: bool = False) -> tuple[RunR
 
     stop = Stop()
     wired = build_run(booking.request, booking.account, booking.settings, stop, leads)
+    lines_are_about(run=wired.run_id)
     timeline = wired.run.timeline
     with shown(timeline, booking.warnings), stop.listening():
         result = wired.run.book(in_turn=in_turn)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from reserve.commands.options import booking_parser, read_booking
 from reserve.errors import CodeError, ExitCode, OutcomeWord, ReserveError
+from reserve.log_file import lines_are_about
 from reserve.settings import Settings
 from reserve.when import in_full
 
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
 
     stop = Stop()
     wired = build_run(booking.request, booking.account, booking.settings, stop, Leads())
+    lines_are_about(run=wired.run_id)
     run, mask = wired.run, wired.run.timeline.secrets.mask
     answers_at = next(iter(run.system.context.addresses.values()), "")
     is_simulated = urlsplit(answers_at).hostname in ("localhost", "127.0.0.1")

@@ -129,8 +129,10 @@ class Machine:
     def _shell(self, words: Sequence[str], log: str) -> str:
         # The variables are set in the line: on lines of their own they would be for all other jobs as well.
         variables = f"PATH={shlex.quote(self.path)} RESERVE_DATA={shlex.quote(str(self.data))}"
-        command = f"cd {shlex.quote(str(self.folder))} && {variables} exec {shlex.join(words)}"
-        return f"{command} >> {shlex.quote(str(self.data / log))} 2>&1"
+        path = shlex.quote(str(self.data / log))
+        # What is said before the program runs, or when it cannot, lands in the same file.
+        variables += f" RESERVE_LOG={path}"
+        return f"cd {shlex.quote(str(self.folder))} && {variables} exec {shlex.join(words)} >> {path} 2>&1"
 
     def units(self) -> str:
         """The same for systemd, as units of the user."""
@@ -180,7 +182,9 @@ def unseen(settings: Settings, file: Path) -> list[str]:
 
 def not_in_file(settings: Settings, written: Mapping[str, str]) -> list[str]:
     """The variables of ours that a run from cron would not have: it reads the file, and not this terminal."""
-    return sorted(settings.given - {name for name, text in written.items() if text} - {"RESERVE_DATA"})
+    return sorted(
+        settings.given - {name for name, text in written.items() if text} - {"RESERVE_DATA", "RESERVE_LOG"}
+    )
 
 
 def crontab() -> bytes:

@@ -207,8 +207,10 @@ def _has_tokens(body: Mapping[str, object]) -> bool:
 
 def start_process(data: Path, words: Sequence[str]) -> None:
     """Start this program as a process that outlives us, with our environment, and so with its secrets."""
-    with (data / "due.log").open("ab") as log:
+    path = (data / "due.log").absolute()
+    command = ["env", f"RESERVE_LOG={path}", *itself.command(words)]
+    with path.open("ab") as log:  # for what is said before the program runs, or when it cannot
         process = subprocess.Popen(
-            itself.command(words), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
     process.returncode = 0  # nobody waits for it here

@@ -18,6 +18,7 @@ from reserve.commands.book import book
 from reserve.commands.planned import Lookup, booking_for
 from reserve.commands.wiring import hurried_by
 from reserve.errors import ExitCode, Interrupted, NoSuchSlot, ReserveError
+from reserve.log_file import lines_are_about
 from reserve.plans import due
 from reserve.plans.plan import Choice, Plan
 from reserve.plans.preview import Ask
@@ -41,6 +42,7 @@ def book_occurrence(plan_store: PlanStore, name: str, settings: Settings, clock:
     if occurrence is None or stored is None:
         print(f"Refused: --occurrence: {name!r} is not due, or another process serves it.")
         return ExitCode.USAGE
+    lines_are_about(plan=occurrence.plan_id)
     stop = Stop()
     stop.shield()  # a run listens for itself; before, between and after runs a request to stop is noted
     plan, start = due.plan_of(stored), due.wall(stored, occurrence)
