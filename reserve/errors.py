@@ -2,6 +2,7 @@
 
 ReserveError
 |-- UsageError        the request makes no sense; nothing was attempted
+|   |-- NoWebhookService  none answers, so a one-time code has to be typed
 |   |-- NoSuchSlot    no court has this slot on that day
 |   `-- TooFarAhead   it opens too late for a run to wait; that is what plans are for
 |-- SignInError       the account was refused
@@ -143,6 +144,10 @@ class UsageError(ReserveError):
     def __init__(self, message: str) -> None:
         """Of what somebody typed, and *message* quotes, the first letters will do."""
         super().__init__(QUOTATION.sub(lambda found: f"{found[0][:QUOTED]}…{found[1]}", message))
+
+
+class NoWebhookService(UsageError):
+    """None answers where it should; a one-time code has to be typed."""
 
 
 class NoSuchSlot(UsageError):

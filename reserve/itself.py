@@ -10,6 +10,7 @@ HERE = Path(__file__).parents[1]
 IS_INSTALLED = HERE.name.endswith("-packages") or not (HERE / "main.py").is_file()
 NAME = "first-serve" if IS_INSTALLED else "main.py"  # as --help calls it
 TYPED = "first-serve" if IS_INSTALLED else "python3 main.py"  # what a person types
+SERVICE = "first-serve-webhook" if IS_INSTALLED else "python3 -m webhook_server"  # likewise
 OURS = ("reserve", "webhook_server")  # packages
 ENV = Path(".env")
 INSTALL = "pip3 install --require-hashes -r requirements.lock"

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
+from reserve import itself
 from reserve.booking.stop import Stop
 from reserve.clock import Clock
-from reserve.errors import ServiceError, UsageError
+from reserve.errors import NoWebhookService, ServiceError, UsageError
 from reserve.http import Http
 from reserve.systems.reading import read
 
@@ -39,16 +40,16 @@ class WebhookService:
         self._clock = clock
 
     def check(self) -> None:
-        """Raise `UsageError` when the webhook service cannot be used as it is configured."""
+        """Raise `UsageError` when the webhook service refuses us, `NoWebhookService` when none answers."""
         try:
             with suppress(ServiceError):  # once is no reason to give up
                 self.newest()
                 return
             self.newest()
         except ServiceError as failure:
-            raise UsageError(
+            raise NoWebhookService(
                 f"--webhook-url: no webhook service answers at {self._http.base_url} ({failure}); "
-                "start it with: python3 -m webhook_server"
+                f"start it with: {itself.SERVICE}"
             ) from failure
 
     def newest(self) -> int:

@@ -146,7 +146,7 @@ class Run:
         for doubt in found.doubts:
             self.timeline.say(doubt)
         if found.wants_code:
-            self.verification.check()
+            self.verification.prepare()
         return found
 
     def opening(self, found: Offers, *, reach: timedelta | None = window.REACH) -> Opening:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 
+from reserve import itself
 from reserve.booking.codes import ReceivedCode, WebhookService
 from reserve.booking.context import RunContext
 from reserve.clock import HURRY
@@ -15,6 +16,7 @@ from reserve.errors import (
     Forbidden,
     LostAnswer,
     NotVerified,
+    NoWebhookService,
     ServiceError,
     Throttled,
     UnknownRefusal,
@@ -32,6 +34,7 @@ ENTRIES = 3  # of one code, while it surely did not arrive
 BETWEEN_ENTRIES = timedelta(seconds=1)
 LOOK = timedelta(seconds=2)  # so often it is looked what the player typed
 LATE = timedelta(seconds=15)  # for a text; then the player is told how to help
+TYPING = f"`{itself.TYPED} code DIGITS` in another terminal, or just type it here"
 TURN = timedelta(seconds=1)  # between two looks whether it is our turn
 BEFORE_ASKING_AGAIN = timedelta(seconds=5)  # for a text that was refused
 
@@ -58,6 +61,7 @@ class Verification:
         self.source = source
         self._typed = typed
         self._turn = turn
+        self._has_service = True  # as far as is known
         self._asked_at: datetime | None = None  # until the player was told that it is late
         self.is_awaited = False  # a code that was asked for; none was accepted yet
         self._context = context
@@ -83,6 +87,19 @@ class Verification:
         if self.source is None:
             raise UsageError("--phone is missing; the one-time code has to go somewhere")
         self.source.check()
+
+    def prepare(self) -> None:
+        """Find out whether a one-time code could reach us; where only the player can type it, say so.
+
+        Raises `UsageError` for what no typing mends.
+        """
+        try:
+            self.check()
+        except NoWebhookService as trouble:
+            if self._typed is None:
+                raise
+            self._has_service = False
+            self._context.timeline.say(f"warning: {trouble}, or type the code yourself when it comes")
 
     def verify(self, found: Offers, opening: Opening) -> bool:
         """Prove the player's phone before the opening, when that is wanted; whether a code was accepted."""
@@ -229,11 +246,9 @@ class Verification:
         """Tell whoever watches, once, that a code may be typed."""
         if self._typed is None or self._asked_at is None:
             return
-        if self._context.clock.now() - self._asked_at >= LATE:
+        if self._context.clock.now() - self._asked_at >= LATE or not self._has_service:
             self._asked_at = None
-            self._context.timeline.say(
-                "no one-time code has come yet; if you have it: main.py code DIGITS, or type it here"
-            )
+            self._context.timeline.say(f"no one-time code has come yet; if you have it: {TYPING}")
 
     def _enter_newest(self, code: ReceivedCode, until: datetime) -> bool:
         """Enter *code*; when it is refused, those that came since we asked: texts overtake one another."""

@@ -172,7 +172,7 @@ def plans_from(options: argparse.Namespace, settings: Settings, today: date) -> 
         notice=options.notice * MINUTE,
         link=options.link,
     )
-    for day in sorted(plan.skipped):
+    for day in sorted(plan.skipped - {today - timedelta(days=1)}):  # which it may still be where one plays
         if not plan.has_slot_on(day):
             raise UsageError(f"--except: the plan has no slot on {day}")
     given = _length(start, end, options.minutes)

@@ -19,6 +19,7 @@ from reserve.signals import held_back
 from reserve.simulator.faults import Fault
 from reserve.simulator.recus.faults import HOLD, PAY
 from reserve.storage.runs import RunStore
+from reserve.storage.typed_codes import hand_over
 from tests.fakes import EVENING, START, FakeClock, FakeSystem, context_of, offer
 from tests.stage import OPENS_AT, Stage
 
@@ -256,6 +257,34 @@ def test_a_webhook_token_that_is_refused_is_found_at_the_start(stage: Callable[.
     assert "--webhook-token" in outcome.sentence
     assert a_stage.clock.now() < OPENS_AT - timedelta(minutes=4)
     assert seconds(a_stage, "signed-in") == []
+
+
+def test_without_a_webhook_service_a_run_says_what_to_do_and_takes_the_code_that_is_typed(
+    stage: Callable[..., Stage], tmp_path: Path
+) -> None:
+    a_stage = stage()
+
+    def type_it() -> None:
+        assert hand_over(a_stage.folder / "data", a_stage.simulated.codes.sent[-1], a_stage.clock.now()) == 1
+
+    a_stage.clock.call_at(OPENS_AT - timedelta(seconds=40), type_it)
+
+    assert a_stage.book("--webhook-url", "http://192.0.2.1:5000").exit_code == 0
+
+    told = [text for _, text in a_stage.run.timeline.steps if "python3 -m webhook_server" in text]
+    assert len(told) == 1
+    assert told[0].startswith("warning: ")
+    assert sum("code DIGITS" in text for _, text in a_stage.run.timeline.steps) == 1
+
+
+def test_a_run_without_a_webhook_service_for_which_nobody_types_ends_for_lack_of_a_code(
+    stage: Callable[..., Stage],
+) -> None:
+    a_stage = stage()
+
+    assert a_stage.book("--webhook-url", "http://192.0.2.1:5000").exit_code == 4
+
+    assert a_stage.ledger.paid == []
 
 
 @pytest.mark.parametrize("seed", range(3))

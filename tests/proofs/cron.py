@@ -22,6 +22,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import psutil
+
 from reserve.clock import Clock
 from reserve.simulator import PLAYER, RecUsScenario, SimulatedRecUs, serve
 from reserve.simulator.phone import post_to
@@ -107,7 +109,8 @@ def prove(clock: Clock, folder: Path) -> dict[str, Any]:
         planned = home.types("plan", "add", *rule, "-c", "Alice Marble", "-m")
         crontab(OTHERS)
         home.types("cron", "--install")
-        installed = crontab()
+        installed, at_once = crontab(), asked(f"{webhook}/health")
+        end_service(home.path)  # as a restart of the machine would
         with daemon():
             until = opens_at + AFTERWARDS
             while not (runs := ended(home)) and clock.now() < until:
@@ -119,6 +122,7 @@ def prove(clock: Clock, folder: Path) -> dict[str, Any]:
         result = {
             "plan": planned.splitlines()[:2],
             "lines": installed.splitlines(),
+            "webhook_service_at_once": at_once,
             "webhook_service_since_boot": health,
             "history": runs,
             "last_of_plan": listed["last"],
@@ -143,6 +147,7 @@ def failures(result: Mapping[str, Any]) -> list[dict[str, Any]]:
         "the plan knows how it ended and what comes next": result["last_of_plan"] == sentence
         and result["next_of_plan"],
         "the ledger has one court paid, nothing left, no rule broken": list(ledger.values()) == [1, 0, 0],
+        "the webhook service was started by `cron --install`": result["webhook_service_at_once"] is not None,
         "the webhook service was started at boot": result["webhook_service_since_boot"] is not None,
         "the crontab is again what it was": result["crontab_afterwards"] == OTHERS.splitlines(),
     }
@@ -167,6 +172,15 @@ def asked(address: str) -> object:
     with suppress(OSError), urllib.request.urlopen(request, timeout=5) as answer:
         return json.loads(answer.read())
     return None
+
+
+def end_service(folder: Path) -> None:
+    """End the webhook service that was started in *folder*."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.cwd() == str(folder) and "webhook_server" in process.cmdline():
+                process.terminate()
+                process.wait()
 
 
 def crontab(text: str | None = None) -> str:

@@ -15,6 +15,7 @@ RIGHT: dict[str, Any] = {
     "last_of_plan": SENTENCE,
     "next_of_plan": "Wed",
     "ledger": {"paid": 1, "left": 0, "rules broken": 0},
+    "webhook_service_at_once": {"texts": 0},
     "webhook_service_since_boot": {"texts": 1},
     "crontab_afterwards": OTHERS.splitlines(),
     "log": [],
@@ -32,7 +33,8 @@ def test_a_proof_in_which_all_is_as_it_has_to_be_has_no_failure() -> None:
         ("history", RIGHT["history"] * 2, "history has one run"),
         ("next_of_plan", None, "the plan knows"),
         ("ledger", {"paid": 2, "left": 0, "rules broken": 0}, "the ledger has one court paid"),
-        ("webhook_service_since_boot", None, "the webhook service was started"),
+        ("webhook_service_at_once", None, "the webhook service was started by"),
+        ("webhook_service_since_boot", None, "the webhook service was started at boot"),
         ("crontab_afterwards", [], "the crontab is again"),
     ],
 )
