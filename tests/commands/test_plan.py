@@ -168,7 +168,7 @@ def test_today_is_the_facilitys_when_it_is_tomorrow_in_utc(player: Player) -> No
 
     (stored,) = player.plan_store.all()
     assert f"{due.plan_of(stored).first}" == "2026-03-04 18:00:00"
-    assert player.types('add --every "wed 20:00-21:30" -c "alice marble" --except 2026-03-04') == 0
+    assert player.types('add --every "wed 18:00-19:00" -c "alice marble" --except 2026-03-04') == 0
 
 
 def test_a_saved_plan_waits_for_its_next_opening_and_is_listed(
