@@ -25,6 +25,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from reserve.clock import Clock, never
 from reserve.errors import LostAnswer, Overdue, ServiceError, UnknownAnswer, Unreachable
 from reserve.redaction import printable
+from reserve.stroke import Departure, Dropped
 
 PATIENCE = timedelta(seconds=15)  # with a request, from its first byte to the last of its answer
 CONNECT = 5.0  # seconds for one address of a host (rec.us facts 6)
@@ -119,14 +120,27 @@ def literal(url: str) -> str:
 class _UnderWay:
     """One request on its way, to be cut off when nobody waits for its answer any more."""
 
-    socket: socket.socket | None = None
-    is_connecting: bool = False  # so nothing was sent yet
+    departure: Departure | None  # with others, at a moment; else at once
+    has_left: bool = False  # so it may have arrived
+    connection: socket.socket | None = None
+
+    def write(self, connection: socket.socket, data: bytes) -> None:
+        """Send the whole request in one piece."""
+        departure, self.departure = self.departure, None
+        if departure is None:
+            self.has_left = True
+            connection.sendall(data)
+            return
+        try:
+            departure.write(connection, data)
+        finally:
+            self.has_left = departure.sent is not None
 
     def cut(self) -> None:
         """Have whoever reads the answer find its end at once."""
-        if self.socket is not None:
+        if self.connection is not None:
             with suppress(OSError):  # closed already
-                socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+                socket.socket.shutdown(self.connection, socket.SHUT_RDWR)
 
 
 _OF_THREAD = threading.local()  # its `under_way`
@@ -141,19 +155,42 @@ class _FinalAnswer(HTTPResponse):
 
 
 class _OurConnection(HTTPConnection):
-    """A connection that shows its request while that is under way, and sends queries as they are."""
+    """A connection that shows its request while that is under way, sends it whole, and its query as it is."""
 
     response_class = _FinalAnswer
 
+    _pieces: list[bytes] | None = None  # of the request that is being made
+
     def connect(self) -> None:
-        under_way = _OF_THREAD.under_way
-        under_way.is_connecting = True
         super().connect()
-        under_way.is_connecting, under_way.socket = False, self.sock
+        _OF_THREAD.under_way.connection = self.sock
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        under_way = _OF_THREAD.under_way
+        if self.sock is None:
+            self.connect()
+        under_way.connection = self.sock
+        self._pieces = []
+        try:
+            super().request(*args, **kwargs)
+            data = b"".join(self._pieces)
+        finally:
+            self._pieces = None
+        try:
+            under_way.write(self.sock, data)
+        except Dropped:
+            self.sock.close()
+            self.connect()
+            under_way.write(self.sock, data)
 
     def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
-        _OF_THREAD.under_way.socket = self.sock
         super().putrequest(method, literal(url), *args, **kwargs)
+
+    def send(self, data: Any) -> None:
+        if self._pieces is None:  # what a proxy is told
+            super().send(data)
+        else:
+            self._pieces.append(data)
 
 
 class _OurTlsConnection(_OurConnection, HTTPSConnection):
@@ -192,6 +229,7 @@ class Http:
         self.is_hurried = is_hurried
         self._session = requests.Session()
         self._session.headers.update(headers)
+        self._is_elsewhere = adapter is not None
         if adapter is None:
             adapter = _OurAdapter(
                 pool_connections=1, pool_maxsize=4, max_retries=urllib3.Retry(0, read=False)
@@ -228,19 +266,25 @@ class Http:
         prepared.url = literal(str(prepared.url))
         return prepared
 
-    def send(self, prepared: requests.PreparedRequest) -> Answer:
+    def send(self, prepared: requests.PreparedRequest, departure: Departure | None = None) -> Answer:
         """Send *prepared* and return the answer, whatever its status; redirects are not followed.
 
-        Raises `Unreachable` when the request surely did not arrive, `LostAnswer` when it may have, `Overdue`
-        when it may even arrive later, as the whole answer was not here in time.
+        With a *departure* it leaves then, and everything else is done before. Raises `Unreachable` when the
+        request surely did not arrive, `LostAnswer` when it may have, `Overdue` when it may even arrive later,
+        as the whole answer was not here in time, and `Withheld` when it was not wanted any more.
         """
         asked = f"{prepared.method} {prepared.path_url.partition('?')[0]}"
-        under_way = _UnderWay()
+        patience = self._patience
+        if departure is not None and self._is_elsewhere:
+            departure.wait()
+        elif departure is not None:
+            patience += max(departure.stroke.moment - self._clock.now(), timedelta(0))
+        under_way = _UnderWay(departure, has_left=self._is_elsewhere)
         try:
             exchange = partial(self._exchange, prepared, asked, under_way)
-            return self._clock.within(self._patience, exchange, self.is_hurried)
+            return self._clock.within(patience, exchange, self.is_hurried)
         except TimeoutError:
-            if under_way.is_connecting:
+            if not under_way.has_left:
                 raise Unreachable(f"{asked}: no connection in time") from None
             raise Overdue(f"{asked}: no answer in time") from None
         finally:
@@ -260,11 +304,11 @@ class Http:
         except UnicodeEncodeError:
             raise Unreachable(f"{asked}: a header has letters that cannot be sent") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as failure:
-            if under_way.is_connecting or _never_left(failure):
+            if not under_way.has_left or _never_left(failure):
                 raise Unreachable(f"{asked}: no connection ({type(failure).__name__})") from failure
             raise LostAnswer(f"{asked}: the connection broke ({type(failure).__name__})") from failure
         finally:
-            under_way.socket = None  # it may serve another request
+            under_way.connection = None  # it may serve another request
         return Answer(
             asked, reply.status_code, reply.headers, _text(body, reply.headers.get("Content-Type", ""))
         )

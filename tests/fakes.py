@@ -45,6 +45,7 @@ from reserve.model import (
 from reserve.money import Money
 from reserve.simulator.faults import CutConnection, NoConnection
 from reserve.storage.runs import Record
+from reserve.stroke import Departure
 from reserve.systems.base import ALL, BookingSystem, CourtConnection
 
 if TYPE_CHECKING:
@@ -600,7 +601,9 @@ class FakeConnection(CourtConnection):
         super().__init__(offer)
         self._system = system
 
-    def hold(self) -> Hold:
+    def hold(self, departure: Departure | None = None) -> Hold:
+        if departure is not None:
+            departure.wait()
         line = f"hold {self.offer.court.name}"
         order_id = self._system._answer(line)
         assert order_id, f"nobody said what comes of {line!r}"

@@ -14,10 +14,10 @@ import pytest
 HERE = Path(__file__).parent.parent
 
 PLAIN = "itself errors redaction money model when window clock http browser signals tokens settings notify"
-PLAIN += " log_file"
+PLAIN += " log_file stroke"
 BASES = "systems.profile systems.base systems.api systems.account_api systems.place systems.reading"
 BASES += " systems.refusals"
-SYSTEM = f"itself errors redaction money model when window clock http browser {BASES}"
+SYSTEM = f"itself errors redaction money model when window clock stroke http browser {BASES}"
 BOOKING = f"{PLAIN} {BASES} storage"
 
 # What each room of `reserve` may import from `reserve`: a module has a row of its own, or that of the nearest
@@ -36,17 +36,18 @@ MAY_IMPORT = {
     "model": "errors money",
     "window": "errors model",
     "when": "errors model",
-    "http": "errors clock redaction",
+    "stroke": "clock",
+    "http": "errors clock redaction stroke",
     "browser": "errors clock redaction",
     "notify": "errors clock",
     "settings": "errors itself systems",
     "storage": "errors money clock model redaction signals tokens storage",
     "systems.profile": "",
-    "systems.base": "errors money model when window clock http browser tokens systems.profile",
+    "systems.base": "errors money model when window clock stroke http browser tokens systems.profile",
     "systems.refusals": "errors http",
     "systems.reading": "errors http window",
     "systems.place": "errors money model window",
-    "systems.api": "errors http model systems.base systems.place systems.reading systems.refusals",
+    "systems.api": "errors http model stroke systems.base systems.place systems.reading systems.refusals",
     "systems.account_api": "errors http model systems.api systems.base systems.refusals",
     "systems.recus": f"{SYSTEM} systems.recus",
     "systems.atrium": f"{SYSTEM} systems.atrium",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -36,6 +36,7 @@ from reserve.errors import (
     WayClosed,
 )
 from reserve.model import ActionKind, Attempt, Hold, HoldStamp, Offer
+from reserve.stroke import Departure, Stroke, Withheld
 from reserve.systems.base import CourtConnection
 
 ATTEMPTS = 5  # per court and run, the first included: few, as fair play wants; more only while it is closed
@@ -43,6 +44,7 @@ PAUSES = (0.15, 0.35, 0.7, 1.5)  # seconds after each attempt, when the plan has
 SELDOM = 2.0  # seconds after each later one, while the window stays closed and patience lasts
 UNKNOWN_ATTEMPTS = 3  # after unknown words: nobody has recorded what an early request is answered
 IN_TIME = timedelta(milliseconds=50)  # after the first moment; a later request says nothing about the opening
+MADE_READY = timedelta(seconds=0.5)  # before its moment, so that a connection that died is replaced in time
 LATEST = timedelta(seconds=15)  # is an answer; nobody waits for it any longer
 LOOKS = 3  # for what a lost answer left behind, where that would be a reservation
 BETWEEN_LOOKS = timedelta(seconds=1)
@@ -81,8 +83,7 @@ class Race:
             afterwards.callback(self._say_what_came)
             for wanted in self._rounds(connections):
                 for batch in self._batches(wanted, at_once=at_once):
-                    calls = [partial(self._ask_for, each) for each in batch]
-                    context.clock.together(calls, lambda: bool(self.held))
+                    context.clock.together(self._calls(batch), lambda: bool(self.held))
                     if self.held or self._is_over:
                         break
                 self._sweep()
@@ -123,30 +124,41 @@ class Race:
         slots = [list(same) for _, same in groupby(connections, key=lambda each: each.offer.slot)]
         return [slot[place : place + size] for slot in slots for place in range(0, len(slot), size)]
 
+    def _calls(self, batch: Sequence[CourtConnection]) -> list[Callable[[], None]]:
+        """The asking for each court, the first time in one stroke if its moment is still to come."""
+        if self.context.clock.now() >= self.moments[0]:
+            return [partial(self._ask_for, each) for each in batch]
+        stroke = Stroke(self.context.clock, self.moments[0], lambda: self._is_over)
+        return [*(partial(self._ask_for, each, stroke.add()) for each in batch), stroke.go]
+
     @property
     def _is_over(self) -> bool:
         return self._over or self.context.stop.is_asked
 
-    def _ask_for(self, connection: CourtConnection) -> None:
-        """Ask for one court until an answer settles it, or its attempts are used up."""
+    def _ask_for(self, connection: CourtConnection, departure: Departure | None = None) -> None:
+        """Ask for one court until an answer settles it, or its attempts are used up; first in *departure*."""
         offer, clock = connection.offer, self.context.clock
         planned: datetime | None = max(self.moments[0], clock.now())
         while planned is not None and self._may_ask(offer):
-            while (now := clock.now()) < planned and not self._is_over:
-                clock.sleep_until(min(planned, now + NAP))
+            ready = planned if departure is None else planned - MADE_READY
+            while (now := clock.now()) < ready and not self._is_over:
+                clock.sleep_until(min(ready, now + NAP))
             if self._is_over or (self.held and offer in self._asked):
                 return
             self._asked[offer] = self._asked.get(offer, 0) + 1
-            sent = clock.now()
             self._awaited.add(offer)
+            leaving, departure, sent = departure, None, clock.now()
             try:
-                hold = connection.hold()
+                hold = connection.hold(leaving)
+            except Withheld:
+                self._awaited.discard(offer)
+                return
             except ReserveError as refusal:
                 self._awaited.discard(offer)
-                self._note(connection, planned, sent, refusal.meaning)
+                self._note(connection, planned, left(leaving, sent), refusal.meaning)
                 planned = self._moment_after(offer, refusal)
             else:
-                self._note(connection, planned, sent, Meaning.HELD, hold.stamp)
+                self._note(connection, planned, left(leaving, sent), Meaning.HELD, hold.stamp)
                 self.held.append(hold)
                 self._awaited.discard(offer)
                 self.refused.pop(offer, None)
@@ -292,6 +304,11 @@ class Race:
         said = copy(refusal)
         said.args = (f"{offer.court.name}: {refusal}",)
         return said
+
+
+def left(departure: Departure | None, called: datetime) -> datetime:
+    """When a request left that was *called* for then, and had this *departure*."""
+    return called if departure is None or departure.sent is None else departure.sent
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from datetime import timedelta, tzinfo
 from reserve.errors import LostAnswer, ReserveError, ServiceError, TokenRefused, UnknownAnswer, UnknownRefusal
 from reserve.http import Answer, Http, path_to
 from reserve.model import Hold, Offer, Offers, Published
+from reserve.stroke import Departure
 from reserve.systems.base import BookingSystem, CourtConnection
 from reserve.systems.place import Place
 from reserve.systems.reading import texts
@@ -212,12 +213,12 @@ class ApiConnection(CourtConnection):
         """Whether a light look says that asking makes sense."""
         return self._system.looks_free(self.offer)
 
-    def hold(self) -> Hold:
+    def hold(self, departure: Departure | None = None) -> Hold:
         """Send the request, and read the answer."""
         self.stamp = None
         self._renew()
         self.way = self._path if self._system.ways else None
-        answer = self._http.send(self._request)
+        answer = self._http.send(self._request, departure)
         if self._system.renews_after(answer, self._token):
             self._renew()
             answer = self._http.send(self._request)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from reserve.browser import Browser
     from reserve.clock import Clock
     from reserve.http import Answer, Http
+    from reserve.stroke import Departure
 
 ABSURD = timedelta(days=1)  # more than that, no clock is wrong that a booking system lives by
 ALL = 1_000  # courts at once: more than any facility has
@@ -96,8 +97,11 @@ class CourtConnection(ABC):
         return True
 
     @abstractmethod
-    def hold(self) -> Hold:
-        """Ask for the court once; raises a `ReserveError` that says what a refusal means."""
+    def hold(self, departure: Departure | None = None) -> Hold:
+        """Ask for the court once; raises a `ReserveError` that says what a refusal means.
+
+        With a *departure*, the request leaves then and not before; raises `Withheld` when it did not.
+        """
 
     def close(self) -> None:
         """Let the connection go."""

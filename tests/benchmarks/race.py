@@ -21,6 +21,7 @@ from reserve.booking.verification import Verification
 from reserve.clock import measure, plan
 from reserve.errors import NotOpenYet, SlotTaken
 from reserve.model import Court, Offer
+from reserve.stroke import Departure
 from reserve.systems.base import CourtConnection
 from reserve.systems.recus.adapter import RecUs
 from tests.benchmarks.figures import kept
@@ -47,8 +48,10 @@ class VirtualConnection(CourtConnection):
         self.server, self.machine = server, machine
         self.arrived = float("inf")
 
-    def hold(self) -> NoReturn:
+    def hold(self, departure: Departure | None = None) -> NoReturn:
         """Take the time of the machine and of the way there, and answer *taken* or *not open yet*."""
+        if departure is not None:
+            departure.wait()
         server = self.server
         way = server.chance.uniform(*server.there)
         server.clock.sleep((way + self.machine) * MS)

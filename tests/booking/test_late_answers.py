@@ -12,6 +12,7 @@ from reserve.booking.aim import server_time
 from reserve.clock import Clock, Probe
 from reserve.model import Hold
 from reserve.simulator import SIMULATED_SYSTEMS, Fault
+from reserve.stroke import Departure
 from reserve.systems.base import CourtConnection
 from tests.booking.test_opening import arrivals
 from tests.fakes import EVENING, START, FakeClock, FakeSystem, StampingServer, context_of, offer
@@ -128,7 +129,7 @@ class Stamped(CourtConnection):
     def probe(self, clock: Clock) -> Probe:
         return self.server.probe()
 
-    def hold(self) -> Hold:
+    def hold(self, departure: Departure | None = None) -> Hold:
         raise AssertionError("nobody asks")
 
 

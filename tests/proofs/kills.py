@@ -52,6 +52,7 @@ from reserve.storage.database import NAME, Store
 from reserve.storage.late import FOLDER
 from reserve.storage.plans import PlanStore
 from reserve.storage.runs import RunStore
+from reserve.stroke import Departure
 from reserve.window import zone
 from tests.postgres import postgres
 from tests.proofs.matrix import by_system, memory, parser, report, systems_in
@@ -102,11 +103,11 @@ class SteppingHttp(Http):
 
     step: Callable[[str], None]
 
-    def send(self, prepared: Any) -> Answer:
+    def send(self, prepared: Any, departure: Departure | None = None) -> Answer:
         parts = prepared.path_url.partition("?")[0].split("/")
         path = "/".join("*" if len(part) == 36 else part for part in parts)  # ids are that long
         self.step(f"before {prepared.method} {path}")
-        answer = super().send(prepared)
+        answer = super().send(prepared, departure)
         self.step(f"after {prepared.method} {path}")
         return answer
 

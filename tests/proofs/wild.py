@@ -24,6 +24,7 @@ from reserve.errors import (
     Unreachable,
 )
 from reserve.model import Hold, Offer, Order, Reservation
+from reserve.stroke import Departure
 from reserve.systems.base import CourtConnection
 from tests.fakes import FakeClock, FakeSystem, usd
 
@@ -170,6 +171,8 @@ class WildLine(CourtConnection):
         super().__init__(offer)
         self.system = system
 
-    def hold(self) -> Hold:
+    def hold(self, departure: Departure | None = None) -> Hold:
         """Ask once."""
+        if departure is not None:
+            departure.wait()
         return self.system.ask(self.offer)

@@ -23,6 +23,7 @@ from reserve.errors import (
 )
 from reserve.http import Answer, Http
 from reserve.model import BookingRequest, Court, Hold, Offer, Offers, Reservation
+from reserve.stroke import Departure
 from reserve.systems.base import BookingSystem, CourtConnection
 from reserve.systems.ntnui import NtnuiProfile
 from reserve.systems.ntnui.link import HOST, ZONE, SessionLink, read_link
@@ -288,8 +289,10 @@ class NtnuiConnection(CourtConnection):
         with suppress(ReserveError):  # the opening may still go well, and says why if not
             self._system.session_page()
 
-    def hold(self) -> Hold:
+    def hold(self, departure: Departure | None = None) -> Hold:
         """Take a place; when the site has forgotten us, surely nothing was done, and we ask once more."""
+        if departure is not None:
+            departure.wait()
         try:
             return self._take()
         except TokenRefused:

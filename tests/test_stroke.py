@@ -1,0 +1,138 @@
+"""The requests of one moment, over real sockets: none before it, each in one piece, in their order."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import partial
+
+import pytest
+
+from reserve.clock import Clock
+from reserve.http import Answer, Http
+from reserve.stroke import Departure, Stroke, Withheld
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+SOON = timedelta(seconds=0.5)  # enough for a busy machine to make everything ready
+
+
+class Court:
+    """A host with one listening socket, which answers whatever arrives, and notes each piece of it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.arrived: list[tuple[datetime, bytes]] = []
+        self.connections = 0
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.http = Http(f"http://127.0.0.1:{self.listening.getsockname()[1]}", headers={}, clock=clock)
+        threading.Thread(target=self.work, daemon=True).start()
+
+    def work(self) -> None:
+        while True:
+            try:
+                self.connection, _ = self.listening.accept()
+            except OSError:
+                return
+            self.connections += 1
+            with self.connection as connection:
+                while piece := connection.recv(65_536):
+                    self.arrived.append((self.clock.now(), piece))
+                    connection.sendall(ANSWER)
+
+    def ask(self, departure: Departure | None) -> Answer:
+        return self.http.send(self.http.prepare("POST", "/holds", json={"court": "x" * 500}), departure)
+
+
+@contextmanager
+def courts(count: int) -> Iterator[list[Court]]:
+    """Hosts with a warm connection to each."""
+    found = [Court(Clock()) for _ in range(count)]
+    for court in found:
+        court.http.ask("GET", "/")
+        court.arrived.clear()
+    yield found
+    for court in found:
+        court.http.close()
+        court.listening.close()
+
+
+def leave(stroke: Stroke, *calls: Callable[[], object]) -> None:
+    """Do all *calls*, and write what they make ready."""
+    stroke.clock.together([*calls, stroke.go])
+
+
+def test_each_request_leaves_whole_in_its_order_and_none_before_the_moment() -> None:
+    with courts(6) as asked:
+        clock = Clock()
+        stroke = Stroke(clock, clock.now() + SOON)
+        departures = [stroke.add() for _ in asked]
+        calls = [partial(court.ask, departure) for court, departure in zip(asked, departures, strict=True)]
+        leave(stroke, *reversed(calls))
+
+        pieces = [court.arrived for court in asked]
+        sent = [departure.sent for departure in departures if departure.sent]
+
+    assert [len(each) for each in pieces] == [1] * 6
+    assert all(piece.startswith(b"POST /holds ") and piece.endswith(b'"}') for [(_, piece)] in pieces)
+    assert sent == sorted(sent)
+    assert len(sent) == 6
+    assert sent[0] >= stroke.moment
+    assert min(moment for [(moment, _)] in pieces) >= stroke.moment
+    assert {court.connections for court in asked} == {1}
+
+
+def test_a_connection_that_the_host_closes_while_all_wait_is_opened_anew_and_the_request_sent_once() -> None:
+    with courts(2) as asked:
+        clock = Clock()
+        stroke = Stroke(clock, clock.now() + SOON)
+        departures = [stroke.add() for _ in asked]
+        calls = [partial(court.ask, departure) for court, departure in zip(asked, departures, strict=True)]
+
+        def hang_up() -> None:
+            while not departures[0].data:
+                clock.sleep(SOON / 50)
+            asked[0].connection.shutdown(socket.SHUT_RDWR)
+
+        leave(stroke, *calls, hang_up)
+
+    assert [court.connections for court in asked] == [2, 1]
+    assert [len(court.arrived) for court in asked] == [1, 1]
+
+
+def test_nothing_leaves_once_nothing_is_wanted_any_more() -> None:
+    with courts(1) as [court]:
+        clock = Clock()
+        stroke = Stroke(clock, clock.now() + SOON, lambda: True)
+        departure = stroke.add()
+        with pytest.raises(Withheld):
+            leave(stroke, partial(court.ask, departure))
+
+        assert court.arrived == []
+        assert departure.sent is None
+
+
+def test_what_is_ready_too_late_leaves_by_itself() -> None:
+    with courts(1) as [court]:
+        clock = Clock()
+        stroke = Stroke(clock, clock.now())
+        departure = stroke.add()
+        stroke.go()
+        court.ask(departure)
+
+        assert len(court.arrived) == 1
+        assert departure.sent is not None
+
+
+def test_a_request_that_breaks_while_it_is_written_has_left() -> None:
+    ours, theirs = socket.socketpair()
+    clock = Clock()
+    stroke = Stroke(clock, clock.now() + SOON)
+    departure = stroke.add()
+    ours.shutdown(socket.SHUT_WR)
+    with ours, theirs, pytest.raises(BrokenPipeError):
+        leave(stroke, partial(departure.write, ours, b"request"))
+
+    assert departure.sent is not None
