@@ -3,6 +3,9 @@
 PYTHON ?= python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 
+# The hundreds of processes that the tests start would compile the program again and again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: cluster package deploy-check demo lock test bench picture cron matrix mornings soak kills stalls clean browser database
 
 demo: .venv/packages browser
@@ -12,7 +15,7 @@ test: .venv/tools browser database
 	@.venv/bin/ruff format --check
 	@.venv/bin/ruff check
 	@.venv/bin/mypy
-	@.venv/bin/pytest -n 2 --dist loadfile
+	@.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: .venv/packages
 	@.venv/bin/python -m tests.benchmarks $(if $(QUICK),--quick)
