@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from reserve.clock import Clock
-from reserve.errors import ServiceError, Unreachable
+from reserve.errors import CauseWord, ServiceError, Unreachable
 from reserve.redaction import printable
 
 if TYPE_CHECKING:
@@ -123,6 +123,8 @@ STATUS = "return performance.getEntriesByType('navigation')[0]?.responseStatus ?
 
 class BrowserError(ServiceError):
     """The browser itself crashed, or stopped answering."""
+
+    cause = CauseWord.BROWSER
 
 
 class BrowserMissing(BrowserError):

@@ -23,13 +23,17 @@ ReserveError
 |   |   `-- UnknownAnswer  an answer came that sounds like yes and makes no sense: it may have been done
 |   |-- UnknownRefusal  a refusal in words we do not know: surely not done
 |   |-- WayClosed     courts are asked for in another way now: surely not done
+|   |-- PageChanged   a page to log in with is not what we know
+|   |-- Lapsed        what was held was lost before it could be paid
+|   |-- NoDatabase    the database does not say in time what we have to know
 |   |-- Throttled     too many requests; ask again after `retry_after`
 |   `-- Blocked       a firewall refuses automated clients
 |-- NotPaid           paying was refused for certain; the court is still held
 |-- Unconfirmed       a court may be reserved; look before trying again
 `-- Interrupted       the player or the machine stopped the run
 
-`exit_code` and `outcome` are those of the contract; `meaning` is that of an answer to an attempt.
+`exit_code` and `outcome` are those of the contract; `meaning` is that of an answer to an attempt; `cause` is
+what the failure says by itself of why there is no court, which `reserve.causes` judges by what else happened.
 """
 
 from __future__ import annotations
@@ -91,6 +95,50 @@ class Meaning(StrEnum):
     FAILED = "failed"
 
 
+class CauseWord(StrEnum):
+    """Why a run ended without a reservation, in one word for people."""
+
+    # Of the race.
+    RIVALS = "rivals"  # others were first
+    OPENED_LATE = "opened-late"
+    NOT_AS_PUBLISHED = "not-as-published"  # opened early, or not at all
+    LATE = "late"  # we were
+    ASLEEP = "asleep"  # this machine was
+    CLOCK = "clock"  # of this machine, wrong
+    # Of one-time codes.
+    CODE_LATE = "code-late"
+    CODE_REFUSED = "code-refused"
+    CODE_NOT_SENT = "code-not-sent"  # the booking system would not
+    NO_CODE = "no-code"  # came
+    # Of rules and money.
+    LIMIT = "limit"
+    PRICE = "price"
+    ALREADY_RESERVED = "already-reserved"
+    UNPAID = "unpaid"  # held for the player to pay
+    UNCONFIRMED = "unconfirmed"  # a court may be reserved
+    LAPSED = "lapsed"  # what was held, before it could be paid
+    # Of the sign-in.
+    SIGN_IN = "sign-in"  # e-mail address or password refused
+    SIGNED_OUT = "signed-out"  # no longer believed
+    PAGE_CHANGED = "page-changed"
+    BROWSER = "browser"
+    # Of the booking system, and of the way there.
+    BLOCKED = "blocked"  # by a firewall
+    THROTTLED = "throttled"
+    UNKNOWN_ANSWER = "unknown-answer"
+    UNREACHABLE = "unreachable"  # or it has trouble
+    # Of what was asked for, and of this machine.
+    NO_SUCH_SLOT = "no-such-slot"
+    TOO_FAR = "too-far-ahead"
+    REQUEST = "request"  # makes no sense
+    DATABASE = "database"
+    DISK = "disk"  # full
+    STOPPED = "stopped"
+    CUT_OFF = "cut-off"  # killed, or the machine was switched off
+    BUG = "bug"
+    UNKNOWN = "unknown"
+
+
 # What other programs call a command of ours.
 USUAL_NAMES = {
     "rm": "remove",
@@ -133,6 +181,7 @@ class ReserveError(Exception):
     exit_code: int = ExitCode.SERVICE
     outcome = OutcomeWord.NOT_RESERVED
     meaning = Meaning.FAILED  # as the answer to an attempt
+    cause = CauseWord.UNKNOWN_ANSWER
 
 
 class UsageError(ReserveError):
@@ -140,6 +189,7 @@ class UsageError(ReserveError):
 
     exit_code = ExitCode.USAGE
     outcome = OutcomeWord.REFUSED
+    cause = CauseWord.REQUEST
 
     def __init__(self, message: str) -> None:
         """Of what somebody typed, and *message* quotes, the first letters will do."""
@@ -153,6 +203,8 @@ class NoWebhookService(UsageError):
 class NoSuchSlot(UsageError):
     """No court has this slot on that day; `returns` is the first day on which it is expected again."""
 
+    cause = CauseWord.NO_SUCH_SLOT
+
     def __init__(self, message: str, returns: date | None = None) -> None:
         """Say from when it is expected again, and that nobody has published that."""
         if returns:
@@ -164,6 +216,8 @@ class NoSuchSlot(UsageError):
 class TooFarAhead(UsageError):
     """It opens too late for a run to wait for it; that is what plans are for."""
 
+    cause = CauseWord.TOO_FAR
+
 
 class SignInError(ReserveError):
     """The account was refused."""
@@ -171,20 +225,26 @@ class SignInError(ReserveError):
     exit_code = ExitCode.SIGN_IN
     outcome = OutcomeWord.REFUSED
     meaning = Meaning.TOKEN_REFUSED
+    cause = CauseWord.SIGN_IN
 
 
 class TokenRefused(SignInError):
     """The booking system no longer believes who we are."""
+
+    cause = CauseWord.SIGNED_OUT
 
 
 class CodeError(ReserveError):
     """No valid one-time code arrived."""
 
     exit_code = ExitCode.CODE
+    cause = CauseWord.NO_CODE
 
 
 class WrongCode(CodeError):
     """This code was refused; a newer one may be right."""
+
+    cause = CauseWord.CODE_REFUSED
 
 
 class NotVerified(CodeError):
@@ -198,6 +258,7 @@ class NotOpenYet(ReserveError):
 
     exit_code = ExitCode.NOT_RESERVED
     meaning = Meaning.NOT_OPEN_YET
+    cause = CauseWord.OPENED_LATE
 
 
 class SlotTaken(ReserveError):
@@ -205,6 +266,7 @@ class SlotTaken(ReserveError):
 
     exit_code = ExitCode.NOT_RESERVED
     meaning = Meaning.TAKEN
+    cause = CauseWord.RIVALS
 
 
 class Forbidden(ReserveError):
@@ -218,14 +280,19 @@ class LimitReached(Forbidden):
     """The player may not book any more courts for now."""
 
     meaning = Meaning.LIMIT_REACHED
+    cause = CauseWord.LIMIT
 
 
 class AlreadyReserved(Forbidden):
     """The player has a court at this time."""
 
+    cause = CauseWord.ALREADY_RESERVED
+
 
 class TooDear(Forbidden):
     """The court costs more than the player allows."""
+
+    cause = CauseWord.PRICE
 
 
 class ServiceError(ReserveError):
@@ -235,17 +302,21 @@ class ServiceError(ReserveError):
 class TokensOutOfReach(ServiceError):
     """The store of the refresh tokens does not answer; a password still signs in."""
 
+    cause = CauseWord.DATABASE
+
 
 class Unreachable(ServiceError):
     """Nothing arrived at the booking system, so surely nothing was done."""
 
     meaning = Meaning.UNREACHABLE
+    cause = CauseWord.UNREACHABLE
 
 
 class LostAnswer(ServiceError):
     """The request left and no sensible answer came: it may have been done, or not."""
 
     meaning = Meaning.ANSWER_LOST
+    cause = CauseWord.UNREACHABLE
 
 
 class Overdue(LostAnswer):
@@ -256,6 +327,7 @@ class UnknownAnswer(LostAnswer):
     """The booking system accepted, in a form we cannot read; it may have been done, or not."""
 
     meaning = Meaning.UNKNOWN_ANSWER
+    cause = CauseWord.UNKNOWN_ANSWER
 
 
 class UnknownRefusal(ServiceError):
@@ -270,10 +342,29 @@ class WayClosed(ServiceError):
     meaning = Meaning.WAY_CLOSED
 
 
+class PageChanged(ServiceError):
+    """A page to log in with does not show, or do, what we know."""
+
+    cause = CauseWord.PAGE_CHANGED
+
+
+class Lapsed(ServiceError):
+    """What was held was lost before it could be paid."""
+
+    cause = CauseWord.LAPSED
+
+
+class NoDatabase(ServiceError):
+    """The database does not say in time what we have to know."""
+
+    cause = CauseWord.DATABASE
+
+
 class Throttled(ServiceError):
     """Too many requests; the booking system asks us to wait."""
 
     meaning = Meaning.THROTTLED
+    cause = CauseWord.THROTTLED
 
     def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
         """Keep how long the booking system asks us to wait, if it said so."""
@@ -285,6 +376,7 @@ class Blocked(ServiceError):
     """A firewall refuses automated clients; trying harder would only make it worse."""
 
     meaning = Meaning.BLOCKED
+    cause = CauseWord.BLOCKED
 
 
 class NotPaid(ReserveError):
@@ -292,6 +384,7 @@ class NotPaid(ReserveError):
 
     exit_code = ExitCode.HELD
     outcome = OutcomeWord.HELD
+    cause = CauseWord.UNPAID
 
 
 class Unconfirmed(ReserveError):
@@ -299,10 +392,13 @@ class Unconfirmed(ReserveError):
 
     exit_code = ExitCode.UNCONFIRMED
     outcome = OutcomeWord.UNCONFIRMED
+    cause = CauseWord.UNCONFIRMED
 
 
 class Interrupted(ReserveError):
     """The run was stopped by a signal."""
+
+    cause = CauseWord.STOPPED
 
     def __init__(self, signal_number: int) -> None:
         """Exit as a shell would report the signal: 128 + its number."""

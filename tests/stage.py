@@ -19,7 +19,7 @@ from reserve.booking.run import Run
 from reserve.booking.stop import Stop
 from reserve.commands.options import booking_parser, read_booking
 from reserve.commands.wiring import build_run
-from reserve.errors import LostAnswer, ServiceError, SignInError
+from reserve.errors import LostAnswer, PageChanged, SignInError
 from reserve.http import Answer, Http
 from reserve.settings import read_settings
 from reserve.simulator import SIMULATED_SYSTEMS, Ledger
@@ -59,7 +59,7 @@ class RecUsWithStrangePages(RecUsWithoutBrowser):
     """Finds nothing to log in with on the pages."""
 
     def sign_in_with_browser(self) -> None:
-        raise ServiceError("rec.us shows nothing to log in with that we know")
+        raise PageChanged("rec.us shows nothing to log in with that we know")
 
 
 class AtriumWithoutBrowser(Atrium):
@@ -75,7 +75,7 @@ class AtriumWithoutBrowser(Atrium):
         address = answer.headers.get("Location", "")
         if "code=" not in address:
             refused = "Invalid username or password" in answer.text
-            raise SignInError("the sign-in was refused") if refused else ServiceError("the sign-in failed")
+            raise SignInError("the sign-in was refused") if refused else PageChanged("the sign-in failed")
         code = address.partition("code=")[2]
         return self.tokens_for(grant_type="authorization_code", code=code, redirect_uri=f"{web}/")
 

@@ -18,7 +18,7 @@ PLAIN += " log_file stroke"
 BASES = "systems.profile systems.base systems.api systems.account_api systems.place systems.reading"
 BASES += " systems.refusals"
 SYSTEM = f"itself errors redaction money model when window clock stroke http browser {BASES}"
-BOOKING = f"{PLAIN} {BASES} storage"
+BOOKING = f"{PLAIN} {BASES} causes storage"
 
 # What each room of `reserve` may import from `reserve`: a module has a row of its own, or that of the nearest
 # package above it; a name in a row stands for the module, or for all modules in the package. Everything in a
@@ -53,11 +53,12 @@ MAY_IMPORT = {
     "systems.atrium": f"{SYSTEM} systems.atrium",
     "systems.ntnui": f"{SYSTEM} systems.ntnui",
     "systems": "systems",
+    "causes": "errors model causes",
     "booking": f"{BOOKING} booking",
     "plans": "errors money model when window storage systems plans",
     "simulator": "clock itself model window simulator",
-    "commands.rehearse": f"{PLAIN} systems booking plans storage commands simulator",
-    "commands": f"{PLAIN} systems booking plans storage commands",
+    "commands.rehearse": f"{PLAIN} systems causes booking plans storage commands simulator",
+    "commands": f"{PLAIN} systems causes booking plans storage commands",
 }
 # The only home of each of these in the product; a package stands for the modules in it.
 HOME = {
@@ -67,7 +68,7 @@ HOME = {
     "dateutil": "reserve.window reserve.plans.rule reserve.systems",
     "dotenv": "reserve.settings webhook_server.__main__",
     "flask": "reserve.simulator webhook_server",
-    "msgspec": "reserve.systems reserve.plans webhook_server.gateways",
+    "msgspec": "reserve.causes reserve.systems reserve.plans webhook_server.gateways",
     "ntplib": "reserve.clock",
     "phonenumbers": "reserve.commands",
     "platformdirs": "reserve.itself",

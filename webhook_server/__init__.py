@@ -121,7 +121,10 @@ def create_app(
     @app.get("/newest")
     def newest() -> Response:
         refuse_strangers()
-        return jsonify(id=inbox.newest_id(_number()))
+        age = inbox.age_of_newest()
+        return jsonify(
+            id=inbox.newest_id(_number()), age_seconds=None if age is None else age.total_seconds()
+        )
 
     @app.get("/health")
     def health() -> Response:

@@ -136,6 +136,13 @@ class Inbox:
                     self._waiting.remove(reader)
         return reader.code
 
+    def age_of_newest(self) -> timedelta | None:
+        """How long ago any text came last, also one that is forgotten; None when none ever came."""
+        with self._alone:
+            if not self._newest:
+                return None
+            return max(self._now() - datetime.fromtimestamp(self._newest / 1000, UTC), timedelta(0))
+
     def state(self) -> tuple[int, timedelta | None]:
         """How many texts are kept, and the age of the newest."""
         with self._alone:

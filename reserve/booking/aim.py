@@ -100,6 +100,7 @@ def server_time(
     clock = context.clock
     server = _measured(clock, connections[0], until)
     context.timeline.say(str(server))
+    context.trip = server.trip
     if server.trip > LONGEST_TRIP:
         return UNKNOWN
     moment = before_a_second_began(clock.now() + POLITE, server)

@@ -12,7 +12,7 @@ from reserve.booking.stop import Stop
 from reserve.clock import Clock
 from reserve.errors import NoWebhookService, ServiceError, UsageError
 from reserve.http import Http
-from reserve.systems.reading import read
+from reserve.systems.reading import fitting, read
 
 HOLD_BACK = timedelta(seconds=10)  # asked of the webhook service; less than we wait for any answer
 BETWEEN_QUESTIONS = timedelta(seconds=1)  # to the service, when it does not hold its answer back
@@ -34,6 +34,7 @@ class WebhookService:
     def __init__(self, http: Http, phone: str, clock: Clock, *, hold_back: timedelta = HOLD_BACK) -> None:
         """Nothing is asked yet."""
         self.known = 0  # the id of the newest text, when the service last said so
+        self.age_of_newest: timedelta | None = None  # of any text that came, when the service last said so
         self.hold_back = hold_back
         self._http = http
         self._phone = phone
@@ -63,6 +64,8 @@ class WebhookService:
         if not answer.is_good:
             raise ServiceError(f"{answer.asked}: the webhook service answered {answer.status}")
         self.known = read(answer, int, "id")
+        seconds = fitting(answer.json(), float, "age_seconds")  # an earlier webhook service does not say
+        self.age_of_newest = None if seconds is None else timedelta(seconds=seconds)
         return self.known
 
     def next_code(self, *, after: int, until: datetime, stop: Stop) -> ReceivedCode | None:

@@ -49,6 +49,7 @@ class RunContext:
     record: Record
     leads: Leads = Leads()
     server: ServerTime = UNKNOWN
+    trip: timedelta = timedelta()  # there and back, the quickest that we saw
     attempts: list[Attempt] = field(default_factory=list)
     released: list[str] = field(default_factory=list)  # order ids
     left: list[Hold] = field(default_factory=list)  # those that could not be released, until they lapse

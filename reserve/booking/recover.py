@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from reserve.booking.context import RunContext
 from reserve.booking.release import release_all
-from reserve.errors import ReserveError, ServiceError
+from reserve.errors import CauseWord, ReserveError, ServiceError
 from reserve.model import ActionKind, Court, Hold, Offer, Reservation, Slot
 from reserve.storage.runs import PastRun
 
@@ -35,7 +35,7 @@ def recover(context: RunContext) -> None:
         sentence = f"{_what_became(past, reservations)}; holds released later: {len(stray) - len(left)}."
         timeline.say(f"the run {past.run_id} was cut off. {sentence}")
         if not left:
-            record.end(None, sentence, of=past.run_id)
+            record.end(None, sentence, of=past.run_id, cause=CauseWord.CUT_OFF)
 
 
 def won_before(context: RunContext, slots: Iterable[Slot]) -> Reservation | Hold | None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from errno import EDQUOT, ENOSPC
 
 from reserve.booking.context import RunContext
 from reserve.booking.release import held_until
+from reserve.causes.cause import Cause
+from reserve.causes.facts import Facts
 from reserve.clock import UNKNOWN, ServerTime
 from reserve.errors import (
     Blocked,
+    CauseWord,
     ExitCode,
     Interrupted,
     OutcomeWord,
@@ -52,6 +56,8 @@ class RunResult:
     attempts: Sequence[Attempt] = ()
     released: Sequence[str] = ()  # order ids
     bug: Exception | None = None  # the failure, when it is one of this program
+    cause: Cause | None = None  # why there is no reservation
+    facts: Facts | None = None  # from which that follows; None when no run began
 
     def milliseconds(self, moment: datetime) -> float | None:
         """*moment* relative to the opening, by the server's clock."""
@@ -108,6 +114,22 @@ def held(hold: Hold, found: Offers) -> Outcome:
         hold.order_id,
         hold.price,
     )
+
+
+def said_by(end: Reservation | Hold | BaseException) -> CauseWord | None:
+    """What this end of a run says by itself of why there is no reservation; None when there is one."""
+    if isinstance(end, Reservation):
+        return None
+    if isinstance(end, Hold):
+        return CauseWord.UNPAID
+    if isinstance(end, ReserveError):
+        return end.cause
+    return CauseWord.DISK if is_full(end) else CauseWord.BUG
+
+
+def is_full(failure: BaseException) -> bool:
+    """Whether *failure* says that a disk is full."""
+    return isinstance(failure, OSError) and failure.errno in (ENOSPC, EDQUOT)
 
 
 def failed(failure: BaseException, *, all_released: bool = False) -> Outcome:

@@ -15,11 +15,14 @@ from reserve.booking.limits import BookingLimits, affordable
 from reserve.booking.race import Race
 from reserve.booking.recover import recover, won_before
 from reserve.booking.release import released_on_failure
-from reserve.booking.result import Outcome, RunResult, describe
+from reserve.booking.result import Outcome, RunResult, describe, said_by
 from reserve.booking.settle import settle
 from reserve.booking.sign_in import SignIn
 from reserve.booking.verification import Verification
 from reserve.booking.waiting import WaitingList
+from reserve.causes.cause import cause_of
+from reserve.causes.facts import Facts, bounded, written
+from reserve.clock import UNKNOWN, Watch
 from reserve.errors import NotOpenYet, ReserveError, SlotTaken
 from reserve.model import ActionKind, Hold, Offers, Opening, Reservation, SpanKind
 from reserve.storage.exclusive import Lock
@@ -50,6 +53,7 @@ class Run:
         self.verification = Verification(context, source, typed, turn)
         self.found: Offers | None = None
         self._has_waited = False
+        self._started, self._watch = self.clock.now(), Watch(self.clock)
 
     def book(self, *, in_turn: bool = False) -> RunResult:
         """Sign in early, wait for the window to open, reserve the first court we can; returns how it ended.
@@ -189,8 +193,39 @@ class Run:
     def ended(self, end: Reservation | Hold | Exception) -> RunResult:
         """The result of the run, its end written into the record."""
         outcome = describe(self.context, end, self.found)
-        self.record.end(outcome.exit_code, outcome.sentence)
-        return self.result(outcome, end if isinstance(end, Exception) else None)
+        facts = self.facts(end)
+        cause = cause_of(facts, outcome.exit_code)
+        self.record.end(
+            outcome.exit_code,
+            outcome.sentence,
+            opens_at=facts.opens_at,
+            facility=self.found.facility if self.found else None,
+            court=outcome.court,
+            cause=cause.word if cause else None,
+            margin=facts.margin,
+            facts=written(facts),
+        )
+        result = self.result(outcome, end if isinstance(end, Exception) else None)
+        return replace(result, facts=facts, cause=cause)
+
+    def facts(self, end: Reservation | Hold | Exception) -> Facts:
+        """What is to be known of this run later."""
+        context, server = self.context, self.context.server
+        return Facts(
+            started=self._started,
+            ended=self.clock.now(),
+            said=said_by(end),
+            opens_at=self.timeline.opens_at,
+            ahead=server.offset,
+            bound=None if server is UNKNOWN else server.bound,
+            trip=context.trip,
+            suspended=max(self._watch.jumped(), timedelta(0)),
+            leads=vars(context.leads),
+            spans=tuple(self.timeline.spans),
+            attempts=bounded(context.attempts),
+            code=self.verification.facts,
+            stamp=None if isinstance(end, Exception) else end.stamp,
+        )
 
     def result(self, outcome: Outcome, failure: Exception | None = None) -> RunResult:
         """What the run did, and this *outcome* of it."""

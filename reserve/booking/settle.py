@@ -15,6 +15,7 @@ from reserve.booking.limits import BookingLimits
 from reserve.booking.release import held_until, release_all, release_once
 from reserve.booking.verification import Verification
 from reserve.errors import (
+    Lapsed,
     LostAnswer,
     NotPaid,
     NotVerified,
@@ -79,9 +80,9 @@ def settle(
 
 
 def _kept(context: RunContext, hold: Hold) -> Hold:
-    """*hold*, for the player to pay; raises `ServiceError` when it has lapsed."""
+    """*hold*, for the player to pay; raises `Lapsed` when it has lapsed."""
     if hold.expires_at is not None and hold.expires_at <= context.server.theirs(context.clock.now()):
-        raise ServiceError(f"{hold} lapsed before it could be paid")
+        raise Lapsed(f"{hold} lapsed before it could be paid")
     context.write(ActionKind.KEPT, [hold])
     return hold
 
@@ -169,7 +170,7 @@ class _Confirmation:
 
         None when it cannot be read, and confirming costs nothing whatever became of it: a free court is not
         lost for that. Raises `NotPaid` when it cannot be read otherwise, or has other things in it,
-        `Unconfirmed` when it is about something else, and `ServiceError` when it can no longer be paid.
+        `Unconfirmed` when it is about something else, and `Lapsed` when it can no longer be paid.
         """
         try:
             order = self._read()
@@ -181,7 +182,7 @@ class _Confirmation:
             return None
         hold = self.hold
         if order.is_gone:
-            raise ServiceError(f"{hold} lapsed before it could be paid")
+            raise Lapsed(f"{hold} lapsed before it could be paid")
         if not order.items:
             self._respect_unread(ServiceError("it does not say what is in it"))
             return None

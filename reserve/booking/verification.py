@@ -10,6 +10,7 @@ from functools import partial
 from reserve import itself
 from reserve.booking.codes import ReceivedCode, WebhookService
 from reserve.booking.context import RunContext
+from reserve.causes.facts import CodeFacts
 from reserve.clock import HURRY
 from reserve.errors import (
     CodeError,
@@ -70,11 +71,27 @@ class Verification:
         self._after = 0
         self._entered = 0
         self._refused: set[str] = set()
+        self._first_asked: datetime | None = None
+        self._accepted: datetime | None = None
+        self._agreed = 0  # so often a code was sent, as far as we know
+        self._last_text: datetime | None = None
 
     @property
     def can_prove(self) -> bool:
         """Whether a code could come in at all."""
         return self.source is not None
+
+    @property
+    def facts(self) -> CodeFacts:
+        """What became of the codes so far."""
+        return CodeFacts(
+            wanted=self._sent,
+            sent=self._agreed,
+            asked=self._first_asked,
+            accepted=self._accepted,
+            refused=len(self._refused),
+            last_text=self._last_text,
+        )
 
     @property
     def _codes(self) -> WebhookService:
@@ -154,6 +171,10 @@ class Verification:
         if self._typed is not None:
             self._typed.open()
         self._sent += 1
+        if self._first_asked is None:
+            self._first_asked = self._context.clock.now()
+            if (age := self._codes.age_of_newest) is not None:
+                self._last_text = self._first_asked - age
         try:
             with self._context.timeline.span(SpanKind.CODE_ASKED):
                 self._context.system.send_code()
@@ -164,6 +185,7 @@ class Verification:
             say(f"asked for a one-time code; the answer was lost: {lost}")
         else:
             say("asked for a one-time code" if self._sent == 1 else "asked for another one-time code")
+        self._agreed += 1
         self.is_awaited = True
         self._asked_at = self._context.clock.now()
         self._awaited_since = self._awaited_since or self._asked_at
@@ -219,6 +241,7 @@ class Verification:
             code = self._codes.next_code(after=self._after, until=look, stop=stop)
             if self._enter_typed(until) or (code is not None and self._enter_newest(code, until)):
                 self.is_awaited = False
+                self._accepted = clock.now()
                 self.close()
                 return True
             if code is None and (look == until or stop.is_asked):

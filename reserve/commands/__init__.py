@@ -81,10 +81,12 @@ def main(arguments: Sequence[str]) -> int:
         if name == "due" and isinstance(failure, UnreadableSettings):
             command.report(failure, failure.known)
         from reserve.booking.result import Outcome, RunResult
+        from reserve.causes.cause import Cause
         from reserve.commands.outcome import print_outcome, result_as_json
 
         outcome = Outcome(OutcomeWord.REFUSED, failure.exit_code, refused(failure))
-        as_json = result_as_json(RunResult(outcome)) if "--json" in arguments else None
+        result = RunResult(outcome, cause=Cause(failure.cause))
+        as_json = result_as_json(result) if "--json" in arguments else None
         print_outcome(outcome.sentence, as_json)
         return failure.exit_code
     except KeyboardInterrupt:  # a run listens for it itself, as long as anything is at stake

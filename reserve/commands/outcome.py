@@ -25,6 +25,7 @@ def result_as_json(result: RunResult) -> dict[str, object]:
         "order_id": outcome.order_id,
         "price_cents": price.minor if price else None,
         "currency": price.currency if price else None,
+        "cause": result.cause.word if result.cause else None,
         "released": result.released,
         "run_id": result.run_id,
         "opens_at": result.opens_at.isoformat() if result.opens_at else None,

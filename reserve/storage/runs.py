@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, RowMapping, select, true
 from sqlalchemy.exc import SQLAlchemyError
 
 from reserve.clock import never
-from reserve.errors import AlreadyReserved, ServiceError
+from reserve.errors import AlreadyReserved, NoDatabase, ServiceError
 from reserve.model import ActionKind, Court, Hold, Offer, Slot
 from reserve.storage.database import Store
 from reserve.storage.errands import Errands
@@ -28,6 +28,7 @@ from reserve.storage.schema import ACTIONS, OPENING_DELAYS, RUNS
 
 T = TypeVar("T")
 
+OF_ACTION = "action_"  # how its columns begin in a row that is about a run, too
 HURRY = 0.2  # seconds that a run near its opening waits for the store, in all
 
 
@@ -58,6 +59,11 @@ class PastRun:
     ended: datetime | None
     exit_code: int | None
     sentence: str | None
+    facility: str | None
+    court: str | None
+    cause: str | None  # a CauseWord; None when there is a reservation, and of runs of older versions
+    margin_ms: int | None
+    facts: str | None  # for `reserve.causes.facts.read`
     actions: tuple[Action, ...]
 
     def orders(self, *kinds: ActionKind) -> set[str]:
@@ -91,7 +97,7 @@ class RunStore:
         """The runs that are *wanted*, latest first; one query, so that runs and actions fit together."""
         runs = select(RUNS).where(wanted).order_by(RUNS.c.started.desc()).limit(most).subquery()
         query = (
-            select(runs, *(each for each in ACTIONS.c if each is not ACTIONS.c.run_id))
+            select(runs, *(each.label(f"{OF_ACTION}{each.name}") for each in ACTIONS.c))
             .outerjoin_from(runs, ACTIONS, runs.c.run_id == ACTIONS.c.run_id)
             .order_by(runs.c.started.desc(), runs.c.run_id, ACTIONS.c.id)
         )
@@ -185,7 +191,7 @@ class Record:
         try:
             return all(self._errands.run(lambda: [lock.take() for lock in locks]))
         except TimeoutError:
-            raise ServiceError("the database does not say in time whether we are alone") from None
+            raise NoDatabase("the database does not say in time whether we are alone") from None
 
     def step_aside(self) -> None:
         """Let other runs of the player for the same day ask; `be_alone` comes before we do."""
@@ -261,10 +267,34 @@ class Record:
         name, now = f"{self._where} {facility}", self._now()
         self._keep(delayed(facility=name, learned=now, soonest_ms=soonest, latest_ms=latest))
 
-    def end(self, exit_code: int | None, sentence: str, *, of: str | None = None) -> None:
-        """Note how this run ended, or what became of the run *of*."""
-        now = self._now()
-        self._keep(ended(of or self.run_id, ended=now, exit_code=exit_code, sentence=sentence))
+    def end(
+        self,
+        exit_code: int | None,
+        sentence: str,
+        *,
+        of: str | None = None,
+        opens_at: datetime | None = None,
+        facility: str | None = None,
+        court: str | None = None,
+        cause: str | None = None,
+        margin: timedelta | None = None,
+        facts: str | None = None,
+    ) -> None:
+        """Note how this run ended and the *facts* that say why, or what became of the run *of*."""
+        self._keep(
+            ended(
+                of or self.run_id,
+                ended=self._now(),
+                exit_code=exit_code,
+                sentence=sentence,
+                opens_at=opens_at,
+                facility=facility,
+                court=court,
+                cause=cause,
+                margin_ms=None if margin is None else round(margin / timedelta(milliseconds=1)),
+                facts=facts,
+            )
+        )
 
     def _read(self, read: Callable[[], T], otherwise: T) -> T:
         with suppress(SQLAlchemyError, TimeoutError):
@@ -301,10 +331,9 @@ def player_key(system: str, address: str, email: str) -> str:
 def _past_run(rows: Sequence[RowMapping]) -> PastRun:
     """A run in the rows of its actions; in a single row without any if it did nothing."""
     run = {each.name: rows[0][each.name] for each in fields(PastRun) if each.name != "actions"}
-    return PastRun(**run, actions=tuple(_action(row) for row in rows if row["id"] is not None))
+    return PastRun(**run, actions=tuple(_action(row) for row in rows if row[f"{OF_ACTION}id"] is not None))
 
 
 def _action(row: RowMapping) -> Action:
-    return Action(
-        **{each.name: row[each.name] for each in fields(Action)} | {"kind": ActionKind(row["kind"])}
-    )
+    values = {each.name: row[f"{OF_ACTION}{each.name}"] for each in fields(Action)}
+    return Action(**values | {"kind": ActionKind(values["kind"])})

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-HEAD = "0004"
+HEAD = "0005"
 
 
 class Moment(sa.TypeDecorator[datetime]):
@@ -40,7 +40,20 @@ RUNS = sa.Table(
     sa.Column("ended", Moment),
     sa.Column("exit_code", sa.Integer),
     sa.Column("sentence", sa.String),
+    # Of runs before revision 0005, nothing of what follows is known.
+    sa.Column("facility", sa.String),  # its name
+    sa.Column("court", sa.String),
+    sa.Column("cause", sa.String),  # a CauseWord; None of a reservation
+    sa.Column("margin_ms", sa.Integer),  # from the opening to our hold, or to our first request without one
+    sa.Column("facts", sa.Text),  # from which the cause follows, as `reserve.causes.facts` writes them
     sa.Index("runs_of_player", "player", "ended"),
+)
+RUN_TOTALS = sa.Table(  # of runs that are forgotten
+    "run_totals",
+    SCHEMA,
+    sa.Column("facility", sa.String, primary_key=True),  # empty when it is not known
+    sa.Column("cause", sa.String, primary_key=True),  # a CauseWord; empty of reservations
+    sa.Column("runs", sa.Integer, nullable=False),
 )
 ACTIONS = sa.Table(
     "actions",

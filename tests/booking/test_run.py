@@ -467,9 +467,9 @@ def test_the_end_of_a_run_is_written_before_another_run_may_take_it_for_cut_off(
     record: Any = a_stage.wired.record
     write_end, was_alive = record.end, list[bool]()
 
-    def end(*words: Any) -> None:
+    def end(*words: Any, **facts: Any) -> None:
         was_alive.append(bool(RunStore(record.store).alive([record.run_id])))
-        write_end(*words)
+        write_end(*words, **facts)
 
     record.end = end
     a_stage.run.book()
@@ -519,9 +519,9 @@ def test_a_request_to_stop_while_a_failed_run_is_tidied_up_changes_nothing(
     record: Any = a_stage.wired.record
     write_end = record.end
 
-    def end(*words: Any) -> None:
+    def end(*words: Any, **facts: Any) -> None:
         a_stage.stop.ask(SIGTERM)
-        write_end(*words)
+        write_end(*words, **facts)
 
     record.end = end
     result = a_stage.run.book()

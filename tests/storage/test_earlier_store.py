@@ -71,7 +71,9 @@ def test_no_value_is_lost_and_the_tables_are_those_of_today(
     for old, (new, renamed) in TABLES.items():
         names = {name: renamed.get(name, name) for name in before[old][0]}
         expected = [{new: row[old] for old, new in names.items() if new is not None} for row in before[old]]
-        assert rows(engine, new) == expected
+        today = rows(engine, new)
+        assert [{name: row[name] for name in expected[0]} for row in today] == expected
+        assert {value for row in today for name, value in row.items() if name not in expected[0]} <= {None, 0}
         assert expected
 
 

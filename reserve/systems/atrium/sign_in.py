@@ -10,7 +10,7 @@ from uuid import uuid4
 from reserve import itself
 from reserve.browser import Browser
 from reserve.clock import Clock
-from reserve.errors import ServiceError, SignInError
+from reserve.errors import PageChanged, ServiceError, SignInError
 from reserve.model import Account
 
 REALM = "/realms/my-tfc/protocol/openid-connect"  # facts 2; a public client: there is no secret
@@ -52,7 +52,7 @@ def log_in(browser: Browser, auth: str, account: Account, *, web: str, clock: Cl
         raise ServiceError(f"Atrium answered {status} instead of its log-in: {page()}")
     while not browser.fill(USERNAME, account.email) or not browser.fill(PASSWORD, account.password):
         if clock.now() >= ends_at:
-            raise ServiceError(f"Atrium shows no field to log in with: {page()}")
+            raise PageChanged(f"Atrium shows no field to log in with: {page()}")
         clock.sleep(NAP)
     browser.press(SUBMIT)
     while clock.now() < ends_at:
@@ -62,9 +62,9 @@ def log_in(browser: Browser, auth: str, account: Account, *, web: str, clock: Cl
         if browser.shows(f"{REFUSED}, {FAILED}"):
             if is_refused(browser):
                 raise SignInError(f"Atrium refused the e-mail address or the password: {page()}")
-            raise ServiceError(f"Atrium's log-in failed, and it does not blame the password: {page()}")
+            raise PageChanged(f"Atrium's log-in failed, and it does not blame the password: {page()}")
         clock.sleep(NAP)
-    raise ServiceError(f"Atrium's log-in did not lead back to {web}: {page()}")
+    raise PageChanged(f"Atrium's log-in did not lead back to {web}: {page()}")
 
 
 def is_refused(browser: Browser) -> bool:

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from reserve.browser import Browser, BrowserError, Control
 from reserve.clock import Clock
-from reserve.errors import Blocked, LostAnswer, ServiceError, SignInError, Unreachable
+from reserve.errors import Blocked, LostAnswer, PageChanged, ServiceError, SignInError, Unreachable
 from reserve.model import Account
 from reserve.redaction import Secrets
 
@@ -142,7 +142,7 @@ class Visit:
                     break
                 self._open(page)
             self.clock.sleep(NAP)
-        raise ServiceError(f"rec.us shows nothing to log in with that we know: {self._page()}")
+        raise PageChanged(f"rec.us shows nothing to log in with that we know: {self._page()}")
 
     def submitted(self, submit: Control, is_players: Callable[[str], bool]) -> str:
         """Send the form, once, and wait for the token."""
@@ -151,7 +151,7 @@ class Visit:
         try:
             while not self.browser.click(submit, beside=PASSWORD):
                 if self.clock.now() >= self.ends_at:
-                    raise ServiceError(f"rec.us lets nobody send its log-in form: {self._page()}")
+                    raise PageChanged(f"rec.us lets nobody send its log-in form: {self._page()}")
                 self.clock.sleep(NAP)
         except BrowserError as failure:
             raise LostAnswer(f"the log-in may have been sent, and is not sent again: {failure}") from failure
