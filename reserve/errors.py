@@ -20,6 +20,7 @@ ReserveError
 |   |-- Unreachable   nothing arrived there: surely not done
 |   |-- LostAnswer    the request left, the answer did not come: it may have been done
 |   |   |-- Overdue        nobody answered in time: it may be done even later
+|   |   |-- UnknownPage    a page came that we do not know: it may have been done
 |   |   `-- UnknownAnswer  an answer came that sounds like yes and makes no sense: it may have been done
 |   |-- UnknownRefusal  a refusal in words we do not know: surely not done
 |   |-- WayClosed     courts are asked for in another way now: surely not done
@@ -321,6 +322,13 @@ class LostAnswer(ServiceError):
 
 class Overdue(LostAnswer):
     """No answer came in time: the request may still be on its way, and be done later."""
+
+
+class UnknownPage(LostAnswer):
+    """A page came that says neither yes nor no in words that we know; asking again may show more."""
+
+    meaning = Meaning.UNKNOWN_ANSWER
+    cause = CauseWord.UNKNOWN_ANSWER
 
 
 class UnknownAnswer(LostAnswer):

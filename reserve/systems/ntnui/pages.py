@@ -12,7 +12,15 @@ from datetime import datetime, time
 from html.parser import HTMLParser
 from urllib.parse import parse_qs, urljoin, urlsplit
 
-from reserve.errors import LostAnswer, NotOpenYet, ReserveError, SlotTaken, TokenRefused, UnknownRefusal
+from reserve.errors import (
+    LostAnswer,
+    NotOpenYet,
+    ReserveError,
+    SlotTaken,
+    TokenRefused,
+    UnknownPage,
+    UnknownRefusal,
+)
 from reserve.http import Answer
 from reserve.redaction import MASK
 from reserve.systems.ntnui.link import HOST, SessionLink
@@ -142,7 +150,7 @@ def meaning(page: Page) -> ReserveError:
         return UnknownRefusal("the site goes on offering the place instead of giving it")
     if page.free is not None:
         return NotOpenYet("there are free places, but not yet for us")
-    return LostAnswer("the answer is a page that we do not know")
+    return UnknownPage("the answer is a page that we do not know")
 
 
 def trouble(answer: Answer, now: datetime) -> ReserveError | None:
