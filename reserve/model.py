@@ -116,6 +116,7 @@ class Offers:
     limits: Limits = Limits()
     wants_code: bool = False
     doubts: tuple[str, ...] = ()  # what is inferred about the slots, and not published
+    address: str | None = None  # of the facility, for a letter or a map
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,18 @@ import gc
 import ipaddress
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
 
+from reserve.clock import Clock
+from reserve.notify.channels import channels, send
+from reserve.notify.outbox import Outbox, entry_in
+from reserve.notify.sender import Sender
+from reserve.settings import Settings
 from tests.fakes import FakeClock
 from tests.postgres import postgres
 
@@ -70,6 +76,22 @@ def pytest_collection_finish() -> None:
 def no_way_out() -> None:
     """Nothing connects to another machine, from the first test to the last."""
     sys.addaudithook(stay_here)
+
+
+@pytest.fixture(autouse=True)
+def senders(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
+    """What senders were started for; each tells at once and here, as no process is to outlive a test."""
+    started: list[Sequence[str]] = []
+
+    def start_sender(settings: Settings, unwritten: Sequence[str] = ()) -> None:
+        started.append(unwritten)
+        log = partial(print, file=sys.stderr)
+        sender = Sender(Outbox(settings.data), channels(settings.notify), send, Clock(), log)
+        sender.in_memory |= {text: entry for text in unwritten if (entry := entry_in(text))}
+        sender.tell_due()
+
+    monkeypatch.setattr("reserve.commands.telling.start_sender", start_sender)
+    return started
 
 
 @pytest.fixture

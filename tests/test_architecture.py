@@ -13,8 +13,8 @@ import pytest
 
 HERE = Path(__file__).parent.parent
 
-PLAIN = "itself errors redaction money model when window clock http browser signals tokens settings notify"
-PLAIN += " log_file stroke"
+PLAIN = "itself errors redaction money model when window clock http browser signals tokens settings"
+PLAIN += " notify calendar_file log_file stroke"
 BASES = "systems.profile systems.base systems.api systems.account_api systems.place systems.reading"
 BASES += " systems.refusals"
 SYSTEM = f"itself errors redaction money model when window clock stroke http browser {BASES}"
@@ -39,7 +39,8 @@ MAY_IMPORT = {
     "stroke": "clock",
     "http": "errors clock redaction stroke",
     "browser": "errors clock redaction",
-    "notify": "errors clock",
+    "calendar_file": "model redaction",
+    "notify": "clock log_file notify",
     "settings": "errors itself systems",
     "storage": "errors money clock model redaction signals tokens storage",
     "systems.profile": "",
@@ -63,11 +64,13 @@ MAY_IMPORT = {
 # The only home of each of these in the product; a package stands for the modules in it.
 HOME = {
     "alembic": "reserve.storage.migrations",
+    "apprise": "reserve.notify.channels",
     "argcomplete": "reserve.commands",
     "cryptography": "reserve.storage.secrets",
     "dateutil": "reserve.window reserve.plans.rule reserve.systems",
     "dotenv": "reserve.settings webhook_server.__main__",
     "flask": "reserve.simulator webhook_server",
+    "icalendar": "reserve.calendar_file",
     "msgspec": "reserve.causes reserve.systems reserve.plans webhook_server.gateways",
     "ntplib": "reserve.clock",
     "phonenumbers": "reserve.commands",
@@ -89,6 +92,7 @@ ENTRANCES = (
     "main",
     "reserve.__main__",
     "reserve.commands",
+    "reserve.notify.__main__",
     "reserve.simulator.__main__",
     "webhook_server.__main__",
 )

@@ -41,6 +41,9 @@ class Outcome:
     price: Money | None = None
     is_too_far: bool = False  # ahead, so that a plan is the way
     is_blocked: bool = False  # by a firewall, so that nothing else should be asked either
+    facility: str | None = None
+    address: str | None = None  # of the facility
+    expires_at: datetime | None = None  # when what is held lapses
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,8 @@ def reserved(reservation: Reservation, found: Offers) -> Outcome:
         slot,
         reservation.order_id,
         price,
+        facility=found.facility,
+        address=found.address,
     )
 
 
@@ -113,6 +118,9 @@ def held(hold: Hold, found: Offers) -> Outcome:
         slot,
         hold.order_id,
         hold.price,
+        facility=found.facility,
+        address=found.address,
+        expires_at=hold.expires_at,
     )
 
 

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from signal import SIGINT
 from typing import TYPE_CHECKING
 
 from reserve.commands.options import Booking, booking_parser, read_booking
+from reserve.errors import Interrupted
 from reserve.itself import TYPED
 from reserve.log_file import lines_are_about
 from reserve.settings import Settings
@@ -33,6 +35,21 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         result = replace(result, outcome=replace(result.outcome, sentence=sentence))
     print_outcome(result.outcome.sentence, result_as_json(result) if booking.as_json else None)
     return result.outcome.exit_code
+
+
+def tell_how_it_ended(settings: Settings, result: RunResult) -> None:
+    """Have the player's channels told, unless it was the player who ended it."""
+    outcome, run_id = result.outcome, result.run_id
+    if settings.notify is None or outcome.exit_code == Interrupted(SIGINT).exit_code:
+        return
+    from reserve.clock import Clock
+    from reserve.commands.telling import notices_of, tell
+    from reserve.storage.run_folder import calendar_of
+
+    file = calendar_of(settings.data, run_id) if run_id else None
+    what = f"run {run_id}"
+    notices = notices_of(outcome, Clock().now(), what=what, about=what, run_id=run_id, calendar=file)
+    tell(settings, *notices)
 
 
 def plan_line(booking: Booking, account: str | None = None) -> str:
@@ -73,4 +90,6 @@ def book(booking: Booking, leads: Leads, *, in_turn: bool = False) -> tuple[RunR
         timeline.show = lambda line: None  # the sentence is printed by whoever called, once
         timeline.say(result.outcome.sentence)
         wired.write_down(result)
+        if not in_turn:  # of a plan, whose facilities are tried one after the other, only the end is told
+            tell_how_it_ended(booking.settings, result)
     return result, wired

@@ -27,9 +27,11 @@ from reserve.commands.options import (
 )
 from reserve.commands.outcome import print_outcome, result_as_json
 from reserve.commands.screen import shown
-from reserve.commands.wiring import Connect, build_run
+from reserve.commands.telling import tell
+from reserve.commands.wiring import Connect, WiredRun, build_run
 from reserve.errors import ExitCode, OutcomeWord, ReserveError, UsageError
 from reserve.model import BookingRequest, Hold
+from reserve.notify.notice import Kind, Notice
 from reserve.settings import Settings
 from reserve.systems import PROFILES, WAYS_TO_SIGN_IN
 from reserve.systems.base import BookingSystem
@@ -67,7 +69,7 @@ def main(
             run.sign_in.make()
             found = booked(run.system, run.timeline.say)
             if options.do == "cancel":
-                return give_up(run, meant(found, options.id), options)
+                return give_up(wired, meant(found, options.id), options, settings)
             return show(run, found, options)
     except ReserveError as failure:
         return _print(run, failed(failure), as_json=options.json)
@@ -140,9 +142,9 @@ def show(run: Run, found: Sequence[Booked], options: argparse.Namespace) -> int:
     return ExitCode.SUCCESS
 
 
-def give_up(run: Run, found: Sequence[Booked], options: argparse.Namespace) -> int:
-    """Cancel what was *found* under one id, after a question."""
-    first = found[0]
+def give_up(wired: WiredRun, found: Sequence[Booked], options: argparse.Namespace, settings: Settings) -> int:
+    """Cancel what was *found* under one id, after a question; calendars are told of it."""
+    run, first = wired.run, found[0]
     what = ", and ".join(_described(run, each) for each in found)
     refund = None if isinstance(first.what, Hold) else run.system.refund(first.what)
     if first.slot.start <= run.clock.now():
@@ -159,10 +161,19 @@ def give_up(run: Run, found: Sequence[Booked], options: argparse.Namespace) -> i
     sentence = f"{done} {what}." + (f" Refund: {refund}." if refund else "")
     sentence = run.timeline.secrets.mask(sentence)
     rows = [_row(run, each) for each in found]
+    if not isinstance(first.what, Hold):
+        tell(settings, *(_notice(wired, each, sentence) for each in found))
     print_outcome(
         sentence, {"cancelled": rows, "refund": refund, "sentence": sentence} if options.json else None
     )
     return ExitCode.SUCCESS
+
+
+def _notice(wired: WiredRun, each: Booked, sentence: str) -> Notice:
+    facility = wired.run.system.facility_of(each.court)
+    file = wired.keep_calendar(facility, each.court.name, each.slot, is_cancelled=True)
+    name = f"run {wired.run_id} cancelled {each.court.name}"
+    return Notice(name, Kind.CANCELLED, sentence, wired.run.clock.now(), wired.run_id, file)
 
 
 def _print(run: Run, outcome: Outcome, *, as_json: bool) -> int:

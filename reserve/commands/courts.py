@@ -25,6 +25,7 @@ from reserve.commands.today import NOBODY, reading_today
 from reserve.commands.wiring import Connect, connect, public_system
 from reserve.errors import ServiceError, UsageError
 from reserve.model import BookingRequest, Shown
+from reserve.notify.notice import Kind
 from reserve.settings import Settings
 from reserve.systems import PROFILES, SPORTS
 from reserve.systems.place import span
@@ -152,7 +153,7 @@ def watch(
     """Say what becomes free, at most so many looks long; Ctrl-C ends it. Nothing is ever booked."""
     if not seen:
         raise UsageError(f"--watch: nobody publishes what is free at {request.facility} then")
-    from reserve.commands.due import tell_player
+    from reserve.commands.telling import notice, tell
 
     print(
         f"Watching, a look every {LOOK_EVERY.seconds} seconds; nothing is booked. Ctrl-C ends it.", flush=True
@@ -170,7 +171,7 @@ def watch(
         for each in sorted((now_free := _free(seen, now)) - free):
             sentence = f"Free now: {each}."
             print(f"{now:%H:%M:%S} {sentence}", flush=True)
-            tell_player(settings, sentence)
+            tell(settings, notice(Kind.FREE, sentence, now))
         free = now_free
     print("The day is over.")
     return 0

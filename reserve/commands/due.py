@@ -19,7 +19,7 @@ from reserve.clock import Clock
 from reserve.commands.options import command_parser
 from reserve.commands.store import open_store
 from reserve.errors import ReserveError, UsageError
-from reserve.notify import channels, ping, send_to_all
+from reserve.notify.channels import ping
 from reserve.plans import due
 from reserve.settings import Settings
 from reserve.storage.database import Store, answering
@@ -44,6 +44,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     parser.add_argument("--verbose", action="store_true", help="print a status line even when nothing is due")
     options = parser.parse_args(arguments)
     try:
+        tell_what_is_left(settings)
         code = run_due(options, settings, Clock())
     except Exception as failure:
         report(failure, settings)
@@ -61,7 +62,7 @@ def report(failure: Exception, settings: Settings) -> None:
     """Tell the player of a *failure*, once until `due` works again: nobody looks at what cron calls."""
     why = str(failure) if isinstance(failure, ReserveError) else type(failure).__name__
     if is_first_failure(settings.data / FAILED, Clock().now()):
-        tell_player(settings, f"`due` failed: {why}.")
+        tell_of_trouble(settings, f"`due` failed: {why}.")
     ping(settings.ping_url, failed=True)
 
 
@@ -84,9 +85,7 @@ def run_due(options: argparse.Namespace, settings: Settings, clock: Clock) -> in
         if options.occurrence:
             from reserve.commands.serving import book_occurrence
 
-            return book_occurrence(
-                plan_store, options.occurrence, settings, clock, partial(tell_player, settings)
-            )
+            return book_occurrence(plan_store, options.occurrence, settings, clock)
         check = partial(check_key, store, settings)
         with answering():
             lines = Ticking(
@@ -105,9 +104,11 @@ def prune_daily(store: Store, settings: Settings, now: datetime) -> None:
     if plan_store.was_done(name, since=since) or plan_store.has_opening(now - soon, now + soon):
         return  # near an opening, runs have better things to do with the store
     if plan_store.first(name, now, since=since):
+        from reserve.notify.outbox import Outbox
         from reserve.storage.prune import prune
 
         prune(store, settings.data, now - settings.keep)
+        Outbox(settings.data).forget(now - settings.keep)
 
 
 def check_key(store: Store, settings: Settings) -> None:
@@ -120,14 +121,22 @@ def check_key(store: Store, settings: Settings) -> None:
         raise UsageError(f"{failure}. Until then this machine leaves the plans to others") from None
 
 
-def tell_player(settings: Settings, sentence: str) -> None:
-    """Send *sentence* to the player's channels; what is wrong with them is no more than a warning."""
-    try:
-        troubles = [f"RESERVE_NOTIFY: {each}" for each in send_to_all(channels(settings.notify), sentence)]
-    except UsageError as failure:
-        troubles = [str(failure)]
-    for trouble in troubles:
-        print(f"warning: {trouble}", file=sys.stderr)
+def tell_of_trouble(settings: Settings, sentence: str) -> None:
+    """Have the player told of what no run is behind."""
+    if settings.notify:
+        from reserve.commands.telling import notice, tell  # loaded only when there is something to tell
+        from reserve.notify.notice import Kind
+
+        tell(settings, notice(Kind.BROKEN, sentence, Clock().now()))
+
+
+def tell_what_is_left(settings: Settings) -> None:
+    """Have the player told of what a process was killed over, or a machine went down with."""
+    with suppress(OSError, ValueError):
+        if settings.notify and any((settings.data / "outbox").glob("*.json")):
+            from reserve.commands.telling import tell_what_is_left
+
+            tell_what_is_left(settings, Clock().now())
 
 
 def summary(plan_store: PlanStore, started: int) -> str:
@@ -168,7 +177,7 @@ class Ticking:
             self.plan_store.now(self.clock.now()),
             worker,
             lambda occurrence: self.start(["due", "--occurrence", due.name_of(occurrence)]),
-            lambda sentence: tell_player(self.settings, sentence),
+            lambda sentence: tell_of_trouble(self.settings, sentence),
         )
 
     def look_after_plans(self, now: datetime) -> None:

@@ -40,7 +40,9 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     from reserve.commands.outcome import print_outcome, result_as_json
     from reserve.storage.measured import RivalHold
 
-    options = _parser().parse_args(arguments)
+    options, notify = _parser().parse_args(arguments), settings.notify
+    if options.notify and not notify:
+        raise UsageError("--notify: no channel is configured; set RESERVE_NOTIFY, e.g. to ntfy://your-topic")
     leads = Leads(*(timedelta(seconds=seconds) for seconds in (20, 14, 4, 10, 2, 0.5)))
     with _simulated(options) as (simulated, player):
         # A way to sign in that wants a key has one when it is asked for, or when the player has one.
@@ -68,6 +70,8 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         show_ledger(simulated, timeline, result)
         ledger = simulated.ledger.as_json(timeline.now())
     as_one = {"rehearsal": True, "outcome": result_as_json(result), "ledger": ledger}
+    if options.notify:
+        tell_of_rehearsal(replace(settings, notify=notify), result)
     print_outcome(f"Rehearsal. {result.outcome.sentence}", as_one if options.json else None)
     if sys.stderr is not None and not options.json:
         print(
@@ -77,6 +81,14 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         print(f"Next: {following}", file=sys.stderr)
     # The referee saw something that a fair player never does: a bug.
     return ExitCode.BUG if violations else result.outcome.exit_code
+
+
+def tell_of_rehearsal(settings: Settings, result: RunResult) -> None:
+    """Have the player's channels told what a booking that ends like *result* would tell them."""
+    from reserve.commands.book import tell_how_it_ended
+
+    sentence = f"Rehearsal. {result.outcome.sentence}"
+    tell_how_it_ended(settings, replace(result, outcome=replace(result.outcome, sentence=sentence)))
 
 
 def own_folder() -> Path:
@@ -101,6 +113,9 @@ def _parser() -> Parser:
     parser.add_argument("--wait-list", action="store_true", help="rehearse a run with --wait-list")
     parser.add_argument("--sign-in", metavar="HOW", help="rehearse a run with --sign-in")
     parser.add_argument("--one-by-one", action="store_true", help="rehearse a run without -m")
+    parser.add_argument(
+        "--notify", action="store_true", help="tell your channels how it ended (RESERVE_NOTIFY)"
+    )
     parser.add_argument("--json", action="store_true", help="outcome and ledger as one JSON object")
     return parser
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 
 from reserve.booking.context import Leads
 from reserve.booking.result import Outcome, RunResult, failed
@@ -16,15 +17,18 @@ from reserve.booking.stop import Stop
 from reserve.clock import Clock
 from reserve.commands.book import book
 from reserve.commands.planned import Lookup, booking_for
+from reserve.commands.telling import notices_of, tell
 from reserve.commands.wiring import hurried_by
-from reserve.errors import ExitCode, Interrupted, NoSuchSlot, ReserveError
+from reserve.errors import ExitCode, Interrupted, NoSuchSlot, OutcomeWord, ReserveError
 from reserve.log_file import lines_are_about
+from reserve.notify.notice import Kind, Notice
 from reserve.plans import due
 from reserve.plans.plan import Choice, Plan
 from reserve.plans.preview import Ask
 from reserve.settings import Settings
 from reserve.signals import SIGNALS
 from reserve.storage.plans import Occurrence, PlanStore, StoredPlan
+from reserve.storage.run_folder import calendar_of
 
 TOO_EARLY = timedelta(minutes=10)  # before an opening; the run would wait for nothing
 STOPPED = [Interrupted(number).exit_code for number in SIGNALS]
@@ -32,11 +36,12 @@ STOPPED = [Interrupted(number).exit_code for number in SIGNALS]
 GO_ON = (ExitCode.NOT_RESERVED, ExitCode.USAGE, ExitCode.FORBIDDEN, ExitCode.SERVICE)
 
 Run = Callable[[Choice, bool], tuple[Outcome, str | None]]  # at a facility, waiting or not; with the run's id
-Tell = Callable[[str], None]
+Tell = Callable[..., None]  # the notices
+Calendar = Callable[[str], str | None]  # the calendar file of the run with this id, if it has one
 
 
-def book_occurrence(plan_store: PlanStore, name: str, settings: Settings, clock: Clock, tell: Tell) -> int:
-    """Book for the occurrence called *name*, and *tell* the player how it ended."""
+def book_occurrence(plan_store: PlanStore, name: str, settings: Settings, clock: Clock) -> int:
+    """Book for the occurrence called *name*, and tell the player how it ended."""
     occurrence = due.occurrence_named(plan_store, name)
     stored = plan_store.get(occurrence.plan_id) if occurrence else None
     if occurrence is None or stored is None:
@@ -49,7 +54,14 @@ def book_occurrence(plan_store: PlanStore, name: str, settings: Settings, clock:
     run = runs_for(plan, start, settings, stop)
     with stop.listening():
         return serve_occurrence(
-            plan_store, occurrence, stored, Lookup(settings, clock, hurried_by(stop)).offers, run, clock, tell
+            plan_store,
+            occurrence,
+            stored,
+            Lookup(settings, clock, hurried_by(stop)).offers,
+            run,
+            clock,
+            partial(tell, settings),
+            partial(calendar_of, settings.data),
         )
 
 
@@ -83,6 +95,7 @@ def serve_occurrence(
     run: Run,
     clock: Clock,
     tell: Tell,
+    calendar: Calendar = lambda run_id: None,
 ) -> int:
     """Have one *run* after the other for *occurrence*, and end it, unless it opens later."""
     plan, start = due.plan_of(stored), due.wall(stored, occurrence)
@@ -99,7 +112,7 @@ def serve_occurrence(
         outcome, run_id = in_order(plan, run, waits=wait_ends is not None)
         is_stopped = outcome.exit_code in STOPPED
         if not is_stopped or (wait_ends is not None and clock.now() >= wait_ends):
-            end(plan_store, occurrence, outcome, run_id, clock, tell, start)
+            end(plan_store, occurrence, outcome, run_id, clock, tell, start, calendar)
             return outcome.exit_code
     plan_store.keep(occurrence, plan_store.now(clock.now()))  # machines are restarted; the next tick goes on
     return outcome.exit_code
@@ -113,13 +126,19 @@ def end(
     clock: Clock,
     tell: Tell,
     start: datetime,
+    calendar: Calendar,
 ) -> None:
     """Tell the player how *occurrence* ended, and then the store, which may take its time."""
-    sentence = outcome.sentence
+    told = outcome
     if outcome.exit_code in STOPPED:
         sentence = "Not reserved: no court became free in time for you to get there."
+        told = Outcome(OutcomeWord.NOT_RESERVED, ExitCode.NOT_RESERVED, sentence)
+    sentence = told.sentence
     print(sentence, flush=True)
-    tell(f"{sentence} (plan {occurrence.plan_id}, {start:%a %Y-%m-%d %H:%M})")
+    what = f"plan {occurrence.plan_id} {occurrence.starts_at:%Y%m%dT%H%M}"
+    about = f"plan {occurrence.plan_id}, {start:%a %Y-%m-%d %H:%M}"
+    file = calendar(run_id) if run_id else None
+    tell(*notices_of(told, clock.now(), what=what, about=about, run_id=run_id, calendar=file))
     plan_store.end(
         occurrence, ended=clock.now(), exit_code=outcome.exit_code, sentence=sentence, run_id=run_id
     )
@@ -151,7 +170,8 @@ def skip(
     plan_store.end(occurrence, ended=now, exit_code=ExitCode.USAGE, sentence=sentence, run_id=None)
     print(sentence, flush=True)
     if not before or before[0].exit_code != ExitCode.USAGE:
-        tell(f"{sentence} (plan {occurrence.plan_id})")
+        name = f"plan {occurrence.plan_id} {occurrence.starts_at:%Y%m%dT%H%M} skipped"
+        tell(Notice(name, Kind.LOST, f"{sentence} (plan {occurrence.plan_id})", now))
     return ExitCode.USAGE
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -21,8 +21,9 @@ from reserve.browser import Browser
 from reserve.clock import Clock
 from reserve.commands.mailbox import MailboxAndTerminal
 from reserve.commands.store import open_store
+from reserve.errors import OutcomeWord
 from reserve.http import Http
-from reserve.model import Account, BookingRequest
+from reserve.model import Account, BookingRequest, Slot
 from reserve.redaction import Secrets
 from reserve.settings import Settings
 from reserve.storage.measured import Measured
@@ -68,6 +69,27 @@ class WiredRun:
         self.folder.keep_measured(self.measured(result).as_json())
         if result.bug is not None:
             self.folder.keep_bug(result.bug)
+        outcome = result.outcome
+        if outcome.word is OutcomeWord.RESERVED and outcome.slot:
+            with suppress(Exception):  # the court is reserved, whatever is wrong with a calendar
+                self.keep_calendar(outcome.facility or "", outcome.court or "", outcome.slot, outcome.address)
+
+    def keep_calendar(
+        self,
+        facility: str,
+        court: str,
+        slot: Slot,
+        address: str | None = None,
+        *,
+        is_cancelled: bool = False,
+    ) -> str:
+        """Leave a calendar file of the court in the folder of the run; returns its text."""
+        from reserve.calendar_file import Game, calendar_file
+
+        game = Game(self.run.system.name, facility, court, slot, address)
+        text = calendar_file(game, self.run.clock.now(), note=self.run_id, is_cancelled=is_cancelled)
+        self.folder.keep_calendar(text)
+        return text
 
     def measured(self, result: RunResult) -> Measured:
         """When this run did what."""

@@ -16,7 +16,7 @@ from reserve.redaction import MASK, Secrets
 
 PERSONAL = re.compile(r"[^\s\"@]{1,64}@[^\s\"@]+|\beyJ[\w-]+\.[\w.-]+|\+?\d[\d ().-]{8,40}\d")
 LONGEST = 20_000  # characters of an answer that are worth keeping
-STEPS, MEASURED, BUG = "timeline.jsonl", "measured.json", "bug.txt"
+STEPS, MEASURED, BUG, CALENDAR = "timeline.jsonl", "measured.json", "bug.txt", "reservation.ics"
 
 
 class RunFolder:
@@ -52,6 +52,10 @@ class RunFolder:
         """Keep the traceback of a bug."""
         self._write(self.path / BUG, self._secrets.mask("".join(traceback.format_exception(failure))))
 
+    def keep_calendar(self, text: str) -> None:
+        """Keep the calendar file of what the run reserved, or cancelled."""
+        self._write(self.path / CALENDAR, text)
+
     def remove_if_empty(self) -> None:
         """Leave no folder behind when there is nothing in it."""
         with suppress(OSError):
@@ -65,6 +69,14 @@ class RunFolder:
 def folder_of(data: Path, run_id: str) -> Path:
     """Where the run *run_id* leaves its files."""
     return data / "runs" / run_id
+
+
+def calendar_of(data: Path, run_id: str) -> str | None:
+    """The calendar file that a run kept, if it did."""
+    try:
+        return (folder_of(data, run_id) / CALENDAR).read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return None
 
 
 def steps_of(data: Path, run_id: str) -> list[dict[str, str]]:

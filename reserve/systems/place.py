@@ -114,6 +114,7 @@ class Place:
     courts: Sequence[BookableCourt]
     limits: Limits = field(default_factory=Limits)
     wants_code: bool = False
+    address: str | None = None
 
     def court(self, wanted: str, among: Sequence[BookableCourt]) -> BookableCourt | None:
         """The court of *among* that the player calls *wanted*: by its name, its number, or its beginning.
@@ -159,7 +160,14 @@ class Place:
                 min(returns, default=None),
             )
         return Offers(
-            self.name, self.zone, tuple(offers), tuple(skipped), self.limits, self.wants_code, tuple(doubts)
+            self.name,
+            self.zone,
+            tuple(offers),
+            tuple(skipped),
+            self.limits,
+            self.wants_code,
+            tuple(doubts),
+            self.address,
         )
 
     def published(self, day: date, start: time) -> list[Published]:

@@ -25,7 +25,6 @@ import psutil
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from reserve import notify
 from reserve.clock import Clock
 from reserve.commands import main
 from reserve.commands.background import start_service, without_daemon
@@ -34,6 +33,8 @@ from reserve.commands.due import Ticking, is_first_failure
 from reserve.commands.due import main as due_command
 from reserve.commands.notify_test import main as notify_test
 from reserve.errors import ServiceError, UsageError
+from reserve.notify import channels
+from reserve.notify.notice import Kind, Notice
 from reserve.plans.due import name_of
 from reserve.plans.file import body_of
 from reserve.settings import Settings, read_settings
@@ -327,6 +328,12 @@ class _Channel(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+def sent(addresses: str, text: str = "text") -> list[str | None]:
+    """Why *text* could not be sent to each of *addresses*, if so."""
+    notice = Notice("an-id", Kind.TEST, text, Clock().now())
+    return [channels.send(each, notice) for each in channels.channels(addresses)]
+
+
 @pytest.fixture
 def channel() -> Iterator[tuple[str, type[_Channel]]]:
     """Somebody who listens, and what was heard there."""
@@ -342,7 +349,7 @@ def channel() -> Iterator[tuple[str, type[_Channel]]]:
 def test_a_channel_gets_text_or_json_as_it_likes(channel: tuple[str, type[_Channel]]) -> None:
     url, handler = channel
 
-    assert notify.send_to_all(notify.channels(f"{url}/topic, json+{url}/hook"), "Reserved Café 1.") == []
+    assert sent(f"{url}/topic, json+{url}/hook", "Reserved Café 1.") == [None, None]
 
     (path, kind, text), (_, json_kind, body) = handler.heard
     assert (path, kind, text) == ("/topic", "text/plain; charset=utf-8", "Reserved Café 1.")
@@ -354,17 +361,17 @@ def test_a_channel_that_fails_is_named_without_its_secrets(channel: tuple[str, t
     url, handler = channel
     handler.status = 403
 
-    failures = notify.send_to_all([f"{url}/secret-topic", "http://127.0.0.1:9/secret-topic"], "text")
+    failures = sent(f"{url}/secret-topic http://127.0.0.1:9/secret-topic")
 
-    assert failures == ["127.0.0.1: answered 403", "127.0.0.1: ConnectionRefusedError"]
+    assert failures == ["answered 403", "ConnectionRefusedError"]
 
 
 def test_the_watchdog_hears_of_life_and_of_failure(channel: tuple[str, type[_Channel]]) -> None:
     url, handler = channel
 
-    assert notify.ping(None) is None
-    assert notify.ping(f"{url}/uuid") is None
-    assert notify.ping(f"{url}/uuid", failed=True) is None
+    assert channels.ping(None) is None
+    assert channels.ping(f"{url}/uuid") is None
+    assert channels.ping(f"{url}/uuid", failed=True) is None
 
     assert [path for path, _, _ in handler.heard] == ["/uuid", "/uuid/fail"]
 
@@ -380,10 +387,10 @@ def test_a_channel_that_answers_nonsense_is_named_and_nothing_else_happens() -> 
 
         thread = threading.Thread(target=babble)
         thread.start()
-        failures = notify.send_to_all([f"http://127.0.0.1:{listener.getsockname()[1]}/secret"], "text")
+        failures = sent(f"http://127.0.0.1:{listener.getsockname()[1]}/secret")
         thread.join()
 
-    assert failures == ["127.0.0.1: BadStatusLine"]
+    assert failures == ["BadStatusLine"]
 
 
 def test_a_due_that_cannot_do_its_work_says_so_once_and_gives_every_minute_a_sign_of_failure(
@@ -493,7 +500,7 @@ def test_where_no_failure_can_be_noted_the_player_is_told_once_an_hour(
 
 
 def test_a_watchdog_that_drips_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notify, "TIMEOUT", 0.3)
+    monkeypatch.setattr(channels, "TIMEOUT", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def drip() -> None:
@@ -507,7 +514,7 @@ def test_a_watchdog_that_drips_is_left_behind(monkeypatch: pytest.MonkeyPatch) -
         thread.start()
         began = Clock().monotonic()
 
-        assert notify.ping(f"http://127.0.0.1:{server.getsockname()[1]}") == "TimeoutError"
+        assert channels.ping(f"http://127.0.0.1:{server.getsockname()[1]}") == "TimeoutError"
         assert Clock().monotonic() - began < 1.5
     thread.join()
 
@@ -537,7 +544,7 @@ def test_how_a_booking_of_a_plan_ended_is_sent_whatever_the_channel_is_like(
     sentence = "Refused: --email is missing; give it or set RESERVE_EMAIL."
     assert (code, printed.out.splitlines()) == (2, [sentence])
     if address:
-        assert "warning: RESERVE_NOTIFY: write it as" in printed.err
+        assert "warning: RESERVE_NOTIFY: address 1: write it as" in printed.err
     else:
         ((_, _, text),) = handler.heard
         assert text.startswith(f"{sentence} (plan 1, Wed ")
@@ -558,10 +565,30 @@ def test_notify_test_says_for_each_channel_how_it_went(
     assert "secret" not in printed
 
 
-@pytest.mark.parametrize("notify", [None, "ftp://example.com"])
-def test_notify_test_without_a_usable_channel_is_refused(notify: str | None) -> None:
+def test_notify_test_without_a_channel_is_refused() -> None:
     with pytest.raises(UsageError, match="RESERVE_NOTIFY"):
-        notify_test([], Settings(notify=notify))
+        notify_test([], Settings())
+
+
+def test_notify_test_names_an_address_that_cannot_be_read_and_uses_the_others(
+    channel: tuple[str, type[_Channel]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    url, handler = channel
+    wrong = ("telegam://canary/canary", "canary", f"{url}/canary?tell=canary", "tgram://canary")
+
+    assert notify_test([], Settings(notify=" ".join((*wrong, f"{url}/good")))) == 6
+
+    said = capsys.readouterr().out
+    assert "canary" not in said.replace("tell=canary", "")
+    assert [line.partition(": ")[0] for line in said.splitlines()[:4]] == [
+        "telegam://…, all",
+        "address 2, all",
+        "127.0.0.1 (3), all",
+        "tgram://…, all",
+    ]
+    assert said.count("the address cannot be read") == 2
+    assert said.count("tell= is one of all, needs-me, trouble") == 1
+    assert [path for path, _, _ in handler.heard] == ["/good"]
 
 
 def test_a_store_that_is_locked_is_no_bug_of_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

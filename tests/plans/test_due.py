@@ -666,7 +666,7 @@ class Serving:
                 self.ask,
                 noted,
                 self.clock,
-                self.messages.append,
+                lambda *notices: self.messages.extend(each.text for each in notices),
             )
 
     def waits(self, choice: Choice, waits: bool) -> tuple[Outcome, str | None]:

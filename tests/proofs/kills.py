@@ -44,6 +44,7 @@ from reserve.commands.serving import runs_for, serve_occurrence
 from reserve.commands.store import open_store
 from reserve.commands.wiring import build_run
 from reserve.http import Answer, Http
+from reserve.notify.notice import Notice
 from reserve.plans import due
 from reserve.settings import read_settings
 from reserve.signals import SIGNALS
@@ -143,6 +144,11 @@ class Machine:
             self.say("code", result.outcome.exit_code)
         self.say("steps", self.steps.names)
 
+    def tell(self, *notices: Notice) -> None:
+        """What the player's channels would be told."""
+        for each in notices:
+            self.say("told", each.text)
+
     def book(self, booking: Booking, *_: Any, in_turn: bool = False) -> tuple[RunResult, None]:
         """One run, as `book` has it."""
         stop = Stop()
@@ -187,9 +193,7 @@ class Machine:
         run = runs_for(due.plan_of(stored), due.wall(stored, occurrence), self.settings, stop, book=self.book)
         offers = Lookup(self.settings, self.clock, partial(self.steps.connect, stop=stop)).offers
         with stop.listening():
-            code = serve_occurrence(
-                plan_store, occurrence, stored, offers, run, self.clock, partial(self.say, "told")
-            )
+            code = serve_occurrence(plan_store, occurrence, stored, offers, run, self.clock, self.tell)
         self.say("code", code)
 
 

@@ -94,6 +94,7 @@ class Facility(Part):
     reservation_release_time_local: Maybe[str] = NOTHING
     reservation_buffer: Maybe[Buffer] = NOTHING
     reservation_requires_verification: object = None
+    formatted_address: Maybe[str] = NOTHING
 
 
 class FreeTicks(Part):

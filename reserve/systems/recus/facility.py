@@ -48,6 +48,7 @@ def place_in(answer: Answer) -> Place:
         sorted(courts, key=lambda court: by_number(court.name)),
         CITY_RULES,
         wants_code=facility.reservation_requires_verification is not False,
+        address=facility.formatted_address.value,
     )
 
 

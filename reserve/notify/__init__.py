@@ -1,0 +1,1 @@
+"""Telling the player: a notice lies in the outbox until a process of its own has told every channel."""
