@@ -36,7 +36,7 @@ COMMANDS = {
     "backup": "plans, history and stored accounts with their key, into one file",
     "restore": "what `backup` wrote, into a data folder without any",
     "history": "the latest runs and how they ended",
-    "explain": "what happened in one run, step by step",
+    "explain": "what happened in one run, step by step, and a picture of it",
 }
 OF_PLANS = tuple(f"plan {name}" for name in ("add", "list", "remove", "pause", "resume", "skip", "import"))
 RESERVING = (None, "book", "due")
@@ -128,6 +128,7 @@ class _HeardOrNot(io.FileIO):
 def _heard_or_not(stream: TextIO, harmless: type[OSError]) -> TextIO:
     """*stream*, to which one can write also when something *harmless* happens to it."""
     file = io.BufferedWriter(_HeardOrNot(stream.fileno(), harmless))
+    errors = "replace" if stream.errors == "strict" else stream.errors  # a letter is no reason to say nothing
     return io.TextIOWrapper(
-        file, encoding=stream.encoding, errors=stream.errors, line_buffering=bool(stream.line_buffering)
+        file, encoding=stream.encoding, errors=errors, line_buffering=bool(stream.line_buffering)
     )

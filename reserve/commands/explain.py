@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import secrets
 from collections.abc import Sequence
+from pathlib import Path
 
 from reserve.commands.history import end_of, recorded_runs, run_as_json
 from reserve.commands.options import command_parser
+from reserve.commands.screen import WIDTH
 from reserve.errors import UsageError
 from reserve.settings import Settings
+from reserve.storage.measured import measured_of
 from reserve.storage.run_folder import steps_of
+from reserve.waterfall.page import page
+from reserve.waterfall.picture import Waterfall, waterfall
 
 
 def main(arguments: Sequence[str], settings: Settings) -> int:
@@ -17,6 +24,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     parser = command_parser("explain")
     parser.add_argument("run", metavar="RUN", help="its id, or the beginning of it; see `history`")
     parser.add_argument("--json", action="store_true", help="as one JSON object")
+    parser.add_argument("--html", metavar="FILE", type=Path, help="write its picture into FILE, as one page")
     options = parser.parse_args(arguments)
     with recorded_runs(settings) as past:
         runs = past.history(most=2, run_id=options.run)
@@ -26,6 +34,9 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         (run,) = runs
         end = end_of(run, past.alive([run.run_id]))
     steps = steps_of(settings.data, run.run_id)
+    picture = waterfall(run, measured_of(settings.data, run.run_id), steps, end)
+    if options.html:
+        write_page(options.html, page(picture))
     if options.json:
         actions = [
             {"at": each.moment.isoformat(), "what": each.kind, "court": each.court, "order_id": each.order_id}
@@ -41,4 +52,38 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         for action in run.actions:
             print(f"  {action.moment:%H:%M:%S} {action.kind} {action.court} {action.order_id or ''}".rstrip())
     print(end)
+    if picture.panels:
+        draw(picture)
+    if options.html:
+        print(f"Its picture is in {options.html}.")
     return 0
+
+
+def draw(picture: Waterfall) -> None:
+    """Print *picture* below what was said."""
+    from rich.console import Console
+
+    from reserve.waterfall.lines import lines
+
+    console = Console(width=WIDTH, highlight=False)
+    console.print()
+    for line in lines(picture, ascii_only=console.options.ascii_only):
+        console.print(line)
+
+
+def write_page(file: Path, html: str) -> None:
+    """Have *html* in *file*, for its owner alone, or what was there before; raises `UsageError` why not."""
+    part = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        try:
+            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(handle, "w", encoding="utf-8") as written:
+                written.write(html)
+            part.replace(file)
+        finally:
+            part.unlink(missing_ok=True)
+    except (OSError, ValueError) as failure:
+        why = getattr(failure, "strerror", None) or failure
+        raise UsageError(
+            f"--html: {file} cannot be written ({why}); name a file in a folder of yours"
+        ) from None
