@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).parents[1]
@@ -45,6 +46,21 @@ def missing_package(failure: Exception) -> str | None:
     name = failure.name if isinstance(failure, ModuleNotFoundError) else None
     package = (name or "").partition(".")[0]
     return None if package in ("", *OURS, *sys.stdlib_module_names) else package
+
+
+@contextmanager
+def packages() -> Iterator[None]:
+    """Inside, other people's packages are imported for `python -m`: for lack of one it ends with a sentence.
+
+    Whoever else imports ours is left the exception: main.py says the same.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as failure:
+        if sys.argv[0] != "-m" or (package := missing_package(failure)) is None:
+            raise
+        sys.stderr.write(f"Refused: {without(package)}.\n")
+        raise SystemExit(2) from None
 
 
 def without(package: str) -> str:

@@ -45,6 +45,14 @@ def read_time(text: str, option: str) -> time:
         raise _refused(text, "time", TIME_EXAMPLE, option, why) from None
 
 
+def read_span(text: str, option: str) -> tuple[time, time | None]:
+    """From when to when by *text*: `18:00-19:30`, `6-7:30 pm`, or a start only; raises `UsageError`."""
+    try:
+        return _span(_plain(text))
+    except _Nonsense as why:
+        raise _refused(text, "time", TIME_EXAMPLE, option, why) from None
+
+
 def read_day(text: str, option: str, today: date | None) -> date:
     """The day in *text*: `2026-11-27`, `today`, `tomorrow`, `fri`, `next fri`, `+7`, `27 nov`, `11/27/2026`.
 

@@ -183,6 +183,7 @@ def test_reserve_and_the_webhook_service_meet_over_http_except_in_a_rehearsal_an
 
     assert {name for name in to_service if lies_in(name, "reserve main")} == {"reserve.commands.rehearse"}
     assert {each for each in to_reserve if lies_in(each[0], "webhook_server")} == {
+        ("webhook_server", "reserve.itself"),
         ("webhook_server.__main__", "reserve.itself"),
         ("webhook_server.__main__", "reserve.log_file"),
     }

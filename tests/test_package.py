@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -79,7 +80,10 @@ def test_an_installed_program_keeps_its_data_in_the_folder_of_the_user_and_calls
     said = run(installed, "-c", script)[1]
     assert said.startswith(f"{home}/.env ['-m', 'reserve', 'due']\n")
     assert f"cd {home} && " in said
-    assert f"RESERVE_DATA={home}/data exec {sys.executable} -m reserve due >> " in said
+    assert (
+        f"RESERVE_DATA={home}/data RESERVE_LOG={home}/data/due.log exec {sys.executable} -m reserve due >> "
+        in said
+    )
 
 
 @pytest.mark.parametrize("words", [["history"], ["-c", "Alice Marble"]])
@@ -91,6 +95,16 @@ def test_a_missing_package_is_said_with_the_command_that_helps_and_is_no_bug(wor
     assert said.endswith("`.\n")
     assert "activate" in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("module", ["webhook_server", "reserve.simulator"])
+def test_a_missing_package_is_said_likewise_by_a_module_that_is_started(module: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-S", "-m", module], cwd=HERE, capture_output=True, text=True, check=False
+    )
+
+    assert result.returncode == 2
+    assert re.fullmatch(r"Refused: .*activate.*`\.\n", result.stderr)
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
-from flask import Flask, Response, abort, jsonify, request
-from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable
+from reserve import itself
 
-from webhook_server import gateways, signatures
-from webhook_server.access import Access, is_local
-from webhook_server.inbox import Inbox, NotKept, digits
-from webhook_server.server import LONGEST_BODY, WAITERS, serve
+with itself.packages():
+    from flask import Flask, Response, abort, jsonify, request
+    from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable
+
+    from webhook_server import gateways, signatures
+    from webhook_server.access import Access, is_local
+    from webhook_server.inbox import Inbox, NotKept, digits
+    from webhook_server.server import LONGEST_BODY, WAITERS, serve
 
 __all__ = ["create_app", "serve"]
 

@@ -67,7 +67,9 @@ def main(arguments: Sequence[str]) -> int:
         print(refused(UsageError(f"there is no command {name!r}{meant}")))
         return ExitCode.USAGE
     if not arguments:
-        print(f"Refused: nothing is asked for; `{itself.NAME} rehearse` tries a booking, `--help` shows all.")
+        print(
+            f"Refused: nothing is asked for; `{itself.TYPED} rehearse` tries a booking, `--help` shows all."
+        )
         return ExitCode.USAGE
     try:
         command = import_module(f"reserve.commands.{(name or 'book').replace('-', '_')}")

@@ -34,6 +34,7 @@ SYSTEM_HELP = f"{', '.join(PROFILES)}; default {USUAL} (RESERVE_SYSTEM)"
 LINKED = ", ".join(name for name, profile in PROFILES.items() if "link" in profile.needs)
 DAY_HELP = "2026-11-27, fri, next fri, tomorrow or +7"
 TIME_HELP = "18:00, 6pm or 6:30 pm"
+SPAN_HELP = f"{TIME_HELP}; with the end: 18:00-19:30"
 LINK_HELP = f"{LINKED}: the page of the session, instead of all these"
 
 
@@ -103,7 +104,7 @@ def booking_parser(command: str) -> Parser:
     what = parser.add_argument_group("what to reserve")
     what.add_argument("-c", "--court", metavar="NAME", help='facility, e.g. "Alice Marble"')
     what.add_argument("-d", "--date", metavar="DATE", help=f"{DAY_HELP}, in the facility's time zone")
-    what.add_argument("-t", "--start-time", metavar="TIME", help=TIME_HELP)
+    what.add_argument("-t", "--start-time", metavar="TIME", help=SPAN_HELP)
     what.add_argument("-y", "--end-time", metavar="TIME", help=TIME_HELP)
     who = parser.add_argument_group("who plays")
     who.add_argument("-e", "--email", help="account (RESERVE_EMAIL)")
@@ -177,6 +178,7 @@ def read_booking(
     from reserve.systems.registry import SYSTEMS
 
     refuse_garbled(options)
+    part_times(options)
     stored = _stored(options, settings)
     system = one_of(stored.get("RESERVE_SYSTEM") or options.system or settings.system, PROFILES, "--system")
     settings = replace(settings, system=system)
@@ -224,6 +226,20 @@ def read_booking(
     account = account_of(stored or {**in_environment(settings, kind), **_said(typed)}, kind)
     warning = "--password can be read by other users of this machine; set RESERVE_PASSWORD instead"
     return Booking(request, account, settings, options.json, (warning,) if options.password else ())
+
+
+def part_times(options: argparse.Namespace) -> None:
+    """Have `--end-time` say the end that stands in `--start-time`; raises `UsageError` if they contradict."""
+    from reserve.when import read_span, read_time
+
+    if not (options.start_time or "").strip():
+        return
+    start, end = read_span(options.start_time, "--start-time")
+    if end is None:
+        return
+    if options.end_time and read_time(options.end_time, "--end-time") != end:
+        raise UsageError(f"--end-time: --start-time says {end:%H:%M} already; leave one of them out")
+    options.start_time, options.end_time = f"{start}", f"{end}"
 
 
 def refuse_garbled(options: argparse.Namespace) -> None:

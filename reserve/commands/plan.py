@@ -65,7 +65,7 @@ class Plans:
             print(each)
         trouble = self.account_trouble(plan, preview)
         sentence = (
-            f"Saved as plan {number}; run `{itself.NAME} cron --install` once to have it booked in time."
+            f"Saved as plan {number}; run `{itself.TYPED} cron --install` once to have it booked in time."
         )
         if options.json:
             print(json.dumps(plan_as_json(number, plan, preview), ensure_ascii=False))

@@ -11,6 +11,7 @@ from datetime import date, datetime, time, timedelta
 from reserve import when
 from reserve.commands.options import (
     DAY_HELP,
+    SPAN_HELP,
     TIME_HELP,
     Parser,
     add_shared_options,
@@ -20,6 +21,7 @@ from reserve.commands.options import (
     length_between,
     listed,
     one_of,
+    part_times,
     refuse_garbled,
 )
 from reserve.commands.planned import amount
@@ -55,7 +57,7 @@ def _options_of_a_plan(add: argparse.ArgumentParser) -> None:
         "--rrule", metavar="RULE", help="e.g. FREQ=WEEKLY;BYDAY=WE;BYHOUR=18;COUNT=10 (RFC 5545)"
     )
     times.add_argument("-d", "--date", metavar="DATE", help=f"once, on a day: {DAY_HELP}")
-    times.add_argument("-t", "--start-time", metavar="TIME", help=TIME_HELP)
+    times.add_argument("-t", "--start-time", metavar="TIME", help=SPAN_HELP)
     times.add_argument("-y", "--end-time", metavar="TIME", help=TIME_HELP)
     times.add_argument("--minutes", type=int, metavar="N", help="length, instead of --end-time")
     times.add_argument("--until", metavar="DATE", help="the last day of the plan, written like --date")
@@ -140,6 +142,7 @@ def plans_from(options: argparse.Namespace, settings: Settings, today: date) -> 
     Raises `UsageError` naming the option.
     """
     refuse_garbled(options)
+    part_times(options)
     system = one_of(options.system or settings.system, PROFILES, "--system")
     wants_link = "link" in PROFILES[system].needs
     if not (options.link if wants_link else all(options.court or [""])):
@@ -270,6 +273,7 @@ def words_of(plan: Plan) -> list[str]:
 def edited(options: argparse.Namespace, old: Plan, settings: Settings, today: date) -> list[Plan]:
     """*old* with what *options* of `plan edit` say otherwise, as `plans_from` gives it."""
     refuse_garbled(options)
+    part_times(options)
     blank = plan_parser().parse_args(["add"])
     words = plan_parser().parse_args(["add", *words_of(replace(old, skipped=frozenset()))])
     given = {
@@ -285,8 +289,9 @@ def edited(options: argparse.Namespace, old: Plan, settings: Settings, today: da
     is_new, rule, start = bool(WHEN & given.keys()), old.rule, old.first.time()
     if is_new:
         words.every = words.rrule = words.date = words.start_time = None
-        if old.rule is None and "date" in given:
-            words.start_time = f"{old.first:%H:%M}"
+        if "date" in given or ("every" in given and when.read_every(given["every"], "--every").start is None):
+            usual = next(replace(old, skipped=frozenset()).starts(old.first - MINUTE))
+            words.start_time = f"{usual:%H:%M}"
     elif "start_time" in given:
         start = when.read_time(given["start_time"], "--start-time")
         if rule is not None and "BYHOUR=" in rule:

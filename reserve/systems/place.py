@@ -155,8 +155,7 @@ class Place:
             nearest = sorted(exist, key=lambda slot: (_apart(slot, request.starts[0]), slot))
             there_are = f"the nearest that day: {', '.join(nearest[:NEAREST])}" if exist else reasons
             raise NoSuchSlot(
-                f"--start-time, --end-time: no court of {self.name} offers {request.sport} at {slot}; "
-                f"{there_are}",
+                f"no court of {self.name} offers {request.sport} at {slot}; {there_are}",
                 min(returns, default=None),
             )
         return Offers(

@@ -74,6 +74,9 @@ def refusal(*more: str, environ: Mapping[str, str] | tuple[()] = (), **changed: 
         ([], {"d": "12/5"}, "--date"),
         ([], {"t": "25:00"}, "--start-time"),
         ([], {"t": "6"}, "--start-time"),
+        ([], {"t": "18:00-20:00"}, "--end-time: --start-time says 20:00 already"),
+        ([], {"t": "18:00-"}, "--start-time"),
+        ([], {"t": "18:00-17:00", "y": None}, "--end-time"),
         ([], {"y": "17:00"}, "--end-time"),
         ([], {"y": "18:00"}, "--end-time"),
         ([], {"n": "not a number"}, "--phone"),
@@ -105,6 +108,16 @@ def test_bad_input_is_refused_by_the_name_of_its_option(
     more: list[str], changed: dict[str, Any], names: str
 ) -> None:
     assert names in refusal(*more, **changed)
+
+
+@pytest.mark.parametrize("start", ["18:00-19:30", "6 to 7:30 pm", "18:00 \u2013 19:30", "6pm", "18"])
+@pytest.mark.parametrize("end", [None, "7:30pm", "19:30"])
+def test_the_start_may_have_the_end_with_it(start: str, end: str | None) -> None:
+    if end is None and len(start) < 5:
+        return
+    request = read("-t", start, *(["-y", end] if end else []), t=None, y=None).request
+
+    assert (f"{request.starts[0]}", request.length) == ("18:00:00", timedelta(minutes=90))
 
 
 @pytest.mark.parametrize("name", ["RESERVE_EMAIL", "RESERVE_PASSWORD"])
@@ -342,7 +355,10 @@ def test_with_json_a_refusal_is_an_object_and_the_sentence_is_beside_it() -> Non
     [
         (["-c", "Alise Marble"], ["--court", "the nearest are Alice Marble"]),
         (["-c", "Wimbledon"], ["--court", "no facility is called 'Wimbledon'"]),
-        (["-t", "17:00", "-y", "18:30"], ["--start-time", "the nearest", "16:30-18:00", "18:00-19:30"]),
+        (
+            ["-t", "17:00", "-y", "18:30"],
+            ["no court of Alice Marble", "the nearest", "16:30-18:00", "18:00-19:30"],
+        ),
         (["--only", "Court 9"], ["--only", "'Court 9'", "Court 1, Court 2"]),
         (["-d", "2026-03-01"], ["past", "--date"]),
         (["-d", "2026-03-20"], ["--date", "2026-03-13 08:00:00", "too far ahead"]),
@@ -463,7 +479,7 @@ def test_a_full_disk_under_the_output_changes_no_exit_code_that_tells_of_a_court
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("", "nothing is asked for; `main.py rehearse` tries a booking, `--help` shows all."),
+        ("", "nothing is asked for; `python3 main.py rehearse` tries a booking, `--help` shows all."),
         ("bok", "there is no command 'bok'; did you mean 'book'?"),
         ("rm 3", "there is no command 'rm'; did you mean 'plan remove'?"),
         ("cron install", "unknown argument: 'install' (quote names with blanks); did you mean '--install'?"),

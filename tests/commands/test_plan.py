@@ -84,7 +84,7 @@ def test_five_openings_are_shown_in_local_time_and_utc_and_the_last_line_is_a_se
     assert len(slots) == 5
     assert slots[0].endswith("opens Mon 2026-03-02 08:00:00 PST = 2026-03-02 16:00:00 UTC")
     assert slots[1].endswith("opens Mon 2026-03-09 08:00:00 PDT = 2026-03-09 15:00:00 UTC")
-    assert last == "Saved as plan 1; run `main.py cron --install` once to have it booked in time."
+    assert last == "Saved as plan 1; run `python3 main.py cron --install` once to have it booked in time."
 
 
 @pytest.mark.parametrize(
@@ -480,6 +480,9 @@ def test_the_same_plan_twice_is_saved_only_when_that_is_said(player: Player) -> 
         ("--only 'Court 3' --max-price 7.50", {"choices", "max_price"}, "every Mon 18:00, 90 minutes"),
         ("--without multithreaded --without only", {"choices", "together"}, "every Mon 18:00, 90 minutes"),
         ("--except 2026-03-16 --until 2026-12-31", {"except", "until"}, "every Mon 18:00, 90 minutes"),
+        ("--every tue", {"rrule", "counts_from", "except"}, "every Tue 18:00, 90 minutes"),
+        ("-t '4:30-6 pm'", {"rrule", "counts_from"}, "every Mon 16:30, 90 minutes"),
+        ("-d 2026-03-10", {"type", "rrule", "counts_from", "desired_time", "except"}, "2026-03-10"),
         ("-d 2026-03-10 -t 18:00", {"type", "rrule", "counts_from", "desired_time", "except"}, "2026-03-10"),
     ],
 )
