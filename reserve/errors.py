@@ -148,6 +148,7 @@ USUAL_NAMES = {
     "new": "add",
     "reserve": "book",
     "test": "check",
+    "setup": "init",
 }
 USUAL_NAMES |= {
     "stop": "pause",

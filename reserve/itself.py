@@ -37,8 +37,13 @@ def data() -> Path:
 
 
 def env_file() -> Path:
-    """The file of settings: `.env` in the working folder, or else, for a package, in its own."""
-    return home() / ENV if IS_INSTALLED and not ENV.exists() else ENV
+    """The file of settings that is ours to write: of a package in its own folder, else in the working one."""
+    return home() / ENV if IS_INSTALLED else ENV
+
+
+def env_files() -> tuple[Path, ...]:
+    """The files of settings that are read: `.env` in the working folder wins over that of a package."""
+    return (ENV, env_file()) if IS_INSTALLED else (ENV,)
 
 
 def missing_package(failure: Exception) -> str | None:

@@ -65,14 +65,16 @@ class UnreadableSettings(UsageError):
         self.known = known
 
 
-def read_settings(environ: Mapping[str, str], file: Path | None = None) -> Settings:
-    """What *environ* says, and *file* where that says nothing; an empty variable is not set.
+def read_settings(environ: Mapping[str, str], *files: Path) -> Settings:
+    """What *environ* says, else the first of *files* that says it; an empty variable is not set.
 
     Raises `UnreadableSettings` naming the variable that makes no sense, or the file that cannot be read.
     """
-    merged = dict(environ)
+    merged = dict(environ)  # is all that is known while a file cannot be read
     try:
-        merged = {**(read_file(file) if file else {}), **environ}
+        for file in reversed(files):
+            merged |= read_file(file)
+        merged |= environ
         return _settings_in(merged)
     except UsageError as failure:
         data, notify, ping_url = (
@@ -137,10 +139,11 @@ def read_file(file: Path) -> dict[str, str]:
     return {name: value for name, value in written.items() if value is not None}
 
 
-def loose_files(settings: Settings, file: Path) -> list[str]:
-    """What to say when others can change *file*, or read the key of the stored accounts."""
+def loose_files(settings: Settings, *files: Path) -> list[str]:
+    """What to say when others can change one of *files*, or read the key of the stored accounts."""
     said = []
-    for path, bits, can in ((file, 0o022, "change"), (settings.data / KEY_FILE, 0o077, "read")):
+    changeable = [(file, 0o022, "change") for file in files]
+    for path, bits, can in (*changeable, (settings.data / KEY_FILE, 0o077, "read")):
         with suppress(OSError):
             if path.stat().st_mode & bits:
                 said.append(f"other users of this machine can {can} {path}; run: chmod 600 {path}")

@@ -42,6 +42,7 @@ MAY_IMPORT = {
     "calendar_file": "model redaction",
     "notify": "clock log_file notify",
     "settings": "errors itself systems",
+    "env_file": "errors",
     "storage": "errors money clock model redaction signals tokens storage",
     "systems.profile": "",
     "systems.base": "errors money model when window clock stroke http browser tokens systems.profile",
@@ -61,7 +62,7 @@ MAY_IMPORT = {
     "plans": "errors money model when window storage systems plans",
     "simulator": "clock itself model window simulator",
     "commands.rehearse": f"{PLAIN} systems causes booking plans storage waterfall commands simulator",
-    "commands": f"{PLAIN} systems causes booking plans storage waterfall commands",
+    "commands": f"{PLAIN} env_file systems causes booking plans storage waterfall commands",
 }
 # The only home of each of these in the product; a package stands for the modules in it.
 HOME = {
@@ -70,7 +71,7 @@ HOME = {
     "argcomplete": "reserve.commands",
     "cryptography": "reserve.storage.secrets",
     "dateutil": "reserve.window reserve.plans.rule reserve.systems",
-    "dotenv": "reserve.settings webhook_server.__main__",
+    "dotenv": "reserve.settings reserve.env_file webhook_server.__main__",
     "flask": "reserve.simulator webhook_server",
     "icalendar": "reserve.calendar_file",
     "msgspec": "reserve.causes reserve.systems reserve.plans webhook_server.gateways",

@@ -72,13 +72,13 @@ def test_an_installed_program_keeps_its_data_in_the_folder_of_the_user_and_calls
     script = (
         "from pathlib import Path; from reserve import itself; from reserve.commands.cron import Machine\n"
         "from reserve.settings import Settings; import os; os.chdir('/')\n"
-        "print(itself.env_file(), itself.command(['due'])[1:]); print(Machine.here(Settings()).lines())"
+        "print(*itself.env_files(), itself.command(['due'])[1:]); print(Machine.here(Settings()).lines())"
     )
 
     assert run(installed, "-m", "reserve", "due") == (0, "")
     assert (home / "data/reserve.sqlite3").exists()
     said = run(installed, "-c", script)[1]
-    assert said.startswith(f"{home}/.env ['-m', 'reserve', 'due']\n")
+    assert said.startswith(f".env {home}/.env ['-m', 'reserve', 'due']\n")
     assert f"cd {home} && " in said
     assert (
         f"RESERVE_DATA={home}/data RESERVE_LOG={home}/data/due.log exec {sys.executable} -m reserve due >> "

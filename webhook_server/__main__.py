@@ -53,10 +53,10 @@ def main() -> int:
     form = f"{beginning}%(levelname)s %(message)s"
     logging.basicConfig(level=logging.INFO, format=form, datefmt=MOMENT, handlers=[lines])
     logging.raiseExceptions = False  # a full disk under the log stops nothing
-    settings = {
-        **dotenv_values(itself.env_file(), interpolate=False),
-        **os.environ,
-    }  # a `$` in a key is a `$`
+    settings: dict[str, str | None] = {}
+    for file in reversed(itself.env_files()):
+        settings |= dotenv_values(file, interpolate=False)  # a `$` in a key is a `$`
+    settings |= os.environ
     host = settings.get("WEBHOOK_HOST") or "127.0.0.1"
     port = settings.get("WEBHOOK_PORT") or "5000"
     token = settings.get("WEBHOOK_TOKEN") or None

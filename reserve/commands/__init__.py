@@ -25,6 +25,7 @@ COMMANDS = {
     "book": "reserve a court: now if the window is open, else at the opening",
     "check": "try everything up to the first hold, without holding a court",
     "rehearse": "a whole booking, against a simulated booking system",
+    "init": "ask for what is missing, try each answer, and write it down",
     "bookings": "what you have at the booking system; `cancel ID` gives it up",
     "plan": "recurring bookings: add, list, pause, skip, remove and more",
     "due": "what cron calls every minute: books what opens next",
@@ -47,7 +48,8 @@ def main(arguments: Sequence[str]) -> int:
     os.umask(0o077)  # whatever a run writes is the player's alone
     name = arguments[0] if arguments and not arguments[0].startswith("-") else None
     # The exit code says what became of a court, also where a disk is too full to say it in words.
-    harmless = OSError if name in RESERVING else BrokenPipeError
+    # Or where the terminal is gone that somebody was asked at.
+    harmless = OSError if name in (*RESERVING, "init") else BrokenPipeError
     if sys.stdout is not None and sys.stdout is sys.__stdout__:
         sys.stdout = _heard_or_not(sys.__stdout__, harmless)
     if sys.stderr is not None and sys.stderr is sys.__stderr__:
@@ -74,9 +76,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         command = import_module(f"reserve.commands.{(name or 'book').replace('-', '_')}")
         asks_for_help = not {"-h", "--help"}.isdisjoint(arguments)  # which is given whatever is set
-        settings = Settings() if asks_for_help else read_settings(os.environ, itself.env_file())
+        settings = Settings() if asks_for_help else read_settings(os.environ, *itself.env_files())
         if name not in ("due", "cron"):  # one would say it every minute, the other says it at its end
-            for warning in loose_files(settings, itself.env_file()):
+            for warning in loose_files(settings, *itself.env_files()):
                 print(f"warning: {warning}", file=sys.stderr)
         return int(command.main(arguments[1:] if name else arguments, settings))
     except ReserveError as failure:

@@ -23,6 +23,7 @@ from reserve.commands.options import (
     command_parser,
     in_environment,
     one_of,
+    phone_number,
     refuse_no_address,
 )
 from reserve.commands.store import secret_store
@@ -32,7 +33,7 @@ from reserve.model import BookingRequest
 from reserve.settings import Settings, read_file
 from reserve.storage.secrets import Accounts
 from reserve.systems import PROFILES
-from reserve.systems.profile import EMAIL, PASSWORD, Profile, Variable
+from reserve.systems.profile import EMAIL, PASSWORD, PHONE, Profile, Variable
 
 ACTIONS = {
     "add": "store an account; asks at a terminal, else reads the environment",
@@ -68,11 +69,10 @@ def _parser() -> Parser:
 
 def add(options: argparse.Namespace, settings: Settings) -> int:
     """Store an account; what earlier tools left in plain text is taken over."""
-    if not re.fullmatch(r"[\w.@+-]{1,60}", options.name):
-        raise UsageError(f"NAME: {options.name!r} is no name; write it with letters, digits and . _ - @ +")
+    name_in(options.name, "NAME")
     system = one_of(options.system or settings.system, PROFILES, "--system")
     profile = PROFILES[system]
-    given = {**_earlier(settings, profile), **in_environment(settings, profile)}
+    given = known(settings, profile)
     if options.password_fd is not None:
         given[PASSWORD.name] = _from_descriptor(options.password_fd)
     elif sys.stdin.isatty():
@@ -80,18 +80,52 @@ def add(options: argparse.Namespace, settings: Settings) -> int:
     given = {name: text for name, text in given.items() if text}
     if EMAIL.name not in given:
         raise UsageError(f"there is no e-mail address: call this at a terminal, or set {EMAIL.name}")
-    refuse_no_address(given[EMAIL.name], EMAIL.name)
-    for each in profile.account_variables:
-        if each.is_number and not given.get(each.name, "0").isdigit():
-            raise UsageError(f"{each.name}: it is a number. {each.what}")
-    if not any(each.is_secret and each.name in given for each in profile.account_variables):
-        raise UsageError(f"there is no password: call this at a terminal, or set {PASSWORD.name}")
-    with secret_store(settings) as secrets:
-        Accounts(secrets).add(options.name, {"RESERVE_SYSTEM": system, **given})
+    given |= {
+        each.name: fitting(each, given[each.name], each.name)
+        for each in profile.account_variables
+        if each.name in given
+    }
+    refuse_no_secret(given, profile)
+    keep(options.name, system, given, settings)
     print(f"Stored {options.name!r} for {system}; use it with --account {options.name}.")
-    for leftover in _leftovers(settings, profile, given):
-        print(f"{leftover} secrets in plain text and can be deleted now.")
+    for line in leftovers(settings, profile, given):
+        print(line)
     return 0
+
+
+def known(settings: Settings, profile: type[Profile]) -> dict[str, str]:
+    """What the environment says of an account, or what earlier tools left."""
+    return {**_earlier(settings, profile), **in_environment(settings, profile)}
+
+
+def keep(name: str, system: str, given: Mapping[str, str], settings: Settings) -> None:
+    """Store the account *name*, encrypted, in the place of what was there."""
+    with secret_store(settings) as secrets:
+        Accounts(secrets).add(name, {"RESERVE_SYSTEM": system, **given})
+
+
+def name_in(text: str, option: str) -> str:
+    """*text* as the name of an account; raises `UsageError` that blames *option*."""
+    if not re.fullmatch(r"[\w.@+-]{1,60}", text):
+        raise UsageError(f"{option}: {text!r} is no name; write it with letters, digits and . _ - @ +")
+    return text
+
+
+def fitting(variable: Variable, text: str, name: str) -> str:
+    """*text* as what *variable* asks for; raises `UsageError` that blames *name* and does not repeat it."""
+    if variable == EMAIL:
+        refuse_no_address(text, name)
+    if variable == PHONE:
+        return phone_number(text, name)
+    if variable.is_number and not (text.isascii() and text.isdigit()):
+        raise UsageError(f"{name} is not a number: {variable.what}")
+    return text
+
+
+def refuse_no_secret(given: Mapping[str, str], profile: type[Profile]) -> None:
+    """Raise `UsageError` when nothing in *given* could sign anybody in."""
+    if not any(each.is_secret and given.get(each.name) for each in profile.account_variables):
+        raise UsageError(f"there is no password: call this at a terminal, or set {PASSWORD.name}")
 
 
 def list_all(options: argparse.Namespace, settings: Settings) -> int:
@@ -167,12 +201,12 @@ def _refreshed(name: str, variables: Mapping[str, str], settings: Settings) -> i
     return 0
 
 
-def _asked(variable: Variable, known: str | None) -> str:
-    """What the player types; Enter takes what is *known*, and says so, but never a secret."""
+def _asked(variable: Variable, set_already: str | None) -> str:
+    """What the player types; Enter takes what is *set_already*, and says so, but never a secret."""
     if variable.is_secret:
         return getpass.getpass(f"{variable.what}: ").strip()
-    hint = f" [{variable.name} from the environment]" if known else ""
-    return input(f"{variable.what}{hint}: ").strip() or known or ""
+    hint = f" [{variable.name} from the environment]" if set_already else ""
+    return input(f"{variable.what}{hint}: ").strip() or set_already or ""
 
 
 def _from_descriptor(number: int) -> str:
@@ -199,8 +233,8 @@ def _earlier_tokens(settings: Settings, profile: type[Profile]) -> Path:
     return Path(settings.of_systems.get(profile.earlier_tokens or "") or settings.data / EARLIER_TOKENS)
 
 
-def _leftovers(settings: Settings, profile: type[Profile], stored: Mapping[str, str]) -> list[str]:
-    """Where else lies in plain text what is *stored* now."""
+def leftovers(settings: Settings, profile: type[Profile], stored: Mapping[str, str]) -> list[str]:
+    """What to say of the places where in plain text lies, too, what is *stored* now."""
     found, tokens = [], _earlier_tokens(settings, profile)
     if (token := stored.get(profile.token_variable or "")) and token == _token_in(tokens):
         found.append(f"{tokens} holds")
@@ -208,7 +242,7 @@ def _leftovers(settings: Settings, profile: type[Profile], stored: Mapping[str, 
     ours = {name: profile.earlier_names.get(name, name) for name in written}
     if lines := [name for name, value in written.items() if value and stored.get(ours[name]) == value]:
         found.append(f"The lines {', '.join(lines)} of .env hold")
-    return found
+    return [f"{place} secrets in plain text and can be deleted now." for place in found]
 
 
 def _token_in(path: Path) -> str | None:

@@ -314,7 +314,7 @@ def account_of(variables: Mapping[str, str], profile: type[Profile]) -> Account:
     if not password and "password" in profile.needs:
         raise UsageError("--password is missing; set RESERVE_PASSWORD")
     details = {name: text for name, text in variables.items() if not name.startswith("RESERVE_")}
-    return Account(email, password, _phone(phone) if phone else None, details)
+    return Account(email, password, phone_number(phone) if phone else None, details)
 
 
 def refuse_unlimited_payment(request: BookingRequest, profile: type[Profile], settings: Settings) -> None:
@@ -354,16 +354,19 @@ def refuse_no_address(email: str, name: str) -> None:
         raise UsageError(f"{name} is not an e-mail address")
 
 
-def _phone(text: str) -> str:
-    """*text* as +14155550100; numbers without a country are taken for American ones."""
+def phone_number(text: str, name: str = "--phone") -> str:
+    """*text* as +14155550100; numbers without a country are taken for American ones.
+
+    Raises `UsageError` that blames *name*; the number is not repeated.
+    """
     import phonenumbers
 
     try:
         number = phonenumbers.parse(text, "US")
     except phonenumbers.NumberParseException:
-        raise UsageError("--phone is not a phone number; write it as +14155550100") from None
+        raise UsageError(f"{name} is not a phone number; write it as +14155550100") from None
     if not phonenumbers.is_possible_number(number):
-        raise UsageError("--phone is too short or too long for a phone number; write it as +14155550100")
+        raise UsageError(f"{name} is too short or too long for a phone number; write it as +14155550100")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 

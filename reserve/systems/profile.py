@@ -9,12 +9,13 @@ from datetime import timedelta
 
 @dataclass(frozen=True)
 class Variable:
-    """An environment variable, in words; one that is asked for may be a secret, or a number."""
+    """An environment variable, in words; one that is asked for may be a secret, a number, or left out."""
 
     name: str
     what: str
     is_secret: bool = False
     is_number: bool = False
+    is_optional: bool = False
 
 
 EMAIL = Variable("RESERVE_EMAIL", "E-mail address")

@@ -517,7 +517,7 @@ def test_a_lost_key_is_no_dead_end(
         (
             ["add", "mine", "--system", "atrium"],
             {"ATRIUM_OCCUPANT_ID": "abc"},
-            "ATRIUM_OCCUPANT_ID: it is a number",
+            "ATRIUM_OCCUPANT_ID is not a number",
         ),
     ],
 )

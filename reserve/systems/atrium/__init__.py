@@ -22,7 +22,12 @@ class AtriumProfile(Profile):
         Variable(
             "ATRIUM_OCCUPANT_ID", "Your number in the portal's address of a reservation", is_number=True
         ),
-        Variable("ATRIUM_REFRESH_TOKEN", "Refresh token (empty: log in with the password)", is_secret=True),
+        Variable(
+            "ATRIUM_REFRESH_TOKEN",
+            "Refresh token (empty: log in with the password)",
+            is_secret=True,
+            is_optional=True,
+        ),
     )
     token_variable = "ATRIUM_REFRESH_TOKEN"
     earlier_names: Mapping[str, str] = {"TFC_USERNAME": EMAIL.name, "TFC_PASSWORD": PASSWORD.name}

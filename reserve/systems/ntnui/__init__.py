@@ -14,6 +14,11 @@ class NtnuiProfile(Profile):
     account_variables = (
         EMAIL,
         PASSWORD,
-        Variable("NTNUI_MEMBER_ID", "Your number in sign-up links (empty: we look for it)", is_number=True),
+        Variable(
+            "NTNUI_MEMBER_ID",
+            "Your number in sign-up links (empty: we look for it)",
+            is_number=True,
+            is_optional=True,
+        ),
     )
     needs = ("link", "email", "password")
