@@ -16,7 +16,7 @@ from reserve.errors import UsageError
 LINE = re.compile(
     r"(\s*(?:export[^\S\r\n]+)?'?[^=\s#]+?'?[^\S\r\n]*=(?>[^\S\r\n]*))"
     r"(?:'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|[^\r\n]*?)"
-    r"((?:[^\S\r\n]+\#[^\r\n]*)?[^\S\r\n]*(?:\r\n|\n|\r)?)",
+    r"((?:(?:(?<=[^\S\r\n])|[^\S\r\n]+)\#[^\r\n]*)?[^\S\r\n]*(?:\r\n|\n|\r)?)",
     re.DOTALL,
 )
 BOM = "\ufeff"  # with which some editors begin a file
@@ -41,7 +41,8 @@ def changed(text: str, values: Mapping[str, str]) -> str:
         if binding.key in new:
             parts = LINE.fullmatch(line)
             head, tail = parts.groups() if parts else (f"{binding.key}=", "\n")
-            line = f"{head}{_quoted(new[binding.key])}{tail}"
+            apart = " " if tail.startswith("#") else ""
+            line = f"{head}{_quoted(new[binding.key])}{apart}{tail}"
         lines.append(line)
     after = "".join(lines)
     missing = [f"{name}={_quoted(value)}\n" for name, value in new.items() if name not in before]

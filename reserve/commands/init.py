@@ -90,8 +90,8 @@ def main(
             cron.main(["--install"], replace(settings, webhook_token=setup.token, system=setup.system))
         except ReserveError as failure:
             terminal.say(f"warning: {failure}; all else is done")
-    elif setup.is_unheard:
-        terminal.say("No webhook service answers yet; start it in another terminal, and leave it running:")
+    elif setup.unheard is not None:
+        terminal.say(setup.unheard)
         terminal.show(itself.SERVICE)
     for what, words in setup.examples:
         terminal.say(what)
@@ -107,7 +107,7 @@ class Setup:
     name: str | None  # of the account that is kept encrypted
     account: Mapping[str, str]
     token: str | None  # of the webhook service, where texts are needed
-    is_unheard: bool  # there is no such service yet
+    unheard: str | None  # why that service has to be started
     wants_cron: bool
     examples: Sequence[tuple[str, Sequence[str]]]  # what the commands do that may come next, and their words
 
@@ -162,17 +162,18 @@ class Interview:
         if has_texts:
             self.delivery()
         token = self.token() if has_texts else None
-        is_unheard = token is not None and self.is_unheard(given[PHONE.name], token)
-        return Setup(system, name, given, token, is_unheard, self.wants_cron(), examples)
+        unheard = self.unheard(given[PHONE.name], token) if token is not None else None
+        return Setup(system, name, given, token, unheard, self.wants_cron(), examples)
 
-    def ask(self, asks: str, name: str, words: Sequence[str], default: str) -> str:
-        """Which of *words* it is to be; *name* is blamed for another one."""
-        return ask(Question(f"{asks} ({', '.join(words)})", default, choice(words, name)), self.terminal)
+    def ask(self, asks: str, words: Sequence[str], default: str, about: str = "") -> str:
+        """Which of *words* it is to be."""
+        question = Question(f"{asks} ({', '.join(words)})", about, default, choice(words, asks.casefold()))
+        return ask(question, self.terminal)
 
     def system(self) -> str:
         """Which booking system."""
         usual = self.settings.system if self.settings.system in PROFILES else USUAL
-        return self.ask("Booking system", "booking system", list(PROFILES), usual)
+        return self.ask("Booking system", list(PROFILES), usual)
 
     def place(self) -> str:
         """The facility, or the address of a session; one that the booking system knows, if it says so."""
@@ -186,28 +187,27 @@ class Interview:
         before = self.place_before()
         default = before or next(iter(known), "")
         if "link" in kind.needs:
-            asks = "Session, as the address of its page"
-            return ask(Question(asks, default, partial(_link, kind)), self.terminal)
-        if 1 < len(known) <= FEW:
-            self.terminal.say(f"There are {', '.join(known)}.")
+            about = "Open the session on the site, and copy the address of its page."
+            return ask(Question("Session", about, default, partial(_link, kind)), self.terminal)
+        about = f"There are {', '.join(known)}." if 1 < len(known) <= FEW else ""
 
         def means(text: str) -> str:
             return called(text, {name: name for name in known}, "facility") if known else text
 
-        return ask(Question("Facility; the beginning of its name will do", default, means), self.terminal)
+        return ask(Question("Facility, or how its name begins", about, default, means), self.terminal)
 
     def name_of_account(self) -> str | None:
         """Under which name the account is kept encrypted, None for the file of settings."""
         is_plain = self.settings.account is None and self.settings.password is not None
-        asks = "Keep your account encrypted under a name, or in plain text in .env?"
-        where = self.ask(asks, "where to keep it", [ENCRYPTED, PLAIN], PLAIN if is_plain else ENCRYPTED)
+        about = "Your account can be kept encrypted, under a name, or in plain text in .env."
+        where = self.ask("How to keep it", [ENCRYPTED, PLAIN], PLAIN if is_plain else ENCRYPTED, about)
         if where == PLAIN:
             return None
         usual = self.settings.account or next(
             (name for name, each in self.stored.items() if each["RESERVE_SYSTEM"] == self.settings.system),
             "home" if "home" not in self.stored else self.settings.system,
         )
-        return ask(Question("Its name, which you choose", usual, self._free_name), self.terminal)
+        return ask(Question("A name for it", "", usual, self._free_name), self.terminal)
 
     def _free_name(self, text: str) -> str:
         name = account.name_in(text, "name")
@@ -225,7 +225,7 @@ class Interview:
             is_optional = each.is_optional or (each.is_secret and "password" not in profile.needs)
             asks = each.what + (" (what you type is not shown)" if each.is_secret else "")
             means = partial(account.fitting, each, name="that")
-            question = Question(asks, known.get(each.name, ""), means, each.is_secret, is_optional)
+            question = Question(asks, "", known.get(each.name, ""), means, each.is_secret, is_optional)
             if text := ask(question, self.terminal):
                 given[each.name] = text
         account.refuse_no_secret(given, profile)
@@ -233,10 +233,11 @@ class Interview:
 
     def delivery(self) -> None:
         """Say how the texts get here."""
-        asks = (
-            "Who delivers your texts? An app on your own phone, a number rented at SMSPool, or you type them"
+        about = (
+            "The texts with one-time codes are delivered by an app on your own phone, or to a number that you "
+            "rent at SMSPool; or you type the code."
         )
-        for line in DELIVERY[self.ask(asks, "delivery", list(DELIVERY), "phone")]:
+        for line in DELIVERY[self.ask("Who delivers", list(DELIVERY), "phone", about)]:
             self.terminal.say(f"  {line}")
         self.terminal.say(f"  The token is WEBHOOK_TOKEN in {itself.env_file().absolute()}.")
 
@@ -248,26 +249,24 @@ class Interview:
         )
         return known or secrets.token_urlsafe(TOKEN)
 
-    def is_unheard(self, phone: str, token: str) -> bool:
-        """Whether no webhook service answers; says so when one answers that is none of ours."""
+    def unheard(self, phone: str, token: str) -> str | None:
+        """Why the webhook service has to be started, None when it answers already."""
+        settings = replace(self.settings, webhook_token=token)
         try:
-            texts_to(phone, replace(self.settings, webhook_token=token), self.clock, self.connect).newest()
+            texts_to(phone, settings, self.clock, self.connect).newest()
         except UsageError:
-            self.terminal.say(
-                "A webhook service with another token runs already; end it, and start it again."
-            )
-            return True
+            return "A webhook service runs that has another token; end it, and start it again:"
         except ServiceError:
-            return True
-        self.terminal.say(f"The webhook service answers at {self.settings.webhook_url}.")
-        return False
+            return "No webhook service answers yet; start it in another terminal, and leave it running:"
+        self.terminal.say(f"The webhook service answers at {settings.webhook_url}.")
+        return None
 
     def wants_cron(self) -> bool:
         """Whether to write the lines into the crontab now."""
         if shutil.which("crontab", path=self.settings.path) is None:
             return False
-        asks = "Have cron start the webhook service and book what is due? It adds two lines to your crontab"
-        return self.ask(asks, "cron", [YES, NO], NO) == YES
+        about = "Plans are booked by cron: two lines in your crontab, as the command `cron` prints them."
+        return self.ask("Write them now", [YES, NO], NO, about) == YES
 
     @cached_property
     def stored(self) -> dict[str, dict[str, str]]:
