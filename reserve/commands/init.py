@@ -48,6 +48,7 @@ TOKENS = ("RESERVE_WEBHOOK_TOKEN", "WEBHOOK_TOKEN")  # the same, for those who a
 
 ENCRYPTED, PLAIN = "encrypted", "env"  # where an account is kept
 YES, NO = "yes", "no"
+TYPED = "type"
 # Who delivers the texts -> what to set up there, as the guide says it.
 DELIVERY = {
     "phone": (
@@ -155,7 +156,7 @@ class Interview:
         self.terminal.say("Enter takes what stands in brackets; Ctrl-C leaves everything as it is.")
         system = self.system()
         self.settings = replace(self.settings, system=system)
-        examples = self.examples(self.place())
+        place = self.place()
         name = self.name_of_account()
         given = self.account(name)
         has_texts = PHONE in PROFILES[system].account_variables
@@ -163,7 +164,7 @@ class Interview:
             self.delivery()
         token = self.token() if has_texts else None
         unheard = self.unheard(given[PHONE.name], token) if token is not None else None
-        return Setup(system, name, given, token, unheard, self.wants_cron(), examples)
+        return Setup(system, name, given, token, unheard, self.wants_cron(), self.examples(place))
 
     def ask(self, asks: str, words: Sequence[str], default: str, about: str = "") -> str:
         """Which of *words* it is to be."""
@@ -234,12 +235,14 @@ class Interview:
     def delivery(self) -> None:
         """Say how the texts get here."""
         about = (
-            "The texts with one-time codes are delivered by an app on your own phone, or to a number that you "
+            "Texts with one-time codes are delivered by an app on your own phone, or to a number that you "
             "rent at SMSPool; or you type the code."
         )
-        for line in DELIVERY[self.ask("Who delivers", list(DELIVERY), "phone", about)]:
+        way = self.ask("Who delivers", list(DELIVERY), "phone", about)
+        for line in DELIVERY[way]:
             self.terminal.say(f"  {line}")
-        self.terminal.say(f"  The token is WEBHOOK_TOKEN in {itself.env_file().absolute()}.")
+        if way != TYPED:
+            self.terminal.say(f"  The token is WEBHOOK_TOKEN in {itself.env_file().absolute()}.")
 
     def token(self) -> str:
         """The one that is there, or else a new one; it is not asked for."""
@@ -341,7 +344,7 @@ class Interview:
                     if sport in sports[each.offer.court.name]
                 ]
             if slots:
-                return min(slots, key=lambda each: (kind.sports.index(each[1]), _from_evening(each[0])))
+                return min(slots, key=lambda each: (kind.sports.index(each[1]), *_unusual(each[0], kind)))
         raise UsageError(f"nothing can be reserved at {place} in that week")
 
 
@@ -350,6 +353,7 @@ def _link(kind: type[BookingSystem], text: str) -> str:
     return text
 
 
-def _from_evening(slot: Slot) -> int:
-    """How many minutes lie between the start of *slot* and the evening."""
-    return abs((slot.start.hour - EVENING.hour) * 60 + slot.start.minute - EVENING.minute)
+def _unusual(slot: Slot, kind: type[BookingSystem]) -> tuple[bool, int]:
+    """Whether *slot* is shorter or longer than usual, and how many minutes it starts from the evening."""
+    minutes = (slot.start.hour - EVENING.hour) * 60 + slot.start.minute - EVENING.minute
+    return slot.end - slot.start != kind.usual_lengths[0], abs(minutes)

@@ -19,8 +19,9 @@ class Terminal:
     """Where somebody sits who can be asked."""
 
     def say(self, text: str) -> None:
-        """Show *text*."""
-        print(line("", text), flush=True)
+        """Show *text*, which may be indented."""
+        said = text.lstrip()
+        print(line(text.removesuffix(said), said), flush=True)
 
     def show(self, command: str) -> None:
         """Show *command* so that it can be copied."""
