@@ -271,6 +271,14 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class RivalHold:
+    """When somebody else had a court, as only a simulator tells."""
+
+    moment: datetime
+    court: str
+
+
+@dataclass(frozen=True)
 class Account:
     """Who plays, and how the booking system knows them; secrets stay out of `repr`.
 

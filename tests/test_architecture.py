@@ -58,7 +58,7 @@ MAY_IMPORT = {
     "causes": "errors model causes",
     "booking": f"{BOOKING} booking",
     # Drawn by commands today, and made for a web page too: so it knows only what is stored, and no command.
-    "waterfall": "errors model storage waterfall",
+    "waterfall": "errors model storage causes waterfall",
     "plans": "errors money model when window storage systems plans",
     "simulator": "clock itself model window simulator",
     "commands.rehearse": f"{PLAIN} systems causes booking plans storage waterfall commands simulator",

@@ -8,13 +8,13 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
+from reserve.causes.facts import read
 from reserve.commands.history import end_of, recorded_runs, run_as_json
 from reserve.commands.options import command_parser
 from reserve.commands.screen import WIDTH
 from reserve.errors import UsageError
 from reserve.settings import Settings
-from reserve.storage.measured import measured_of
-from reserve.storage.run_folder import steps_of
+from reserve.storage.run_folder import rivals_of, steps_of
 from reserve.waterfall.page import page
 from reserve.waterfall.picture import Waterfall, waterfall
 
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         (run,) = runs
         end = end_of(run, past.alive([run.run_id]))
     steps = steps_of(settings.data, run.run_id)
-    picture = waterfall(run, measured_of(settings.data, run.run_id), steps, end)
+    picture = waterfall(run, read(run.facts), steps, end, rivals=rivals_of(settings.data, run.run_id))
     if options.html:
         write_page(options.html, page(picture))
     if options.json:

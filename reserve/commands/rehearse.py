@@ -38,7 +38,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     from reserve.booking.context import Leads
     from reserve.commands.book import book
     from reserve.commands.outcome import print_outcome, result_as_json
-    from reserve.storage.measured import RivalHold
+    from reserve.model import RivalHold
 
     options, notify = _parser().parse_args(arguments), settings.notify
     if options.notify and not notify:
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
             wired.run.clock.sleep_until(timeline.opens_at + RIVALS_COME)
         taken = simulated.ledger.all("taken-by-rival")
         rivals = [RivalHold(each.moment, str(each.details.get("court") or "")) for each in taken]
-        wired.folder.keep_measured(replace(wired.measured(result), rivals=rivals).as_json())
+        wired.folder.keep_rivals(rivals)
         violations = simulated.ledger.violations
         show_ledger(simulated, timeline, result)
         ledger = simulated.ledger.as_json(timeline.now())

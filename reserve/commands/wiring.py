@@ -26,7 +26,6 @@ from reserve.http import Http
 from reserve.model import Account, BookingRequest, Slot
 from reserve.redaction import Secrets
 from reserve.settings import Settings
-from reserve.storage.measured import Measured
 from reserve.storage.run_folder import RunFolder
 from reserve.storage.runs import Record, player_key
 from reserve.storage.secrets import SecretStore, StoredTokens
@@ -63,10 +62,9 @@ class WiredRun:
     record: Record
 
     def write_down(self, result: RunResult) -> None:
-        """Leave the timeline in the folder of the run, what it measured, and the traceback of a bug."""
+        """Leave the timeline in the folder of the run, and the traceback of a bug, without secrets."""
         timeline = self.run.timeline
         self.folder.keep_steps((moment, timeline.stamp(moment), text) for moment, text in timeline.steps)
-        self.folder.keep_measured(self.measured(result).as_json())
         if result.bug is not None:
             self.folder.keep_bug(result.bug)
         outcome = result.outcome
@@ -90,18 +88,6 @@ class WiredRun:
         text = calendar_file(game, self.run.clock.now(), note=self.run_id, is_cancelled=is_cancelled)
         self.folder.keep_calendar(text)
         return text
-
-    def measured(self, result: RunResult) -> Measured:
-        """When this run did what."""
-        server = result.server
-        return Measured(
-            opens_at=result.opens_at,
-            ahead=server.offset,
-            within=server.bound if server.probes else None,
-            leads=vars(self.run.context.leads),
-            spans=self.run.timeline.spans,
-            attempts=result.attempts,
-        )
 
 
 def build_run(

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import re
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from itertools import count
 from pathlib import Path
 
 from reserve.errors import UsageError
+from reserve.model import RivalHold
 from reserve.redaction import MASK, Secrets
 
 PERSONAL = re.compile(r"[^\s\"@]{1,64}@[^\s\"@]+|\beyJ[\w-]+\.[\w.-]+|\+?\d[\d ().-]{8,40}\d")
 LONGEST = 20_000  # characters of an answer that are worth keeping
-STEPS, MEASURED, BUG, CALENDAR = "timeline.jsonl", "measured.json", "bug.txt", "reservation.ics"
+STEPS, RIVALS, BUG, CALENDAR = "timeline.jsonl", "rivals.json", "bug.txt", "reservation.ics"
 
 
 class RunFolder:
@@ -44,9 +45,10 @@ class RunFolder:
         ]
         self._write(self.path / STEPS, "".join(line + "\n" for line in lines))
 
-    def keep_measured(self, measured: Mapping[str, object]) -> None:
-        """Keep what the run measured."""
-        self._write(self.path / MEASURED, json.dumps(measured))
+    def keep_rivals(self, rivals: Iterable[RivalHold]) -> None:
+        """Keep who else had which court when, as the simulator of a rehearsal knows it."""
+        rows = [{"at": each.moment.isoformat(), "court": each.court} for each in rivals]
+        self._write(self.path / RIVALS, json.dumps(rows))
 
     def keep_bug(self, failure: BaseException) -> None:
         """Keep the traceback of a bug."""
@@ -98,4 +100,15 @@ def steps_of(data: Path, run_id: str) -> list[dict[str, str]]:
             step = json.loads(line)
             if isinstance(step, dict) and step.keys() >= {"at", "stamp", "step"}:
                 found.append({name: str(text) for name, text in step.items()})
+    return found
+
+
+def rivals_of(data: Path, run_id: str) -> list[RivalHold]:
+    """Who else had which court when, of a rehearsal; nothing when that cannot be read."""
+    found = []
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        for row in json.loads((folder_of(data, run_id) / RIVALS).read_bytes()):
+            moment = datetime.fromisoformat(row["at"])
+            if moment.utcoffset() is not None:
+                found.append(RivalHold(moment, str(row["court"])))
     return found

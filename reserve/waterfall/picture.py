@@ -14,9 +14,9 @@ from enum import StrEnum
 from itertools import chain
 from typing import TypeVar
 
+from reserve.causes.facts import PLANNED, Facts
 from reserve.errors import ExitCode, Meaning
-from reserve.model import ActionKind, Attempt, Span, SpanKind
-from reserve.storage.measured import Measured
+from reserve.model import ActionKind, Attempt, RivalHold, Span, SpanKind
 from reserve.storage.runs import PastRun
 
 T = TypeVar("T")
@@ -77,13 +77,6 @@ NAMES = {
     SpanKind.WAIT: "waiting list",
     SpanKind.SETTLE: "settling",
     SpanKind.PAY: "confirmation",
-}
-# What each step was to begin with and to be done by: the lead of the next one.
-PLANS = {
-    SpanKind.SIGN_IN: ("sign_in", "code"),
-    SpanKind.CODE_AWAITED: ("code", "measure"),
-    SpanKind.AIM: ("measure", "warm"),
-    SpanKind.WARM: ("warm", "last_look"),
 }
 
 
@@ -171,10 +164,16 @@ class Waterfall:
 
 
 def waterfall(
-    run: PastRun, measured: Measured, steps: Sequence[Mapping[str, str]], sentence: str
+    run: PastRun,
+    facts: Facts | None,
+    steps: Sequence[Mapping[str, str]],
+    sentence: str,
+    *,
+    rivals: Sequence[RivalHold] = (),
 ) -> Waterfall:
     """The picture of *run*, which ended as *sentence* says; what is not known of it is left out."""
-    return _Drawn(run, measured, steps).waterfall(sentence)
+    known = facts or Facts(run.started, run.ended or run.started)
+    return _Drawn(run, known, steps, rivals).waterfall(sentence)
 
 
 @dataclass(frozen=True)
@@ -182,8 +181,9 @@ class _Drawn:
     """One run on its way to a picture; moments in it are those of the run's own clock."""
 
     run: PastRun
-    measured: Measured
+    facts: Facts
     steps: Sequence[Mapping[str, str]]
+    rivals: Sequence[RivalHold]
 
     def waterfall(self, sentence: str) -> Waterfall:
         zero, called, when = self._zero()
@@ -204,9 +204,9 @@ class _Drawn:
 
     def _zero(self) -> tuple[datetime, str, datetime | None]:
         """What to count from, what that is called, and when it was at the facility, if that is known."""
-        opens_at, attempts = self.measured.opens_at, self.measured.attempts
+        opens_at, attempts = self.facts.opens_at, self.facts.attempts
         if opens_at is not None and opens_at > self.run.started - LONG_OPEN:
-            return opens_at - self.measured.ahead, "the opening", opens_at
+            return opens_at - self.facts.ahead, "the opening", opens_at
         if opens_at is None and (stamped := _opening_by(self.steps)):
             return stamped, "the opening", None
         if attempts:
@@ -215,8 +215,8 @@ class _Drawn:
 
     def _before(self, zero: datetime, called: str) -> Panel | None:
         first = self._first_attempt
-        spans = [span for span in self.measured.spans if first is None or span.began < first]
-        plans = {kind: self._plan(kind) for kind in PLANS} if called == "the opening" else {}
+        spans = [span for span in self.facts.spans if first is None or span.began < first]
+        plans = {kind: self._plan(kind) for kind in PLANNED} if called == "the opening" else {}
         rows = []
         for kind in SpanKind:
             mine = [span for span in spans if span.kind is kind]
@@ -245,16 +245,16 @@ class _Drawn:
         return Panel(title, scale(begins, ends), tuple(rows))
 
     def _plan(self, kind: SpanKind) -> tuple[timedelta, timedelta] | None:
-        leads, (first, last) = self.measured.leads, PLANS[kind]
+        leads, (first, last) = self.facts.leads, PLANNED[kind]
         return (-leads[first], -leads[last]) if {first, last} <= leads.keys() else None
 
     @property
     def _first_attempt(self) -> datetime | None:
-        return min((attempt.sent for attempt in self.measured.attempts), default=None)
+        return min((attempt.sent for attempt in self.facts.attempts), default=None)
 
     def _race(self, zero: datetime, called: str) -> Panel | None:
-        listed = [span.began for span in self.measured.spans if span.kind is SpanKind.WAIT]
-        attempts = sorted(self.measured.attempts, key=lambda each: each.sent)
+        listed = [span.began for span in self.facts.spans if span.kind is SpanKind.WAIT]
+        attempts = sorted(self.facts.attempts, key=lambda each: each.sent)
         race = [each for each in attempts if not listed or each.sent < min(listed)]
         if not race:
             return None
@@ -263,7 +263,7 @@ class _Drawn:
         last = max(each.answered for each in race) - zero
         moments = [first, last, NOTHING, *(at - zero for at in made if at)]
         length = max(moments) - min(moments)
-        rivals = [each.moment - zero for each in self.measured.rivals]
+        rivals = [each.moment - zero for each in self.rivals]
         moments += [at for at in rivals if min(moments) - length < at < max(moments)]
         reach = scale(min(moments), max(moments))
         courts = list(dict.fromkeys(each.court for each in race))
@@ -271,7 +271,7 @@ class _Drawn:
         rows = [self._court(court, race, zero, reach) for court in shown]
         late = [each.sent - each.planned for each in race]
         note = f"{_count(len(race), 'request')}, sent up to {length_of(max(late))} later than planned."
-        if (within := self.measured.within) is not None:
+        if (within := self.facts.bound) is not None:
             note += f" The server's clock is known to ± {length_of(within)}."
         if len(courts) > len(shown):
             note += f" {_count(len(courts) - len(shown), 'more court')} not drawn."
@@ -298,7 +298,7 @@ class _Drawn:
         last, is_held = mine[-1], any(each.meaning is Meaning.HELD for each in mine)
         words = f"{last.meaning} {stamp(last.answered - zero)}"
         words += f", {len(mine)} tries" if len(mine) > 1 else ""
-        taken = [each.moment - zero for each in self.measured.rivals if each.court == court]
+        taken = [each.moment - zero for each in self.rivals if each.court == court]
         if taken and not is_held:
             words += f", rival {stamp(min(taken))}"
         marks += [Mark(at, MarkKind.RIVAL) for at in taken if reach.begins <= at <= reach.ends]
@@ -317,7 +317,7 @@ class _Drawn:
     def _made(self, attempt: Attempt) -> datetime | None:
         """When the booking system made the hold, by our clock."""
         made = attempt.held.made if attempt.held else None
-        return made - self.measured.ahead if made else None
+        return made - self.facts.ahead if made else None
 
     def _fate(self, court: str) -> str:
         """What became of a court that was held."""
@@ -341,7 +341,7 @@ class _Drawn:
         for kind in SpanKind:
             spans = [
                 each
-                for each in self.measured.spans
+                for each in self.facts.spans
                 if each.kind is kind and first is not None and each.began >= first
             ]
             if not spans:
@@ -350,7 +350,7 @@ class _Drawn:
             end = "done" if spans[-1].is_done else "failed"
             words = f"{length_of(spans[-1].ended - spans[-1].began)}, {end} {stamp(bars[-1].ends)}"
             rows.append(Row(NAMES[kind], words, _few(bars), details=_all_spans(bars)))
-        if not self.measured.spans:  # of an older version: only its actions are known
+        if not self.facts.spans:  # of an older version: only its actions are known
             rows += self._from_actions(zero)
         released = [each for each in self.run.actions if each.kind is ActionKind.RELEASED]
         if released:

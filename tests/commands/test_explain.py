@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from reserve.commands import explain
 from reserve.errors import UsageError
 from reserve.settings import Settings, read_settings
-from reserve.storage.run_folder import MEASURED, folder_of
+from reserve.storage.database import Store
+from reserve.storage.schema import RUNS
 from tests.stage import Stage
 
 
@@ -40,7 +42,8 @@ def test_a_run_is_drawn_in_the_terminal_and_into_a_file_of_its_own(
     assert {path.name for path in tmp_path.iterdir()} >= {"run.html", "data"}
     assert not list(tmp_path.glob("**/.run.html*"))  # nothing half written is left
 
-    (folder_of(tmp_path / "data", run) / MEASURED).unlink()  # as older versions left it
+    with closing(Store(tmp_path / "data")) as store, store.engine.begin() as connection:
+        connection.execute(RUNS.update().values(facts=None))  # as older versions left it
     assert explain.main([run], settings) == 0
     said = capsys.readouterr().out
     assert "After the opening" in said

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from reserve.errors import UsageError
+from reserve.model import RivalHold
 from reserve.redaction import Secrets
-from reserve.storage.run_folder import STEPS, RunFolder, steps_of
+from reserve.storage.run_folder import RIVALS, STEPS, RunFolder, rivals_of, steps_of
 from tests.fakes import START
 
 
@@ -46,3 +47,14 @@ def test_a_file_in_the_place_of_the_folder_of_all_runs_is_named(tmp_path: Path) 
 
     with pytest.raises(UsageError, match=f"RESERVE_DATA: {tmp_path}/runs is a file where a folder should be"):
         steps_of(tmp_path, "run-1")
+
+
+def test_the_rivals_of_a_rehearsal_are_read_back_as_far_as_they_can_be(tmp_path: Path) -> None:
+    folder, rival = RunFolder(tmp_path, "run-1", Secrets()), RivalHold(START, "Court 1")
+    folder.keep_rivals([rival, rival])
+
+    assert rivals_of(tmp_path, "run-1") == [rival, rival]
+    assert rivals_of(tmp_path, "run-2") == []
+    for damaged in ("[", "7", '[{"at": "2026-03-02T08:00:00", "court": ""}]', '[{"at": 7}]', "[7]"):
+        (folder.path / RIVALS).write_text(damaged)
+        assert rivals_of(tmp_path, "run-1") == []

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from reserve.causes.facts import Facts
 from reserve.errors import Meaning
-from reserve.model import ActionKind, Attempt, HoldStamp, Span, SpanKind
-from reserve.storage.measured import Measured, RivalHold
+from reserve.model import ActionKind, Attempt, HoldStamp, RivalHold, Span, SpanKind
 from reserve.storage.runs import Action, PastRun
 from reserve.waterfall.picture import Waterfall, waterfall
 from tests.fakes import START
@@ -47,13 +47,13 @@ def attempt(court: str, sent: float, answered: float, meaning: Meaning, made: fl
     )
 
 
-def measured(attempts: Sequence[Attempt], spans: Sequence[Span] | None = None) -> Measured:
+def facts(attempts: Sequence[Attempt], spans: Sequence[Span] | None = None) -> Facts:
     """What a run like others measured, with these *attempts*."""
     usual = [span(*each) for each in SPANS]
     leads = {name: lead * SECOND for name, lead in LEADS.items()}
-    return Measured(
-        OPENS_AT, within=6 * MS, leads=leads, spans=usual if spans is None else spans, attempts=attempts
-    )
+    known: dict[str, Any] = {"opens_at": OPENS_AT, "bound": 6 * MS, "leads": leads}
+    shown = usual if spans is None else spans
+    return Facts(at(-126), at(1), **known, spans=tuple(shown), attempts=tuple(attempts))
 
 
 def past(
@@ -93,10 +93,18 @@ TWO_HELD = (
 
 
 def drawn(
-    run: PastRun = WON, found: Measured | None = None, steps: Sequence[dict[str, str]] = ()
+    run: PastRun = WON,
+    found: Facts | None = None,
+    steps: Sequence[dict[str, str]] = (),
+    rivals: Sequence[RivalHold] = (),
 ) -> Waterfall:
-    return waterfall(run, measured(TWO_HELD) if found is None else found, steps, run.sentence or "")
+    """The picture of *run*, of which *found* is known."""
+    known = facts(TWO_HELD) if found is None else found
+    return waterfall(run, known, steps, run.sentence or "", rivals=rivals)
 
 
 def rival(court: str, milliseconds: float) -> RivalHold:
     return RivalHold(OPENS_AT + milliseconds * MS, court)
+
+
+NOTHING_KNOWN = Facts(at(-126), at(1))  # of an older version

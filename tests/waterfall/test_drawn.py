@@ -12,11 +12,10 @@ from rich.console import Console
 
 from reserve.errors import Meaning
 from reserve.model import ActionKind
-from reserve.storage.measured import Measured
 from reserve.waterfall.lines import lines
 from reserve.waterfall.page import page
 from reserve.waterfall.picture import Waterfall
-from tests.waterfall.runs import TWO_HELD, attempt, drawn, measured, past, rival
+from tests.waterfall.runs import NOTHING_KNOWN, TWO_HELD, attempt, drawn, facts, past, rival
 
 NASTY = "<script>alert('1')</script>&\"\x00\udfff"
 VOID = {"meta"}
@@ -60,11 +59,11 @@ def worst() -> Waterfall:
         attempt(court, 20 * each, 20 * each + 9, Meaning.HELD, 3) for court in courts for each in range(30)
     ]
     run = replace(past((ActionKind.KEPT, courts[0], 1)), request=NASTY, sentence=NASTY, run_id=NASTY)
-    found = replace(measured(asked), rivals=[rival(court, 50) for court in courts])
-    return drawn(run, found, [{"at": "", "stamp": NASTY, "step": NASTY * 20}] * 5000)
+    said = [{"at": "", "stamp": NASTY, "step": NASTY * 20}] * 5000
+    return drawn(run, facts(asked), said, [rival(court, 50) for court in courts])
 
 
-@pytest.mark.parametrize("picture", [drawn(), worst(), drawn(found=Measured()), drawn(found=measured(()))])
+@pytest.mark.parametrize("picture", [drawn(), worst(), drawn(found=NOTHING_KNOWN), drawn(found=facts(()))])
 def test_a_page_is_whole_small_and_asks_nobody_for_anything(picture: Waterfall) -> None:
     html = page(picture, [NASTY])
 
@@ -92,7 +91,7 @@ def test_what_is_drawn_is_said_in_words_too() -> None:
 
 
 @pytest.mark.parametrize("ascii_only", [False, True])
-@pytest.mark.parametrize("picture", [drawn(), worst(), drawn(found=measured(()))])
+@pytest.mark.parametrize("picture", [drawn(), worst(), drawn(found=facts(()))])
 def test_a_terminal_of_80_columns_is_enough(picture: Waterfall, *, ascii_only: bool) -> None:
     console = Console(width=80, file=StringIO(), color_system=None)
 
@@ -108,7 +107,7 @@ def test_a_terminal_of_80_columns_is_enough(picture: Waterfall, *, ascii_only: b
 def test_the_lines_of_a_picture() -> None:
     console = Console(width=80, file=StringIO(), color_system=None)
 
-    for each in lines(drawn(found=measured(TWO_HELD, []))):
+    for each in lines(drawn(found=facts(TWO_HELD, []))):
         console.print(each)
 
     assert [line.rstrip() for line in console.file.getvalue().splitlines()][:6] == [  # type: ignore[attr-defined]

@@ -8,11 +8,24 @@ from itertools import pairwise
 
 import pytest
 
+from reserve.causes.facts import Facts
 from reserve.errors import Meaning
 from reserve.model import ActionKind, SpanKind
-from reserve.storage.measured import Measured
 from reserve.waterfall.picture import MOST_ROWS, MarkKind, Panel, Row, Tone, Waterfall, scale, stamp
-from tests.waterfall.runs import MS, SECOND, TWO_HELD, WON, at, attempt, drawn, measured, past, rival, span
+from tests.waterfall.runs import (
+    MS,
+    NOTHING_KNOWN,
+    SECOND,
+    TWO_HELD,
+    WON,
+    at,
+    attempt,
+    drawn,
+    facts,
+    past,
+    rival,
+    span,
+)
 
 MINUTE = 60 * SECOND
 
@@ -43,7 +56,7 @@ def test_steps_courts_and_what_followed_have_a_scale_each() -> None:
 def test_a_step_is_drawn_beside_its_plan_and_its_delay_is_told() -> None:
     slow = [span(SpanKind.SIGN_IN, -118, 70)]
 
-    sign_in = row(panel(drawn(found=measured(TWO_HELD, slow)), "Before the opening"), "sign-in")
+    sign_in = row(panel(drawn(found=facts(TWO_HELD, slow)), "Before the opening"), "sign-in")
 
     assert sign_in.plan == (-120 * SECOND, -60 * SECOND)
     assert (sign_in.bars[0].begins, sign_in.bars[0].ends) == (-118 * SECOND, -48 * SECOND)
@@ -65,7 +78,7 @@ def test_a_court_shows_each_request_the_hold_by_the_systems_own_clock_and_what_b
 
 
 def test_all_moments_count_from_the_servers_opening() -> None:
-    ahead = replace(measured(TWO_HELD), ahead=3 * MS)
+    ahead = replace(facts(TWO_HELD), ahead=3 * MS)
 
     ours = row(panel(drawn(found=ahead), "At the opening"), "Court 1")
 
@@ -73,9 +86,7 @@ def test_all_moments_count_from_the_servers_opening() -> None:
 
 
 def test_a_rival_that_is_known_is_shown_where_we_lost() -> None:
-    found = replace(measured(TWO_HELD), rivals=[rival("Court 3", 2), rival("Court 1", 9_000)])
-
-    race = panel(drawn(found=found), "At the opening")
+    race = panel(drawn(rivals=[rival("Court 3", 2), rival("Court 1", 9_000)]), "At the opening")
 
     assert row(race, "Court 3").words == "taken +25.0 ms, rival +2.0 ms"
     assert [mark.kind for mark in row(race, "Court 3").marks] == [MarkKind.RIVAL]
@@ -86,7 +97,7 @@ def test_a_code_that_comes_late_has_not_failed_and_one_that_never_comes_has() ->
     waits = [span(SpanKind.CODE_AWAITED, -60, 40, is_done=False), span(SpanKind.CODE_AWAITED, -20, 5)]
 
     came, never = (
-        row(panel(drawn(found=measured(TWO_HELD, each)), "Before the opening"), "code on its way")
+        row(panel(drawn(found=facts(TWO_HELD, each)), "Before the opening"), "code on its way")
         for each in (waits, waits[:1])
     )
 
@@ -99,26 +110,24 @@ def test_a_code_that_comes_late_has_not_failed_and_one_that_never_comes_has() ->
     ("found", "titles"),
     [
         (
-            measured((), [span(SpanKind.FIND, -125, 1), span(SpanKind.SIGN_IN, -120, 4, is_done=False)]),
+            facts((), [span(SpanKind.FIND, -125, 1), span(SpanKind.SIGN_IN, -120, 4, is_done=False)]),
             ["Before the opening"],
         ),
         (
-            replace(measured((), [span(SpanKind.FIND, -125, 9, is_done=False)]), opens_at=None),
+            replace(facts((), [span(SpanKind.FIND, -125, 9, is_done=False)]), opens_at=None),
             ["From the start"],
         ),
-        (replace(measured((), []), opens_at=None), []),
+        (replace(facts((), []), opens_at=None), []),
     ],
 )
-def test_a_run_that_asked_for_no_court_has_a_picture_of_what_it_did(
-    found: Measured, titles: list[str]
-) -> None:
+def test_a_run_that_asked_for_no_court_has_a_picture_of_what_it_did(found: Facts, titles: list[str]) -> None:
     picture = drawn(past(exit_code=3), found)
 
     assert [each.title for each in picture.panels] == titles
 
 
 def test_a_window_that_is_open_long_since_is_no_opening_to_count_from() -> None:
-    found = replace(measured(TWO_HELD), opens_at=at(-100_000))
+    found = replace(facts(TWO_HELD), opens_at=at(-100_000))
 
     picture = drawn(found=found)
 
@@ -130,7 +139,7 @@ def test_a_window_that_is_open_long_since_is_no_opening_to_count_from() -> None:
 def test_a_run_that_waited_for_hours_does_not_hide_its_last_minutes() -> None:
     early = [span(SpanKind.FIND, -7201, 1), span(SpanKind.SIGN_IN, -120, 12)]
 
-    before = panel(drawn(past(started=-7200), measured(TWO_HELD, early)), "Before the opening")
+    before = panel(drawn(past(started=-7200), facts(TWO_HELD, early)), "Before the opening")
 
     assert before.scale.begins > -3 * MINUTE
     assert row(before, "courts looked up").words == "1.00 s, done \u22122:00 h"
@@ -143,7 +152,7 @@ def test_of_an_older_version_the_actions_and_the_stamps_are_drawn() -> None:
         {"at": "yesterday", "stamp": "T+0.000", "step": "damaged"},
     ]
 
-    picture = drawn(WON, Measured(), steps)
+    picture = drawn(WON, NOTHING_KNOWN, steps)
 
     assert [each.title for each in picture.panels] == ["After the opening"]
     assert [(each.name, each.words) for each in picture.panels[0].rows] == [
@@ -160,7 +169,7 @@ def test_what_a_waiting_list_asked_for_later_is_counted_and_not_drawn() -> None:
         attempt("Court 1", 60_000 * number, 60_000 * number + 20, Meaning.TAKEN) for number in range(1, 9)
     ]
 
-    race = panel(drawn(found=measured((*TWO_HELD, *later), spans)), "At the opening")
+    race = panel(drawn(found=facts((*TWO_HELD, *later), spans)), "At the opening")
 
     assert race.scale.ends < SECOND
     assert race.note.endswith("8 later requests from the waiting list not drawn.")
@@ -170,7 +179,7 @@ def test_of_very_many_courts_those_that_were_held_are_drawn() -> None:
     many = [attempt(f"Court {number}", 5, 30, Meaning.TAKEN) for number in range(100)]
     many.append(attempt("Court 999", 6, 20, Meaning.HELD))
 
-    race = panel(drawn(past((ActionKind.KEPT, "Court 999", 1)), measured(many)), "At the opening")
+    race = panel(drawn(past((ActionKind.KEPT, "Court 999", 1)), facts(many)), "At the opening")
 
     assert len(race.rows) == MOST_ROWS
     assert (race.rows[0].name, race.rows[0].words) == ("Court 999", "held +20.0 ms, to be paid")
