@@ -97,7 +97,7 @@ class Outbox:
         """Have *notice* on the disk when this returns; False when it is known. Raises `OSError`."""
         if any(path.exists() for path in (self._path(notice), self._path(notice, TOLD))):
             return False
-        (self.folder / TOLD).mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make_folders()
         self.save(Entry(notice))
         return True
 
@@ -110,14 +110,14 @@ class Outbox:
             file.write(entry.as_text())
             file.flush()
             os.fsync(file.fileno())
-        new.replace(path)
+        self._move(new, path)
 
     def finish(self, entry: Entry) -> None:
         """Keep *entry* as what is over; where the disk is too full for that, it is forgotten instead."""
         path = self._path(entry.notice)
         try:
             self.save(entry)
-            path.replace(self._path(entry.notice, TOLD))
+            self._move(path, self._path(entry.notice, TOLD))
         except OSError:
             with suppress(OSError):
                 path.unlink()
@@ -153,7 +153,7 @@ class Outbox:
         descriptor = None
         try:
             with suppress(OSError):
-                (self.folder / TOLD).mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._make_folders()
                 (self.folder / TURN).write_text(self._name)
                 descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             yield descriptor is None or self._waited_for(descriptor, clock)
@@ -180,13 +180,21 @@ class Outbox:
         except OSError:
             return True
 
+    def _make_folders(self) -> None:
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (self.folder, self.folder / TOLD):
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+    def _move(self, path: Path, target: Path) -> None:
+        path.replace(target)
+
     def _path(self, notice: Notice, folder: str = "") -> Path:
         return self.folder / folder / f"{quote(notice.id, safe=' @:')}.json"
 
     def _entries(self, folder: Path) -> list[Entry]:
         found = []
         for path in self._files(folder, ".json"):
-            with suppress(OSError):
+            with suppress(OSError, ValueError):
                 entry = entry_in(path.read_text(encoding="utf-8", errors="surrogatepass"))
                 found += [entry] if entry else []
         return sorted(found, key=lambda each: (each.notice.at, each.notice.id))

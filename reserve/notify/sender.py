@@ -31,16 +31,19 @@ class Sender:
         send: Send,
         clock: Clock,
         log: Callable[[str], None],
+        *,
+        look: timedelta = LOOK,
     ) -> None:
         """Nothing is sent yet; what goes wrong for good is a line in the *log*."""
         self.outbox, self.channels, self.send, self.clock, self.log = outbox, channels, send, clock, log
+        self.look = look
         self.in_memory: dict[str, Entry] = {}  # what the disk would not take
 
     def run(self) -> None:
         """Tell everything; returns when nothing is left, or when a newer process takes over."""
         with self.outbox.turn(self.clock) as is_ours:
             while is_ours and (wake := self.tell_due()):
-                self.clock.sleep_until(min(wake, self.clock.now() + LOOK))
+                self.clock.sleep_until(min(wake, self.clock.now() + self.look))
                 is_ours = not self.is_unwanted
 
     @property
@@ -91,6 +94,7 @@ class Sender:
             if not progress.is_over and (is_too_late or progress.tries >= MOST_TRIES):
                 progress.is_given_up = True
                 self.log(f"{notice.kind} {notice.id}: {progress}")
+                self._save(entry)
             waiting += [] if progress.is_over else [channel]
         return waiting
 
