@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from http.client import CONTINUE, HTTPResponse
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 import requests
 import urllib3
@@ -305,7 +305,9 @@ class Http:
             raise Unreachable(f"{asked}: a header has letters that cannot be sent") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as failure:
             if not under_way.has_left or _never_left(failure):
-                raise Unreachable(f"{asked}: no connection ({type(failure).__name__})") from failure
+                raise Unreachable(
+                    f"{asked}: no connection to {urlsplit(self.base_url).hostname} ({type(failure).__name__})"
+                ) from failure
             raise LostAnswer(f"{asked}: the connection broke ({type(failure).__name__})") from failure
         finally:
             under_way.connection = None  # it may serve another request

@@ -109,11 +109,13 @@ def held(hold: Hold, found: Offers) -> Outcome:
     court, slot = hold.offer.court, hold.offer.slot
     until = f" by {held_until(hold)}" if hold.expires_at else " soon"
     where = f" at {hold.link}" if hold.link else " on its site"
-    price = str(hold.price) if hold.price is not None else "it"
+    todo = f"pay {'it' if hold.price is None else hold.price}"
+    if hold.price is not None and hold.price.is_free:
+        todo = "it is free, but has to be finished"
     return Outcome(
         OutcomeWord.HELD,
         ExitCode.HELD,
-        f"Held {court.name} at {found.facility}, {slot.start:%A} {slot}: pay {price}{until}{where}",
+        f"Held {court.name} at {found.facility}, {slot.start:%A} {slot}: {todo}{until}{where}",
         court.name,
         slot,
         hold.order_id,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from reserve import itself
-from reserve.errors import ExitCode, OutcomeWord, ReserveError, UsageError, meant_by
+from reserve.errors import ExitCode, OutcomeWord, ReserveError, Unreachable, UsageError, meant_by
 from reserve.settings import Settings, UnreadableSettings, loose_files, read_settings
 
 if TYPE_CHECKING:
@@ -110,6 +110,11 @@ def main(arguments: Sequence[str]) -> int:
 
 def refused(failure: ReserveError) -> str:
     """The last line of a command that *failure* ended; a question ends with its own mark."""
+    if isinstance(failure, Unreachable):
+        return (
+            f"Refused: the booking system cannot be reached ({failure}); check the network of this machine. "
+            "`plan list` and `history` work without it, and plans are tried again by themselves."
+        )
     return f"Refused: {failure}{'' if str(failure).endswith('?') else '.'}"
 
 

@@ -87,6 +87,8 @@ def main(
                 key, what, way = "link", "session", "--link URL"
             rows = [{key: name} for name in asked.facilities()]
             return print_table(rows, f"{_counted(rows, what)}; see one with `{way}`", options.json)
+        if options.date and day < clock.now().astimezone(asked.zone()).date():
+            raise UsageError(f"--date: {day:%a} {day} is in the past")
         now, found, shown = clock.now(), asked.published(), asked.shown() if options.date else []
     courts: list[dict[str, object]] = [
         {
@@ -139,7 +141,7 @@ def print_day(shown: Sequence[Shown], courts: Collection[str], now: datetime) ->
         }
         print(", ".join([court, *sorted(prices)]))
         for state, times in by_state.items():
-            print(folded(f"  {state + ':':<23}", ", ".join(times)))
+            print(folded(f"  {state + ': ':<23}", ", ".join(times)))
 
 
 def watch(

@@ -53,7 +53,11 @@ def end_of(run: PastRun, alive: Collection[str]) -> str:
     """How *run* ended, in a sentence, unless it is one of those that are *alive*."""
     if run.sentence:
         return run.sentence
-    return "Still running." if run.run_id in alive else "Cut off; the next run tidies up after it."
+    return (
+        "Still running."
+        if run.run_id in alive
+        else "Cut off, or its end could not be written; the next run tidies up after it."
+    )
 
 
 def run_as_json(run: PastRun) -> dict[str, object]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from reserve.errors import Blocked, LostAnswer, Overdue, ReserveError, Throttled, UnknownRefusal
 from reserve.http import Answer
 
+CODE = re.compile(r"\s*\b[A-Z]+(_[A-Z]+)+\b")  # the name of an error, for programs
 Words = tuple[tuple[str, type[ReserveError]], ...]  # a pattern in any case, and what it says to the player
 
 
@@ -29,5 +30,5 @@ def by_words(what: str, said: str, words: Words) -> ReserveError:
     """The meaning of the first of *words* found in what was *said*; unknown when none is."""
     for pattern, kind in words:
         if re.search(pattern, said, re.IGNORECASE):
-            return kind(f"{what}: {said.strip()}")
+            return kind(f"the booking system says: {CODE.sub('', said).strip() or said.strip()}")
     return UnknownRefusal(f"{what}: {said.strip()[:200] or 'no reason given'}")

@@ -9,6 +9,7 @@ import pytest
 
 from reserve.booking.context import RunContext
 from reserve.booking.limits import BookingLimits
+from reserve.booking.result import held
 from reserve.booking.settle import settle
 from reserve.booking.stop import Stop
 from reserve.booking.verification import Verification
@@ -194,6 +195,15 @@ def test_what_only_the_player_can_pay_stays_held(clock: FakeClock) -> None:
     assert settling.end() == settling.holds[0]
     assert settling.released == ["order-2"]
     assert "confirm order-1" not in settling.system.said
+
+
+def test_what_is_free_and_waits_for_the_player_is_not_said_to_be_paid(clock: FakeClock) -> None:
+    hold = FakeSystem(clock).held(ONE, "order-1", 0)
+
+    said = held(hold, Offers("Alice Marble", UTC, (ONE,))).sentence
+
+    assert ": it is free, but has to be finished by " in said
+    assert "pay" not in said.partition(" at https")[0]
 
 
 def test_what_has_lapsed_by_the_servers_clock_is_not_left_for_the_player_to_pay(clock: FakeClock) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from reserve.commands import main as command_line
 from reserve.commands.courts import in_a_row, main, watch
 from reserve.commands.screen import line
 from reserve.commands.today import NOBODY
@@ -129,6 +130,27 @@ def test_only_courts_for_the_wanted_sport_are_shown(
     assert all("pickleball" in row["sports"] for row in json.loads(capsys.readouterr().out))
 
 
+def test_a_day_that_is_over_where_one_plays_is_refused(tmp_path: Path) -> None:
+    with Stage(tmp_path) as stage, pytest.raises(UsageError, match="--date: Sun 2026-03-01 is in the past"):
+        courts(stage, "-c", "Alice Marble", "-d", "2026-03-01")
+
+
+def test_without_a_network_one_sentence_says_what_to_check_and_what_still_works(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("RECUS_WEB_URL", "RECUS_API_URL"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+    assert command_line(["courts"]) == 6
+
+    said = capsys.readouterr().out
+    assert said.startswith("Refused: the booking system cannot be reached (")
+    assert "no connection to 127.0.0.1" in said
+    assert "`plan list` and `history` work without it" in said
+    assert said.count("\n") == 1
+
+
 def test_a_facility_that_does_not_exist_is_refused_with_the_nearest(tmp_path: Path) -> None:
     with Stage(tmp_path) as stage, pytest.raises(UsageError, match="the nearest are Alice Marble"):
         courts(stage, "-c", "Alice Marbel")
@@ -201,7 +223,7 @@ def test_a_day_is_shown_slot_by_slot_within_80_columns(
         assert courts(stage, "-c", "alice", "-d", "next mon", "--json") == 0
 
     assert max(map(len, lines)) <= 80
-    assert any(line.startswith("  opens Mon 2026-03-02 08:00:") for line in lines)
+    assert any(line.startswith("  opens Mon 2026-03-02 08:00: 07:30-09:00, ") for line in lines)
     first, *_ = json.loads(capsys.readouterr().out)
     assert first["day"][0]["state"] == "not open yet"
     assert first["day"][0]["opens_at"] == "2026-03-02T08:00:00-08:00"
