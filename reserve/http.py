@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import Message
 from email.utils import parsedate_to_datetime
-from functools import partial
+from functools import cached_property, partial
 from http.client import CONTINUE, HTTPResponse
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -59,6 +59,10 @@ class Answer:
 
     def json(self) -> Json:
         """The JSON object or array in the text; raises `UnknownAnswer` when there is none."""
+        return self._value
+
+    @cached_property
+    def _value(self) -> Json:
         try:
             value = jsonlib.loads(self.text.removeprefix("\ufeff"))  # which some servers put before it
             if "\\" in self.text or not self.text.strip().isprintable():

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
 import subprocess
-import sys
 import tomllib
+from contextlib import redirect_stdout
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from reserve import errors
-from reserve.commands import COMMANDS
+from reserve.commands import COMMANDS, main
 from reserve.commands.options import booking_parser, read_booking
 from reserve.errors import ExitCode
 from reserve.settings import read_settings
 from reserve.signals import SIGNALS
+from reserve.simulator.__main__ import parser
 from reserve.simulator.recus.faults import FAULTS
 from reserve.systems.registry import SYSTEMS
 from tests.documents import DOCUMENTS, HERE, PATHS, README, named, rows
@@ -75,12 +77,17 @@ def dated(words: list[str]) -> list[str]:
 
 
 @cache
-def options_of(*program: str) -> frozenset[str]:
+def options_of(*words: str) -> frozenset[str]:
     """The options that the program itself says it has."""
-    result = subprocess.run(
-        [sys.executable, *program, "--help"], cwd=HERE, capture_output=True, text=True, check=True
-    )
-    return frozenset(OPTION.findall(result.stdout.partition("faults")[0])) - {"-h", "--help", "--version"}
+    said = io.StringIO()
+    with redirect_stdout(said), pytest.raises(SystemExit, match=r"^0$"):
+        main([*words, "--help"])
+    return options_in(said.getvalue())
+
+
+def options_in(help_text: str) -> frozenset[str]:
+    """The options that a `--help` tells of."""
+    return frozenset(OPTION.findall(help_text.partition("faults")[0])) - {"-h", "--help", "--version"}
 
 
 def anchors(path: Path) -> set[str]:
@@ -122,13 +129,13 @@ def test_every_file_that_a_document_names_exists(path: Path) -> None:
 def test_every_command_and_each_of_its_options_is_in_the_documents(command: str) -> None:
     assert f"`{command}`" in DOCUMENTS or f"main.py {command}" in DOCUMENTS
 
-    assert options_of("main.py", command) - set(OPTION.findall(DOCUMENTS)) == set()
+    assert options_of(command) - set(OPTION.findall(DOCUMENTS)) == set()
 
 
 def test_the_table_of_options_has_those_of_book_and_no_others() -> None:
     table = rows("option", "meaning", "environment")
 
-    assert {option for row in table for option in named(row[0])} == options_of("main.py", "book")
+    assert {option for row in table for option in named(row[0])} == options_of("book")
 
 
 def test_the_documents_tell_the_steps_of_a_run_in_their_order() -> None:
@@ -208,11 +215,11 @@ def test_a_command_of_the_documents_has_only_options_that_exist(words: list[str]
     used = [word for word in options if OPTION.fullmatch(word)]
 
     inner = options[:1] if command in WITH_INNER_COMMANDS else []
-    assert set(used) <= options_of("main.py", command, *inner)
+    assert set(used) <= options_of(command, *inner)
 
 
 def test_every_option_of_plan_add_is_in_the_documents() -> None:
-    assert options_of("main.py", "plan", "add") - set(OPTION.findall(DOCUMENTS)) == set()
+    assert options_of("plan", "add") - set(OPTION.findall(DOCUMENTS)) == set()
 
 
 @pytest.mark.parametrize(
@@ -241,7 +248,7 @@ def test_the_simulator_of_the_documents_is_started_with_options_that_exist() -> 
     used = [word for word in words if OPTION.fullmatch(word)]
 
     assert used
-    assert set(used) <= options_of("-m", "reserve.simulator")
+    assert set(used) <= options_in(parser().format_help())
 
 
 def test_make_has_every_target_of_the_documents() -> None:

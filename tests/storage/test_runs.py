@@ -1,6 +1,7 @@
 """What a run is about to do stands on the disk before it is done, and only one run at a time does it."""
 
 import os
+import pickle
 import re
 import signal
 import stat
@@ -34,12 +35,14 @@ DAY = "2026-03-09"
 LOSE = text("SELECT pg_terminate_backend(pid, 1000) FROM pg_locks WHERE locktype = 'advisory'")
 
 # A run in a process of its own that is under way when it says so, until somebody ends it.
-UNDER_WAY = """
+# It imports nothing of the tests, which would take it longer than all that it does.
+UNDER_WAY = f"""
+import pickle
 import sys
 from pathlib import Path
 from reserve.storage.database import Store
 from reserve.storage.runs import Record
-from tests.storage.test_runs import COURT, PLAYER, START
+COURT, PLAYER, START = pickle.loads({pickle.dumps((COURT, PLAYER, START))})
 store = Store(Path(sys.argv[1]), sys.argv[2] or None)
 record = Record(store, "other", PLAYER, lambda: START)
 with record.kept(system="recus", request="a court", day="2026-03-09"):

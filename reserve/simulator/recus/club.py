@@ -219,7 +219,8 @@ class SimulatedRecUs(Club):
         """Who has a court then: "itself" somebody, or somebody its "ground", or nobody."""
         if self._is_taken(court, slot):
             return "itself"
-        return "ground" if any(self._is_taken(each, slot) for each in self._ground(court)) else None
+        others = (each for each in self._ground(court) if each != court)
+        return "ground" if any(self._is_taken(each, slot) for each in others) else None
 
     def _is_taken(self, court: Court, slot: Slot) -> bool:
         facility, seed = self.facilities[court.facility], self.scenario.seed
