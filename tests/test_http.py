@@ -68,7 +68,7 @@ class Host:
             reader.read(int(length[1]) if length else 0)
             answer = self.answers.pop(0)
             if answer is None:
-                self.done.wait(10)
+                self.done.wait(60)
                 return False
             if isinstance(answer, Drip):
                 return self.drip(connection, answer)
@@ -390,9 +390,9 @@ def test_an_answer_that_drips_is_given_up_when_the_whole_of_it_is_late(answer: b
         with pytest.raises(Overdue, match="POST /pay: no answer in time"):
             http.ask("POST", "/pay", json={})
         took = Clock().monotonic() - began
-        host.thread.join(5)
+        host.thread.join(60)
 
-    assert QUICK.total_seconds() <= took < 1.5
+    assert QUICK.total_seconds() <= took < 8  # all of it takes longer than ten seconds
     assert host.was_hung_up  # so no thread of ours goes on reading it
 
 
@@ -404,7 +404,8 @@ def test_once_we_are_hurried_no_answer_is_waited_for_much_longer() -> None:
     with pytest.raises(Overdue):
         http.ask("POST", "/pay")
 
-    assert Clock().monotonic() - began < HURRY.total_seconds() + 0.5
+    took = Clock().monotonic() - began
+    assert HURRY.total_seconds() <= took < PATIENCE.total_seconds() / 2
     http.close()
     host.close()
 

@@ -19,7 +19,7 @@ from tests.simulator.visitor import Visitor
 
 
 def connect(server: SimulatorServer) -> http.client.HTTPConnection:
-    return http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=10)
+    return http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=60)
 
 
 def ask(connection: http.client.HTTPConnection, path: str = "/v1/sports") -> http.client.HTTPResponse:
@@ -119,7 +119,7 @@ def test_a_page_draws_the_dialog_of_the_scenario_and_a_short_address_leads_to_it
 )
 def test_bad_input_is_refused_with_a_sentence(words: list[str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "reserve.simulator", *words], capture_output=True, text=True, timeout=20
+        [sys.executable, "-m", "reserve.simulator", *words], capture_output=True, text=True, timeout=60
     )
 
     assert done.returncode == 2
@@ -138,7 +138,7 @@ def test_it_starts_alone_invites_the_real_command_and_shows_the_ledger_when_inte
             name, _, value = line.removeprefix("export ").partition("=")
             exports[name] = "".join(shlex.split(value))
         process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=20)
+        rest, _ = process.communicate(timeout=60)
 
     program, *words = shlex.split(line)
     booking = read_booking(booking_parser("book").parse_args(words[1:]), read_settings(exports))

@@ -42,7 +42,7 @@ import sys
 from pathlib import Path
 from reserve.storage.database import Store
 from reserve.storage.runs import Record
-COURT, PLAYER, START = pickle.loads({pickle.dumps((COURT, PLAYER, START))})
+COURT, PLAYER, START = pickle.loads({pickle.dumps((COURT, PLAYER, START))!r})
 store = Store(Path(sys.argv[1]), sys.argv[2] or None)
 record = Record(store, "other", PLAYER, lambda: START)
 with record.kept(system="recus", request="a court", day="2026-03-09"):

@@ -70,7 +70,7 @@ class Reader(threading.Thread):
         self.found = self.inbox.code(NUMBER, max_age=MINUTE, after=self.after, wait=FOR_EVER)
 
     def answer(self) -> str | None:
-        self.join(20)
+        self.join(60)
         assert not self.is_alive()
         return self.found.code if self.found else None
 
@@ -119,7 +119,7 @@ def test_after_ten_minutes_nothing_of_a_text_is_on_disk_though_nobody_asks(
 
     for _ in range(1000):
         watch.looked.clear()
-        assert watch.looked.wait(20)
+        assert watch.looked.wait(60)
         if b"482913" not in contents(tmp_path):
             break
 
@@ -272,11 +272,11 @@ def test_what_a_full_disk_keeps_from_being_deleted_is_deleted_when_it_has_room(
         clock.sleep(timedelta(minutes=11))
         for _ in range(3):
             watch.looked.clear()
-            assert watch.looked.wait(20)
+            assert watch.looked.wait(60)
 
     for _ in range(1000):
         watch.looked.clear()
-        assert watch.looked.wait(20)
+        assert watch.looked.wait(60)
         if b"482913" not in contents(tmp_path):
             break
 

@@ -66,7 +66,7 @@ def where(started: subprocess.Popen[str]) -> str:
 def deliver(
     address: str, body: bytes | Iterable[bytes] = ORDER, headers: Mapping[str, str] = JSON
 ) -> Response:
-    return requests.post(f"{address}/webhook/{TOKEN}", data=body, headers=headers, timeout=10)
+    return requests.post(f"{address}/webhook/{TOKEN}", data=body, headers=headers, timeout=60)
 
 
 def ask(address: str, wait: int = 0, number: str = "+14155550100") -> Response:
@@ -129,13 +129,13 @@ def test_closing_ends_every_thread_and_frees_the_port_though_a_connection_is_ope
     server = serve(app, "127.0.0.1", 0)
 
     with requests.Session() as session:
-        assert session.get(f"http://127.0.0.1:{server.port}/health", timeout=10).ok
+        assert session.get(f"http://127.0.0.1:{server.port}/health", timeout=60).ok
         server.close()
         server.close()
 
     left = set(threading.enumerate()) - before
     for thread in left:
-        thread.join(5)
+        thread.join(60)
     assert not any(thread.is_alive() for thread in left)
     socket.create_server(("127.0.0.1", server.port)).close()
     assert [file.name for file in tmp_path.iterdir()] == ["inbox.sqlite3"]  # SQLite's side files are gone
@@ -188,7 +188,7 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, number: int) -> None:
     with process(tmp_path, WEBHOOK_TOKEN=TOKEN, WEBHOOK_PORT="0") as started:
         deliver(where(started))
         started.send_signal(number)
-        _, log = started.communicate(timeout=20)
+        _, log = started.communicate(timeout=60)
 
     assert started.returncode == 0
     assert re.search(r"text \d+ from smspool", log)
@@ -216,7 +216,7 @@ def test_settings_that_make_no_sense_are_refused_in_one_sentence(
         taken = str(other.getsockname()[1])
         settings = {name: value.replace("taken", taken) for name, value in settings.items()}
         with process(tmp_path, **settings) as started:
-            out, problem = started.communicate(timeout=20)
+            out, problem = started.communicate(timeout=60)
 
     assert (started.returncode, out) == (2, "")
     assert why in problem

@@ -57,7 +57,7 @@ def many_files() -> Iterator[None]:
 
 def say(server: WebhookServer, words: bytes) -> socket.socket:
     """A connection on which this was said."""
-    connection = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=60)
     connection.sendall(words)
     return connection
 
@@ -73,7 +73,7 @@ def heard(connection: socket.socket) -> bytes:
 
 def deliver(server: WebhookServer) -> int:
     url = f"http://127.0.0.1:{server.port}/webhook/{TOKEN}"
-    return requests.post(url, data=ORDER, timeout=10).status_code
+    return requests.post(url, data=ORDER, timeout=60).status_code
 
 
 @pytest.mark.parametrize(
