@@ -10,6 +10,8 @@ from enum import StrEnum
 from reserve.errors import Meaning, UsageError
 from reserve.money import Money
 
+SHORT, LONGEST_ID = 8, 12  # letters; what a person sees of an id, and when that is not all of it
+
 
 @dataclass(frozen=True, order=True)
 class Slot:
@@ -130,6 +132,11 @@ class Opening:
     warning: str | None = None
 
 
+def short(id_: str) -> str:
+    """*id_* for a person: of a long one the beginning, which is enough for `bookings cancel` as a rule."""
+    return id_ if len(id_) <= LONGEST_ID else id_[:SHORT]
+
+
 @dataclass(frozen=True)
 class HoldStamp:
     """When a booking system made a hold, and when it wrote its answer, by its own clock; None if not known.
@@ -173,7 +180,7 @@ class Hold:
 
     def __str__(self) -> str:
         """Name the order and the court, as messages do."""
-        return f"order {self.order_id} for {self.offer.court.name}"
+        return f"order {short(self.order_id)} for {self.offer.court.name}"
 
     def is_of(self, offer: Offer) -> bool:
         """Whether it is of the court and the slot of *offer*."""
@@ -324,6 +331,6 @@ class BookingRequest:
     wait_list: bool = False
 
     def __str__(self) -> str:
-        """Say it in a line: Alice Marble, tennis, 2026-11-27 18:00."""
+        """Say it in a line: Alice Marble, tennis, Fri 2026-11-27 18:00."""
         starts = " or ".join(f"{start:%H:%M}" for start in self.starts)
-        return f"{self.facility}, {self.sport}, {self.day} {starts}"
+        return f"{self.facility}, {self.sport}, {self.day:%a %Y-%m-%d} {starts}"

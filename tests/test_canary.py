@@ -54,8 +54,8 @@ def outputs(stage: Stage, *words: str) -> dict[str, str]:
             for line in stage.steps:
                 stage.run.timeline.show(line)
         stage.wired.write_down(stage.result)
-        print_outcome(outcome.sentence, result_as_json(stage.result))
-        print_outcome(outcome.sentence)
+        print_outcome(outcome.sentence, outcome.exit_code, result_as_json(stage.result))
+        print_outcome(outcome.sentence, outcome.exit_code)
     found = {"stdout": out.getvalue(), "stderr": err.getvalue(), "booking": repr(stage.booking)}
     data = stage.folder / "data"
     for path in data.rglob("*"):

@@ -6,10 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from reserve.errors import LostAnswer, ReserveError, ServiceError, Unconfirmed, UsageError
-from reserve.model import Court, Hold, Reservation, Slot
+from reserve.model import SHORT, Court, Hold, Reservation, Slot, short
 from reserve.systems.base import BookingSystem
-
-SHORT = 8  # letters of an id that are shown, unless it takes more to tell it from the others
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ def booked(system: BookingSystem, say: Callable[[str], None]) -> list[Booked]:
 
 
 def short_ids(found: Sequence[Booked]) -> dict[str, str]:
-    """The ids of all that was *found*, each with as much of it as tells it from the others."""
+    """The ids of all that was *found*, each with its first letters, as many as tell it from the others."""
     ids = {each.id for each in found}
     size = next(n for n in range(SHORT, SHORT + 1000) if len({id_[:n] for id_ in ids}) == len(ids))
     return {id_: id_[:size] for id_ in ids}
@@ -86,7 +84,9 @@ def cancel(system: BookingSystem, given_up: Booked) -> None:
     except ReserveError as failure:
         if lost is None:
             return  # the answer was good
-        raise Unconfirmed(f"no answer to cancelling {given_up.id}, and no list to look it up in") from failure
+        raise Unconfirmed(
+            f"no answer to cancelling {short(given_up.id)}, and no list to look it up in"
+        ) from failure
     if is_there:
         why = "no answer came" if lost else "the answer was good"
-        raise Unconfirmed(f"{given_up.id} is still listed after it was cancelled ({why})") from lost
+        raise Unconfirmed(f"{short(given_up.id)} is still listed after it was cancelled ({why})") from lost

@@ -161,7 +161,7 @@ class Run:
         for court, why in opening.skipped:
             self.timeline.say(f"{court.name} skipped: {why}")
         if opening.warning:
-            self.timeline.say(f"warning: {opening.warning}")
+            self.timeline.say(f"warning: {opening.warning}", needs_you=True)
         self.timeline.say(f"to play on {in_full(found.offers[0].slot)}")
         names = ", ".join(f"{offer.court.name} {offer.slot}" for offer in opening.offers)
         moment = f"{opening.opens_at:%Y-%m-%d %H:%M:%S %Z}"

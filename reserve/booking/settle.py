@@ -68,7 +68,7 @@ def settle(
             spare.remove(best)  # it may be a reservation by now, which must not be released
             raise
         except NotPaid as refusal:
-            timeline.say(f"{refusal}; it stays held, to be paid by hand")
+            timeline.say(f"{refusal}; it stays held, to be paid by hand", needs_you=True)
             kept = _kept(context, confirmation.hold)
             spare.remove(best)
             return kept

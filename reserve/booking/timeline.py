@@ -25,6 +25,7 @@ class Timeline:
     ahead: timedelta = timedelta()  # how far the server's clock is ahead of ours
     steps: list[tuple[datetime, str]] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
+    alert: Callable[[str], None] | None = None  # instead of *show*, for what needs the player
 
     @contextmanager
     def span(self, kind: SpanKind) -> Iterator[None]:
@@ -36,13 +37,14 @@ class Timeline:
         finally:
             self.spans.append(Span(kind, began, self.now(), is_done))
 
-    def say(self, text: str) -> None:
-        """Note *text* with the present moment."""
+    def say(self, text: str, *, needs_you: bool = False) -> None:
+        """Note *text* with the present moment; *needs_you* when the player has something to do."""
         moment = self.now()
         text = self.secrets.mask(text)
         self.steps.append((moment, text))
         with suppress(OSError):  # a listener that went away is no reason to lose a court
-            self.show(f"{self.stamp(moment)} {text}")
+            show = (needs_you and self.alert) or self.show
+            show(f"{self.stamp(moment)} {text}")
 
     def told(self, held: HoldStamp) -> str:
         """What the booking system says of when it made a hold, by its own clock."""

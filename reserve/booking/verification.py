@@ -271,7 +271,8 @@ class Verification:
             return
         if self._context.clock.now() - self._asked_at >= LATE or not self._has_service:
             self._asked_at = None
-            self._context.timeline.say(f"no one-time code has come yet; if you have it: {TYPING}")
+            text = f"no one-time code has come yet; if you have it: {TYPING}"
+            self._context.timeline.say(text, needs_you=True)
 
     def _enter_newest(self, code: ReceivedCode, until: datetime) -> bool:
         """Enter *code*; when it is refused, those that came since we asked: texts overtake one another."""

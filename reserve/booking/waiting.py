@@ -40,13 +40,13 @@ class WaitingList:
         ends = max(connection.offer.closes_at for connection in connections)
         usual = self.context.system.look_every
         every = f"looking every {usual.total_seconds():.0f} s"
-        timeline.say(f"on the waiting list until {ends:%Y-%m-%d %H:%M}: {every}")
+        timeline.say(f"on the waiting list until {ends:%a %Y-%m-%d %H:%M}: {every}")
         why: ReserveError = SlotTaken("every court we could ask was taken")
         self.context.record.step_aside()
-        logged_at, pause = clock.now(), usual
+        logged_at, pause, looks = clock.now(), usual, 0
         while clock.now() + pause < ends:
             self.context.wait_until(clock.now() + pause)
-            pause = usual
+            pause, looks = usual, looks + 1
             self.sign_in.renew_when_due()
             for connection in connections:
                 found = self._try(connection)
@@ -56,9 +56,10 @@ class WaitingList:
                 if isinstance(found, Throttled):  # by the next court as well
                     pause = max(pause, found.retry_after or pause)
                     break
-            if clock.now() - logged_at >= LOG_EVERY:
-                timeline.say(f"still on the waiting list: {why}")
-                logged_at = clock.now()
+            if (now := clock.now()) - logged_at >= LOG_EVERY:
+                last = f"{now.astimezone(ends.tzinfo):%H:%M:%S}"
+                timeline.say(f"still on the waiting list, looked {looks} times, last at {last}: {why}")
+                logged_at = now
         raise why
 
     def _try(self, connection: CourtConnection) -> list[Hold] | ReserveError | None:

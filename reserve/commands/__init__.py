@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from reserve import itself
+from reserve.commands.screen import say, tone_of, warn
 from reserve.errors import ExitCode, OutcomeWord, ReserveError, Unreachable, UsageError, meant_by
 from reserve.settings import Settings, UnreadableSettings, loose_files, read_settings
 
@@ -66,20 +67,17 @@ def main(arguments: Sequence[str]) -> int:
         name = arguments[0] if arguments[0] in COMMANDS else None
     if name is not None and name not in COMMANDS:
         meant = meant_by(name, [*COMMANDS, *OF_PLANS])
-        print(refused(UsageError(f"there is no command {name!r}{meant}")))
-        return ExitCode.USAGE
+        return _refuse(refused(UsageError(f"there is no command {name!r}{meant}")), ExitCode.USAGE)
     if not arguments:
-        print(
-            f"Refused: nothing is asked for; `{itself.TYPED} rehearse` tries a booking, `--help` shows all."
-        )
-        return ExitCode.USAGE
+        ways = f"`{itself.TYPED} rehearse` tries a booking, `--help` shows all"
+        return _refuse(f"Refused: nothing is asked for; {ways}.", ExitCode.USAGE)
     try:
         command = import_module(f"reserve.commands.{(name or 'book').replace('-', '_')}")
         asks_for_help = not {"-h", "--help"}.isdisjoint(arguments)  # which is given whatever is set
         settings = Settings() if asks_for_help else read_settings(os.environ, *itself.env_files())
         if name not in ("due", "cron"):  # one would say it every minute, the other says it at its end
             for warning in loose_files(settings, *itself.env_files()):
-                print(f"warning: {warning}", file=sys.stderr)
+                warn(warning)
         return int(command.main(arguments[1:] if name else arguments, settings))
     except ReserveError as failure:
         if name == "due" and isinstance(failure, UnreadableSettings):
@@ -91,21 +89,23 @@ def main(arguments: Sequence[str]) -> int:
         outcome = Outcome(OutcomeWord.REFUSED, failure.exit_code, refused(failure))
         result = RunResult(outcome, cause=Cause(failure.cause))
         as_json = result_as_json(result) if "--json" in arguments else None
-        print_outcome(outcome.sentence, as_json)
+        print_outcome(outcome.sentence, outcome.exit_code, as_json)
         return failure.exit_code
     except KeyboardInterrupt:  # a run listens for it itself, as long as anything is at stake
         return 130
     except Exception as failure:
         if (package := itself.missing_package(failure)) is not None:
-            print(f"Refused: {itself.without(package)}.")
-            return ExitCode.USAGE
+            return _refuse(f"Refused: {itself.without(package)}.", ExitCode.USAGE)
         traceback.print_tb(failure.__traceback__)  # without its message, which may hold a secret
         bug = f"a bug in this program ({type(failure).__name__})"
         if name in RESERVING:
-            print(f"Not sure: {bug}. Look at your reservations before you try again.")
-        else:
-            print(f"Refused: {bug}; please report the lines above.")
-        return ExitCode.BUG
+            return _refuse(f"Not sure: {bug}. Look at your reservations before you try again.", ExitCode.BUG)
+        return _refuse(f"Refused: {bug}; please report the lines above.", ExitCode.BUG)
+
+
+def _refuse(sentence: str, exit_code: ExitCode) -> ExitCode:
+    say(sentence, tone_of(exit_code))
+    return exit_code
 
 
 def refused(failure: ReserveError) -> str:

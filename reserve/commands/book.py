@@ -33,8 +33,9 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     if result.outcome.is_too_far:
         sentence = f"{result.outcome.sentence} Have it booked in time: {plan_line(booking, options.account)}"
         result = replace(result, outcome=replace(result.outcome, sentence=sentence))
-    print_outcome(result.outcome.sentence, result_as_json(result) if booking.as_json else None)
-    return result.outcome.exit_code
+    outcome = result.outcome
+    print_outcome(outcome.sentence, outcome.exit_code, result_as_json(result) if booking.as_json else None)
+    return outcome.exit_code
 
 
 def tell_how_it_ended(settings: Settings, result: RunResult) -> None:

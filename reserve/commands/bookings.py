@@ -163,9 +163,8 @@ def give_up(wired: WiredRun, found: Sequence[Booked], options: argparse.Namespac
     rows = [_row(run, each) for each in found]
     if not isinstance(first.what, Hold):
         tell(settings, *(_notice(wired, each, sentence) for each in found))
-    print_outcome(
-        sentence, {"cancelled": rows, "refund": refund, "sentence": sentence} if options.json else None
-    )
+    as_json = {"cancelled": rows, "refund": refund, "sentence": sentence} if options.json else None
+    print_outcome(sentence, ExitCode.SUCCESS, as_json)
     return ExitCode.SUCCESS
 
 
@@ -179,7 +178,7 @@ def _notice(wired: WiredRun, each: Booked, sentence: str) -> Notice:
 def _print(run: Run, outcome: Outcome, *, as_json: bool) -> int:
     sentence = run.timeline.secrets.mask(outcome.sentence)
     told = result_as_json(RunResult(replace(outcome, sentence=sentence), system=run.system.name))
-    print_outcome(sentence, told if as_json else None)
+    print_outcome(sentence, outcome.exit_code, told if as_json else None)
     return outcome.exit_code
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from reserve.commands.options import booking_parser, read_booking
+from reserve.commands.screen import Tone, say
 from reserve.errors import CodeError, ExitCode, OutcomeWord, ReserveError
 from reserve.log_file import lines_are_about
 from reserve.settings import Settings
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     from reserve.booking.stop import Stop
     from reserve.clock import our_error
     from reserve.commands.outcome import print_outcome, result_as_json
-    from reserve.commands.screen import line, shown
+    from reserve.commands.screen import shown
     from reserve.commands.wiring import build_run
 
     stop = Stop()
@@ -49,13 +49,11 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     wired.write_down(result)
     for verdict in verdicts:
         why = f": {verdict.said}" if verdict.said else ""
-        print(
-            line(f"{verdict.word:>8}  ", f"{verdict.step}{why}"),
-            file=sys.stderr if booking.as_json else sys.stdout,
-        )
+        beginning = f"{verdict.word:>8}  "
+        say(f"{verdict.step}{why}", TONES[verdict.word], beginning=beginning, on_stderr=booking.as_json)
     checks = [{"step": each.step, "verdict": each.word, "said": each.said} for each in verdicts]
     as_json = {**result_as_json(result), "checks": checks} if booking.as_json else None
-    print_outcome(result.outcome.sentence, as_json)
+    print_outcome(result.outcome.sentence, result.outcome.exit_code, as_json)
     return result.outcome.exit_code
 
 
@@ -68,6 +66,9 @@ class Word(StrEnum):
     PASSED = "passed"
     SKIPPED = "skipped"
     FAILED = "FAILED"
+
+
+TONES = {Word.PASSED: Tone.GOOD, Word.SKIPPED: Tone.PLAIN, Word.FAILED: Tone.BAD}
 
 
 @dataclass(frozen=True)

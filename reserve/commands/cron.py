@@ -16,6 +16,7 @@ from pathlib import Path
 
 from reserve import itself, window
 from reserve.clock import Clock
+from reserve.commands import screen
 from reserve.commands.background import ask_service, programs, start_service, without_daemon
 from reserve.commands.options import command_parser
 from reserve.commands.store import open_store
@@ -71,7 +72,7 @@ def warn(warnings: Sequence[str]) -> int:
     """Say every warning, after all the rest."""
     sys.stdout.flush()
     for warning in warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        screen.warn(warning)
     return 0
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from reserve import itself
 from reserve.clock import Clock
 from reserve.commands.options import command_parser
+from reserve.commands.screen import warn
 from reserve.commands.store import open_store
 from reserve.errors import ReserveError, UsageError
 from reserve.notify.channels import ping
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     with suppress(OSError):
         (settings.data / FAILED).unlink(missing_ok=True)
     if trouble := ping(settings.ping_url):
-        print(f"warning: RESERVE_PING_URL: {trouble}", file=sys.stderr)
+        warn(f"RESERVE_PING_URL: {trouble}")
     return code
 
 

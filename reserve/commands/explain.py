@@ -13,6 +13,7 @@ from reserve.commands.history import end_of, recorded_runs, run_as_json
 from reserve.commands.options import command_parser
 from reserve.commands.screen import WIDTH
 from reserve.errors import UsageError
+from reserve.model import short
 from reserve.settings import Settings
 from reserve.storage.run_folder import rivals_of, steps_of
 from reserve.waterfall.page import page
@@ -50,7 +51,8 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     if not steps:
         print("  no timeline was kept; these actions are on record:")
         for action in run.actions:
-            print(f"  {action.moment:%H:%M:%S} {action.kind} {action.court} {action.order_id or ''}".rstrip())
+            order = short(action.order_id or "")
+            print(f"  {action.moment:%H:%M:%S} {action.kind} {action.court} {order}".rstrip())
     print(end)
     if picture.panels:
         draw(picture)

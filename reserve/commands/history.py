@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 
 from reserve.commands.options import command_parser
-from reserve.commands.screen import line
+from reserve.commands.screen import say, tone_of
 from reserve.commands.store import open_store
 from reserve.errors import UsageError
 from reserve.settings import Settings
@@ -32,7 +32,8 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
             return 0
         alive = past.alive(run.run_id for run in runs if not run.sentence)
         for run in runs:
-            print(line(f"{run.run_id}  ", f"{run.request}: {end_of(run, alive)}"))
+            text = f"{run.request}: {end_of(run, alive)}"
+            say(text, tone_of(run.exit_code), beginning=f"{run.run_id}  ")
     if not runs:
         print("No run is recorded yet.")
     return 0

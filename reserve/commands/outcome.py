@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from reserve.booking.result import RunResult
+from reserve.commands.screen import say, tone_of
 
 
 def result_as_json(result: RunResult) -> dict[str, object]:
@@ -42,14 +43,14 @@ def result_as_json(result: RunResult) -> dict[str, object]:
     }
 
 
-def print_outcome(sentence: str, as_json: object = None) -> None:
+def print_outcome(sentence: str, exit_code: int, as_json: object = None) -> None:
     """Say *sentence*, or *as_json* with the sentence on standard error; nobody listening changes nothing."""
     try:
         if as_json is None:
-            print(sentence, flush=True)
+            say(sentence, tone_of(exit_code))
+            sys.stdout.flush()
         else:
-            if sys.stderr is not None:  # closed before we began
-                print(sentence, file=sys.stderr, flush=True)
+            say(sentence, tone_of(exit_code), on_stderr=True)
             print(json.dumps(as_json, ensure_ascii=False), flush=True)
     except OSError:
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # or Python complains once more at its end

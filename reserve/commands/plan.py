@@ -11,13 +11,14 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from reserve import itself, when, window
 from reserve.clock import Clock
 from reserve.commands.options import account_named
 from reserve.commands.plan_options import edited, plan_parser, plans_from, words_of
 from reserve.commands.planned import Lookup, filled
-from reserve.commands.screen import line
+from reserve.commands.screen import Tone, say, tone_of, warn
 from reserve.commands.store import open_store
 from reserve.commands.wiring import Connect, connect
 from reserve.errors import ExitCode, ReserveError, UsageError
@@ -70,7 +71,7 @@ class Plans:
         if options.json:
             print(json.dumps(plan_as_json(number, plan, preview), ensure_ascii=False))
         if trouble:
-            print(f"warning: {trouble}", file=sys.stderr)
+            warn(trouble)
         print(sentence, file=sys.stderr if options.json else sys.stdout)
         return 0
 
@@ -124,7 +125,7 @@ class Plans:
         for name in [name for name in dict.fromkeys((*before, *after)) if name in changed]:
             print(f"{name}: {_said(before.get(name))} -> {_said(after.get(name))}", file=said)
         if trouble := self.account_trouble(plan, preview):
-            print(f"warning: {trouble}", file=sys.stderr)
+            warn(trouble)
         print(f"Changed plan {stored.plan_id}; a run that is under way goes on as it began.", file=said)
         return 0
 
@@ -214,7 +215,7 @@ class Plans:
             try:
                 preview = self.look(plan, _name(stored.plan_id), self.plans_of(self.player(plan)))
             except ReserveError as failure:
-                print(f"warning: the next slots cannot be looked up: {failure}", file=sys.stderr)
+                warn(f"the next slots cannot be looked up: {failure}")
             else:
                 for line in described(plan, preview, self.clock.now())[1:] if preview else ():
                     print(line)
@@ -222,13 +223,15 @@ class Plans:
             print(f"  {wall(stored, past):%a %Y-%m-%d %H:%M}  {past.sentence}")
         return 0
 
-    def _print(self, summary: Mapping[str, object]) -> None:
-        print(
-            line(f"plan {summary['plan']}  ", f"{summary['what']}{' (paused)' if summary['paused'] else ''}")
+    def _print(self, summary: Mapping[str, Any]) -> None:
+        say(
+            f"{summary['what']}{' (paused)' if summary['paused'] else ''}",
+            beginning=f"plan {summary['plan']}  ",
         )
+        tones = {"last": tone_of(summary["exit_code"]), "trouble": Tone.NEEDS_YOU}
         for name in ("courts", "skips", "next", "last", "trouble"):
             if summary[name]:
-                print(line(f"        {name + ':':<9}", f"{summary[name]}"))
+                say(f"{summary[name]}", tones.get(name, Tone.PLAIN), beginning=f"        {name + ':':<9}")
 
     def show(self, options: argparse.Namespace) -> int:
         """One paragraph for each plan."""
@@ -241,7 +244,7 @@ class Plans:
         print(f"{_plans(len(listed))}." if listed else "No plans yet; `plan add` makes one.")
         return 0
 
-    def _summary(self, stored: StoredPlan) -> dict[str, object]:
+    def _summary(self, stored: StoredPlan) -> dict[str, Any]:
         ahead = self.plan_store.occurrences(stored.plan_id, ended=False)
         past = self.plan_store.occurrences(stored.plan_id, ended=True, most=1)
         zone = window.zone(stored.zone) if stored.zone else None
@@ -271,6 +274,7 @@ class Plans:
             "next": next_text,
             "opens_at": following.opens_at.isoformat() if following else None,
             "last": past[0].sentence if past else None,
+            "exit_code": past[0].exit_code if past else None,
             "run_id": past[0].run_id if past else None,
             "trouble": stored.trouble,
             "body": stored.body,

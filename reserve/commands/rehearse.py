@@ -72,7 +72,8 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     as_one = {"rehearsal": True, "outcome": result_as_json(result), "ledger": ledger}
     if options.notify:
         tell_of_rehearsal(replace(settings, notify=notify), result)
-    print_outcome(f"Rehearsal. {result.outcome.sentence}", as_one if options.json else None)
+    code, sentence = result.outcome.exit_code, f"Rehearsal. {result.outcome.sentence}"
+    print_outcome(sentence, code, as_one if options.json else None)
     if sys.stderr is not None and not options.json:
         print(
             f"It was a rehearsal: nothing was reserved; what it kept is in {settings.data}.", file=sys.stderr

@@ -1,29 +1,90 @@
-"""What a person sees while a run waits: the steps, and a countdown when there is a terminal."""
+"""What a person sees: lines of at most 80 columns, a colour where it helps, and a countdown in a run.
+
+Colours are for terminals only, and not for those that are dumb or whose owner has set NO_COLOR.
+"""
 
 from __future__ import annotations
 
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from enum import StrEnum
+from typing import TYPE_CHECKING, TextIO
 
-from reserve.booking.timeline import Timeline
+from reserve.errors import ExitCode
+
+if TYPE_CHECKING:
+    from reserve.booking.timeline import Timeline
 
 WIDTH = 80  # columns of the narrowest terminal that people have
 
 
+class Tone(StrEnum):
+    """What a line means for the player, and the colour it has for that."""
+
+    PLAIN = "default"
+    GOOD = "green"
+    NEEDS_YOU = "yellow"
+    BAD = "red"
+
+
+def tone_of(exit_code: int | None) -> Tone:
+    """What an end with *exit_code* means; None for one that has not come."""
+    if exit_code is None:
+        return Tone.PLAIN
+    if exit_code == ExitCode.SUCCESS:
+        return Tone.GOOD
+    look = (ExitCode.HELD, ExitCode.UNCONFIRMED)
+    return Tone.NEEDS_YOU if exit_code in look else Tone.BAD
+
+
 def folded(beginning: str, text: str) -> str:
-    """*text* behind *beginning*, in lines of at most 80 columns that go on below its first letter."""
+    """*text* behind *beginning*, in lines of at most 80 columns that go on below its first letter.
+
+    An address is not cut: it would not lead anywhere.
+    """
     return textwrap.fill(
-        text, WIDTH, initial_indent=beginning, subsequent_indent=" " * len(beginning), break_on_hyphens=False
+        text,
+        WIDTH,
+        initial_indent=beginning,
+        subsequent_indent=" " * len(beginning),
+        break_on_hyphens=False,
+        break_long_words="://" not in text,
     )
 
 
-def line(beginning: str, text: str) -> str:
-    """*beginning* and *text*, folded for a person at a terminal, in one line for a program."""
-    if sys.stdout is None or not sys.stdout.isatty():
-        return f"{beginning}{text}"
-    return folded(beginning, text)
+def say(text: str, tone: Tone = Tone.PLAIN, *, beginning: str = "", on_stderr: bool = False) -> None:
+    """Print *beginning* and *text*: folded for a person at a terminal, in one line for a program.
+
+    The beginning has the colour of *tone*, or else the whole text.
+    """
+    stream = sys.stderr if on_stderr else sys.stdout
+    if stream is None:  # closed before we began
+        return
+    if not stream.isatty():
+        print(f"{beginning}{text}", file=stream)
+        return
+    whole = folded(beginning, text)
+    _paint(stream, whole[: len(beginning)] or whole, tone, whole[len(beginning) :] if beginning else "")
+
+
+def warn(text: str) -> None:
+    """Tell the player of something that needs looking after."""
+    say(text, Tone.NEEDS_YOU, beginning="warning: ", on_stderr=True)
+
+
+def _paint(stream: TextIO, beginning: str, tone: Tone, text: str) -> None:
+    """Print *beginning* in the colour of *tone*, and *text* behind it; Rich knows who wants no colours."""
+    if tone is not Tone.PLAIN:
+        with suppress(ImportError):  # which is what is to be said, perhaps
+            from rich.console import Console  # which takes long to load
+            from rich.text import Text
+
+            line = Text.assemble((beginning, tone.value), text)
+            Console(file=stream, highlight=False).print(line, soft_wrap=True)
+            return
+    print(f"{beginning}{text}", file=stream)
 
 
 @contextmanager
@@ -38,13 +99,20 @@ def shown(timeline: Timeline, warnings: Iterable[str]) -> Iterator[None]:
 
             console = Console(stderr=True, highlight=False)
             stack.callback(setattr, timeline, "show", _plain)
+            stack.callback(setattr, timeline, "alert", None)
             bottom = Live(
                 console=console, transient=True, get_renderable=lambda: Text(countdown(timeline), "bold")
             )
             stack.enter_context(bottom)
-            timeline.show = lambda line: console.print(line, markup=False, soft_wrap=True)
+
+            def show(line: str, tone: Tone = Tone.PLAIN) -> None:
+                stamp, _, text = line.partition(" ")
+                console.print(Text(folded(f"{stamp} ", text), tone.value), soft_wrap=True)
+
+            timeline.show = show
+            timeline.alert = lambda line: show(line, Tone.NEEDS_YOU)
         for warning in warnings:
-            timeline.say(f"warning: {warning}")
+            timeline.say(f"warning: {warning}", needs_you=True)
         yield
 
 

@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from reserve import itself
+from reserve.commands.screen import warn
 from reserve.errors import ExitCode, OutcomeWord
 from reserve.notify.channels import channels
 from reserve.notify.notice import Kind, Notice
@@ -33,18 +34,18 @@ def tell(settings: Settings, *notices: Notice) -> None:
     try:
         _tell(settings, notices)
     except Exception as failure:  # whatever it is, how the run ended is safe, and stays so
-        print(f"warning: RESERVE_NOTIFY: {type(failure).__name__}", file=sys.stderr)
+        warn(f"RESERVE_NOTIFY: {type(failure).__name__}")
 
 
 def _tell(settings: Settings, notices: Sequence[Notice]) -> None:
     known = channels(settings.notify)
     for channel in known:
         if channel.trouble:
-            print(f"warning: RESERVE_NOTIFY: {channel.name}: {channel.trouble}", file=sys.stderr)
+            warn(f"RESERVE_NOTIFY: {channel.name}: {channel.trouble}")
     heard = [each for each in notices if any(channel.level.hears(each.kind) for channel in known)]
     outbox, unwritten = Outbox(settings.data), []
     for said in undelivered(outbox):
-        print(f"warning: RESERVE_NOTIFY: {said}", file=sys.stderr)
+        warn(f"RESERVE_NOTIFY: {said}")
     for each in heard:
         try:
             outbox.put(each)

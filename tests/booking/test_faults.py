@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from reserve.booking.result import Outcome
+from reserve.model import short
 from reserve.simulator.faults import Fault
 from reserve.simulator.recus.faults import BOOKINGS, FAULTS, HOLD, PAY, RELEASE
 from reserve.simulator.recus.scenario import SHAPES
@@ -118,7 +119,7 @@ def fair(stage: Stage, outcome: Outcome) -> Outcome:
         }
         lost = "may be held until it lapses: an answer was lost"
         cannot_be_known = any(f"{court} {lost}" in seen for court in courts)
-        named = order in outcome.sentence or f"could not release order {order}" in seen
+        named = short(order) in outcome.sentence or f"could not release order {short(order)}" in seen
         assert named or cannot_be_known, seen
     assert not list(stage.folder.rglob("bug.txt"))
     return outcome

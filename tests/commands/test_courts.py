@@ -12,7 +12,7 @@ import pytest
 
 from reserve.commands import main as command_line
 from reserve.commands.courts import in_a_row, main, watch
-from reserve.commands.screen import line
+from reserve.commands.screen import say
 from reserve.commands.today import NOBODY
 from reserve.commands.wiring import public_system
 from reserve.errors import UsageError
@@ -264,7 +264,8 @@ def test_nothing_is_wider_than_a_terminal_and_a_program_reads_one_line(
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
 
-    said = line("plan 1  ", "so many words " * 14)
+    say("so many words " * 14, beginning="plan 1  ")
 
-    assert max(map(len, said.splitlines())) <= longest
-    assert (len(said.splitlines()) > 1) == is_terminal
+    said = capsys.readouterr().out.splitlines()
+    assert max(map(len, said)) <= longest
+    assert (len(said) > 1) == is_terminal

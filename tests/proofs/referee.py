@@ -14,6 +14,7 @@ from itertools import pairwise
 from reserve.booking.result import Outcome
 from reserve.commands.outcome import result_as_json
 from reserve.errors import ExitCode
+from reserve.model import short
 from tests.proofs.trouble import TroubledStage
 from tests.stage import TOKEN
 
@@ -104,8 +105,8 @@ def _sentence(stage: TroubledStage, outcome: Outcome, held: list[str]) -> Iterat
 def _left(stage: TroubledStage, outcome: Outcome, held: list[str]) -> Iterator[tuple[str, str]]:
     """What stays held must be named, with when it lapses if the system says so."""
     said = "\n".join([*stage.steps, outcome.sentence]).splitlines()
-    for order in held:
-        court = _courts(stage)[order]
+    for whole in held:
+        court, order = _courts(stage)[whole], short(whole)
         lapses = (
             rf"{order}.*until (\d\d:\d\d|it lapses)|(by \d\d:\d\d:\d\d \S+|soon) at .*{order}"
             rf"|{court} may be held until it lapses"
