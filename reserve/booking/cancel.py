@@ -55,8 +55,15 @@ def short_ids(found: Sequence[Booked]) -> dict[str, str]:
 
 
 def meant(found: Sequence[Booked], beginning: str) -> list[Booked]:
-    """What has the id that starts with *beginning*, all its courts; raises `UsageError` unless it is one."""
-    ids = {each.id for each in found if each.id.startswith(beginning)}
+    """What has the id that starts with *beginning*, all its courts; raises `UsageError` unless it is one.
+
+    The number of its order will do as well: it is what a run says.
+    """
+    ids = {
+        each.id
+        for each in found
+        if each.id.startswith(beginning) or (each.what.order_id or "").startswith(beginning)
+    }
     ids = ids & {beginning} or ids
     if not beginning.strip() or not ids:
         raise UsageError(f"nothing of yours has the id {beginning!r}; see `bookings`")

@@ -28,6 +28,7 @@ from reserve.model import ActionKind, Hold, Offers, Opening, Reservation, SpanKi
 from reserve.storage.exclusive import Lock
 from reserve.storage.typed_codes import Mailbox
 from reserve.systems.base import CourtConnection
+from reserve.systems.place import span
 from reserve.when import in_full
 
 ANOTHER_LOOK = timedelta(seconds=1)  # so soon is it noticed that another run has ended
@@ -163,7 +164,11 @@ class Run:
         if opening.warning:
             self.timeline.say(f"warning: {opening.warning}", needs_you=True)
         self.timeline.say(f"to play on {in_full(found.offers[0].slot)}")
-        names = ", ".join(f"{offer.court.name} {offer.slot}" for offer in opening.offers)
+        is_one_slot = {offer.slot for offer in opening.offers} == {found.offers[0].slot}
+        names = ", ".join(
+            offer.court.name if is_one_slot else f"{offer.court.name} {span(offer.slot)}"
+            for offer in opening.offers
+        )
         moment = f"{opening.opens_at:%Y-%m-%d %H:%M:%S %Z}"
         when = f"opens at {moment}" if opening.opens_at > now else "is open"
         self.timeline.say(f"{found.facility}: {names}; the window {when}")

@@ -97,6 +97,8 @@ def main(arguments: Sequence[str]) -> int:
         if (package := itself.missing_package(failure)) is not None:
             return _refuse(f"Refused: {itself.without(package)}.", ExitCode.USAGE)
         traceback.print_tb(failure.__traceback__)  # without its message, which may hold a secret
+        if sys.stderr is not None:
+            sys.stderr.flush()  # or a terminal shows it below the sentence
         bug = f"a bug in this program ({type(failure).__name__})"
         if name in RESERVING:
             return _refuse(f"Not sure: {bug}. Look at your reservations before you try again.", ExitCode.BUG)

@@ -26,7 +26,7 @@ from reserve.commands.options import (
     way_to_sign_in,
 )
 from reserve.commands.outcome import print_outcome, result_as_json
-from reserve.commands.screen import shown
+from reserve.commands.screen import Tone, say, shown
 from reserve.commands.telling import tell
 from reserve.commands.wiring import Connect, WiredRun, build_run
 from reserve.errors import ExitCode, OutcomeWord, ReserveError, UsageError
@@ -132,13 +132,14 @@ def show(run: Run, found: Sequence[Booked], options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(rows, ensure_ascii=False))
         return ExitCode.SUCCESS
-    lines = [(ids[each.id], _state(each), _described(run, each)) for each in listed]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-    many = "1 court" if len(lines) == 1 else f"{len(lines)} courts"
-    what = f"{many}; give one up with `bookings cancel ID`" if lines else "No court is held or reserved"
-    print(f"{what}{'' if options.past else '; see what is over with --past'}.")
+    widest = max((len(f"{ids[each.id]}  {_state(each)}") for each in listed), default=0)
+    for each in listed:
+        beginning = f"{ids[each.id]}  {_state(each)}".ljust(widest)
+        tone = Tone.NEEDS_YOU if isinstance(each.what, Hold) else Tone.GOOD
+        say(_described(run, each), tone, beginning=f"{beginning}  ")
+    many = "1 court" if len(listed) == 1 else f"{len(listed)} courts"
+    what = f"{many}; give one up with `bookings cancel ID`" if listed else "No court is held or reserved"
+    say(f"{what}{'' if options.past else '; see what is over with --past'}.")
     return ExitCode.SUCCESS
 
 

@@ -143,7 +143,7 @@ def tell_what_is_left(settings: Settings) -> None:
 def summary(plan_store: PlanStore, started: int) -> str:
     """The last line, for a person."""
     wake = plan_store.next_wake()
-    following = f"next at {wake:%Y-%m-%d %H:%M} UTC" if wake else "no plan has a slot in the future"
+    following = f"next at {wake:%a %Y-%m-%d %H:%M} UTC" if wake else "no plan has a slot in the future"
     return f"{started or 'Nothing'} due; {following}."
 
 

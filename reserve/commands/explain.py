@@ -11,7 +11,7 @@ from pathlib import Path
 from reserve.causes.facts import read
 from reserve.commands.history import end_of, recorded_runs, run_as_json
 from reserve.commands.options import command_parser
-from reserve.commands.screen import WIDTH
+from reserve.commands.screen import WIDTH, say, tone_of
 from reserve.errors import UsageError
 from reserve.model import short
 from reserve.settings import Settings
@@ -45,15 +45,16 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         ]
         print(json.dumps({**run_as_json(run), "steps": steps, "actions": actions}, ensure_ascii=False))
         return 0
-    print(f"{run.run_id}: {run.request}, started {run.started:%Y-%m-%d %H:%M:%S} UTC")
-    for step in steps:
-        print(f"  {step['stamp']:>8} {step['step']}")
+    say(f"{run.request}, started {run.started:%a %Y-%m-%d %H:%M:%S} UTC", beginning=f"{run.run_id}: ")
+    is_said = bool(steps) and steps[-1]["step"] == end  # below, once
+    for step in steps[:-1] if is_said else steps:
+        say(step["step"], beginning=f"  {step['stamp']:>8} ")
     if not steps:
         print("  no timeline was kept; these actions are on record:")
         for action in run.actions:
             order = short(action.order_id or "")
             print(f"  {action.moment:%H:%M:%S} {action.kind} {action.court} {order}".rstrip())
-    print(end)
+    say(end, tone_of(run.exit_code))
     if picture.panels:
         draw(picture)
     if options.html:

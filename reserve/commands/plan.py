@@ -63,7 +63,7 @@ class Plans:
         self.note(number, preview)
         shown = [] if options.json else described(plan, preview, self.clock.now())
         for each in shown:
-            print(each)
+            _say_indented(each)
         trouble = self.account_trouble(plan, preview)
         sentence = (
             f"Saved as plan {number}; run `{itself.TYPED} cron --install` once to have it booked in time."
@@ -119,8 +119,8 @@ class Plans:
         if options.json:
             print(json.dumps(plan_as_json(stored.plan_id, plan, preview), ensure_ascii=False))
         else:
-            for line in described(plan, preview, now):
-                print(line)
+            for each in described(plan, preview, now):
+                _say_indented(each)
         said = sys.stderr if options.json else sys.stdout
         for name in [name for name in dict.fromkeys((*before, *after)) if name in changed]:
             print(f"{name}: {_said(before.get(name))} -> {_said(after.get(name))}", file=said)
@@ -217,10 +217,11 @@ class Plans:
             except ReserveError as failure:
                 warn(f"the next slots cannot be looked up: {failure}")
             else:
-                for line in described(plan, preview, self.clock.now())[1:] if preview else ():
-                    print(line)
+                for each in described(plan, preview, self.clock.now())[1:] if preview else ():
+                    _say_indented(each)
         for past in self.plan_store.occurrences(stored.plan_id, ended=True, most=5):
-            print(f"  {wall(stored, past):%a %Y-%m-%d %H:%M}  {past.sentence}")
+            beginning = f"  {wall(stored, past):%a %Y-%m-%d %H:%M}  "
+            say(past.sentence or "", tone_of(past.exit_code), beginning=beginning)
         return 0
 
     def _print(self, summary: Mapping[str, Any]) -> None:
@@ -470,10 +471,15 @@ def described(plan: Plan, preview: Preview, now: datetime) -> list[str]:
         is_open = "; open already, so it is booked within a minute" if opening <= now else ""
         lines.append(
             f"  {seen.slot.start:%a} {seen.slot}  opens {opening:%a %Y-%m-%d %H:%M:%S %Z}"
-            f" = {utc:%Y-%m-%d %H:%M:%S} UTC{is_open}"
+            f" = {utc:%H:%M:%S} UTC{is_open}"
         )
         lines += [f"      but {trouble}" for trouble in seen.troubles]
     return lines
+
+
+def _say_indented(line: str) -> None:
+    text = line.lstrip()
+    say(text, beginning=line.removesuffix(text))
 
 
 def plan_as_json(number: int, plan: Plan, preview: Preview) -> dict[str, object]:

@@ -23,7 +23,7 @@ WIDTH = 80  # columns of the narrowest terminal that people have
 class Tone(StrEnum):
     """What a line means for the player, and the colour it has for that."""
 
-    PLAIN = "default"
+    PLAIN = ""
     GOOD = "green"
     NEEDS_YOU = "yellow"
     BAD = "red"
