@@ -116,7 +116,9 @@ class Verification:
             if self._typed is None:
                 raise
             self._has_service = False
-            self._context.timeline.say(f"warning: {trouble}, or type the code yourself when it comes")
+            self._context.timeline.say(
+                f"warning: {trouble}, or type the code yourself when it comes", needs_you=True
+            )
 
     def verify(self, found: Offers, opening: Opening) -> bool:
         """Prove the player's phone before the opening, when that is wanted; whether a code was accepted."""

@@ -72,7 +72,7 @@ class Plans:
             print(json.dumps(plan_as_json(number, plan, preview), ensure_ascii=False))
         if trouble:
             warn(trouble)
-        print(sentence, file=sys.stderr if options.json else sys.stdout)
+        say(sentence, on_stderr=options.json)
         return 0
 
     def refuse_twins(self, plans: Sequence[Plan], *, again: bool) -> None:

@@ -105,7 +105,7 @@ def serve_occurrence(
         if missing := without_slot(plan, start, ask):
             return skip(plan_store, occurrence, missing, clock.now(), tell)
         if late := due.lateness(occurrence, clock.now()):
-            print(f"plan {occurrence.plan_id}{late}; trying all the same", file=sys.stderr, flush=True)
+            print(f"{late.removeprefix(', ')}; trying all the same", file=sys.stderr, flush=True)
         wait_ends = due.wait_ends(plan, occurrence, clock.now())
         if wait_ends is not None:
             clock.call_at(wait_ends, _stop_this_process)
@@ -186,7 +186,7 @@ def opens_later(
     if opens_at - now < TOO_EARLY:
         return False
     plan_store.reschedule(occurrence, opens_at=opens_at, wake_at=opens_at - due.LEAD)
-    print(f"plan {occurrence.plan_id} opens later, at {opens_at:%Y-%m-%d %H:%M:%S %Z}", file=sys.stderr)
+    print(f"it opens later, at {opens_at:%a %Y-%m-%d %H:%M:%S %Z}", file=sys.stderr)
     return True
 
 
@@ -231,7 +231,7 @@ def claim_kept(
             clock.call_at(now + due.HEARTBEAT, heartbeat)
         elif not over.is_set():
             why = "no database answers" if kept is None else "it was cancelled, or another machine took over"
-            print(f"plan {occurrence.plan_id}: {why}", file=sys.stderr, flush=True)
+            print(f"this run ends: {why}", file=sys.stderr, flush=True)
             lost()
 
     heartbeat()

@@ -101,6 +101,21 @@ def test_a_court_is_looked_at_every_30_seconds_and_asked_for_only_when_it_looks_
     assert len(waiting.system.times("hold Court 1")) == 1
 
 
+def test_every_ten_minutes_it_says_how_often_it_looked_and_when_last(clock: FakeClock) -> None:
+    answers = {"look at Court 1": [False] * 45 + [True], "hold Court 1": ["order-1"]}
+    waiting = Waiting(clock, answers, kind=LookingConnection)
+
+    assert waiting.wait()
+
+    said = [text for _, text in waiting.context.timeline.steps if text.startswith("still on")]
+    assert said == [
+        f"still on the waiting list, looked {looks} times, last at {last:%H:%M:%S}: "
+        "every court we could ask was taken"
+        for looks in (20, 40)
+        for last in [START.astimezone(EVENING.start.tzinfo) + looks * timedelta(seconds=30)]
+    ]
+
+
 def test_it_ends_with_the_last_answer_before_the_slot_starts(clock: FakeClock) -> None:
     clock.sleep_until(EVENING.start - timedelta(minutes=2))
     waiting = Waiting(clock, {"hold Court 1": [TAKEN] * 4, "hold Court 2": [TAKEN] * 4})
