@@ -18,7 +18,7 @@ from reserve.clock import Clock
 from reserve.commands.options import account_named
 from reserve.commands.plan_options import edited, plan_parser, plans_from, words_of
 from reserve.commands.planned import Lookup, filled
-from reserve.commands.screen import Tone, say, tone_of, warn
+from reserve.commands.screen import Tone, say, say_indented, tone_of, warn
 from reserve.commands.store import open_store
 from reserve.commands.wiring import Connect, connect
 from reserve.errors import ExitCode, ReserveError, UsageError
@@ -63,7 +63,7 @@ class Plans:
         self.note(number, preview)
         shown = [] if options.json else described(plan, preview, self.clock.now())
         for each in shown:
-            _say_indented(each)
+            say_indented(each)
         trouble = self.account_trouble(plan, preview)
         sentence = (
             f"Saved as plan {number}; run `{itself.TYPED} cron --install` once to have it booked in time."
@@ -120,7 +120,7 @@ class Plans:
             print(json.dumps(plan_as_json(stored.plan_id, plan, preview), ensure_ascii=False))
         else:
             for each in described(plan, preview, now):
-                _say_indented(each)
+                say_indented(each)
         said = sys.stderr if options.json else sys.stdout
         for name in [name for name in dict.fromkeys((*before, *after)) if name in changed]:
             print(f"{name}: {_said(before.get(name))} -> {_said(after.get(name))}", file=said)
@@ -218,7 +218,7 @@ class Plans:
                 warn(f"the next slots cannot be looked up: {failure}")
             else:
                 for each in described(plan, preview, self.clock.now())[1:] if preview else ():
-                    _say_indented(each)
+                    say_indented(each)
         for past in self.plan_store.occurrences(stored.plan_id, ended=True, most=5):
             beginning = f"  {wall(stored, past):%a %Y-%m-%d %H:%M}  "
             say(past.sentence or "", tone_of(past.exit_code), beginning=beginning)
@@ -475,11 +475,6 @@ def described(plan: Plan, preview: Preview, now: datetime) -> list[str]:
         )
         lines += [f"      but {trouble}" for trouble in seen.troubles]
     return lines
-
-
-def _say_indented(line: str) -> None:
-    text = line.lstrip()
-    say(text, beginning=line.removesuffix(text))
 
 
 def plan_as_json(number: int, plan: Plan, preview: Preview) -> dict[str, object]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import getpass
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from reserve.commands.options import LONGEST
-from reserve.commands.screen import line
+from reserve.commands.screen import say_indented
 from reserve.errors import UsageError
 from reserve.settings import refuse_strange_bytes
 from reserve.systems.place import meant
@@ -20,8 +21,8 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """Show *text*, which may be indented."""
-        said = text.lstrip()
-        print(line(text.removesuffix(said), said), flush=True)
+        say_indented(text)
+        sys.stdout.flush()
 
     def show(self, command: str) -> None:
         """Show *command* so that it can be copied."""

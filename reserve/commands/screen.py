@@ -69,6 +69,12 @@ def say(text: str, tone: Tone = Tone.PLAIN, *, beginning: str = "", on_stderr: b
     _paint(stream, whole[: len(beginning)] or whole, tone, whole[len(beginning) :] if beginning else "")
 
 
+def say_indented(line: str) -> None:
+    """Print *line*, which goes on below its first letter where it is folded."""
+    text = line.lstrip()
+    say(text, beginning=line.removesuffix(text))
+
+
 def warn(text: str) -> None:
     """Tell the player of something that needs looking after."""
     say(text, Tone.NEEDS_YOU, beginning="warning: ", on_stderr=True)
