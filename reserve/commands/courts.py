@@ -141,7 +141,7 @@ def print_day(shown: Sequence[Shown], courts: Collection[str], now: datetime) ->
         }
         print(", ".join([court, *sorted(prices)]))
         for state, times in by_state.items():
-            print(folded(f"  {state + ': ':<23}", in_a_row(", ".join(times))))
+            print(folded(f"  {state + ': ':<23}", ", ".join(times)))
 
 
 def watch(
