@@ -92,7 +92,7 @@ def page(waterfall: Waterfall, cause: Sequence[str] = ()) -> str:
         _key(waterfall),
         *(_panel(each, waterfall) for each in waterfall.panels),
     ]
-    if not any(panel.title.startswith("At ") for panel in waterfall.panels):
+    if not waterfall.has_race:
         parts.append('<p class="soft">No request for a court is on record.</p>')
     end = "</main>\n</body>\n</html>\n"
     room = LARGEST - len("\n".join([*parts, end]).encode())

@@ -40,6 +40,14 @@ STEPS = (
 )
 
 
+class Zero(StrEnum):
+    """What moments are counted from."""
+
+    OPENING = "the opening"
+    FIRST_REQUEST = "the first request"  # for what was open long since
+    START = "the start"  # when there was no request either
+
+
 class Tone(StrEnum):
     """What a bar is about."""
 
@@ -65,6 +73,12 @@ TONES = {
     Meaning.THROTTLED: Tone.LATER,
     Meaning.NOT_VERIFIED: Tone.LATER,
     Meaning.WAY_CLOSED: Tone.LATER,
+}
+FATES = {  # of a court that was held; what says more first
+    ActionKind.CONFIRMED: "reserved",
+    ActionKind.KEPT: "to be paid",
+    ActionKind.UNCONFIRMED: "perhaps reserved",
+    ActionKind.RELEASED: "released",
 }
 NAMES = {
     SpanKind.FIND: "courts looked up",
@@ -131,6 +145,7 @@ class Panel:
     rows: tuple[Row, ...]
     note: str = ""
     doubt: timedelta | None = None
+    is_race: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,7 +155,7 @@ class Waterfall:
     run_id: str
     request: str
     sentence: str
-    zero: str
+    zero: Zero
     when: datetime | None
     panels: tuple[Panel, ...]
     log: tuple[tuple[str, str], ...] = ()
@@ -156,6 +171,11 @@ class Waterfall:
         """The kinds of marks that occur, in their order."""
         there = {mark.kind for panel in self.panels for row in panel.rows for mark in row.marks}
         return [kind for kind in MarkKind if kind in there]
+
+    @property
+    def has_race(self) -> bool:
+        """Whether a request for a court is on record."""
+        return any(panel.is_race for panel in self.panels)
 
     @property
     def has_plan(self) -> bool:
@@ -202,21 +222,21 @@ class _Drawn:
             tuple(log),
         )
 
-    def _zero(self) -> tuple[datetime, str, datetime | None]:
+    def _zero(self) -> tuple[datetime, Zero, datetime | None]:
         """What to count from, what that is called, and when it was at the facility, if that is known."""
         opens_at, attempts = self.facts.opens_at, self.facts.attempts
         if opens_at is not None and opens_at > self.run.started - LONG_OPEN:
-            return opens_at - self.facts.ahead, "the opening", opens_at
+            return opens_at - self.facts.ahead, Zero.OPENING, opens_at
         if opens_at is None and (stamped := _opening_by(self.steps)):
-            return stamped, "the opening", None
+            return stamped, Zero.OPENING, None
         if attempts:
-            return min(each.sent for each in attempts), "the first request", None
-        return self.run.started, "the start", None
+            return min(each.sent for each in attempts), Zero.FIRST_REQUEST, None
+        return self.run.started, Zero.START, None
 
-    def _before(self, zero: datetime, called: str) -> Panel | None:
+    def _before(self, zero: datetime, called: Zero) -> Panel | None:
         first = self._first_attempt
         spans = [span for span in self.facts.spans if first is None or span.began < first]
-        plans = {kind: self._plan(kind) for kind in PLANNED} if called == "the opening" else {}
+        plans = {kind: self._plan(kind) for kind in PLANNED} if called is Zero.OPENING else {}
         rows = []
         for kind in SpanKind:
             mine = [span for span in spans if span.kind is kind]
@@ -241,7 +261,7 @@ class _Drawn:
         first_find = min((span.began - zero for span in spans), default=begins)
         if begins - first_find < (ends - begins) / 2:
             begins = first_find
-        title = f"Before {called}" if called != "the start" else "From the start"
+        title = f"Before {called}" if called is not Zero.START else "From the start"
         return Panel(title, scale(begins, ends), tuple(rows))
 
     def _plan(self, kind: SpanKind) -> tuple[timedelta, timedelta] | None:
@@ -252,7 +272,7 @@ class _Drawn:
     def _first_attempt(self) -> datetime | None:
         return min((attempt.sent for attempt in self.facts.attempts), default=None)
 
-    def _race(self, zero: datetime, called: str) -> Panel | None:
+    def _race(self, zero: datetime, called: Zero) -> Panel | None:
         listed = [span.began for span in self.facts.spans if span.kind is SpanKind.WAIT]
         attempts = sorted(self.facts.attempts, key=lambda each: each.sent)
         race = [each for each in attempts if not listed or each.sent < min(listed)]
@@ -277,13 +297,13 @@ class _Drawn:
             note += f" {_count(len(courts) - len(shown), 'more court')} not drawn."
         if len(race) < len(attempts):
             note += f" {_count(len(attempts) - len(race), 'later request')} from the waiting list not drawn."
-        doubt = within if called == "the opening" else None
-        return Panel(f"At {called}", reach, tuple(rows), note, doubt)
+        doubt = within if called is Zero.OPENING else None
+        return Panel(f"At {called}", reach, tuple(rows), note, doubt, is_race=True)
 
     def _place(self, court: str, race: Sequence[Attempt]) -> tuple[bool, bool, list[tuple[int, str]]]:
         """What is ours first, then what was held, then the rest; by their names, Court 9 before Court 10."""
         is_held = any(each.meaning is Meaning.HELD for each in race if each.court == court)
-        is_ours = is_held and self._fate(court) not in ("released", "")
+        is_ours = is_held and self._fate(court) not in (ActionKind.RELEASED, None)
         parts = re.split(r"(\d{1,9})", court)
         return not is_ours, not is_held, [(int(each) if each.isdecimal() else -1, each) for each in parts]
 
@@ -303,7 +323,7 @@ class _Drawn:
             words += f", rival {stamp(min(taken))}"
         marks += [Mark(at, MarkKind.RIVAL) for at in taken if reach.begins <= at <= reach.ends]
         if is_held and (fate := self._fate(court)):
-            words += f", {fate}"
+            words += f", {FATES[fate]}"
         details = [
             f"sent {stamp(bar.begins)}, answered {stamp(bar.ends)}: {each.meaning}"
             for bar, each in zip(bars, mine, strict=True)
@@ -319,23 +339,18 @@ class _Drawn:
         made = attempt.held.made if attempt.held else None
         return made - self.facts.ahead if made else None
 
-    def _fate(self, court: str) -> str:
-        """What became of a court that was held."""
+    def _fate(self, court: str) -> ActionKind | None:
+        """What became of a court that was held, if anything is on record."""
         kinds = {action.kind for action in self.run.actions if action.court == court}
-        if ActionKind.CONFIRMED in kinds:
-            return "reserved"
-        if ActionKind.KEPT in kinds:
-            return "to be paid"
-        if ActionKind.RELEASED in kinds:
-            return "released"
-        is_ours = self.run.exit_code == ExitCode.SUCCESS and kinds
-        return "reserved" if is_ours and ActionKind.CONFIRMING not in self._kinds else ""
+        if self.run.exit_code == ExitCode.SUCCESS and kinds and ActionKind.CONFIRMING not in self._kinds:
+            kinds.add(ActionKind.CONFIRMED)  # where a hold is final
+        return next((kind for kind in FATES if kind in kinds), None)
 
     @property
     def _kinds(self) -> set[ActionKind]:
         return {action.kind for action in self.run.actions}
 
-    def _afterwards(self, zero: datetime, called: str) -> Panel | None:
+    def _afterwards(self, zero: datetime, called: Zero) -> Panel | None:
         first = self._first_attempt
         rows = []
         for kind in SpanKind:

@@ -11,7 +11,7 @@ import pytest
 from reserve.causes.facts import Facts
 from reserve.errors import Meaning
 from reserve.model import ActionKind, SpanKind
-from reserve.waterfall.picture import MOST_ROWS, MarkKind, Panel, Row, Tone, Waterfall, scale, stamp
+from reserve.waterfall.picture import MOST_ROWS, MarkKind, Panel, Row, Tone, Waterfall, Zero, scale, stamp
 from tests.waterfall.runs import (
     MS,
     NOTHING_KNOWN,
@@ -131,7 +131,7 @@ def test_a_window_that_is_open_long_since_is_no_opening_to_count_from() -> None:
 
     picture = drawn(found=found)
 
-    assert picture.zero == "the first request"
+    assert picture.zero is Zero.FIRST_REQUEST
     assert [each.title for each in picture.panels][1] == "At the first request"
     assert not picture.has_plan
 
@@ -179,7 +179,7 @@ def test_of_very_many_courts_those_that_were_held_are_drawn() -> None:
     many = [attempt(f"Court {number}", 5, 30, Meaning.TAKEN) for number in range(100)]
     many.append(attempt("Court 999", 6, 20, Meaning.HELD))
 
-    race = panel(drawn(past((ActionKind.KEPT, "Court 999", 1)), facts(many)), "At the opening")
+    race = panel(drawn(past((ActionKind.KEPT, "Court 999", 1), exit_code=8), facts(many)), "At the opening")
 
     assert len(race.rows) == MOST_ROWS
     assert (race.rows[0].name, race.rows[0].words) == ("Court 999", "held +20.0 ms, to be paid")
