@@ -27,7 +27,7 @@ MOST_LINES = 200  # of the log
 LONGEST_NAME, LONGEST_LINE = 60, 240  # letters
 DAY, MINUTE, SECOND, MS = (timedelta(**{name: 1}) for name in ("days", "minutes", "seconds", "milliseconds"))
 NOTHING = timedelta(0)
-LONG_OPEN = timedelta(minutes=10)  # before a run started: then it raced against no opening
+LONG_OPEN = timedelta(minutes=1)  # before a run started: then it raced against no opening
 NOTICED = timedelta(milliseconds=100)  # less behind a plan is no news before the opening
 UNSPEAKABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 MINUS = "\u2212"  # at which no browser breaks a line
@@ -254,13 +254,13 @@ class _Drawn:
         if not rows:
             return None
         # A run may have begun long ago, with nothing to do until it had to sign in.
-        latest_begin = [row.plan[0] for row in rows if row.plan]
-        shown = [span for span in spans if span.kind is not SpanKind.FIND] or spans
-        begins = min([*latest_begin, *(span.began - zero for span in shown)])
+        planned = [row.plan[0] for row in rows if row.plan]
+        later = [span for span in spans if span.kind is not SpanKind.FIND] or spans
+        begins = min([*planned, *(span.began - zero for span in later)])
         ends = max([NOTHING, *(span.ended - zero for span in spans)])
-        first_find = min((span.began - zero for span in spans), default=begins)
-        if begins - first_find < (ends - begins) / 2:
-            begins = first_find
+        earliest = min(span.began - zero for span in spans)
+        if begins - earliest < (ends - begins) / 2:
+            begins = earliest
         title = f"Before {called}" if called is not Zero.START else "From the start"
         return Panel(title, scale(begins, ends), tuple(rows))
 

@@ -1,40 +1,69 @@
-"""`make picture`: the README's picture, what a terminal shows of a real rehearsal; in docs/rehearsal.svg."""
+"""`make picture`: the README's picture, of a real rehearsal, by light and by dark; in docs/rehearsal*.png."""
 
 from __future__ import annotations
 
-import re
+import base64
+import os
 import subprocess
 import sys
-from io import StringIO
+from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from rich.console import Console
-from rich.text import Text
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+
+from reserve.browser import find_chrome, find_driver
 
 HERE = Path(__file__).parents[2]
-PICTURE = HERE / "docs/rehearsal.svg"
-COMMAND = ["main.py", "rehearse", "--seed", "1"]
-WIDTH = 118  # columns
-FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)  # from elsewhere; any that the reader has will do
+REHEARSALS = HERE / "build/rehearsals"
+PICTURES = {"light": HERE / "docs/rehearsal.png", "dark": HERE / "docs/rehearsal-dark.png"}
+WIDTH = 960  # pixels, about as wide as a README
 
 
 def main() -> int:
-    """Rehearse, and draw what was printed; returns the exit code of the rehearsal."""
-    run = subprocess.run(
-        [sys.executable, *COMMAND],
-        cwd=HERE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    console = Console(record=True, width=WIDTH, file=StringIO(), force_terminal=True)
-    for line in run.stdout.splitlines():
-        console.print(Text(line, style="bold green" if line.startswith("Rehearsal. Reserved") else ""))
-    drawn = console.export_svg(title=f"python3 {' '.join(COMMAND)}")
-    PICTURE.write_text(FONTS.sub("", drawn))
-    print(f"{PICTURE.relative_to(HERE)}: {run.stdout.splitlines()[-1]}")
-    return run.returncode
+    """Rehearse, and photograph the page that `explain` makes of it; returns its exit code."""
+    before = set(REHEARSALS.glob("*"))
+    exit_code = run("rehearse", "--seed", "1")
+    (kept,) = set(REHEARSALS.glob("*")) - before
+    with TemporaryDirectory() as folder:
+        page = Path(folder) / "run.html"
+        run_id = next(each.name for each in (kept / "runs").iterdir())
+        run("explain", run_id, "--html", str(page), environ={"RESERVE_DATA": str(kept)})
+        for light, png in photographed(page).items():
+            PICTURES[light].write_bytes(png)
+            print(f"{PICTURES[light].relative_to(HERE)}: {len(png) // 1000} kB")
+    return exit_code
+
+
+def run(*words: str, environ: Mapping[str, str] | None = None) -> int:
+    """The exit code of `main.py` with *words*."""
+    command = [sys.executable, "main.py", *words]
+    return subprocess.run(command, cwd=HERE, env={**os.environ, **(environ or {})}, check=False).returncode
+
+
+def photographed(page: Path) -> dict[str, bytes]:
+    """*page* as a browser shows it, as PNG, by each light."""
+    options = ChromeOptions()
+    options.binary_location = find_chrome(None)
+    for word in ("--headless=new", "--no-sandbox", "--hide-scrollbars"):
+        options.add_argument(word)
+    found: dict[str, bytes] = {}
+    with Chrome(options=options, service=Service(find_driver(None, options.binary_location))) as browser:
+        size = {"width": WIDTH, "height": 600, "deviceScaleFactor": 1.5, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        for light in PICTURES:
+            features = [{"name": "prefers-color-scheme", "value": light}]
+            browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+            browser.get(page.as_uri())
+            browser.execute_script("document.querySelector('details').remove()")
+            height = browser.execute_script("return document.documentElement.scrollHeight")
+            clip = {"x": 0, "y": 0, "width": WIDTH, "height": height, "scale": 1}
+            wanted: dict[str, Any] = {"clip": clip, "captureBeyondViewport": True}
+            taken = browser.execute_cdp_cmd("Page.captureScreenshot", wanted)
+            found[light] = base64.b64decode(taken["data"])
+    return found
 
 
 if __name__ == "__main__":
