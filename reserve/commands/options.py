@@ -243,7 +243,7 @@ def part_times(options: argparse.Namespace) -> None:
 
 
 def refuse_garbled(options: argparse.Namespace) -> None:
-    """Raise `UsageError` for what nobody means: endless words, line breaks, and bytes that are no UTF-8."""
+    """Raise `UsageError` for what nobody means: nothing, endless words, line breaks, and no UTF-8."""
     given = [
         (f"--{SPELT.get(name, name)}".replace("_", "-"), text)
         for name, value in vars(options).items()
@@ -252,6 +252,8 @@ def refuse_garbled(options: argparse.Namespace) -> None:
     ]
     for name, text in given:
         refuse_strange_bytes(text, name)
+        if not text.strip():
+            raise UsageError(f"{name} is empty; leave it out, or say what you mean")
         if len(text) > LONGEST:
             raise UsageError(f"{name} has {len(text)} letters; {LONGEST} are the most")
         if name != "--password" and not text.isprintable():

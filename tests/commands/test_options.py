@@ -74,6 +74,7 @@ def refusal(*more: str, environ: Mapping[str, str] | tuple[()] = (), **changed: 
         ([], {"d": "12/5"}, "--date"),
         ([], {"t": "25:00"}, "--start-time"),
         ([], {"t": "6"}, "--start-time"),
+        *(([name, ""], {}, f"{name} is empty") for name in ("--or", "--only", "--opens-at", "--account")),
         ([], {"t": "18:00-20:00"}, "--end-time: --start-time says 20:00 already"),
         ([], {"t": "18:00-"}, "--start-time"),
         ([], {"t": "18:00-17:00", "y": None}, "--end-time"),

@@ -351,7 +351,7 @@ ONCE = "-d 2026-03-09 -t 18:00"
         (MARBLE, "give one of --every"),
         (f"{MARBLE} {EVERY} {ONCE}", "give one of --every"),
         (f"add {EVERY}", "--court is missing"),
-        (f'add -c "" {EVERY}', "--court is missing"),
+        (f'add -c "" {EVERY}', "--court is empty"),
         (f"add --system ntnui {EVERY}", "--link is missing"),
         (f"add --system ntnui --link nonsense {EVERY}", "is not the page of a session"),
         (f"add --system golf {EVERY}", "--system: 'golf' is not known"),
