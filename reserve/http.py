@@ -42,6 +42,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     text: str
+    sent: datetime | None = None  # when the request left, where that is known
 
     @property
     def is_good(self) -> bool:
@@ -124,21 +125,24 @@ def literal(url: str) -> str:
 class _UnderWay:
     """One request on its way, to be cut off when nobody waits for its answer any more."""
 
+    clock: Clock
     departure: Departure | None  # with others, at a moment; else at once
     has_left: bool = False  # so it may have arrived
+    sent: datetime | None = None  # when it left
     connection: socket.socket | None = None
 
     def write(self, connection: socket.socket, data: bytes) -> None:
         """Send the whole request in one piece."""
         departure, self.departure = self.departure, None
         if departure is None:
-            self.has_left = True
+            self.has_left, self.sent = True, self.clock.now()
             connection.sendall(data)
             return
         try:
             departure.write(connection, data)
         finally:
-            self.has_left = departure.sent is not None
+            self.sent = departure.sent
+            self.has_left = self.sent is not None
 
     def cut(self) -> None:
         """Have whoever reads the answer find its end at once."""
@@ -283,7 +287,7 @@ class Http:
             departure.wait()
         elif departure is not None:
             patience += max(departure.stroke.moment - self._clock.now(), timedelta(0))
-        under_way = _UnderWay(departure, has_left=self._is_elsewhere)
+        under_way = _UnderWay(self._clock, departure, has_left=self._is_elsewhere)
         try:
             exchange = partial(self._exchange, prepared, asked, under_way)
             return self._clock.within(patience, exchange, self.is_hurried)
@@ -315,9 +319,8 @@ class Http:
             raise LostAnswer(f"{asked}: the connection broke ({type(failure).__name__})") from failure
         finally:
             under_way.connection = None  # it may serve another request
-        return Answer(
-            asked, reply.status_code, reply.headers, _text(body, reply.headers.get("Content-Type", ""))
-        )
+        text = _text(body, reply.headers.get("Content-Type", ""))
+        return Answer(asked, reply.status_code, reply.headers, text, under_way.sent)
 
     def ask(
         self,

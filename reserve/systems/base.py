@@ -77,12 +77,12 @@ class CourtConnection(ABC):
 
     def probe(self, clock: Clock) -> Probe:
         """Learn the server's time; raises ValueError when the answer has none, or comes from a cache."""
-        sent = clock.now()
+        asked = clock.now()
         try:
             answer = self.light()
         except ServiceError as failure:
             raise ValueError("no answer") from failure
-        received = clock.now()
+        sent, received = answer.sent or asked, clock.now()
         if answer.stamp is None or "Age" in answer.headers or abs(answer.stamp - received) > ABSURD:
             raise ValueError("no stamp of the server's own")
         return Probe(sent, received, answer.stamp)
