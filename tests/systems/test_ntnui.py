@@ -25,6 +25,7 @@ from reserve.errors import (
     NotOpenYet,
     SlotTaken,
     TokenRefused,
+    UnknownPage,
     UnknownRefusal,
     UsageError,
 )
@@ -215,8 +216,8 @@ WHY = {
     "session_unknown": UnknownRefusal,
     "login": TokenRefused,
     "login_failed": TokenRefused,
-    "login_ok": LostAnswer,  # no session at all
-    "week_plan": LostAnswer,
+    "login_ok": UnknownPage,  # no session at all
+    "week_plan": UnknownPage,
 }
 
 
