@@ -93,3 +93,13 @@ def test_a_broken_variable_leaves_it_known_how_to_tell_the_player(tmp_path: Path
         read_settings({"RESERVE_DATA": "/srv"}, file)
 
     assert refused.value.known == Settings(Path("/srv"), notify="https://ntfy.sh/mine")
+
+
+def test_of_two_files_the_first_that_says_something_counts_and_the_environment_wins(tmp_path: Path) -> None:
+    here, ours = tmp_path / "here.env", tmp_path / "ours.env"
+    here.write_text("RESERVE_EMAIL=here@example.com\nRESERVE_PHONE=1\n")
+    ours.write_text("RESERVE_EMAIL=ours@example.com\nRESERVE_ACCOUNT=ours\nRESERVE_PHONE=2\n")
+
+    settings = read_settings({"RESERVE_PHONE": "3"}, here, ours, tmp_path / "not there")
+
+    assert (settings.email, settings.account, settings.phone) == ("here@example.com", "ours", "3")

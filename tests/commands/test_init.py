@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import chdir, suppress
+from contextlib import chdir
 from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGTERM, Signals, raise_signal
 
@@ -26,6 +24,7 @@ from reserve.settings import Settings, read_file, read_settings
 from reserve.storage.secrets import Accounts
 from tests.documents import HERE
 from tests.stage import TOKEN, Stage
+from tests.terminal import typed_at
 
 PASSWORD = "c4nary $ 'word' #1"
 USUAL = {"E-mail": "player@example.com", "Password": PASSWORD, "Phone": "(415) 555-0100", "Your": "17"}
@@ -266,37 +265,23 @@ def test_without_a_terminal_it_says_so(stage: Stage) -> None:
         init.main([], Settings())
 
 
-def typed_at(folder: Path, answers: Sequence[tuple[str, str]]) -> tuple[int, str]:
+def at_terminal(folder: Path, answers: Sequence[tuple[str, str]]) -> tuple[int, str]:
     """The exit code of the real command at a real terminal, and what was to be seen there."""
     environ = {"RECUS_API_URL": NOWHERE, "RECUS_WEB_URL": NOWHERE, "RESERVE_WEBHOOK_URL": NOWHERE}
-    environ |= {
-        "RESERVE_DATA": str(folder / "data"),
-        "HOME": str(folder),
-        "LANG": "C.UTF-8",
-        "PATH": "/nowhere",
-    }
-    process, terminal = pty.fork()
-    if process == 0:
-        os.chdir(folder)
-        os.execve(sys.executable, [sys.executable, str(HERE / "main.py"), "init"], environ)
-    seen, left = "", list(answers)
-    with os.fdopen(terminal, "rb+", buffering=0) as both, suppress(OSError):  # of a terminal without others
-        while piece := both.read(1000):
-            seen += piece.decode(errors="replace")
-            if left and re.search(rf"(?m)^{left[0][0]}[^\n]*: $", seen):
-                both.write(left.pop(0)[1].encode())
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), seen
+    environ |= {"RESERVE_DATA": str(folder / "data"), "HOME": str(folder), "LANG": "C.UTF-8"}
+    command = [sys.executable, str(HERE / "main.py"), "init"]
+    return typed_at(command, answers, folder, {**environ, "PATH": "/nowhere"})
 
 
 def test_at_a_real_terminal_a_script_can_answer_and_the_password_is_not_to_be_seen(tmp_path: Path) -> None:
     answers = [(question, f"{USUAL.get(question, '')}\n") for question in QUESTIONS]
     answers[1] = ("Facility", "Alice Marble\n")
 
-    code, seen = typed_at(tmp_path, [*answers[:5], ("Password", "\x03")])
+    code, seen = at_terminal(tmp_path, [*answers[:5], ("Password", "\x03")])
     assert (code, seen.splitlines()[-1]) == (130, "Refused: stopped; nothing is changed.")
     assert list(tmp_path.iterdir()) == []
 
-    code, seen = typed_at(tmp_path, answers)
+    code, seen = at_terminal(tmp_path, answers)
     assert (code, PASSWORD in seen) == (0, False)
     assert seen.splitlines()[-1] == f"  {itself.TYPED} courts -c 'Alice Marble'"
     assert read_file(tmp_path / ".env")["RESERVE_ACCOUNT"] == "home"
