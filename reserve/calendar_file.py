@@ -39,7 +39,7 @@ def calendar_file(game: Game, now: datetime, *, note: str = "", is_cancelled: bo
     event = Event()
     event.add("uid", game.uid)
     event.add("dtstamp", now.astimezone(UTC).replace(microsecond=0))
-    event.add("sequence", (now - EPOCH) // timedelta(seconds=1))
+    event.add("sequence", (now - EPOCH) // timedelta(seconds=1) + is_cancelled)
     event.add("dtstart", game.slot.start.astimezone(UTC))
     event.add("dtend", game.slot.end.astimezone(UTC))
     where = printable(", ".join(filter(None, (game.facility, game.address))))
@@ -58,19 +58,23 @@ def calendar_file(game: Game, now: datetime, *, note: str = "", is_cancelled: bo
     return _text([event], "CANCEL" if is_cancelled else "PUBLISH")
 
 
-def merged(files: Iterable[str]) -> str:
-    """One file of all events in *files*: of each its last word; what cannot be read is left out."""
+def merged(files: Iterable[str], among: Iterable[str]) -> str:
+    """One file of the events in *among*, each with its last word in *files*, without what is no calendar."""
     latest = dict[str, tuple[int, Component]]()
-    for text in files:
-        try:
-            found = [(int(str(each["sequence"])), each) for each in Calendar.from_ical(text).walk("VEVENT")]
-        except (ValueError, KeyError):
-            continue
-        for sequence, event in found:
-            uid = str(event.get("uid"))
-            latest[uid] = max(latest.get(uid, (-1, event)), (sequence, event), key=lambda each: each[0])
-    events = [event for _, event in latest.values()]
+    for uid, sequence, event in (each for text in files for each in _events(text)):
+        latest[uid] = max(latest.get(uid, (-1, event)), (sequence, event), key=lambda each: each[0])
+    wanted = {uid for text in among for uid, *_ in _events(text)}
+    events = [event for uid, (_, event) in latest.items() if uid in wanted]
     return _text(sorted(events, key=lambda each: str(each["dtstart"])), "PUBLISH")
+
+
+def _events(text: str) -> list[tuple[str, int, Component]]:
+    """The events in a file with their ids and sequence; none when it is no such file of ours."""
+    try:
+        found = Calendar.from_ical(text).walk("VEVENT")
+        return [(str(each["uid"]), int(str(each["sequence"])), each) for each in found]
+    except (ValueError, KeyError):
+        return []
 
 
 def _text(events: Iterable[Component], method: str) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
 from reserve.causes.facts import read
-from reserve.commands.history import end_of, recorded_runs, run_as_json
+from reserve.commands.history import end_of, recorded_runs, run_as_json, write_calendar
 from reserve.commands.options import command_parser
+from reserve.commands.output_file import write_file
 from reserve.commands.screen import WIDTH, say, tone_of
 from reserve.errors import UsageError
 from reserve.model import short
+from reserve.notify.outbox import Outbox
 from reserve.settings import Settings
 from reserve.storage.run_folder import rivals_of, steps_of
 from reserve.waterfall.page import page
@@ -26,6 +26,9 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     parser.add_argument("run", metavar="RUN", help="its id, or the beginning of it; see `history`")
     parser.add_argument("--json", action="store_true", help="as one JSON object")
     parser.add_argument("--html", metavar="FILE", type=Path, help="write its picture into FILE, as one page")
+    parser.add_argument(
+        "--ics", metavar="FILE", type=Path, help="write what it reserved into FILE, for a calendar"
+    )
     options = parser.parse_args(arguments)
     with recorded_runs(settings) as past:
         runs = past.history(most=2, run_id=options.run)
@@ -37,7 +40,9 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     steps = steps_of(settings.data, run.run_id)
     picture = waterfall(run, read(run.facts), steps, end, rivals=rivals_of(settings.data, run.run_id))
     if options.html:
-        write_page(options.html, page(picture))
+        write_file(options.html, page(picture), "--html")
+    if options.ics:
+        write_calendar(options.ics, settings.data, [run.run_id])
     if options.json:
         actions = [
             {"at": each.moment.isoformat(), "what": each.kind, "court": each.court, "order_id": each.order_id}
@@ -57,6 +62,8 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     say(end, tone_of(run.exit_code))
     if picture.panels:
         draw(picture)
+    for said in told_of(settings.data, run.run_id):
+        print(said)
     if options.html:
         print(f"Its picture is in {options.html}.")
     return 0
@@ -74,19 +81,8 @@ def draw(picture: Waterfall) -> None:
         console.print(line)
 
 
-def write_page(file: Path, html: str) -> None:
-    """Have *html* in *file*, for its owner alone, or what was there before; raises `UsageError` why not."""
-    part = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    try:
-        try:
-            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as written:
-                written.write(html)
-            part.replace(file)
-        finally:
-            part.unlink(missing_ok=True)
-    except (OSError, ValueError) as failure:
-        why = getattr(failure, "strerror", None) or failure
-        raise UsageError(
-            f"--html: {file} cannot be written ({why}); name a file in a folder of yours"
-        ) from None
+def told_of(data: Path, run_id: str) -> list[str]:
+    """Which channels were told of the run, and which could not be."""
+    outbox = Outbox(data)
+    entries = [*outbox.told(run_id), *(each for each in outbox.pending() if each.notice.run_id == run_id)]
+    return [f"{each.notice.kind}: {progress}" for each in entries for progress in each.progress.values()]

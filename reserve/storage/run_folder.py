@@ -81,6 +81,12 @@ def calendar_of(data: Path, run_id: str) -> str | None:
         return None
 
 
+def calendars(data: Path) -> dict[str, str]:
+    """The calendar files of all runs that kept one, by the run's id."""
+    found = {path.parent.name: path for path in sorted(folder_of(data, "").glob(f"*/{CALENDAR}"))}
+    return {run_id: text for run_id in found if (text := calendar_of(data, run_id)) is not None}
+
+
 def steps_of(data: Path, run_id: str) -> list[dict[str, str]]:
     """The steps that a run kept, as far as they can be read: each with its moment, stamp and words.
 

@@ -1,0 +1,27 @@
+"""A file that an option of a command names."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from reserve.errors import UsageError
+
+
+def write_file(file: Path, text: str, option: str) -> None:
+    """Have *text* in *file*, for its owner alone, or what was there before; raises `UsageError` why not."""
+    part = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        try:
+            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as written:
+                written.write(text)
+            part.replace(file)
+        finally:
+            part.unlink(missing_ok=True)
+    except (OSError, ValueError) as failure:
+        why = getattr(failure, "strerror", None) or failure
+        raise UsageError(
+            f"{option}: {file} cannot be written ({why}); name a file in a folder of yours"
+        ) from None
