@@ -8,7 +8,7 @@ from datetime import timedelta
 from rich.table import Table
 from rich.text import Text
 
-from reserve.waterfall.picture import MINUS, MarkKind, Row, Scale, Tone, Waterfall, speakable
+from reserve.waterfall.picture import MINUS, Label, MarkKind, Row, Scale, Tone, Waterfall, speakable
 
 WIDTH = 80  # columns
 NAME, TRACK = 16, 29  # columns; the rest is words
@@ -51,7 +51,7 @@ def lines(waterfall: Waterfall, *, ascii_only: bool = False) -> Iterator[Table |
         rows.add_row("", _top(panel.scale, waterfall), "")
         for row in panel.rows:
             rows.add_row(plain(row.name), _track(row, panel.scale, which), plain(row.words))
-        rows.add_row("", plain(_ticks(panel.scale), "bright_black"), "")
+        rows.add_row("", plain(_row_of(panel.scale.labels(1 / TRACK)), "bright_black"), "")
         yield rows
     named = [("plan", "planned")] if waterfall.has_plan else []
     named += [(each, str(each)) for each in (*waterfall.tones, *waterfall.marks)]
@@ -75,28 +75,16 @@ def _track(row: Row, scale: Scale, which: int) -> Text:
 
 def _top(scale: Scale, waterfall: Waterfall) -> Text:
     """The name of the zero, over it."""
-    line, name = [" "] * TRACK, waterfall.zero.removeprefix("the ")
-    at = _column(scale, timedelta(0))
-    begins = min(max(0, at - len(name) // 2), TRACK - len(name))
-    line[begins : begins + len(name)] = name
-    return Text("".join(line), "bold")
+    return Text(_row_of([scale.label(timedelta(0), waterfall.zero.removeprefix("the "), 1 / TRACK)]), "bold")
 
 
-def _ticks(scale: Scale) -> str:
-    """The round moments below a track: all of them, or every second one, as there is room."""
-    ticks = sorted(scale.ticks, key=lambda tick: tick[0])
-    zero = next((place for place, (at, _) in enumerate(ticks) if not at), 0)
-    for stride in range(1, len(ticks) + 1):
-        line, free = [" "] * TRACK, 0
-        for at, words in ticks[zero % stride :: stride]:
-            begins = min(max(0, _column(scale, at) - len(words) // 2), TRACK - len(words))
-            if begins < free:
-                break
-            line[begins : begins + len(words)] = words
-            free = begins + len(words) + 1
-        else:
-            return "".join(line)
-    return ""
+def _row_of(labels: Iterable[Label]) -> str:
+    """*labels* in a line as long as a track."""
+    line = [" "] * TRACK
+    for label in labels:
+        begins = min(int(label.begins * TRACK), TRACK - len(label.words))
+        line[begins : begins + len(label.words)] = label.words
+    return "".join(line)
 
 
 def _column(scale: Scale, at: timedelta) -> int:

@@ -7,10 +7,21 @@ from collections.abc import Sequence
 from datetime import timedelta
 from html import escape
 
-from reserve.waterfall.picture import Bar, Mark, MarkKind, Panel, Row, Scale, Tone, Waterfall, speakable
+from reserve.waterfall.picture import (
+    Bar,
+    Label,
+    Mark,
+    MarkKind,
+    Panel,
+    Row,
+    Scale,
+    Tone,
+    Waterfall,
+    speakable,
+)
 
 LARGEST = 140_000  # bytes, then the log is cut
-HALF_A_LETTER = 0.011  # of a scale, on the narrowest phone
+LETTER = 0.022  # of a scale, on the narrowest phone
 LEAST = 0.006  # of a scale; nothing is drawn narrower
 CLASSES = {
     Tone.STEP: "step",
@@ -123,8 +134,8 @@ def _panel(panel: Panel, waterfall: Waterfall) -> str:
     note = f"<p>{_text(panel.note)}</p>" if panel.note else ""
     grid = panel.title.replace(" ", "-").lower()
     rows = "\n".join(_row(row, panel, grid) for row in panel.rows)
-    top = _label(panel.scale, timedelta(0), waterfall.zero.removeprefix("the "), y=12)
-    ticks = "".join(_label(panel.scale, at, words, y=13) for at, words in panel.scale.ticks)
+    top = _label(panel.scale.label(timedelta(0), waterfall.zero.removeprefix("the "), LETTER), y=12)
+    ticks = "".join(_label(each, y=13) for each in panel.scale.labels(LETTER))
     behind = f'<defs><g id="{grid}">{_grid(panel)}</g></defs>'
     return (
         f"<figure>\n<figcaption><h2>{_text(panel.title)}</h2>{note}</figcaption>\n"
@@ -176,12 +187,9 @@ def _line(scale: Scale, at: timedelta, kind: str) -> str:
     return f'<line class="{kind}" x1="{x}" x2="{x}" y1="0" y2="100%"/>'
 
 
-def _label(scale: Scale, at: timedelta, words: str, *, y: int) -> str:
-    """*words* below or above a moment, within the track."""
-    share = scale.share(at)
-    half = len(words) * HALF_A_LETTER
-    anchor = "start" if share < half else "end" if share > 1 - half else "middle"
-    return f'<text x="{share:.2%}" y="{y}" text-anchor="{anchor}">{_text(words)}</text>'
+def _label(label: Label, *, y: int) -> str:
+    """Words below or above a moment, within the track."""
+    return f'<text x="{label.at:.2%}" y="{y}" text-anchor="{label.anchor}">{_text(label.words)}</text>'
 
 
 def _log(waterfall: Waterfall, room: int) -> str:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import chain
+from itertools import chain, pairwise
 from typing import TypeVar
 
 from reserve.causes.facts import PLANNED, Facts
@@ -124,6 +124,21 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Label:
+    """Words at a share of a scale: beginning there, around it or ending there, so that they lie within."""
+
+    at: float
+    words: str
+    begins: float
+    ends: float
+
+    @property
+    def anchor(self) -> str:
+        """Which end of the words is at the moment, as SVG calls that."""
+        return "start" if self.begins == self.at else "end" if self.ends == self.at else "middle"
+
+
+@dataclass(frozen=True)
 class Scale:
     """From when to when a panel reaches, and which moments are written below it."""
 
@@ -134,6 +149,25 @@ class Scale:
     def share(self, at: timedelta) -> float:
         """How far *at* is from the left end, from 0 to 1; what lies beyond an end is drawn there."""
         return min(1.0, max(0.0, (at - self.begins) / (self.ends - self.begins)))
+
+    def label(self, at: timedelta, words: str, letter: float) -> Label:
+        """*words* at a moment, where a *letter* takes this share of the scale."""
+        share, length = self.share(at), len(words) * letter
+        begins = share - length / 2
+        if begins < 0:
+            begins = share
+        elif begins + length > 1:
+            begins = share - length
+        return Label(share, words, begins, share if begins == share - length else begins + length)
+
+    def labels(self, letter: float) -> list[Label]:
+        """The round moments, or every second one, or fewer, so that none touches another."""
+        zero = next((place for place, (at, _) in enumerate(self.ticks) if not at), 0)
+        for stride in range(1, len(self.ticks) + 1):
+            chosen = [self.label(at, words, letter) for at, words in self.ticks[zero % stride :: stride]]
+            if all(one.ends + letter <= other.begins for one, other in pairwise(chosen)):
+                return chosen
+        return []
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def test_the_lines_of_a_picture() -> None:
 
     assert [line.rstrip() for line in console.file.getvalue().splitlines()][:6] == [  # type: ignore[attr-defined]
         "At the opening",
-        "                 opening",
+        "                  opening",
         "         Court 1  │    ██████◆██████████       held +20.0 ms, reserved",
         "         Court 2  │   █████◆██████████         held +18.0 ms, released",
         "         Court 3  │    ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒  taken +25.0 ms",

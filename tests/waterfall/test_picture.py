@@ -205,8 +205,11 @@ def test_a_scale_has_a_few_round_moments(
     found = scale(begins, ends)
 
     assert labels is None or [words for _, words in found.ticks] == labels
-    shares = [found.share(tick) for tick, _ in found.ticks]
-    assert all(later - earlier > 0.15 for earlier, later in pairwise(shares))
+    for letter in (0.022, 1 / 29):  # on a phone, in a terminal
+        written = found.labels(letter)
+        assert len(written) >= 2
+        assert all(later.begins - earlier.ends >= letter for earlier, later in pairwise(written))
+        assert all(label.begins >= 0 and label.ends <= 1 for label in written)
     assert 0 < found.share(begins) < found.share(ends) <= 1 or begins == ends
 
 
