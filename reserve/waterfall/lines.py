@@ -82,7 +82,7 @@ def _row_of(labels: Iterable[Label]) -> str:
     """*labels* in a line as long as a track."""
     line = [" "] * TRACK
     for label in labels:
-        begins = min(int(label.begins * TRACK), TRACK - len(label.words))
+        begins = min(int(label.begins * TRACK + 0.5), TRACK - len(label.words))
         line[begins : begins + len(label.words)] = label.words
     return "".join(line)
 

@@ -116,5 +116,5 @@ def test_the_lines_of_a_picture() -> None:
         "         Court 1  │    ██████◆██████████       held +20.0 ms, reserved",
         "         Court 2  │   █████◆██████████         held +18.0 ms, released",
         "         Court 3  │    ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒  taken +25.0 ms",
-        "                  0      +10 ms     +20 ms",
+        "                  0       +10 ms     +20 ms",
     ]
