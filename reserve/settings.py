@@ -18,6 +18,8 @@ from reserve.errors import UsageError
 from reserve.systems import PROFILES, USUAL
 
 LEAST_DAYS = 30  # no slot is reserved further ahead
+LEAST_RUNS = 100
+KEPT = (400, 10_000)  # days and runs; a life of playing every day
 KEY_FILE = "fernet.key"  # in the data folder; `reserve.storage.secrets` makes it
 WEBHOOK = "http://127.0.0.1:5000"
 OF_SYSTEMS = frozenset[str]().union(*(profile.variables() for profile in PROFILES.values()))
@@ -52,6 +54,7 @@ class Settings:
     path: str | None = None  # where programs are looked for
     of_programs: Mapping[str, str] = field(default_factory=dict, repr=False)  # for those that we start
     keep: timedelta = timedelta(days=400)  # so long what a run did is kept
+    keep_runs: int = 10_000  # and of no more; a life of playing every day
     of_systems: Mapping[str, str] = field(default_factory=dict, repr=False)  # what only one of them asks for
     given: frozenset[str] = frozenset()  # the names of our variables that are set, here or in .env
 
@@ -98,6 +101,7 @@ def _settings_in(merged: Mapping[str, str]) -> Settings:
     def said(name: str) -> str | None:
         return ours.get(name, "").strip() or None
 
+    keep, keep_runs = _kept(said("RESERVE_KEEP") or "400 days", "RESERVE_KEEP")
     return Settings(
         data=Path(said("RESERVE_DATA") or itself.data()),
         database_url=said("RESERVE_DATABASE_URL"),
@@ -118,7 +122,8 @@ def _settings_in(merged: Mapping[str, str]) -> Settings:
         chromedriver=said("CHROMEDRIVER"),
         path=merged.get("PATH"),
         of_programs={name: text for name, text in merged.items() if name.upper() in INHERITED},
-        keep=_days(said("RESERVE_KEEP") or "400 days", "RESERVE_KEEP"),
+        keep=keep,
+        keep_runs=keep_runs,
         of_systems={
             name: address(text.strip(), name) if name.endswith("_URL") else text.strip()
             for name, text in ours.items()
@@ -168,12 +173,16 @@ def address(text: str, name: str) -> str:
     return text.strip().rstrip("/")
 
 
-def _days(text: str, name: str) -> timedelta:
-    """The days in *text*; fewer could take from a run what it has to know of an earlier one."""
-    written = re.fullmatch(r"(\d{1,5})( days)?", text, re.ASCII)
-    if not written or int(written[1]) < LEAST_DAYS:
-        raise UsageError(f"{name}: {text!r}: write it as '400 days', at least {LEAST_DAYS}")
-    return timedelta(days=int(written[1]))
+def _kept(text: str, name: str) -> tuple[timedelta, int]:
+    """For how long, and how many runs are kept by *text*; less could take from a run what it has to know."""
+    written = re.fullmatch(r"(?:(\d{1,5})(?: days)?)?(?:(?:^|, ?)(\d{1,6}) runs)?", text, re.ASCII)
+    days, runs = (
+        (each or usual for each, usual in zip(written.groups(), KEPT, strict=True)) if written else (0, 0)
+    )
+    if int(days) < LEAST_DAYS or int(runs) < LEAST_RUNS:
+        least = f"at least {LEAST_DAYS} days and {LEAST_RUNS} runs"
+        raise UsageError(f"{name}: {text!r}: write it as '400 days' or '400 days, 10000 runs', {least}")
+    return timedelta(days=int(days)), int(runs)
 
 
 def token(text: str | None, name: str) -> str | None:

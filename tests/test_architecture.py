@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "notify": "clock log_file notify",
     "settings": "errors itself systems",
     "env_file": "errors",
-    "storage": "errors money clock model redaction signals tokens storage",
+    "storage": "causes errors money clock model redaction signals tokens storage",
     "systems.profile": "",
     "systems.base": "errors money model when window clock stroke http browser tokens systems.profile",
     "systems.refusals": "errors http",

@@ -54,6 +54,7 @@ class Run:
         self.verification = Verification(context, source, typed, turn)
         self.found: Offers | None = None
         self._has_waited = False
+        self._was_open = timedelta()  # when this run took it up
         self._started, self._watch = self.clock.now(), Watch(self.clock)
 
     def book(self, *, in_turn: bool = False) -> RunResult:
@@ -159,6 +160,8 @@ class Run:
         now = self.clock.now()
         opening = affordable(window.choose(found, self.request, now, reach=reach), self.request.max_price)
         self.timeline.opens_at = opening.opens_at
+        if opening.opens_at <= now:  # what is open is asked for now
+            self._was_open = opening.opens_at - min(offer.opens_at for offer in opening.offers)
         for court, why in opening.skipped:
             self.timeline.say(f"{court.name} skipped: {why}")
         if opening.warning:
@@ -221,6 +224,7 @@ class Run:
             ended=self.clock.now(),
             said=said_by(end),
             opens_at=self.timeline.opens_at,
+            was_open=self._was_open,
             ahead=server.offset,
             bound=None if server is UNKNOWN else server.bound,
             trip=context.trip,

@@ -47,7 +47,7 @@ class Cause:
     """
 
     word: CauseWord
-    asked: timedelta | None = None  # our first request for a court
+    asked: timedelta | None = None  # our first request for a court came in there
     gone: timedelta | None = None  # by then all was taken
     told: int = 0  # so many times: not open yet
     told_until: timedelta | None = None
@@ -97,8 +97,7 @@ def _lost(facts: Facts) -> CauseWord:
         return CauseWord.NOT_AS_PUBLISHED if last > OPENS_NO_MORE else CauseWord.OPENED_LATE
     if any(_was_early(attempt, facts) for attempt in race):
         return CauseWord.NOT_AS_PUBLISHED
-    late = facts.after_opening(race[0].sent)
-    if late > LATE:
+    if facts.after_opening(race[0].sent) > LATE:
         return CauseWord.ASLEEP if facts.suspended > timedelta(0) else CauseWord.LATE
     firsts = {
         attempt.court: attempt for attempt in reversed(race) if attempt.meaning is not Meaning.WAY_CLOSED
@@ -159,7 +158,7 @@ def _with_evidence(word: CauseWord, facts: Facts) -> Cause:
     overrun = facts.overrun(slowest) if slowest else timedelta(0)
     return replace(
         cause,
-        asked=facts.after_opening(race[0].sent) if race else None,
+        asked=facts.arrived(race[0]) if race else None,
         gone=min(taken, default=None),
         told=len(closed),
         told_until=max(closed, default=None),

@@ -18,6 +18,7 @@ PLANNED = {
     SpanKind.AIM: ("measure", "warm"),
     SpanKind.WARM: ("warm", "last_look"),
 }
+A_RACE = timedelta(hours=1)  # is over by then
 MOST = 200  # attempts that are kept; a waiting list makes thousands
 
 
@@ -43,7 +44,8 @@ class Facts:
     started: datetime
     ended: datetime
     said: CauseWord | None = None  # by the end itself; None for a reservation
-    opens_at: datetime | None = None
+    opens_at: datetime | None = None  # or when it was taken up, if it was open before
+    was_open: timedelta = timedelta()  # so long by then
     ahead: timedelta = timedelta()  # the server's clock of ours
     bound: timedelta | None = None  # how far that may be off; None when nobody knows
     trip: timedelta = timedelta()  # there and back
@@ -64,7 +66,11 @@ class Facts:
     def after_opening(self, moment: datetime) -> timedelta:
         """How long after the opening the server's clock showed what ours showed at *moment*."""
         assert self.opens_at is not None, "there is an attempt, so there was an opening"
-        return moment + self.ahead - self.opens_at
+        return moment + self.ahead - self.opens_at + self.was_open
+
+    def arrived(self, attempt: Attempt) -> timedelta:
+        """How long after the opening this request came in there, as well as we know."""
+        return self.after_opening(attempt.sent) + self.trip / 2
 
     def overrun(self, span: Span) -> timedelta:
         """How much longer this took than was planned for it; zero for what has no plan."""
@@ -77,8 +83,13 @@ class Facts:
     def margin(self) -> timedelta | None:
         """From the opening to our hold, by the booking system's own clock if it says so.
 
-        Without a hold, to our first request for a court.
+        Without a hold, to our first request for a court. None when nobody was in a hurry.
         """
+        found = self._margin
+        return found if found is not None and abs(found) < A_RACE else None
+
+    @property
+    def _margin(self) -> timedelta | None:
         if self.opens_at is None:
             return None
         race = self.race
@@ -86,9 +97,10 @@ class Facts:
         stamps = [self.stamp, *(attempt.held for attempt in held)]
         for stamp in stamps:
             if stamp is not None and stamp.made is not None and not stamp.is_assumed:
-                return stamp.made - self.opens_at
-        moments = [attempt.answered for attempt in held] or [attempt.sent for attempt in race]
-        return self.after_opening(moments[0]) if moments else None
+                return stamp.made - self.opens_at + self.was_open
+        if held:
+            return self.after_opening(held[0].answered)
+        return self.arrived(race[0]) if race else None
 
 
 def bounded(attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:

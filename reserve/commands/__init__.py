@@ -38,7 +38,7 @@ COMMANDS = {
     "backup": "plans, history and stored accounts with their key, into one file",
     "restore": "what `backup` wrote, into a data folder without any",
     "history": "the latest runs and how they ended",
-    "explain": "what happened in one run, step by step, and a picture of it",
+    "explain": "why a run ended as it did, step by step, and a picture of it",
 }
 OF_PLANS = tuple(f"plan {name}" for name in ("add", "list", "remove", "pause", "resume", "skip", "import"))
 RESERVING = (None, "book", "due")

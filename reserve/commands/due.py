@@ -108,7 +108,7 @@ def prune_daily(store: Store, settings: Settings, now: datetime) -> None:
         from reserve.notify.outbox import Outbox
         from reserve.storage.prune import prune
 
-        prune(store, settings.data, now - settings.keep)
+        prune(store, settings.data, now - settings.keep, most=settings.keep_runs)
         Outbox(settings.data).forget(now - settings.keep)
 
 

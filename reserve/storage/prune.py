@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections import Counter
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, delete, insert, select, update
 
+from reserve.causes.cause import cause_of
 from reserve.storage.database import Store
 from reserve.storage.run_folder import folder_of
 from reserve.storage.runs import RunStore
-from reserve.storage.schema import ACTIONS, OCCURRENCES, OPENING_DELAYS, RUNS
+from reserve.storage.schema import ACTIONS, OCCURRENCES, OPENING_DELAYS, RUN_TOTALS, RUNS
 
-MOST = 10_000  # runs and folders of runs that are kept, however young; a life of playing every day
 RUN_ID = re.compile(r"\d{8}T\d{6}-\w+")
 
 
-def prune(store: Store, data: Path, before: datetime, *, most: int = MOST) -> None:
-    """Forget what ended *before*, and more than *most* runs; a run that is under way is left alone.
+def prune(store: Store, data: Path, before: datetime, *, most: int) -> None:
+    """Forget what ended *before*, and more than *most* runs, of which only totals are kept.
 
-    One that was cut off is left to the player's next run, unless it is as old as that.
+    A run that is under way is left alone. One that was cut off is left to the player's next run, unless it
+    is as old as that.
     """
     surplus = select(RUNS.c.run_id).order_by(RUNS.c.started.desc()).offset(most)
     with store.engine.connect() as connection:
@@ -31,6 +33,7 @@ def prune(store: Store, data: Path, before: datetime, *, most: int = MOST) -> No
         old |= set(connection.scalars(surplus)) & set(connection.scalars(ended))
     old -= RunStore(store).alive(old)
     with store.engine.begin() as connection:
+        _count(connection, old)
         for table in (ACTIONS, RUNS):
             connection.execute(delete(table).where(table.c.run_id.in_(old)))
         connection.execute(delete(OCCURRENCES).where(OCCURRENCES.c.ended < before))
@@ -41,3 +44,23 @@ def prune(store: Store, data: Path, before: datetime, *, most: int = MOST) -> No
         past = {name for name in runs if name < f"{before:%Y%m%dT%H%M%S}"} | set(runs[:-most])
         for name in past - RunStore(store).alive(past):
             shutil.rmtree(folder_of(data, name), ignore_errors=True)
+
+
+def _count(connection: Connection, old: set[str]) -> None:
+    """Add the runs that are about to be forgotten to the totals of their facility and cause."""
+    query = select(RUNS.c.facility, RUNS.c.cause, RUNS.c.exit_code).where(RUNS.c.run_id.in_(old))
+    counts = Counter(
+        (row.facility or "", _word(row.cause, row.exit_code)) for row in connection.execute(query)
+    )
+    for (facility, cause), number in counts.items():
+        is_it = (RUN_TOTALS.c.facility == facility) & (RUN_TOTALS.c.cause == cause)
+        more = update(RUN_TOTALS).where(is_it).values(runs=RUN_TOTALS.c.runs + number)
+        if not connection.execute(more).rowcount:
+            connection.execute(insert(RUN_TOTALS).values(facility=facility, cause=cause, runs=number))
+
+
+def _word(cause: str | None, exit_code: int | None) -> str:
+    """Why such a run has no reservation; empty when it has one."""
+    if cause is None and (known := cause_of(None, exit_code)) is not None:
+        return known.word
+    return cause or ""

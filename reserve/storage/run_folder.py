@@ -18,6 +18,7 @@ from reserve.redaction import MASK, Secrets
 PERSONAL = re.compile(r"[^\s\"@]{1,64}@[^\s\"@]+|\beyJ[\w-]+\.[\w.-]+|\+?\d[\d ().-]{8,40}\d")
 LONGEST = 20_000  # characters of an answer that are worth keeping
 STEPS, RIVALS, BUG, CALENDAR = "timeline.jsonl", "rivals.json", "bug.txt", "reservation.ics"
+KEPT = ("unknown-*.txt", "page-*.png", BUG)
 
 
 class RunFolder:
@@ -85,6 +86,12 @@ def calendars(data: Path) -> dict[str, str]:
     """The calendar files of all runs that kept one, by the run's id."""
     found = {path.parent.name: path for path in sorted(folder_of(data, "").glob(f"*/{CALENDAR}"))}
     return {run_id: text for run_id in found if (text := calendar_of(data, run_id)) is not None}
+
+
+def kept_of(data: Path, run_id: str) -> list[Path]:
+    """What a run kept for whoever mends this program: answers and pages that nobody knew, and a bug."""
+    folder = folder_of(data, run_id)
+    return sorted(each for pattern in KEPT for each in folder.glob(pattern))
 
 
 def steps_of(data: Path, run_id: str) -> list[dict[str, str]]:

@@ -14,17 +14,17 @@ from hashlib import sha256
 from itertools import groupby
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, RowMapping, select, true
+from sqlalchemy import ColumnElement, RowMapping, false, func, select, true
 from sqlalchemy.exc import SQLAlchemyError
 
 from reserve.clock import never
-from reserve.errors import AlreadyReserved, NoDatabase, ServiceError
+from reserve.errors import AlreadyReserved, ExitCode, NoDatabase, ServiceError
 from reserve.model import ActionKind, Court, Hold, Offer, Slot
 from reserve.storage.database import Store
 from reserve.storage.errands import Errands
 from reserve.storage.exclusive import Lock
 from reserve.storage.late import Entry, LateFile, begun, delayed, done, ended, write
-from reserve.storage.schema import ACTIONS, OPENING_DELAYS, RUNS
+from reserve.storage.schema import ACTIONS, OCCURRENCES, OPENING_DELAYS, RUN_TOTALS, RUNS
 
 T = TypeVar("T")
 
@@ -49,13 +49,14 @@ class Action:
 
 
 @dataclass(frozen=True)
-class PastRun:
-    """A run as the store has it; without `ended` it is under way, or was cut off."""
+class RunRow:
+    """A run in short; without `ended` it is under way, or was cut off."""
 
     run_id: str
     system: str
     request: str
     started: datetime
+    opens_at: datetime | None
     ended: datetime | None
     exit_code: int | None
     sentence: str | None
@@ -63,12 +64,27 @@ class PastRun:
     court: str | None
     cause: str | None  # a CauseWord; None when there is a reservation, and of runs of older versions
     margin_ms: int | None
+
+
+@dataclass(frozen=True)
+class PastRun(RunRow):
+    """A run as the store has it."""
+
     facts: str | None  # for `reserve.causes.facts.read`
     actions: tuple[Action, ...]
 
     def orders(self, *kinds: ActionKind) -> set[str]:
         """The ids of the orders with an action of these kinds."""
         return {action.order_id for action in self.actions if action.kind in kinds and action.order_id}
+
+
+@dataclass(frozen=True)
+class RunTotal:
+    """So many runs are forgotten; the facility is empty when it was not known, the cause of reservations."""
+
+    facility: str
+    cause: str
+    runs: int
 
 
 class RunStore:
@@ -92,6 +108,41 @@ class RunStore:
         """The latest runs, latest first; only those whose id begins with *run_id*, if given."""
         wanted = true() if run_id is None else RUNS.c.run_id.startswith(run_id, autoescape=True)
         return self.read(wanted, most=most)
+
+    def rows(
+        self,
+        *,
+        plan_id: int | None = None,
+        since: datetime | None = None,
+        is_lost: bool = False,
+        most: int | None = None,
+    ) -> list[RunRow]:
+        """The latest runs in short, latest first, in one query.
+
+        Only those of a plan, those that started *since* then, and those that ended with nothing, neither
+        reserved nor held, if they are lost.
+        """
+        query = select(*(RUNS.c[each.name] for each in fields(RunRow))).order_by(RUNS.c.started.desc())
+        if plan_id is not None:
+            of_plan = select(OCCURRENCES.c.run_id).where(OCCURRENCES.c.plan_id == plan_id)
+            query = query.where(RUNS.c.run_id.in_(of_plan))
+        if since is not None:
+            query = query.where(RUNS.c.started >= since)
+        if is_lost:
+            has_something = RUNS.c.exit_code.in_((ExitCode.SUCCESS, ExitCode.HELD))
+            query = query.where(RUNS.c.ended.is_not(None), ~func.coalesce(has_something, false()))
+        with self._engine.connect() as connection:
+            return [RunRow(*row) for row in connection.execute(query.limit(most))]
+
+    def ids(self) -> list[str]:
+        """The ids of all runs, latest first."""
+        with self._engine.connect() as connection:
+            return list(connection.scalars(select(RUNS.c.run_id).order_by(RUNS.c.started.desc())))
+
+    def forgotten(self) -> list[RunTotal]:
+        """How many runs were forgotten, by facility and cause."""
+        with self._engine.connect() as connection:
+            return [RunTotal(*row) for row in connection.execute(select(RUN_TOTALS))]
 
     def read(self, wanted: ColumnElement[bool], *, most: int | None = None) -> list[PastRun]:
         """The runs that are *wanted*, latest first; one query, so that runs and actions fit together."""

@@ -57,7 +57,7 @@ def test_what_is_older_than_that_is_forgotten_with_all_that_it_left(store: Store
     run(store, tmp_path, START - 600 * DAY, ended=False)
     (tmp_path / "runs" / "mine, not yours").mkdir()
 
-    prune(store, tmp_path, START - 400 * DAY)
+    prune(store, tmp_path, START - 400 * DAY, most=10_000)
 
     assert left(store, tmp_path) == ([young], ["mine, not yours", young], 1)
 
@@ -72,6 +72,22 @@ def test_of_too_many_runs_the_latest_are_kept_and_those_cut_off(store: Store, tm
     assert (folders, actions) == ([records[0].run_id, records[1].run_id], 3)
 
 
+def test_forgotten_runs_are_counted_by_facility_and_cause_also_those_of_older_versions(
+    store: Store, tmp_path: Path
+) -> None:
+    for days, exit_code, cause in ((600, 1, "rivals"), (601, 1, "rivals"), (602, 0, None), (603, 4, None)):
+        record = run(store, tmp_path, START - days * DAY, ended=False)
+        record.end(exit_code, "It ended.", facility="Moscone" if days < 603 else None, cause=cause)
+    run(store, tmp_path, START - 604 * DAY, ended=False)
+
+    for _ in range(2):  # what is counted once is not there to be counted again
+        prune(store, tmp_path, START - 602 * DAY, most=10_000)
+    prune(store, tmp_path, START - 400 * DAY, most=10_000)
+
+    found = {(each.facility, each.cause): each.runs for each in RunStore(store).forgotten()}
+    assert found == {("Moscone", "rivals"): 2, ("Moscone", ""): 1, ("", "no-code"): 1, ("", "cut-off"): 1}
+
+
 def test_a_run_under_way_is_never_forgotten(store: Store, tmp_path: Path) -> None:
     with ExitStack() as under_way:
         waiting = run(store, tmp_path, START - 500 * DAY, ended=False)
@@ -79,7 +95,7 @@ def test_a_run_under_way_is_never_forgotten(store: Store, tmp_path: Path) -> Non
         assert lock.take()
         under_way.callback(lock.release)
 
-        prune(store, tmp_path, START - 400 * DAY)
+        prune(store, tmp_path, START - 400 * DAY, most=10_000)
 
         assert left(store, tmp_path)[0] == [waiting.run_id]
 
@@ -127,12 +143,23 @@ def test_whether_runs_are_alive_is_one_question_however_many_there_are(store: St
     lock.release()
 
 
-@pytest.mark.parametrize(("text", "days"), [("400 days", 400), ("90", 90), ("", 400)])
-def test_how_long_is_kept_is_said_in_days(text: str, days: int) -> None:
-    assert read_settings({"RESERVE_KEEP": text}).keep == days * DAY
+@pytest.mark.parametrize(
+    ("text", "days", "runs"),
+    [
+        ("400 days", 400, 10_000),
+        ("90", 90, 10_000),
+        ("", 400, 10_000),
+        ("5000 runs", 400, 5000),
+        ("60 days, 100 runs", 60, 100),
+    ],
+)
+def test_what_is_kept_is_said_in_days_and_runs(text: str, days: int, runs: int) -> None:
+    settings = read_settings({"RESERVE_KEEP": text})
+
+    assert (settings.keep, settings.keep_runs) == (days * DAY, runs)
 
 
-@pytest.mark.parametrize("text", ["29 days", "-1", "a year", "9999999 days"])
+@pytest.mark.parametrize("text", ["29 days", "-1", "a year", "9999999 days", "99 runs", "100 runs, 60 days"])
 def test_a_time_to_keep_that_is_none_or_too_short_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"^RESERVE_KEEP: .* write it as '400 days', at least 30"):
+    with pytest.raises(UsageError, match=r"^RESERVE_KEEP: .* '400 days' or .* at least 30 days and 100 runs"):
         read_settings({"RESERVE_KEEP": text})

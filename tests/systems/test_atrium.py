@@ -180,20 +180,6 @@ def test_every_fault_has_an_exit_code_here() -> None:
     assert EXIT_CODES.keys() == FAULTS.keys()
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_each_fault_ends_as_documented(tmp_path: Path, fault: str) -> None:
-    stage, outcome = booked(tmp_path, faults=(fault,))
-
-    text = f"{outcome.sentence}\n" + "\n".join(stage.steps)
-    assert outcome.exit_code == EXIT_CODES[fault], text
-    assert stage.ledger.violations == [], text
-    assert len(stage.ledger.paid) <= 1, text
-    if outcome.exit_code == 0:
-        assert stage.ledger.paid == [outcome.order_id], text
-    elif outcome.exit_code != 7:
-        assert stage.ledger.paid == [], text
-
-
 def test_the_other_court_is_asked_only_when_the_first_is_surely_refused(tmp_path: Path) -> None:
     stage, outcome = booked(tmp_path, faults=("taken-first",))
 

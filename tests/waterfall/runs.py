@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -61,7 +62,7 @@ def past(
 ) -> PastRun:
     """A run with *actions*: what, about which court, how many seconds after the opening."""
     done = [Action(at(when), kind, court, OPENS_AT, "order-1", None) for kind, court, when in actions]
-    known: dict[str, Any] = dict.fromkeys(PastRun.__annotations__)
+    known: dict[str, Any] = dict.fromkeys(each.name for each in fields(PastRun))
     return PastRun(
         **known
         | {
