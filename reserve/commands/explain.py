@@ -55,10 +55,10 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
             {"at": each.moment.isoformat(), "what": each.kind, "court": each.court, "order_id": each.order_id}
             for each in run.actions
         ]
-        said = (
+        because = (
             {"why": why(cause), "remedy": remedy(cause), "evidence": evidence_as_json(cause)} if cause else {}
         )
-        as_json = {**run_as_json(run, alive), **said, "steps": steps, "actions": actions}
+        as_json = {**run_as_json(run, alive), **because, "steps": steps, "actions": actions}
         print(json.dumps(as_json, ensure_ascii=False))
         return 0
     say(f"{run.request}, started {run.started:%a %Y-%m-%d %H:%M:%S} UTC", beginning=f"{run.run_id}: ")
