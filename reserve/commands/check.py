@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from reserve.commands.options import booking_parser, read_booking
 from reserve.commands.screen import Tone, say
-from reserve.errors import CodeError, ExitCode, OutcomeWord, ReserveError
+from reserve.errors import CodeError, ExitCode, OutcomeWord, ReserveError, UsageError
 from reserve.log_file import lines_are_about
 from reserve.settings import Settings
 from reserve.when import in_full
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     answers_at = next(iter(run.system.context.addresses.values()), "")
     is_simulated = urlsplit(answers_at).hostname in ("localhost", "127.0.0.1")
     with shown(run.timeline, booking.warnings), stop.listening():
-        verdicts = list(Check(run, None if is_simulated else our_error).verdicts())
+        verdicts = list(Check(run, None if is_simulated else our_error, settings.notify).verdicts())
         run.system.close()
         wired.record.store.close()
     verdicts = [replace(verdict, said=mask(verdict.said)) for verdict in verdicts]
@@ -99,8 +99,10 @@ class Check:
     found: Offers
     chosen: Opening
 
-    def __init__(self, run: Run, true_time: Callable[[], timedelta | None] | None) -> None:
-        self.run = run
+    def __init__(
+        self, run: Run, true_time: Callable[[], timedelta | None] | None, notify: str | None = None
+    ) -> None:
+        self.run, self.notify = run, notify
         self.true_time = true_time  # how far it is ahead of our clock; None: nobody is asked
 
     def verdicts(self) -> Iterator[Verdict]:
@@ -115,6 +117,7 @@ class Check:
             ("limits and reservations", self.limits, self.sign_in),
             ("one-time code", self.code, self.sign_in),
             ("connections and the server's clock", self.connections, self.sign_in),
+            *([("notification channels", self.channels, None)] if self.notify else []),
             ("this machine's clock", self.clock, None),
         )
         for name, step, needed in steps:
@@ -178,6 +181,15 @@ class Check:
 
         with connected(self.run.system, self.chosen) as connections:
             return f"{len(connections)} open; {server_time(self.run.context, connections)}"
+
+    def channels(self) -> str:
+        """Whether the addresses of the player's channels make sense; nothing is sent."""
+        from reserve.notify.channels import channels, unusable
+
+        known = channels(self.notify)
+        if wrong := [f"{each.name}: {why}" for each in known if (why := unusable(each))]:
+            raise UsageError(f"RESERVE_NOTIFY: {'; '.join(wrong)}")
+        return f"{', '.join(each.name for each in known)}; `notify-test` sends a message to each"
 
     def clock(self) -> str | None:
         """How right our own clock is; a booking goes by the server's, so nothing depends on this."""

@@ -87,6 +87,18 @@ def host(address: str) -> str | None:
         return None
 
 
+def unusable(channel: Channel) -> str | None:
+    """Why nothing can be sent to *channel*, as far as its address says; nothing is sent."""
+    if channel.trouble or channel.address.partition("://")[0] in OURS:
+        return channel.trouble
+    from apprise import Apprise, AppriseAsset
+
+    _silence(logging.NullHandler())
+    asset = AppriseAsset(storage_mode="memory")
+    service = Apprise.instantiate(channel.address, asset=asset, suppress_exceptions=True)
+    return UNKNOWN if service is None else None
+
+
 def send(channel: Channel, notice: Notice) -> str | None:
     """Send *notice* to *channel*; returns why it could not be, if it could not, without a word of others."""
     if channel.trouble:
@@ -117,9 +129,7 @@ def _send_by_apprise(address: str, notice: Notice) -> str | None:
     from apprise.attachment.memory import AttachMemory
 
     said = _Said()
-    logger = logging.getLogger("apprise")  # whose lines show addresses, or what others answered
-    logger.handlers, logger.propagate = [said], False
-    logger.setLevel(logging.WARNING)
+    _silence(said)
     asset = AppriseAsset(app_id="FirstServe", app_desc="First Serve", storage_mode="memory")
     service = Apprise.instantiate(address, asset=asset, suppress_exceptions=True)
     if service is None:
@@ -134,6 +144,13 @@ def _send_by_apprise(address: str, notice: Notice) -> str | None:
     to_all.add(service)
     is_sent = to_all.notify(title=notice.kind.headline, body=notice.text, body_format="text", attach=attached)
     return None if is_sent else said.why
+
+
+def _silence(handler: logging.Handler) -> None:
+    """Have only *handler* hear what apprise logs: its lines show addresses, or what others answered."""
+    logger = logging.getLogger("apprise")
+    logger.handlers, logger.propagate = [handler], False
+    logger.setLevel(logging.WARNING)
 
 
 class _Said(logging.Handler):

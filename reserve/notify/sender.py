@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from reserve.clock import Clock
 from reserve.notify.channels import Channel
@@ -40,7 +41,12 @@ class Sender:
         self.in_memory: dict[str, Entry] = {}  # what the disk would not take
 
     def run(self) -> None:
-        """Tell everything; returns when nothing is left, or when a newer process takes over."""
+        """Tell everything; returns when nothing is left, or when a newer process takes over.
+
+        What came by a pipe, as the disk was full, is only ours to tell, and waits for nobody's turn.
+        """
+        while self.in_memory and (wake := self.tell_due(only_ours=True)):
+            self.clock.sleep_until(min(wake, self.clock.now() + self.look))
         with self.outbox.turn(self.clock) as is_ours:
             while is_ours and (wake := self.tell_due()):
                 self.clock.sleep_until(min(wake, self.clock.now() + self.look))
@@ -51,26 +57,27 @@ class Sender:
         """Whether a newer process waits for its turn, which finds all that we still have to tell."""
         return not self.in_memory and not self.outbox.is_ours()
 
-    def tell_due(self) -> datetime | None:
+    def tell_due(self, *, only_ours: bool = False) -> datetime | None:
         """Try once whatever is due; returns when something is due again, None when all is over."""
         now = self.clock.now()
+        entries = partial(self._entries, only_ours)
         # First tries come first: a channel that does not answer must not keep the others waiting.
         due = [
             (entry, channel, entry.progress[channel.key])
-            for entry in self._entries()
+            for entry in entries()
             for channel in self._waiting(entry)
             if self._wakes(entry, channel, now) <= now
         ]
         for entry, channel, progress in sorted(due, key=lambda each: each[2].tries):
             if not self.is_unwanted:
                 self._try(entry, channel, progress)
-        left, now = self._left(), self.clock.now()
+        left, now = self._left(entries()), self.clock.now()
         return min((self._wakes(*each, now) for each in left), default=None)
 
-    def _left(self) -> list[tuple[Entry, Channel]]:
+    def _left(self, entries: Sequence[Entry]) -> list[tuple[Entry, Channel]]:
         """What is still to be told to whom; what is over is put away."""
         left = []
-        for entry in self._entries():
+        for entry in entries:
             waiting = self._waiting(entry)
             if not waiting:
                 self.in_memory.pop(entry.notice.id, None)
@@ -78,7 +85,9 @@ class Sender:
             left += [(entry, channel) for channel in waiting]
         return left
 
-    def _entries(self) -> list[Entry]:
+    def _entries(self, only_ours: bool) -> list[Entry]:
+        if only_ours:
+            return list(self.in_memory.values())
         on_disk = [each for each in self.outbox.pending() if each.notice.id not in self.in_memory]
         return [*self.in_memory.values(), *on_disk]
 

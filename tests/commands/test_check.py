@@ -88,3 +88,18 @@ def test_a_code_that_the_booking_system_does_not_send_is_not_said_to_have_come(t
 
         assert stage.ledger.all("code-verified") == []
         assert said["one-time code"] == "the booking system sends none now, as it may before the opening"
+
+
+def test_an_address_of_a_channel_that_makes_no_sense_is_named_without_its_secrets(tmp_path: Path) -> None:
+    with Stage(tmp_path) as stage:
+        stage.get_ready()
+        good, bad = (
+            next(each for each in Check(stage.run, None, text).verdicts() if each.step.startswith("notif"))
+            for text in ("ntfy://canary", "ntfy://canary telegam://canary https://example.com/canary?tell=me")
+        )
+        stage.run.system.close()
+
+    assert (good.word, bad.word) == ("passed", "FAILED")
+    assert bad.said.startswith("RESERVE_NOTIFY: telegam://…: the address cannot be read")
+    assert "tell= is one of all, needs-me, trouble" in bad.said
+    assert "canary" not in good.said + bad.said

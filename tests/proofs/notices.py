@@ -34,6 +34,7 @@ from tests.proofs.matrix import memory, report
 MORNING = datetime(2026, 3, 2, 16, tzinfo=UTC)
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 REFUSES, TIMES_OUT, LOSES_ANSWERS = "refuses", "times out", "loses answers"
+AT_ONCE = 30 * MINUTE  # in that time somebody who was killed again and again has had a try
 KINDS = tuple(kind for kind in Kind if kind is not Kind.TEST)
 
 
@@ -122,6 +123,19 @@ class Files(Outbox):
         self.world.pass_point()
 
 
+class OneByOne(Sender):
+    """A sender that ends when a newer one comes, whatever it alone knows."""
+
+    def run(self) -> None:
+        with self.outbox.turn(self.clock):
+            while (wake := self.tell_due()) and self.outbox.is_ours():
+                self.clock.sleep_until(min(wake, self.clock.now() + self.look))
+
+    @property
+    def is_unwanted(self) -> bool:
+        return not self.outbox.is_ours()
+
+
 @dataclass
 class Morning:
     """One morning: notices come, and somebody sees to it that they are told."""
@@ -136,23 +150,26 @@ class Morning:
         clock = self.world.clock
         ahead = sorted(self.notices, key=lambda each: each.at)
         ends = max(each.at for each in ahead) + 3 * DAY
-        while ahead or self._outbox.pending():
+        unwritten: list[Entry] = []
+        while ahead or unwritten or self._outbox.pending():
             assert clock.now() < ends, "it never ends"
             came = [each for each in ahead if each.at <= clock.now()]
             ahead = ahead[len(came) :]
-            unwritten = []
             for notice in came:
                 try:
                     self._outbox.put(notice)
                 except OSError:
                     unwritten.append(Entry(notice))
-            if came or self._outbox.is_overdue(clock.now()):
-                self._sender(unwritten, ahead)
+            if came or unwritten or self._outbox.is_overdue(clock.now()):
+                unwritten = self._sender(unwritten, ahead)
             clock.sleep(MINUTE)
 
-    def _sender(self, unwritten: Sequence[Entry], ahead: Sequence[Notice]) -> None:
-        """One process, until it is done, killed, or not the newest any more."""
-        sender = Sender(
+    def _sender(self, unwritten: Sequence[Entry], ahead: Sequence[Notice]) -> list[Entry]:
+        """One process, until it is done, killed, or not the newest any more.
+
+        It returns what it alone knows, as the disk was full; in truth it would go on beside the newest one.
+        """
+        sender = OneByOne(
             Files(self.data, self.world, ahead[0].at if ahead else None),
             self.channels,
             self.world.send,
@@ -163,6 +180,7 @@ class Morning:
         sender.in_memory = {each.notice.id: each for each in unwritten}
         with suppress(Killed):
             sender.run()
+        return list(sender.in_memory.values())
 
     @cached_property
     def _outbox(self) -> Outbox:
@@ -192,11 +210,12 @@ class Morning:
     def _could_hear(self, channel: Channel, notice: Notice) -> bool:
         """Whether *channel* came back in time; what must be told before a hold lapses has little time."""
         begins = notice.not_before or notice.at
-        ends = notice.not_after or notice.at + DAY - timedelta(hours=1)
-        if notice.not_after and (self.world.kills or self.world.trouble(channel, begins)):
-            return False
         outages = self.world.outages.get(channel.address, [])
-        return not any(begun <= begins and ended >= ends for begun, ended, _ in outages)
+        if (ends := notice.not_after) is not None:
+            was_away = any(begun <= ends and ended >= begins for begun, ended, _ in outages)
+            return not was_away and not self.world.kills
+        ends = notice.at + DAY - timedelta(hours=1)
+        return not any(begun <= begins + AT_ONCE and ended >= ends for begun, ended, _ in outages)
 
 
 def drawn(seed: int, data: Path) -> Morning:
