@@ -47,7 +47,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     steps = steps_of(settings.data, run.run_id)
     picture = waterfall(run, read(run.facts), steps, end, rivals=rivals_of(settings.data, run.run_id))
     if options.html:
-        write_file(options.html, page(picture), "--html")
+        write_file(options.html, page(picture, [text for _, text in reasons(run, cause)]), "--html")
     if options.ics:
         write_calendar(options.ics, settings.data, [run.run_id])
     if options.json:

@@ -36,6 +36,7 @@ def test_a_run_is_drawn_in_the_terminal_and_into_a_file_of_its_own(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert file.read_text().startswith("<!doctype html>")
     assert ", reserved" in file.read_text()
+    assert "The court was ours at +" in file.read_text()
 
     assert_refused(run, nowhere, settings, "missing/run.html cannot be written")
     assert_refused(run, tmp_path, settings, "name a file in a folder of yours")
