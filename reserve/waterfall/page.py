@@ -81,7 +81,7 @@ dt { color: var(--soft); text-align: right; font-variant-numeric: tabular-nums }
 @media print {
   :root { color-scheme: light; --panel: #fff }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact }
-  body { padding: 0; font-size: 11px } figure { border: 1px solid #bbb }
+  body { padding: 0 } figure { border: 1px solid #bbb }
   details::details-content { content-visibility: visible; block-size: auto } }
 """
 
