@@ -3,6 +3,7 @@
 ReserveError
 |-- UsageError        the request makes no sense; nothing was attempted
 |   |-- NoWebhookService  none answers, so a one-time code has to be typed
+|   |-- DiskFull      nothing can be kept, so nothing is begun
 |   |-- NoSuchSlot    no court has this slot on that day
 |   `-- TooFarAhead   it opens too late for a run to wait; that is what plans are for
 |-- SignInError       the account was refused
@@ -44,6 +45,7 @@ import re
 from collections.abc import Iterable
 from datetime import date, timedelta
 from enum import IntEnum, StrEnum
+from errno import EDQUOT, ENOSPC
 from signal import Signals
 
 
@@ -157,8 +159,17 @@ USUAL_NAMES |= {
     "log": "history",
     "demo": "rehearse",
 }
+SQLITE_FULL = 13  # as SQLite says it
 QUOTED = 80  # letters of one thing
 QUOTATION = re.compile(rf"""(?<!\w)(['"])(?:\\.|(?!\1)[^\\]){{{QUOTED},}}\1""")  # as repr() makes it
+
+
+def is_full(failure: BaseException) -> bool:
+    """Whether *failure*, or what a database says behind it, is that a disk is full."""
+    origin = getattr(failure, "orig", None) or failure
+    return getattr(origin, "errno", None) in (ENOSPC, EDQUOT) or (
+        getattr(origin, "sqlite_errorcode", None) == SQLITE_FULL
+    )
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -200,6 +211,12 @@ class UsageError(ReserveError):
 
 class NoWebhookService(UsageError):
     """None answers where it should; a one-time code has to be typed."""
+
+
+class DiskFull(UsageError):
+    """Nothing can be kept, so nothing is begun."""
+
+    cause = CauseWord.DISK
 
 
 class NoSuchSlot(UsageError):

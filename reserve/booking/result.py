@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from errno import EDQUOT, ENOSPC
 
 from reserve.booking.context import RunContext
 from reserve.booking.release import held_until
@@ -23,6 +22,7 @@ from reserve.errors import (
     TokenRefused,
     TooFarAhead,
     Unconfirmed,
+    is_full,
 )
 from reserve.model import Attempt, Hold, Offers, Reservation, Slot
 from reserve.money import Money
@@ -135,11 +135,6 @@ def said_by(end: Reservation | Hold | BaseException) -> CauseWord | None:
     if isinstance(end, ReserveError):
         return end.cause
     return CauseWord.DISK if is_full(end) else CauseWord.BUG
-
-
-def is_full(failure: BaseException) -> bool:
-    """Whether *failure* says that a disk is full."""
-    return isinstance(failure, OSError) and failure.errno in (ENOSPC, EDQUOT)
 
 
 def failed(failure: BaseException, *, all_released: bool = False) -> Outcome:

@@ -229,6 +229,7 @@ class Run:
             bound=None if server is UNKNOWN else server.bound,
             trip=context.trip,
             suspended=max(self._watch.jumped(), timedelta(0)),
+            disk_is_full=self.record.disk_is_full,
             leads=vars(context.leads),
             spans=tuple(self.timeline.spans),
             attempts=bounded(context.attempts),

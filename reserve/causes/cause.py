@@ -25,6 +25,7 @@ COSTLY: Mapping[Meaning, CauseWord] = {
     Meaning.UNKNOWN_ANSWER: CauseWord.UNKNOWN_ANSWER,
     Meaning.UNKNOWN_REFUSAL: CauseWord.UNKNOWN_ANSWER,
 }
+NEEDS_DISK = (CauseWord.BROWSER, CauseWord.BUG)
 # What the exit code alone says, of runs of which nothing else was kept.
 OLDER: Mapping[int, CauseWord] = {
     ExitCode.USAGE: CauseWord.REQUEST,
@@ -76,6 +77,8 @@ def cause_of(facts: Facts | None, exit_code: int | None) -> Cause | None:
     word = facts.said or CauseWord.UNKNOWN
     if word in (CauseWord.RIVALS, CauseWord.OPENED_LATE):
         word = _lost(facts)
+    elif word in NEEDS_DISK and facts.disk_is_full:
+        word = CauseWord.DISK
     elif word is CauseWord.UNCONFIRMED and any(
         each.meaning is Meaning.UNKNOWN_ANSWER for each in facts.attempts
     ):

@@ -50,6 +50,7 @@ class Facts:
     bound: timedelta | None = None  # how far that may be off; None when nobody knows
     trip: timedelta = timedelta()  # there and back
     suspended: timedelta = timedelta()  # this machine, or its clock was set forward by so much
+    disk_is_full: bool = False
     leads: Mapping[str, timedelta] = field(
         default_factory=dict
     )  # from the beginning of a step to the opening

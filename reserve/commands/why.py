@@ -20,6 +20,7 @@ OUTCOMES: Mapping[int, OutcomeWord] = {  # of other exit codes: not reserved
     ExitCode.BUG: OutcomeWord.UNCONFIRMED,
     ExitCode.HELD: OutcomeWord.HELD,
 }
+WORDS = frozenset[str | None](CauseWord)  # those of a later version are none of ours
 RUNNING = "running"
 MS = timedelta(milliseconds=1)
 
@@ -35,8 +36,8 @@ def word_of(run: RunRow, *, is_alive: bool = False) -> CauseWord | None:
     """Why *run* has no reservation, as it was decided when it ended; of older runs, by its exit code."""
     if is_alive and run.ended is None:
         return None
-    if run.cause is not None and run.cause in {*CauseWord}:
-        return CauseWord(run.cause)
+    if run.cause in WORDS:
+        return CauseWord(str(run.cause))
     cause = cause_of(None, run.exit_code)
     return cause.word if cause else None
 

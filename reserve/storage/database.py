@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, m
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from reserve.errors import ServiceError, UsageError
+from reserve.errors import DiskFull, ServiceError, UsageError, is_full
 from reserve.storage.exclusive import Exclusive
 from reserve.storage.late import bring_in
 from reserve.storage.schema import HEAD
@@ -59,7 +59,8 @@ class Store:
             place = "RESERVE_DATABASE_URL: cannot keep state there"
             if url is None:
                 place = f"RESERVE_DATA: cannot keep state in {folder}"
-            raise UsageError(f"{place}: {cause}") from failure
+            kind = DiskFull if is_full(failure) else UsageError
+            raise kind(f"{place}: {cause}") from failure
 
     def close(self) -> None:
         """Let the database go."""

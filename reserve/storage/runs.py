@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, RowMapping, false, func, select, true
 from sqlalchemy.exc import SQLAlchemyError
 
 from reserve.clock import never
-from reserve.errors import AlreadyReserved, ExitCode, NoDatabase, ServiceError
+from reserve.errors import AlreadyReserved, ExitCode, NoDatabase, ServiceError, is_full
 from reserve.model import ActionKind, Court, Hold, Offer, Slot
 from reserve.storage.database import Store
 from reserve.storage.errands import Errands
@@ -181,6 +181,7 @@ class Record:
         self.store = store
         self.run_id = run_id
         self.player = player
+        self.disk_is_full = False
         self._runs = RunStore(store)
         self._now = now
         self._where = where
@@ -361,6 +362,7 @@ class Record:
             try:
                 self._late.keep(entries)
             except OSError as full:
+                self.disk_is_full = self.disk_is_full or is_full(full)
                 return f"cannot write down what this run does ({type(full).__name__})"
             why = type(failure).__name__
             return (

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from errno import ENOENT, ENOSPC
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from reserve.causes.cause import OLDER, Cause, cause_of
 from reserve.causes.facts import MOST, CodeFacts, Facts, bounded, read, written
 from reserve.causes.words import length, remedy, why
-from reserve.errors import CauseWord, ExitCode, Meaning
+from reserve.errors import CauseWord, DiskFull, ExitCode, Meaning, is_full
 from reserve.model import Attempt, HoldStamp, Span, SpanKind
 
 OPENS_AT = datetime(2026, 3, 2, 16, tzinfo=UTC)
@@ -64,6 +67,8 @@ FIRST_HELD = HoldStamp(OPENS_AT + 9 * MS)
         (lost(asked(1 * MS), asked(2 * MS, Meaning.THROTTLED, court="Court 2")), CauseWord.THROTTLED),
         (lost(said=CauseWord.DISK), CauseWord.DISK),
         (lost(said=CauseWord.BROWSER), CauseWord.BROWSER),
+        (replace(lost(said=CauseWord.BROWSER), disk_is_full=True), CauseWord.DISK),
+        (replace(ON_TIME, disk_is_full=True), CauseWord.RIVALS),  # which no disk would have changed
     ],
 )
 def test_the_cause_follows_from_numbers_and_kinds(facts: Facts, word: CauseWord) -> None:
@@ -136,6 +141,16 @@ def test_the_margin_is_the_sites_own_word_for_when_the_hold_was_made() -> None:
     assert replace(ON_TIME, trip=14 * MS).margin == 8 * MS
     assert lost(asked(DAY)).margin is None  # that was no race
     assert lost().margin is None
+
+
+def test_a_full_disk_is_known_by_its_number_whoever_says_so() -> None:
+    full = sqlite3.OperationalError("database or disk is full")
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
+
+    assert is_full(OSError(ENOSPC, "No space left on device"))
+    assert is_full(OperationalError("INSERT", {}, full))
+    assert not is_full(OSError(ENOENT, "No such file"))
+    assert DiskFull("full").cause is CauseWord.DISK
 
 
 def test_of_too_many_attempts_the_first_and_the_last_are_kept() -> None:

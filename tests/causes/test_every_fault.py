@@ -23,7 +23,7 @@ from reserve.storage.database import Store
 from reserve.storage.runs import RunStore
 from tests.booking import test_faults
 from tests.booking.test_faults import fair
-from tests.stage import Stage
+from tests.stage import TOKEN, Stage
 from tests.systems import test_atrium, test_ntnui
 
 # What each fault means for a run without rivals; one that is not here costs no court.
@@ -180,6 +180,21 @@ def test_what_no_fault_does_has_its_cause_too(tmp_path: Path, name: str) -> None
     assert outcome.exit_code == case.exit_code, stage.steps
     assert stage.result.cause is not None
     assert stage.result.cause.word is case.cause, stage.result.facts
+    is_known(stage.result, tmp_path / "data")
+
+
+def test_without_a_code_it_is_told_when_any_text_came_last(tmp_path: Path) -> None:
+    with Stage(tmp_path, {"texts": "none"}) as stage:
+        text = {"phonenumber": "14155550199", "full_sms": "Hello", "rental_code": "R1", "timestamp": "1"}
+        stage.webhook.test_client().post(f"/webhook/{TOKEN}", json=text)
+        stage.clock.sleep(timedelta(minutes=2))
+        stage.book()
+
+    assert stage.result.cause is not None
+    assert stage.result.cause.word is CauseWord.NO_CODE
+    assert stage.result.cause.text_age is not None
+    assert abs(stage.result.cause.text_age - timedelta(minutes=4)) < timedelta(seconds=1)
+    assert why(stage.result.cause) == "The one-time code never came. The last text came 4 minutes before."
     is_known(stage.result, tmp_path / "data")
 
 

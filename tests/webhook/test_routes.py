@@ -115,6 +115,21 @@ def test_a_number_is_the_same_in_every_notation(client: FlaskClient, to: str, as
     assert newest(client, asked) == FIRST
 
 
+def test_how_long_ago_any_text_came_is_known_when_it_is_long_forgotten(
+    client: FlaskClient, clock: FakeClock
+) -> None:
+    def age() -> object:
+        return body_of(client.get("/newest", query_string={"phonenumber": NUMBER}, headers=READER))[
+            "age_seconds"
+        ]
+
+    assert age() is None
+    client.post(HOOK, json=rental("482913", "14155550199"))
+    clock.sleep(timedelta(days=3))
+
+    assert age() == timedelta(days=3).total_seconds()
+
+
 @pytest.mark.parametrize("asked", ["+14155550101", "5550100", "+47 55 55 01 00"])
 def test_another_numbers_code_is_nobody_elses(client: FlaskClient, asked: str) -> None:
     client.post(HOOK, json=rental("482913", "14155550100"))
