@@ -44,6 +44,7 @@ class Outcome:
     facility: str | None = None
     address: str | None = None  # of the facility
     expires_at: datetime | None = None  # when what is held lapses
+    cause: Cause | None = None  # why there is no reservation, for those who are told and were not there
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,7 @@ def book(booking: Booking, leads: Leads, *, in_turn: bool = False) -> tuple[RunR
         timeline.show = lambda line: None  # the sentence is printed by whoever called, once
         timeline.say(result.outcome.sentence)
         wired.write_down(result)
+        result = replace(result, outcome=replace(result.outcome, cause=result.cause))
         if not in_turn:  # of a plan, whose facilities are tried one after the other, only the end is told
             tell_how_it_ended(booking.settings, result)
     return result, wired

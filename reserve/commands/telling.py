@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from reserve import itself
+from reserve.causes.words import remedy, why
 from reserve.commands.screen import warn
 from reserve.errors import ExitCode, OutcomeWord
 from reserve.notify.channels import channels
@@ -114,7 +115,10 @@ def notices_of(
 
     The same end of the same thing has the same id, however often it comes to that.
     """
-    kind, text = kind_of(outcome), f"{outcome.sentence} ({about})"
+    kind, said = kind_of(outcome), [outcome.sentence]
+    if outcome.cause and kind is not Kind.HELD:  # whose sentence says all that is to be done
+        said += [why(outcome.cause), remedy(outcome.cause)]
+    text = f"{' '.join(said)} ({about})"
     found = [Notice(f"{what} {kind}", kind, text, now, run_id, calendar)]
     if kind is Kind.HELD and outcome.expires_at and outcome.expires_at > now:
         ends = outcome.expires_at

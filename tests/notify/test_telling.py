@@ -19,10 +19,12 @@ from icalendar import Calendar
 
 from reserve.booking.result import Outcome
 from reserve.calendar_file import Game, calendar_file
+from reserve.causes.cause import Cause
+from reserve.causes.words import remedy, why
 from reserve.clock import Clock
 from reserve.commands import telling
 from reserve.commands.telling import kind_of, notices_of
-from reserve.errors import ExitCode, OutcomeWord
+from reserve.errors import CauseWord, ExitCode, OutcomeWord
 from reserve.model import Slot
 from reserve.notify.notice import Kind, Notice
 from reserve.notify.outbox import Outbox
@@ -44,6 +46,15 @@ def test_every_outcome_is_one_kind_of_notice() -> None:
     assert kinds == {Kind.RESERVED, Kind.HELD}
     assert [code for code, kind in others.items() if kind is Kind.LOST] == [1, 5]
     assert set(others.values()) == {Kind.LOST, Kind.BROKEN}
+
+
+@pytest.mark.parametrize("word", CauseWord)
+def test_who_has_no_court_is_told_why_and_what_to_do(word: CauseWord) -> None:
+    lost = Outcome(OutcomeWord.NOT_RESERVED, ExitCode.NOT_RESERVED, "Not reserved: taken.", cause=Cause(word))
+
+    (told,) = notices_of(lost, NOW, what="run 1", about="run 1")
+
+    assert told.text == f"Not reserved: taken. {why(Cause(word))} {remedy(Cause(word))} (run 1)"
 
 
 @pytest.mark.parametrize(("minutes", "again"), [(10, 7), (4, 2)])
