@@ -73,8 +73,14 @@ class Orders(dict[str, Order]):
 
     def of_player(self, court: Court, slot: Slot) -> list[Order]:
         """The player's holds and reservations of *court* that leave no room for *slot*."""
-        alive = [order for order in self.values() if order.is_open or order.is_reservation]
-        return [order for order in alive if order.court == court and overlap(order.slot, slot)]
+        return [
+            order
+            for order in self.values()
+            if order.court.id == court.id
+            and (order.is_open or order.is_reservation)
+            and order.court == court
+            and overlap(order.slot, slot)
+        ]
 
     def of_rivals(self, court: Court, slot: Slot) -> list[str]:
         """The rivals who have *court* at a time that overlaps *slot*, in the order in which they came."""

@@ -225,11 +225,11 @@ class SimulatedRecUs(Club):
     def _is_taken(self, court: Court, slot: Slot) -> bool:
         facility, seed = self.facilities[court.facility], self.scenario.seed
         return not super().has_room(court, slot) or any(
-            self.is_open(court, each) and facility.is_booked(court, each, seed)
+            facility.is_booked(court, each, seed) and self.is_open(court, each)
             for each in facility.slots_at(court, slot)
         )
 
-    def _ground(self, court: Court) -> list[SimulatedCourt]:
+    def _ground(self, court: Court) -> Sequence[SimulatedCourt]:
         return self.facilities[court.facility].with_ground(court)
 
     def is_asking(self, request: str) -> bool:

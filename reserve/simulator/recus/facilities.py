@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from uuid import NAMESPACE_URL, uuid5
 from zlib import crc32
 
@@ -144,12 +144,11 @@ class SimulatedFacility:
 
     def published(self, court: Court) -> SimulatedCourt:
         """What is published of a court of this facility."""
-        return next(each for each in self.courts if each.id == court.id)
+        return self._by_id[court.id]
 
-    def with_ground(self, court: Court) -> list[SimulatedCourt]:
+    def with_ground(self, court: Court) -> Sequence[SimulatedCourt]:
         """A court, and those on the same ground: who has one of them has all (facts 2.3)."""
-        ground = self.published(court).ground
-        return [each for each in self.courts if each.id == court.id or each.name in ground]
+        return self._grounds[court.id]
 
     def moment(self, day: date, wall: time) -> datetime:
         """The moment of a local wall-clock time."""
@@ -171,12 +170,36 @@ class SimulatedFacility:
         summer = is_summer(day, self.zone)
         return [block for block in here if block.in_summer in (None, summer)]
 
-    def slots(self, court: SimulatedCourt, day: date) -> list[Slot]:
+    def slots(self, court: SimulatedCourt, day: date) -> Sequence[Slot]:
         """All fixed slots of *court* on *day*."""
-        return [
-            Slot(self.moment(day, block.start), self.moment(day, block.end))
-            for block in self.blocks(court, day)
-        ]
+        known = self._slots.get((court.id, day))
+        if known is None:
+            known = self._slots[court.id, day] = [
+                Slot(self.moment(day, block.start), self.moment(day, block.end))
+                for block in self.blocks(court, day)
+            ]
+        return known
+
+    # What a run asks for thousands of times.
+
+    @cached_property
+    def _by_id(self) -> dict[str, SimulatedCourt]:
+        return {court.id: court for court in self.courts}
+
+    @cached_property
+    def _grounds(self) -> dict[str, Sequence[SimulatedCourt]]:
+        return {
+            court.id: [each for each in self.courts if each.id == court.id or each.name in court.ground]
+            for court in self.courts
+        }
+
+    @cached_property
+    def _slots(self) -> dict[tuple[str, date], Sequence[Slot]]:
+        return {}
+
+    @cached_property
+    def _booked(self) -> dict[tuple[str, datetime, int], bool]:
+        return {}
 
     def slots_at(self, court: Court, slot: Slot) -> list[Slot]:
         """The fixed slots of *court* that cannot be had beside *slot*, where others book."""
@@ -188,6 +211,12 @@ class SimulatedFacility:
 
         Of courts on the same ground, pickleball goes where tennis is not.
         """
+        known = self._booked.get((court.id, slot.start, seed))
+        if known is None:
+            known = self._booked[court.id, slot.start, seed] = self._draw(court, slot, seed)
+        return known
+
+    def _draw(self, court: Court, slot: Slot, seed: int) -> bool:
         drawn = crc32(f"{seed}/{court.id}/{slot.start:%Y-%m-%d %H:%M}".encode()) / 2**32
         if drawn >= self.booked:
             return False
