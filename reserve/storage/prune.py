@@ -11,7 +11,6 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from reserve.causes.cause import cause_of
 from reserve.storage.database import Store
 from reserve.storage.run_folder import folder_of
 from reserve.storage.runs import RunStore
@@ -61,6 +60,9 @@ def _count(connection: Connection, old: set[str]) -> None:
 
 def _word(cause: str | None, exit_code: int | None) -> str:
     """Why such a run has no reservation; empty when it has one."""
-    if cause is None and (known := cause_of(None, exit_code)) is not None:
-        return known.word
-    return cause or ""
+    if cause is not None:
+        return cause
+    from reserve.causes.cause import cause_of  # takes long to load, for what only older runs need
+
+    known = cause_of(None, exit_code)
+    return known.word if known else ""
