@@ -491,6 +491,16 @@ def find_driver(given: str | None, chrome: str) -> str:
     return shutil.which(given or "chromedriver") or download_driver(chrome)
 
 
+def not_on(path: str | None, chrome: str | None, driver: str | None) -> list[str]:
+    """Which of Chrome and its driver, given or to be looked for, a run with this *path* would not find."""
+    missing = []
+    if not any(shutil.which(each, path=path) for each in ([chrome] if chrome else CHROMES)):
+        missing.append("Chrome")
+    if not shutil.which(driver or "chromedriver", path=path):
+        missing.append("chromedriver")
+    return missing
+
+
 def download_driver(chrome: str) -> str:
     """Let webdriver-manager download the chromedriver for this kind of Chrome."""
     from webdriver_manager.chrome import ChromeDriverManager

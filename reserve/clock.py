@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from math import inf
 from queue import SimpleQueue
 from typing import ClassVar, Generic, TypeVar
@@ -436,8 +437,12 @@ def our_error(
     A second opinion about our own clock, not to be added to a `ServerTime`, which is relative to it already.
     None when fewer than three answer.
     """
-    answers = []
-    for host in hosts:
+
+    def said(host: str) -> timedelta | None:
         with suppress(OSError):
-            answers.append(ask(host))
-    return sorted(answers)[len(answers) // 2] if len(answers) >= 3 else None
+            return ask(host)
+        return None
+
+    found = Clock().together([partial(said, host) for host in hosts])
+    answers = sorted(each for each in found if each is not None)
+    return answers[len(answers) // 2] if len(answers) >= 3 else None

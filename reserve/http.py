@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -14,12 +15,14 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 from functools import cached_property, partial
 from http.client import CONTINUE, HTTPResponse
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import requests
 import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from reserve.clock import Clock, never
@@ -86,6 +89,16 @@ class Answer:
             return timedelta(seconds=min(int(text), 86_400))
         moment = _http_date(text)
         return max(moment - now, timedelta(0)) if moment else None
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A host: its addresses that let us in and those that do not answer, and how long the quickest took."""
+
+    host: str
+    addresses: tuple[str, ...]
+    silent: tuple[str, ...]
+    took: timedelta
 
 
 def _http_date(text: str) -> datetime | None:
@@ -235,6 +248,7 @@ class Http:
         self._clock = clock or Clock()
         self._patience = patience
         self.is_hurried = is_hurried
+        self.hear: Callable[[Answer], None] = _nobody_hears  # every answer, for who compares them
         self._session = requests.Session()
         self._session.headers.update(headers)
         self._is_elsewhere = adapter is not None
@@ -290,13 +304,15 @@ class Http:
         under_way = _UnderWay(self._clock, departure, has_left=self._is_elsewhere)
         try:
             exchange = partial(self._exchange, prepared, asked, under_way)
-            return self._clock.within(patience, exchange, self.is_hurried)
+            answer = self._clock.within(patience, exchange, self.is_hurried)
         except TimeoutError:
             if not under_way.has_left:
                 raise Unreachable(f"{asked}: no connection in time") from None
             raise Overdue(f"{asked}: no answer in time") from None
         finally:
             under_way.cut()
+        self.hear(answer)
+        return answer
 
     def _exchange(self, prepared: requests.PreparedRequest, asked: str, under_way: _UnderWay) -> Answer:
         """The whole answer, however long it takes; *under_way* can be cut meanwhile."""
@@ -335,9 +351,65 @@ class Http:
         """Prepare a request, send it, and return its answer."""
         return self.send(self.prepare(method, path, json=json, form=form, params=params, headers=headers))
 
+    def reach(self) -> Reached | None:
+        """Try every address of the host, its certificate included; None when a proxy does that for us.
+
+        Raises `Unreachable` naming what is wrong when nobody lets us in.
+        """
+        parts = urlsplit(self.base_url)
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        if self._is_elsewhere or self._settings["proxies"]:
+            return None
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as failure:
+            raise Unreachable(f"{host} has no address ({type(failure).__name__})") from failure
+        addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+        tried = self._clock.together([partial(_opens, address, port) for address in addresses])
+        opened = [(address, took) for address, took in zip(addresses, tried, strict=True) if took is not None]
+        silent = tuple(address for address, took in zip(addresses, tried, strict=True) if took is None)
+        if not opened:
+            raise Unreachable(f"no connection to {host} at {', '.join(addresses)}")
+        address, took = min(opened, key=lambda each: each[1])
+        if parts.scheme == "https":
+            _greet(address, port, host, self._settings["verify"])
+        return Reached(host, tuple(each for each, _ in opened), silent, took)
+
     def close(self) -> None:
         """Let the connection go."""
         self._session.close()
+
+
+def _opens(address: str, port: int) -> timedelta | None:
+    """How long a connection to *address* takes; None when none comes about."""
+    clock = Clock()  # real time: nobody else has this connection
+    began = clock.monotonic()
+    with suppress(OSError), socket.create_connection((address, port), CONNECT):
+        return timedelta(seconds=clock.monotonic() - began)
+    return None
+
+
+def _greet(address: str, port: int, host: str, verify: object) -> None:
+    """Raise `Unreachable` unless *host*, at *address*, proves by its certificate who it is."""
+    trusted = verify if isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH
+    folder = trusted if Path(trusted).is_dir() else None
+    try:
+        context = ssl.create_default_context(cafile=None if folder else trusted, capath=folder)
+        with (
+            socket.create_connection((address, port), CONNECT) as connection,
+            context.wrap_socket(connection, server_hostname=host),
+        ):
+            pass
+    except ssl.SSLCertVerificationError as failure:
+        raise Unreachable(f"the certificate of {host} is not accepted: {failure.verify_message}") from failure
+    except OSError as failure:
+        raise Unreachable(
+            f"{host} breaks off when it is to prove itself ({type(failure).__name__})"
+        ) from failure
+
+
+def _nobody_hears(answer: Answer) -> None:
+    """Who asks is told, and nobody else."""
 
 
 def _whole(reply: requests.Response, asked: str) -> bytes:

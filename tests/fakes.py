@@ -650,5 +650,5 @@ class NoLimits(BookingLimits):
     def __init__(self, context: RunContext) -> None:
         super().__init__(context, Offers("Alice Marble", UTC, ()), Opening(START, ()))
 
-    def respect(self, held: Sequence[Hold] = ()) -> None:
-        pass
+    def respect(self, held: Sequence[Hold] = ()) -> list[Reservation]:
+        return []

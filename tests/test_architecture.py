@@ -57,12 +57,13 @@ MAY_IMPORT = {
     "systems": "systems",
     "causes": "errors model causes",
     "booking": f"{BOOKING} booking",
+    "checks": f"{BOOKING} booking checks",
     # Drawn by commands today, and made for a web page too: so it knows only what is stored, and no command.
     "waterfall": "errors model storage causes waterfall",
     "plans": "errors money model when window storage systems plans",
     "simulator": "clock itself model window simulator",
-    "commands.rehearse": f"{PLAIN} systems causes booking plans storage waterfall commands simulator",
-    "commands": f"{PLAIN} env_file systems causes booking plans storage waterfall commands",
+    "commands.rehearse": f"{PLAIN} systems causes booking checks plans storage waterfall commands simulator",
+    "commands": f"{PLAIN} env_file systems causes booking checks plans storage waterfall commands",
 }
 # The only home of each of these in the product; a package stands for the modules in it.
 HOME = {
@@ -78,7 +79,7 @@ HOME = {
     "ntplib": "reserve.clock",
     "phonenumbers": "reserve.commands",
     "platformdirs": "reserve.itself",
-    "psutil": "reserve.browser reserve.commands.background",
+    "psutil": "reserve.browser reserve.commands.background reserve.commands.this_machine",
     "psycopg": "reserve.storage.postgresql",
     "pytz": "reserve.window",
     "requests": "reserve.http",

@@ -48,6 +48,7 @@ class RunContext:
     stop: Stop
     record: Record
     leads: Leads = Leads()
+    perseverance: timedelta = PERSEVERANCE
     server: ServerTime = UNKNOWN
     trip: timedelta = timedelta()  # there and back, the quickest that we saw
     attempts: list[Attempt] = field(default_factory=list)
@@ -75,7 +76,9 @@ class RunContext:
         """
         now, opens_at = self.clock.now(), self.timeline.opens_at
         is_ahead = opens_at is not None and opens_at > now
-        ends_at = min(opens_at, now + PERSEVERANCE) if opens_at and is_ahead else now + PRESSED
+        ends_at = now + min(PRESSED, self.perseverance)
+        if opens_at and is_ahead:
+            ends_at = min(opens_at, now + self.perseverance)
         for pause in chain(PAUSES, repeat(PAUSES[-1])):
             try:
                 return call()

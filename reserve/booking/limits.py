@@ -21,8 +21,8 @@ class BookingLimits:
     found: Offers
     opening: Opening
 
-    def respect(self, held: Sequence[Hold] = ()) -> None:
-        """Raise `AlreadyReserved` or `LimitReached` when the player's own reservations forbid another one.
+    def respect(self, held: Sequence[Hold] = ()) -> list[Reservation]:
+        """The player's reservations; raises `AlreadyReserved` or `LimitReached` when they forbid another one.
 
         What this run has *held* forbids nothing, whatever the booking system calls it already.
         """
@@ -37,6 +37,7 @@ class BookingLimits:
                 respect_record(context.record, slot, hold_is_final=context.system.hold_is_final)
         self._respect_reservations(mine)
         self._respect_city(mine)
+        return mine
 
     def _respect_reservations(self, mine: list[Reservation]) -> None:
         for offer in self.opening.offers:

@@ -188,7 +188,7 @@ REMEDIES: Mapping[CauseWord, str | Callable[[Cause], str]] = {
     CauseWord.SIGN_IN: "Sign in on the site by hand; trying again and again may lock the account.",
     CauseWord.SIGNED_OUT: "Sign in again, and store what the site gives you: `account add`.",
     CauseWord.PAGE_CHANGED: "A picture of it is kept with the run; please report it, or use --sign-in api.",
-    CauseWord.BROWSER: "`check` says which Chrome and which driver are used, and what is wrong with them.",
+    CauseWord.BROWSER: "Install chromium and its driver, of one version; or set CHROME_BINARY, CHROMEDRIVER.",
     CauseWord.BLOCKED: "Book from a network at home instead of a data centre's, and wait for some hours.",
     CauseWord.THROTTLED: "Let only one machine ask, and ask for fewer courts at once.",
     CauseWord.UNKNOWN_ANSWER: "It is kept with the run, without secrets; please report it.",

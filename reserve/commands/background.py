@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +13,6 @@ from reserve.errors import ServiceError, UsageError
 from reserve.redaction import printable
 from reserve.settings import Settings
 
-DAEMONS = ("cron", "crond", "fcron", "dcron", "cronie")
 ANYBODY = "+14155550100"  # nobody's number; whether the service knows us, it says for any
 STARTING = timedelta(seconds=20)  # at most; a slow machine needs five for Python and its packages
 LOOK_EVERY = timedelta(milliseconds=200)
@@ -24,15 +23,6 @@ def programs() -> Iterator[str]:
     import psutil
 
     return (str(process.info["name"]) for process in psutil.process_iter(["name"]))
-
-
-def without_daemon(running: Iterable[str]) -> str | None:
-    """What to say when no cron daemon is among the *running* programs, None when one is."""
-    if any(name in DAEMONS for name in running):
-        return None
-    has_systemd = Path("/run/systemd/system").is_dir()
-    start = "sudo systemctl enable --now cron" if has_systemd else "sudo service cron start"
-    return f"no cron daemon runs on this machine, so nothing will be booked; start it with: {start}"
 
 
 def ask_service(settings: Settings, clock: Clock) -> None:

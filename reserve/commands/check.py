@@ -2,200 +2,171 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from enum import StrEnum
+from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from reserve.causes.cause import Cause
+from reserve.causes.words import length
+from reserve.checks.verdict import Verdict, Word, failures, verdict_of
 from reserve.commands.options import booking_parser, read_booking
 from reserve.commands.screen import Tone, say
-from reserve.errors import CodeError, ExitCode, OutcomeWord, ReserveError, UsageError
+from reserve.errors import ExitCode, OutcomeWord
 from reserve.log_file import lines_are_about
 from reserve.settings import Settings
 from reserve.when import in_full
 
 if TYPE_CHECKING:
-    from reserve.booking.result import Outcome
-    from reserve.booking.run import Run
-    from reserve.model import Offers, Opening
+    from reserve.booking.result import Outcome, RunResult
+    from reserve.checks.machine import Machine
+    from reserve.commands.options import Booking
+    from reserve.commands.wiring import WiredRun
+    from reserve.http import Http
+    from reserve.model import Offers
+
+TONES = {
+    Word.PASSED: Tone.GOOD,
+    Word.WARNING: Tone.NEEDS_YOU,
+    Word.SKIPPED: Tone.PLAIN,
+    Word.FAILED: Tone.BAD,
+}
 
 
 def main(arguments: Sequence[str], settings: Settings) -> int:
     """Check a booking as *arguments* say; the exit code is that of the first step that failed."""
     options = booking_parser("check").parse_args(arguments)
     booking = read_booking(options, settings)
-    from reserve.booking.context import Leads
-    from reserve.booking.stop import Stop
-    from reserve.clock import our_error
     from reserve.commands.outcome import print_outcome, result_as_json
-    from reserve.commands.screen import shown
-    from reserve.commands.wiring import build_run
 
-    stop = Stop()
-    wired = build_run(booking.request, booking.account, booking.settings, stop, Leads())
-    lines_are_about(run=wired.run_id)
-    run, mask = wired.run, wired.run.timeline.secrets.mask
-    answers_at = next(iter(run.system.context.addresses.values()), "")
-    is_simulated = urlsplit(answers_at).hostname in ("localhost", "127.0.0.1")
-    with shown(run.timeline, booking.warnings), stop.listening():
-        verdicts = list(Check(run, None if is_simulated else our_error, settings.notify).verdicts())
-        run.system.close()
-        wired.record.store.close()
-    verdicts = [replace(verdict, said=mask(verdict.said)) for verdict in verdicts]
-    outcome = outcome_of(verdicts)
-    result = run.result(replace(outcome, sentence=mask(outcome.sentence)))
-    wired.write_down(result)
-    for verdict in verdicts:
-        why = f": {verdict.said}" if verdict.said else ""
-        beginning = f"{verdict.word:>8}  "
-        say(f"{verdict.step}{why}", TONES[verdict.word], beginning=beginning, on_stderr=booking.as_json)
-    checks = [{"step": each.step, "verdict": each.word, "said": each.said} for each in verdicts]
-    as_json = {**result_as_json(result), "checks": checks} if booking.as_json else None
-    print_outcome(result.outcome.sentence, result.outcome.exit_code, as_json)
+    checked = check(booking)
+    for verdict in checked.verdicts:
+        show(verdict, on_stderr=booking.as_json)
+    result = checked.result
+    until = checked.ready_until
+    as_json = {
+        **result_as_json(result),
+        "ready": result.outcome.exit_code == ExitCode.SUCCESS,
+        "ready_until": until.isoformat() if until else None,
+        "checks": [verdict.as_json() for verdict in checked.verdicts],
+    }
+    print_outcome(result.outcome.sentence, result.outcome.exit_code, as_json if booking.as_json else None)
     return result.outcome.exit_code
 
 
-Step = Callable[[], str | None]  # says what was found out, or nothing when there is nothing to do
-
-
-class Word(StrEnum):
-    """How one step went, in a word."""
-
-    PASSED = "passed"
-    SKIPPED = "skipped"
-    FAILED = "FAILED"
-
-
-TONES = {Word.PASSED: Tone.GOOD, Word.SKIPPED: Tone.PLAIN, Word.FAILED: Tone.BAD}
+def show(verdict: Verdict, *, on_stderr: bool = False) -> None:
+    """Print *verdict*, and below it what to do."""
+    why = f": {verdict.said}" if verdict.said else ""
+    took = length(verdict.took) if verdict.word is not Word.SKIPPED else ""
+    beginning = f"{verdict.word:>7} {took:>7}  "
+    say(f"{verdict.step}{why}", TONES[verdict.word], beginning=beginning, on_stderr=on_stderr)
+    if verdict.remedy:
+        say(verdict.remedy, beginning=f"{'':>{len(beginning)}}to do: ", on_stderr=on_stderr)
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """How one step went, and why."""
+class Checked:
+    """What a check came to."""
 
-    step: str
-    word: Word
-    said: str = ""
-    failure: ReserveError | None = None
+    verdicts: Sequence[Verdict]
+    result: RunResult
+    ready_until: datetime | None = None
 
 
-def outcome_of(verdicts: Sequence[Verdict]) -> Outcome:
-    """That of the first step that failed, or that none did."""
+def check(booking: Booking, *, is_quiet: bool = False, is_called_by_cron: bool = False) -> Checked:
+    """Try every step of *booking*; nobody is shown what happens meanwhile if it is to be quiet."""
+    from reserve.clock import our_error
+    from reserve.commands.this_machine import this_machine
+    from reserve.commands.wiring import addresses_of
+    from reserve.systems.registry import SYSTEMS
+
+    settings = booking.settings
+    answers_at = next(iter(addresses_of(SYSTEMS[settings.system], settings).values()), "")
+    is_simulated = urlsplit(answers_at).hostname in ("localhost", "127.0.0.1")
+    true_time = None if is_simulated else our_error
+    machine = this_machine(settings, true_time, is_called_by_cron=is_called_by_cron)
+    if verdict_of("database", machine.store).failure is not None:
+        return without_store(machine)
+    return tried(booking, machine, is_quiet=is_quiet)
+
+
+def without_store(machine: Machine) -> Checked:
+    """What can be said of a machine on which no run can begin."""
+    from reserve.booking.result import RunResult
+    from reserve.checks.steps import of_machine
+
+    verdicts = [verdict_of(name, step) for name, step, _ in of_machine(machine)]
+    outcome = outcome_of(verdicts, None, None)
+    return Checked(verdicts, RunResult(outcome, cause=cause_in(verdicts)))
+
+
+def tried(booking: Booking, machine: Machine, *, is_quiet: bool) -> Checked:
+    """The steps of a run on *machine*, and what they came to."""
+    from reserve.booking.context import Leads
+    from reserve.booking.stop import Stop
+    from reserve.checks.drift import Drift
+    from reserve.checks.steps import Check
+    from reserve.commands.screen import shown
+    from reserve.commands.wiring import build_run, hurried_by
+    from reserve.systems.registry import SYSTEMS
+
+    stop, settings = Stop(), booking.settings
+    drift, connect = Drift(SYSTEMS[settings.system].shapes), hurried_by(stop)
+
+    def heard(base_url: str, headers: Mapping[str, str]) -> Http:
+        http = connect(base_url, headers)
+        http.hear = drift.hear
+        return http
+
+    wired = build_run(booking.request, booking.account, settings, stop, Leads(), connect=heard)
+    lines_are_about(run=wired.run_id)
+    run, mask = wired.run, wired.run.timeline.secrets.mask
+    check = Check(run, machine, drift=drift, notify=settings.notify, is_renewed=partial(is_renewed, wired))
+    watched = nullcontext() if is_quiet else shown(run.timeline, booking.warnings)
+    with watched, stop.listening():
+        verdicts = list(check.verdicts())
+        run.system.close()
+        wired.record.store.close()
+    verdicts = [replace(each, said=mask(each.said), remedy=mask(each.remedy)) for each in verdicts]
+    outcome = outcome_of(verdicts, run.found, run.timeline.opens_at)
+    result = run.result(replace(outcome, sentence=mask(outcome.sentence)))
+    wired.write_down(result)
+    return Checked(verdicts, replace(result, cause=cause_in(verdicts)), run.timeline.opens_at)
+
+
+def is_renewed(wired: WiredRun) -> bool:
+    """Whether `due` keeps the sign-in of this booking system alive."""
+    from reserve.storage.plans import PlanStore
+
+    system = wired.run.system
+    every = type(system).renew_every
+    if every is None:
+        return False
+    since = wired.run.clock.now() - 2 * every
+    return PlanStore(wired.record.store).was_done(f"renew {system.name}", since=since)
+
+
+def outcome_of(verdicts: Sequence[Verdict], found: Offers | None, opens_at: datetime | None) -> Outcome:
+    """That of the first step that failed, or that the booking can work, and until when that was looked at."""
     from reserve.booking.result import Outcome, failed
 
-    for verdict in verdicts:
-        if verdict.failure:
-            return failed(verdict.failure)
-    steps = sum(verdict.word is Word.PASSED for verdict in verdicts)
-    sentence = f"Not reserved: this was only a check, and all {steps} steps passed."
-    return Outcome(OutcomeWord.NOT_RESERVED, ExitCode.SUCCESS, sentence)
+    wrong = failures(verdicts)
+    if wrong and wrong[0].failure:
+        outcome = failed(wrong[0].failure)
+        more = f" So did {len(wrong) - 1} more of the steps above." if len(wrong) > 1 else ""
+        return replace(outcome, sentence=f"{outcome.sentence}{more}")
+    assert found is not None, "where nothing fails, something was found"
+    what = f"{found.facility}, {in_full(found.offers[0].slot)}"
+    until = f" until {opens_at:%A %Y-%m-%d %H:%M:%S %Z}, when the window opens" if opens_at else ""
+    warnings = sum(verdict.word is Word.WARNING for verdict in verdicts)
+    look = "" if not warnings else "; 1 warning" if warnings == 1 else f"; {warnings} warnings"
+    return Outcome(OutcomeWord.NOT_RESERVED, ExitCode.SUCCESS, f"Ready{until}: {what}{look}.")
 
 
-class Check:
-    """The steps of a run, each tried even when another one failed, unless it needs that one."""
-
-    found: Offers
-    chosen: Opening
-
-    def __init__(
-        self, run: Run, true_time: Callable[[], timedelta | None] | None, notify: str | None = None
-    ) -> None:
-        self.run, self.notify = run, notify
-        self.true_time = true_time  # how far it is ahead of our clock; None: nobody is asked
-
-    def verdicts(self) -> Iterator[Verdict]:
-        """Each step with its verdict, as it is done."""
-        done: set[Step | None] = {None}
-        # What it is called, what does it, and the step that it needs.
-        steps: tuple[tuple[str, Step, Step | None], ...] = (
-            ("facility, courts and slot", self.find, None),
-            ("opening", self.opening, self.find),
-            ("webhook service", self.webhook_service, self.find),
-            ("sign-in", self.sign_in, self.opening),
-            ("limits and reservations", self.limits, self.sign_in),
-            ("one-time code", self.code, self.sign_in),
-            ("connections and the server's clock", self.connections, self.sign_in),
-            *([("notification channels", self.channels, None)] if self.notify else []),
-            ("this machine's clock", self.clock, None),
-        )
-        for name, step, needed in steps:
-            try:
-                said = step() if needed in done else None
-            except ReserveError as failure:
-                yield Verdict(name, Word.FAILED, str(failure), failure)
-            else:
-                if said is not None:
-                    done.add(step)
-                yield Verdict(name, Word.SKIPPED if said is None else Word.PASSED, said or "")
-            if self.run.stop.is_asked:
-                return
-
-    def find(self) -> str:
-        """Whether anything is on offer."""
-        self.found = self.run.found = found = self.run.system.offers()
-        slot = in_full(found.offers[0].slot)
-        return f"{found.facility}, {slot}: {len(found.offers)} sub-courts, {len(found.skipped)} skipped"
-
-    def opening(self) -> str:
-        """When the window opens, however far ahead that is."""
-        self.chosen = self.run.opening(self.found, reach=None)
-        return f"{self.chosen.opens_at:%A %Y-%m-%d %H:%M:%S %Z}"
-
-    def webhook_service(self) -> str:
-        """Whether the texts would reach us."""
-        if not self.found.wants_code:
-            return "no one-time code is wanted"
-        self.run.verification.check()
-        return "answers, and knows our token"
-
-    def sign_in(self) -> str:
-        """Whether the account is good."""
-        self.run.sign_in.make()
-        return "the account is accepted"
-
-    def limits(self) -> str:
-        """Whether the city's limits leave room."""
-        from reserve.booking.limits import BookingLimits
-
-        BookingLimits(self.run.context, self.found, self.chosen).respect()
-        return "nothing forbids it"
-
-    def code(self) -> str | None:
-        """Whether a real code comes and is accepted."""
-        if not self.found.wants_code:
-            return None
-        self.run.verification.check()
-        # As if the opening was past, so that nothing is waited for.
-        is_open = replace(self.chosen, opens_at=self.run.clock.now())
-        if self.run.verification.verify(self.found, is_open):
-            return "asked for, received and entered"
-        if self.run.verification.is_awaited:
-            raise CodeError("no valid one-time code arrived in time")
-        return "the booking system sends none now, as it may before the opening"
-
-    def connections(self) -> str:
-        """Whether the connections of the race are open, and how far the server's clock is from ours."""
-        from reserve.booking.aim import connected, server_time
-
-        with connected(self.run.system, self.chosen) as connections:
-            return f"{len(connections)} open; {server_time(self.run.context, connections)}"
-
-    def channels(self) -> str:
-        """Whether the addresses of the player's channels make sense; nothing is sent."""
-        from reserve.notify.channels import channels, unusable
-
-        known = channels(self.notify)
-        if wrong := [f"{each.name}: {why}" for each in known if (why := unusable(each))]:
-            raise UsageError(f"RESERVE_NOTIFY: {'; '.join(wrong)}")
-        return f"{', '.join(each.name for each in known)}; `notify-test` sends a message to each"
-
-    def clock(self) -> str | None:
-        """How right our own clock is; a booking goes by the server's, so nothing depends on this."""
-        if self.true_time is None:
-            return None
-        error = self.true_time()
-        if error is None:
-            return "could not ask public time servers"
-        return f"within {abs(error) / timedelta(milliseconds=1):.0f} ms of public time servers"
+def cause_in(verdicts: Sequence[Verdict]) -> Cause | None:
+    """Why the booking could not work, by the first step that failed."""
+    wrong = failures(verdicts)
+    return Cause(wrong[0].failure.cause) if wrong and wrong[0].failure else None

@@ -15,9 +15,10 @@ from io import BytesIO
 from pathlib import Path
 
 from reserve import itself, window
+from reserve.checks.machine import without_daemon
 from reserve.clock import Clock
 from reserve.commands import screen
-from reserve.commands.background import ask_service, programs, start_service, without_daemon
+from reserve.commands.background import ask_service, programs, start_service
 from reserve.commands.options import command_parser
 from reserve.commands.store import open_store
 from reserve.errors import ServiceError, UsageError
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         print("Printed only: `cron --install` writes these lines into your crontab.")
         return warn(warnings)
     warnings += serve_now(machine, settings, Clock())
-    warnings += [trouble] if (trouble := without_daemon(programs())) else []
+    warnings += ["; ".join(trouble)] if (trouble := without_daemon(programs())) else []
     when = "once a cron daemon runs, it" if trouble else "cron now"
     print(f"Installed: {when} calls `due` every minute. `cron --remove` undoes it.")
     return warn(warnings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from reserve.errors import ReserveError, SignInError, TokenRefused, TokensOutOfReach, UnknownRefusal
 from reserve.http import Answer
@@ -29,6 +29,7 @@ class AccountApi(ApiSystem):
     """An API that gives a bearer token for e-mail and password, or for a refresh token."""
 
     how_to_renew = ""  # a refresh token, by hand; for the player
+    _ends: datetime | None = None  # the latest refresh token, as far as is known
 
     @abstractmethod
     def log_in(self) -> Answer:
@@ -68,6 +69,10 @@ class AccountApi(ApiSystem):
             if not self.account.password:
                 raise
 
+    def signed_in_until(self) -> datetime | None:
+        """When the refresh token dies, if there is no password to log in with."""
+        return None if self.account.password else self._ends
+
     def renew(self) -> None:
         """Have a new token for the best of the refresh tokens kept; raises `TokenRefused` if none is good."""
         with self.context.tokens.alone():
@@ -90,6 +95,7 @@ class AccountApi(ApiSystem):
             return
         self.context.conceal(granted.refresh)
         if granted.refresh_lives is not None:
+            self._ends = self.context.clock.now() + granted.refresh_lives
             usual = type(self).renew_every or granted.refresh_lives
             self.renew_every = max(LEAST_PAUSE, min(usual, granted.refresh_lives - BEFORE_IT_ENDS))
         try:

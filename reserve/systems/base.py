@@ -111,6 +111,7 @@ class BookingSystem(Profile, ABC):
     """One booking system on behalf of one player."""
 
     fan_out = 1  # courts asked for at once; more only where a spare hold costs the player nothing
+    shapes: Mapping[str, str] = {}  # the known fields of its answers; `reserve.checks.drift` reads them
     hold_is_final = False  # if so, a hold is a reservation: asked for one by one, not confirmed or released
     knows_reservations = True  # whether the last answer of `reservations` is all there is
     site = ""  # the one of `addresses` where the player does by hand what this program cannot
@@ -176,6 +177,10 @@ class BookingSystem(Profile, ABC):
     def may_sign_in_again(self, failure: ServiceError) -> bool:
         """Whether another sign-in after *failure* surely sends no password that was sent already."""
         return isinstance(failure, Unreachable)
+
+    def signed_in_until(self) -> datetime | None:
+        """When the player has to sign in by hand, unless it is kept alive; None when the account does."""
+        return None
 
     def keep_alive(self) -> None:
         """Keep the sign-in from dying while a run waits or between runs; raises `SignInError` when it did."""

@@ -261,7 +261,7 @@ def test_a_certain_refusal_releases_the_hold(clock: FakeClock, refusal: ReserveE
 class Doubted(NoLimits):
     """Limits that nobody can know, because an earlier run may have reserved a court."""
 
-    def respect(self, held: Sequence[Hold] = ()) -> None:
+    def respect(self, held: Sequence[Hold] = ()) -> list[Reservation]:
         raise Unconfirmed("the run 1 may have reserved a court")
 
 

@@ -25,9 +25,10 @@ import psutil
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from reserve.checks.machine import without_daemon
 from reserve.clock import Clock
 from reserve.commands import main
-from reserve.commands.background import start_service, without_daemon
+from reserve.commands.background import start_service
 from reserve.commands.cron import Machine, clock_change_lines, installed, not_in_file, without
 from reserve.commands.due import Ticking, is_first_failure
 from reserve.commands.due import main as due_command
@@ -179,7 +180,7 @@ def test_why_the_webhook_service_does_not_start_is_said_in_its_own_words(tmp_pat
 
 def test_a_machine_without_a_cron_daemon_is_told_what_to_type() -> None:
     assert without_daemon(["sh", "crond"]) is None
-    assert "start it with: sudo s" in str(without_daemon(["sh", "crontab"]))
+    assert "start it with: sudo s" in "; ".join(without_daemon(["sh", "crontab"]) or ())
 
 
 def unit(name: str, machine: Machine) -> tuple[Path, list[str], list[str]]:

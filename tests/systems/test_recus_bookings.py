@@ -26,6 +26,15 @@ def signed_in(clock: FakeClock, *answers: Any) -> Api:
     return api
 
 
+def test_the_player_is_known_by_the_id_of_the_city_and_not_of_the_sign_in(clock: FakeClock) -> None:
+    api = Api(clock, (200, sample("users_me")), (200, {"data": []}))
+
+    api.system.use_token("token-1")
+    api.system.reservations()
+
+    assert f"/v1/users/{sample('users_me')['id']}/bookings" in api.asked[-1][0]
+
+
 def found_in(booking: Any, included: Any, *, is_alone: bool = False) -> list[tuple[Court, Slot]] | None:
     found = fitting(booking, ListedBooking)
     assert found is not None

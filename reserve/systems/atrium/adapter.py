@@ -16,6 +16,7 @@ from reserve.systems.account_api import AccountApi, Granted
 from reserve.systems.atrium import AtriumProfile
 from reserve.systems.atrium.answers import REFUSALS, TOKEN_REFUSALS, Listed, Reserved, TokenAnswer
 from reserve.systems.atrium.places import Building, buildings, chosen
+from reserve.systems.atrium.shapes import SHAPES
 from reserve.systems.atrium.sign_in import CLIENT, REALM, TO_RENEW, log_in
 from reserve.systems.reading import moment, read
 from reserve.systems.refusals import by_words
@@ -24,6 +25,7 @@ from reserve.systems.refusals import by_words
 class Atrium(AtriumProfile, AccountApi):
     """Atrium on behalf of one resident."""
 
+    shapes = SHAPES
     hold_is_final = True
     api, site = "ATRIUM_API_URL", "ATRIUM_WEB_URL"
     refusals = REFUSALS

@@ -54,6 +54,7 @@ from reserve.systems.recus.payment import (
 from reserve.systems.recus.refund import Refund, refund_in
 from reserve.systems.recus.refusals import ENTER_CODE, SEND_CODE, words_for
 from reserve.systems.recus.schedule import lists_as_free, looks_free
+from reserve.systems.recus.shapes import SHAPES
 from reserve.systems.recus.sign_in import sign_in
 from reserve.systems.refusals import Words
 
@@ -69,6 +70,7 @@ INVALID = (400, 422)  # facts 4
 class RecUs(RecUsProfile, AccountApi):
     """rec.us on behalf of one player."""
 
+    shapes = SHAPES
     fan_out = ALL  # an unpaid order costs nothing, can be deleted, and lapses by itself
     api, site = "RECUS_API_URL", "RECUS_WEB_URL"
     order_path, light_path = "/v1/orders/{id}", "/v1/users/me"
