@@ -7,7 +7,7 @@ from tests.proofs.matrix import verdicts
 from tests.proofs.mornings import OWN, morning, numbers
 from tests.proofs.referee import Verdict
 
-SOME = range(5000, 5015)
+SOME = range(5000, 5010)
 
 
 @pytest.fixture(scope="module")
@@ -18,15 +18,15 @@ def found() -> dict[str, list[Verdict]]:
 
 
 @pytest.mark.parametrize("system", SIMULATED_SYSTEMS)
-def test_on_fifteen_mornings_nothing_is_reserved_twice_and_nothing_is_lost_in_silence(
+def test_on_ten_mornings_nothing_is_reserved_twice_and_nothing_is_lost_in_silence(
     found: dict[str, list[Verdict]], system: str
 ) -> None:
     counts = numbers(found[system])
 
     assert counts["failures"] == []
-    assert (counts["mornings"], counts["doubles"], counts["silent"]) == (15, 0, 0)
-    assert counts["wins"] + sum(counts["losses"].values()) == 15
-    assert counts["wins"] >= 3
+    assert (counts["mornings"], counts["doubles"], counts["silent"]) == (10, 0, 0)
+    assert counts["wins"] + sum(counts["losses"].values()) == 10
+    assert counts["wins"] >= 2
 
 
 def test_the_same_seed_is_the_same_morning() -> None:
