@@ -137,18 +137,26 @@ class Plans:
                 self.schedule(stored.plan_id)
 
     def fitting(self, plans: Sequence[Plan], *, but: int | None = None) -> tuple[Plan, Preview | None]:
-        """The first of *plans*, which differ in their length, that a facility has slots for.
+        """The first of *plans*, which differ in their length, whose next slot a facility has, or a later one.
 
         The plan with the number *but* takes nothing from them: they are to take its place.
         """
         why: UsageError | None = None
+        later: tuple[Plan, Preview] | None = None
         for plan in plans:
             try:
                 name = "this plan"
                 plans_too = self.plans_of(self.player(plan), NamedPlan(name, plan), but=but)
-                return plan, self.look(plan, name, plans_too)
+                preview = self.look(plan, name, plans_too)
             except UsageError as failure:
                 why = why or failure
+                continue
+            named = replace(plan, choices=tuple(map(self.lookup.as_published, plan.choices)))
+            if preview is None or preview.slots[0].slot is not None:
+                return named, preview
+            later = later or (named, preview)  # for want of a season
+        if later is not None:
+            return later
         raise why or UsageError("--end-time is missing; or say --minutes")
 
     def look(self, plan: Plan, name: str, player_plans: PlayerPlans) -> Preview | None:

@@ -23,6 +23,7 @@ from reserve.model import Offers
 from reserve.plans.plan import Choice, Plan
 from reserve.settings import Settings
 from reserve.systems.base import Answers
+from reserve.systems.place import plain
 from reserve.systems.registry import SYSTEMS
 
 
@@ -63,6 +64,7 @@ class Lookup:
         self._clock = clock
         self._connect = connect
         self._answers: Answers = {}
+        self._names: dict[str, str] = {}  # how a facility was called -> how it calls itself
 
     def offers(self, plan: Plan, start: datetime, choice: Choice) -> Offers:
         """What *choice* of *plan* has for the slot that starts at *start* on the wall clock."""
@@ -76,4 +78,13 @@ class Lookup:
             answers=self._answers,
         )
         with asked as system:
-            return system.offers()
+            found = system.offers()
+        self._names[choice.facility] = found.facility
+        return found
+
+    def as_published(self, choice: Choice) -> Choice:
+        """*choice* with the whole name of its facility, where it has the name or a beginning of it."""
+        typed, name = choice.facility, self._names.get(choice.facility, "")
+        is_so_called = typed and plain(name).startswith(plain(typed))  # or it may be a court, on Atrium
+        # What stands behind a colon would be taken for a court.
+        return replace(choice, facility=name) if is_so_called and ":" not in name else choice

@@ -133,8 +133,9 @@ def look(
 ) -> Preview | None:
     """The next slots of *plan* as its facilities describe them; None when there are none ahead.
 
-    It is called *name* in *player_plans*, which has what else the player wants. Raises `UsageError` when none
-    of the slots exists at any of its facilities.
+    A slot that is missing for a season is one line, and not one of the *most*. The plan is called *name* in
+    *player_plans*, which has what else the player wants. Raises `UsageError` when none of the slots exists at
+    any of its facilities.
     """
     player_plans = player_plans or PlayerPlans([NamedPlan(name, plan)])
     yesterday = now.replace(tzinfo=None) - timedelta(days=1)  # wherever the facility is
@@ -142,7 +143,7 @@ def look(
     known: Offers | None = None
     returns = date.min
     for start in plan.starts(yesterday):
-        if len(slots) == most:
+        if sum(each.returns is None for each in slots) == most or len(slots) == 2 * most:
             break
         if start.date() < returns:  # nobody need be asked about every week of a winter
             continue

@@ -80,7 +80,7 @@ def test_five_openings_are_shown_in_local_time_and_utc_and_the_last_line_is_a_se
     assert player.types(MONDAYS) == 0
 
     what, *slots, last = capsys.readouterr().out.splitlines()
-    assert what == "alice marble: tennis, every Mon 18:00, 90 minutes (America/Los_Angeles)"
+    assert what == "Alice Marble: tennis, every Mon 18:00, 90 minutes (America/Los_Angeles)"
     assert len(slots) == 5
     assert slots[0].endswith("opens Mon 2026-03-02 08:00:00 PST = 16:00:00 UTC")
     assert slots[1].endswith("opens Mon 2026-03-09 08:00:00 PDT = 15:00:00 UTC")
@@ -132,8 +132,10 @@ def in_november(tmp_path: Path) -> Iterator[Player]:
 def test_a_plan_whose_slot_does_not_exist_in_winter_is_kept_and_begins_when_that_returns(
     in_november: Player, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert in_november.types('add --every "wed 18:00" -c "Alice Marble"') == 0
-    _, missing, first, *_ = capsys.readouterr().out.splitlines()
+    assert in_november.types('add --every "wed 18:00-19:30" -c "alice"') == 0
+    what, missing, first, *more, _ = capsys.readouterr().out.splitlines()
+    assert what == "Alice Marble: tennis, every Wed 18:00, 90 minutes (America/Los_Angeles)"
+    assert len([first, *more]) == 5  # openings, besides the line about what is not there
     assert missing.startswith("  Wed 2026-11-18 18:00        cannot be reserved: ")
     assert missing.endswith("by the season it should return with daylight-saving time, on Sun 2027-03-14")
     assert first.startswith("  Wed 2027-03-17 18:00-19:30  opens Wed 2027-03-10 08:00:00 PST")
@@ -146,6 +148,17 @@ def test_a_plan_whose_slot_does_not_exist_in_winter_is_kept_and_begins_when_that
     in_november.types("refresh")
     (occurrence,) = in_november.plan_store.occurrences(1)
     assert occurrence.starts_at == datetime.fromisoformat("2027-03-17T18:00:00-07:00")
+
+
+def test_a_plan_that_does_not_say_how_long_has_a_length_that_can_be_had_now(
+    in_november: Player, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert in_november.types('add --every "wednesday 6pm" -c alice') == 0
+
+    what, *openings, _ = capsys.readouterr().out.splitlines()
+    assert what == "Alice Marble: tennis, every Wed 18:00, 60 minutes (America/Los_Angeles)"
+    assert len(openings) == 5
+    assert openings[1].startswith("  Wed 2026-11-25 18:00-19:00  opens Mon 2026-11-23 12:00:00 PST")
 
 
 def test_a_single_slot_that_does_not_exist_in_winter_is_refused_with_the_nearest_and_its_return(
@@ -584,7 +597,7 @@ def test_the_list_shows_courts_in_their_order_skipped_days_and_show_tells_it_all
     player.types("show 1")
     shown = capsys.readouterr().out
 
-    assert "courts:  alice marble: Court 2, then Court 1; else Moscone: any" in said
+    assert "courts:  Alice Marble: Court 2, then Court 1; else Moscone: any" in said
     assert "skips:   Mon 2026-03-02, Mon 2026-03-16" in said
     assert said.rpartition("1 plan.")[0] in shown
     assert shown.count(" opens Mon ") == 6

@@ -115,7 +115,7 @@ def first_use(program: str, home: Path, environ: dict[str, str]) -> str:
             ).stdout
             for words in (check, plan)
         ]
-        return f"checked, and a plan with {len(re.findall(r'(?m)^  Wed 2', said[1]))} openings"
+        return f"checked, and a plan with {len(re.findall(r'(?m)^  Wed 2.*opens', said[1]))} openings"
     finally:
         for process in started:
             process.terminate()
