@@ -20,6 +20,7 @@ MONTHS = (
     "july", "august", "september", "october", "november", "december",
 )  # fmt: skip
 GROUPS = {"day": WEEKDAYS, "daily": WEEKDAYS, "weekday": WEEKDAYS[:5], "weekend": WEEKDAYS[5:]}
+NEAR = {"yesterday": -1, "today": 0, "tomorrow": 1}
 NAMED = {"noon": time(12), "midnight": time(0)}
 LONGEST = 100  # letters; whoever needs more means something else
 
@@ -211,15 +212,15 @@ def _day(text: str, today: date | None) -> date:
 def _days_ahead(words: Sequence[str], today: date | None) -> int:
     """How many days after *today* the day is that *words* name."""
     said = " ".join(words)
-    if said in ("today", "tomorrow"):
-        return ("today", "tomorrow").index(said)
+    if said in NEAR:
+        return NEAR[said]
     if found := re.fullmatch(r"\+(\d{1,3})(?: days?)?|in (\d{1,3}) days?", said, re.ASCII):
         return int(found[1] or found[2])
     is_next = words[0] == "next" and len(words) > 1
     word = " ".join(words[is_next:])
     named = _weekday(word)
     if named is None:
-        known = ("today", "tomorrow", *WEEKDAYS) if len(words) <= 2 else ()
+        known = (*NEAR, *WEEKDAYS) if len(words) <= 2 else ()
         raise _Nonsense(f"is not a date{did_you_mean(word, known)}" if known else "")
     here = today.weekday() if today else 0
     number = WEEKDAYS.index(named)

@@ -56,6 +56,7 @@ PHRASINGS: list[tuple[Callable[[str], object], str, object]] = [
     *((on, text, november(27)) for text in ("11/27", "Friday, November 27, 2026")),
     (on, "today", TODAY),
     (on, "tomorrow", november(22)),
+    (on, "yesterday", november(20)),
     (on, "sat", TODAY),
     (on, "next sat", november(28)),
     (on, "+7", november(28)),

@@ -69,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
         meant = meant_by(name, [*COMMANDS, *OF_PLANS])
         return _refuse(refused(UsageError(f"there is no command {name!r}{meant}")), ExitCode.USAGE)
     if not arguments:
-        ways = f"`{itself.TYPED} rehearse` tries a booking, `--help` shows all"
+        ways = f"begin with `{itself.TYPED} init`, or try a booking with `rehearse`; `--help` shows all"
         return _refuse(f"Refused: nothing is asked for; {ways}.", ExitCode.USAGE)
     try:
         command = import_module(f"reserve.commands.{(name or 'book').replace('-', '_')}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from itertools import groupby, pairwise
@@ -20,7 +20,7 @@ from reserve.commands.options import (
     one_of,
     refuse_garbled,
 )
-from reserve.commands.screen import WIDTH, folded
+from reserve.commands.screen import WIDTH, folded, in_columns
 from reserve.commands.today import NOBODY, reading_today
 from reserve.commands.wiring import Connect, connect, public_system
 from reserve.errors import ServiceError, UsageError
@@ -85,18 +85,25 @@ def main(
             key, what, way = "facility", "facility", "-c NAME"
             if "link" in asked.needs:
                 key, what, way = "link", "session", "--link URL"
-            rows = [{key: name} for name in asked.facilities()]
-            return print_table(rows, f"{_counted(rows, what)}; see one with `{way}`", options.json)
+            names = asked.facilities()
+            if options.json:
+                print(json.dumps([{key: name} for name in names], ensure_ascii=False))
+                return 0
+            for line in in_columns(names) if sys.stdout.isatty() else names:
+                print(line)
+            print(f"{_counted(names, what)}; see one with `{way}`.")
+            return 0
         if options.date and day < clock.now().astimezone(asked.zone()).date():
             raise UsageError(f"--date: {day:%a} {day} is in the past")
         now, found, shown = clock.now(), asked.published(), asked.shown() if options.date else []
+        zone = asked.zone()
     courts: list[dict[str, object]] = [
         {
             "court": each.court,
             "sports": list(each.sports),
             "slots": each.lengths,
             "window": each.window,
-            "opens_at": each.opens_at.isoformat() if each.opens_at else None,
+            "opens_at": each.opens_at.astimezone(zone) if each.opens_at else None,
         }
         for each in found
         if sport is None or sport in each.sports
@@ -106,7 +113,7 @@ def main(
     if not options.json and shown:
         print_day(shown, {str(row["court"]) for row in courts}, now)
         print()
-    print_table(courts, _counted(courts, "court") + ("" if options.link else opens), options.json)
+    print_table(courts, _counted(courts, "court") + ("" if options.link else opens), now, options.json)
     return watch(request, settings, clock, connect, shown) if options.watch else 0
 
 
@@ -183,12 +190,12 @@ def _free(shown: Sequence[Shown], now: datetime) -> set[str]:
     return {f"{each.offer.court.name}, {each.offer.slot}" for each in shown if each.state(now) == "free"}
 
 
-def print_table(rows: Sequence[Mapping[str, object]], summary: str, as_json: bool) -> int:
-    """Print *rows* as a table with a *summary* below it, or as JSON."""
+def print_table(rows: Sequence[Mapping[str, object]], summary: str, now: datetime, as_json: bool) -> None:
+    """Print *rows*, read *now*, as a table with a *summary* below it, or as JSON."""
     if as_json:
-        print(json.dumps(rows, ensure_ascii=False))
-        return 0
-    lines = [[_plain(value) for name, value in row.items() if name != "day"] for row in rows]
+        print(json.dumps(rows, ensure_ascii=False, default=datetime.isoformat))
+        return
+    lines = [[_plain(value, now) for name, value in row.items() if name != "day"] for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         whole = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
@@ -199,7 +206,6 @@ def print_table(rows: Sequence[Mapping[str, object]], summary: str, as_json: boo
         for cell in filter(None, line[2:]):
             print(folded("  ", cell))
     print(f"{summary}.")
-    return 0
 
 
 def _counted(rows: Sequence[object], what: str) -> str:
@@ -207,14 +213,12 @@ def _counted(rows: Sequence[object], what: str) -> str:
     return f"{len(rows)} {what if len(rows) == 1 else many}"
 
 
-def _plain(value: object) -> str:
+def _plain(value: object, now: datetime) -> str:
     if isinstance(value, list):
         return ", ".join(value)
-    if isinstance(value, str):
-        with suppress(ValueError):
-            return f"opens {datetime.fromisoformat(value):%a %Y-%m-%d %H:%M:%S %z}"
-        return in_a_row(value)
-    return str(value or "")
+    if isinstance(value, datetime):
+        return f"{'opened' if value <= now else 'opens'} {value:%a %Y-%m-%d %H:%M:%S %Z}"
+    return in_a_row(str(value or ""))
 
 
 def in_a_row(text: str) -> str:

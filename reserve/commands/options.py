@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from reserve.commands.wiring import Connect
 
 LONGEST = 500  # letters of one option
-SPELT = {"or_starts": "or", "skipped": "except"}  # options that are words of Python
+# What is called otherwise than its option or argument.
+SPELT = {"or_starts": "--or", "skipped": "--except", "id": "ID"}
 # What a booking system may need to know.
 REQUEST_OPTIONS = ("court", "date", "sport", "start_time", "end_time", "link")
 LONGEST_PATIENCE = 600  # seconds; whoever wants to wait longer wants a waiting list
@@ -82,6 +83,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise `UsageError`."""
+        names = message.removeprefix("the following arguments are required: ")
+        if names != message:
+            commands = [
+                each for action in self._actions if action.metavar == names for each in action.choices or ()
+            ]
+            message = f"{names} is missing" + (f": {', '.join(commands)}" if commands else "")
         raise UsageError(message if message.endswith("?") else f"{message}; see --help")
 
 
@@ -245,7 +252,7 @@ def part_times(options: argparse.Namespace) -> None:
 def refuse_garbled(options: argparse.Namespace) -> None:
     """Raise `UsageError` for what nobody means: nothing, endless words, line breaks, and no UTF-8."""
     given = [
-        (f"--{SPELT.get(name, name)}".replace("_", "-"), text)
+        (SPELT.get(name, f"--{name.replace('_', '-')}"), text)
         for name, value in vars(options).items()
         for text in (value if isinstance(value, list) else [value])
         if isinstance(text, str)
@@ -311,7 +318,9 @@ def account_of(variables: Mapping[str, str], profile: type[Profile]) -> Account:
     password = variables.get(PASSWORD.name, "").strip("\r\n")
     phone = variables.get(PHONE.name, "").strip()
     if not email:
-        raise UsageError("--email is missing; give it or set RESERVE_EMAIL")
+        raise UsageError(
+            f"--email is missing; `{itself.TYPED} init` asks for your account, or set RESERVE_EMAIL"
+        )
     refuse_no_address(email, "--email")
     if not password and "password" in profile.needs:
         raise UsageError("--password is missing; set RESERVE_PASSWORD")

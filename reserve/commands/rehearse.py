@@ -78,8 +78,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         print(
             f"It was a rehearsal: nothing was reserved; what it kept is in {settings.data}.", file=sys.stderr
         )
-        following = f"write your account into .env, then try all but the hold: {itself.TYPED} check --help"
-        print(f"Next: {following}", file=sys.stderr)
+        print(f"Next, set it up for yourself, in a few questions: {itself.TYPED} init", file=sys.stderr)
     # The referee saw something that a fair player never does: a bug.
     return ExitCode.BUG if violations else result.outcome.exit_code
 

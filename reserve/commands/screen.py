@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO
@@ -52,6 +52,13 @@ def folded(beginning: str, text: str) -> str:
         break_on_hyphens=False,
         break_long_words="://" not in text,
     )
+
+
+def in_columns(words: Sequence[str]) -> list[str]:
+    """Lines with *words*, to be read downwards, in as many columns as fit into 80."""
+    width = max(map(len, words), default=0) + 2
+    height = -(-len(words) // max(1, (WIDTH + 2) // width))
+    return ["".join(word.ljust(width) for word in words[row::height]).rstrip() for row in range(height)]
 
 
 def say(text: str, tone: Tone = Tone.PLAIN, *, beginning: str = "", on_stderr: bool = False) -> None:

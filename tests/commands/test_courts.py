@@ -64,7 +64,7 @@ def test_what_opens_slot_by_slot_is_shown_for_the_time_that_is_asked_for(
         "Court 2  tennis",
         "  30 to 60 minutes",
         "  168 hours ahead, slot by slot",
-        "  opens Fri 2026-02-27 18:30:00 -0500",
+        "  opened Fri 2026-02-27 18:30:00 EST",
         "2 courts; opening times are for play on Fri 2026-03-06 at 18:30.",
     ]
 

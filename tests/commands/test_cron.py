@@ -545,7 +545,9 @@ def test_how_a_booking_of_a_plan_ended_is_sent_whatever_the_channel_is_like(
     code = due_command(["--occurrence", name_of(occurrence)], read_settings(environ))
 
     printed = capsys.readouterr()
-    sentence = "Refused: --email is missing; give it or set RESERVE_EMAIL."
+    sentence = (
+        "Refused: --email is missing; `python3 main.py init` asks for your account, or set RESERVE_EMAIL."
+    )
     assert (code, printed.out.splitlines()) == (2, [sentence])
     if address:
         assert "warning: RESERVE_NOTIFY: address 1: write it as" in printed.err

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -480,8 +481,14 @@ def test_a_full_disk_under_the_output_changes_no_exit_code_that_tells_of_a_court
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("", "nothing is asked for; `python3 main.py rehearse` tries a booking, `--help` shows all."),
+        (
+            "",
+            "nothing is asked for; begin with `python3 main.py init`, or try a booking with `rehearse`; ",
+        ),
         ("bok", "there is no command 'bok'; did you mean 'book'?"),
+        ("plan", "COMMAND is missing: add, edit, show, list, remove, pause, resume, skip, unskip, export, "),
+        ("plan skip 1", "DATE is missing; see --help."),
+        ("bookings cancel ''", "ID is empty; leave it out, or say what you mean."),
         ("rm 3", "there is no command 'rm'; did you mean 'plan remove'?"),
         ("cron install", "unknown argument: 'install' (quote names with blanks); did you mean '--install'?"),
         ("history 5", "unknown argument: '5' (quote names with blanks); did you mean '--most 5'?"),
@@ -498,7 +505,7 @@ def test_a_word_that_means_nothing_leads_on(
 ) -> None:
     monkeypatch.setenv("RESERVE_DATA", str(tmp_path))
 
-    assert main(line.split()) == 2
+    assert main(shlex.split(line)) == 2
 
     assert capsys.readouterr().out.startswith(f"Refused: {said}")
     assert list(tmp_path.iterdir()) == []

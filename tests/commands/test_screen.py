@@ -14,7 +14,7 @@ from reserve.commands import bookings, courts, explain, history
 from reserve.commands.outcome import print_outcome
 from reserve.commands.plan import DO, Plans
 from reserve.commands.plan_options import plan_parser
-from reserve.commands.screen import WIDTH, Tone, say, shown, tone_of, warn
+from reserve.commands.screen import WIDTH, Tone, in_columns, say, shown, tone_of, warn
 from reserve.commands.store import open_store
 from reserve.errors import ExitCode
 from reserve.model import short
@@ -23,6 +23,12 @@ from tests.stage import Stage
 
 ESCAPE = re.compile(r"\x1b\[\??[\d;]*[A-Za-z]")
 TERMINAL = {"TERM": "xterm-256color", "NO_COLOR": ""}
+
+
+def test_names_stand_in_as_many_columns_as_fit_and_are_read_downwards() -> None:
+    assert in_columns(["a" * 24, "b", "c", "d", "e"]) == [f"{'a' * 24}  {'c':<24}  e", f"{'b':<24}  d"]
+    assert in_columns(["a" * 200, "b"]) == ["a" * 200, "b"]  # an address is not cut
+    assert in_columns([]) == []
 
 
 def at_terminal(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], *, is_one: bool = True) -> None:
