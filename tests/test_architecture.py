@@ -74,6 +74,8 @@ HOME = {
     "dateutil": "reserve.window reserve.plans.rule reserve.systems",
     "dotenv": "reserve.settings reserve.env_file webhook_server.__main__",
     "flask": "reserve.simulator webhook_server",
+    "flask_login": "webhook_server.pages",
+    "flask_wtf": "webhook_server.pages",
     "icalendar": "reserve.calendar_file",
     "msgspec": "reserve.causes reserve.systems reserve.plans webhook_server.gateways",
     "ntplib": "reserve.clock",
@@ -85,13 +87,17 @@ HOME = {
     "requests": "reserve.http",
     "rich": "reserve.commands reserve.waterfall.lines",
     "selenium": "reserve.browser",
-    "sqlalchemy": "reserve.storage",
+    "sqlalchemy": "reserve.storage webhook_server.pages",
     "time": "reserve.clock",
     "urllib3": "reserve.http reserve.browser",
     "waitress": "webhook_server",
     "webdriver_manager": "reserve.browser",
-    "werkzeug": "reserve.simulator webhook_server",
+    "werkzeug": "reserve.simulator reserve.storage.people webhook_server",
 }
+# The pages do what commands do: what lies behind `plan`, `account`, `code`, `history` and `explain`, without
+# their printing. The rest of the service knows nothing of it, so that no text ever waits for a page.
+PAGES_MAY_IMPORT = "calendar_file causes clock commands errors model plans settings storage systems"
+PAGES_MAY_IMPORT += " waterfall window"
 ENTRANCES = (
     "main",
     "reserve.__main__",
@@ -184,10 +190,16 @@ def test_reserve_and_the_webhook_service_meet_over_http_except_in_a_rehearsal_an
     to_reserve = {(name, each) for name in TREES for each in imports(name) if lies_in(each, "reserve")}
 
     assert {name for name in to_service if lies_in(name, "reserve main")} == {"reserve.commands.rehearse"}
-    assert {each for each in to_reserve if lies_in(each[0], "webhook_server")} == {
+    of_pages = {each for each in to_reserve if lies_in(each[0], "webhook_server.pages")}
+    allowed = " ".join(f"reserve.{each}" for each in PAGES_MAY_IMPORT.split())
+    assert {each for each in of_pages if not lies_in(each[1], allowed)} == set()
+    of_texts = {each for each in to_reserve - of_pages if lies_in(each[0], "webhook_server")}
+    assert of_texts == {
         ("webhook_server", "reserve.itself"),
         ("webhook_server.__main__", "reserve.itself"),
+        ("webhook_server.__main__", "reserve.errors"),
         ("webhook_server.__main__", "reserve.log_file"),
+        ("webhook_server.__main__", "reserve.settings"),  # of the pages
     }
 
 
@@ -203,7 +215,8 @@ def test_the_environment_is_read_once_and_becomes_settings() -> None:
     assert to_settings == {
         "reserve.commands",
         "reserve.commands.rehearse",
-    }  # in a rehearsal, the player's own
+        "webhook_server.__main__",
+    }  # in a rehearsal, the player's own; the service, for its pages
 
 
 def test_only_the_clock_and_the_webhook_services_entrance_ask_what_time_it_is() -> None:

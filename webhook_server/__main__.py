@@ -14,8 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dotenv import dotenv_values
+from flask import Flask
 
 from reserve import itself
+from reserve.errors import ReserveError
 from reserve.log_file import MOMENT, write_to
 from webhook_server import create_app, serve
 from webhook_server.access import is_loopback
@@ -29,6 +31,7 @@ environment variables, or lines of the file .env:
   WEBHOOK_PORT   port to listen on (default 5000)
   WEBHOOK_PROXY  address of the reverse proxy before the service, as it connects (127.0.0.1); strangers are
                  then told apart by the last address in its X-Forwarded-For
+  WEBHOOK_PAGES  0 switches the web page off; who may sign in: `account web-password`
   RESERVE_LOG    file for its lines, rotated; not read from .env (default: the output)
   RESERVE_DATA   folder where texts are kept for ten minutes (default data)
   {", ".join(map(variable, SIGNED))}
@@ -62,23 +65,21 @@ def main() -> int:
     token = settings.get("WEBHOOK_TOKEN") or None
     proxy = settings.get("WEBHOOK_PROXY") or None
     data = Path(settings.get("RESERVE_DATA") or itself.data())
+    with_pages = (settings.get("WEBHOOK_PAGES") or "1") != "0"
     keys = {gateway: key for gateway in SIGNED if (key := settings.get(variable(gateway)))}
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        app = create_app(
-            data=data,
-            token=token,
-            loopback=is_loopback(host) and not proxy,
-            now=lambda: datetime.now(UTC),
-            keys=keys,
-        )
+        is_alone = is_loopback(host) and not proxy
+        app = create_app(data=data, token=token, loopback=is_alone, now=lambda: datetime.now(UTC), keys=keys)
     except ValueError as problem:
         return _refuse(str(problem))
     except (OSError, sqlite3.Error) as problem:
         return _refuse(f"cannot keep texts in {data}: {problem}")
+    if with_pages:
+        _add_pages(app, exposed=not is_alone, proxy=proxy)
     try:
         server = serve(app, host, int(port), proxy=proxy)
     except (OSError, OverflowError, ValueError) as problem:
@@ -93,6 +94,17 @@ def main() -> int:
             )
         stop.wait()
     return 0
+
+
+def _add_pages(app: Flask, *, exposed: bool, proxy: str | None) -> None:
+    """Add the web page; texts and codes are worth more, so whatever is wrong with it is only said."""
+    try:
+        from reserve.settings import read_settings
+        from webhook_server.pages import add_pages
+
+        add_pages(app, read_settings(os.environ, *itself.env_files()), exposed=exposed, proxy=proxy)
+    except (ReserveError, OSError, ValueError, ModuleNotFoundError) as problem:
+        logging.getLogger(__name__).warning("without the web page: %s", problem)
 
 
 def _refuse(why: str) -> int:

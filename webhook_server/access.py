@@ -5,9 +5,16 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import re
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 SHORTEST_TOKEN = 16  # characters, where others can try to guess it
+OF_TEXTS = (
+    "webhook",
+    "get_verification_code",
+    "newest",
+    "health",
+)  # how the paths begin that are about texts
 
 
 class Access:
@@ -24,6 +31,8 @@ class Access:
                 f"others can reach the service: make WEBHOOK_TOKEN at least {SHORTEST_TOKEN} characters long"
             )
         self._token = token
+        self.has_pages = False
+        self.knows: Callable[[str], bool] = lambda cookies: False  # whether somebody is signed in with them
 
     @property
     def needs_token(self) -> bool:
@@ -42,6 +51,21 @@ class Access:
     def admits(self, path: str, authorization: str) -> bool:
         """Whether a request shows the token, in its path or in this header; else no route reads its body."""
         return self.has_header(authorization) or any(map(self.is_token, path.strip("/").split("/")[1:2]))
+
+    def takes_form(self, method: str, path: str) -> bool:
+        """Whether a stranger may send a form there: to sign in."""
+        return self.has_pages and method == "POST" and path == "/sign-in"
+
+
+def is_of_texts(path: str) -> bool:
+    """Whether *path* is about texts and codes, and no page."""
+    return path.strip("/").split("/")[0] in OF_TEXTS
+
+
+def address_of(peer: str, forwarded: str, proxy: str | None) -> str:
+    """Whom a request comes from: the other side, or whom *proxy* says in its header X-Forwarded-For."""
+    said = forwarded.rpartition(",")[2].strip() if peer == proxy else ""
+    return neighbourhood(said or peer)
 
 
 def is_loopback(host: str) -> bool:

@@ -20,7 +20,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
-from webhook_server.access import neighbourhood
+from webhook_server.access import address_of, is_of_texts, neighbourhood
 from webhook_server.inbox import Inbox
 
 LONGEST_HEAD = 16 * 1024  # bytes
@@ -30,6 +30,7 @@ IDLERS = 400  # of them, on which we work for nobody; beyond them one has to go 
 WAITERS = 64  # readers that wait hold a thread each
 READERS = WAITERS + 8  # threads for all that is no delivery
 DELIVERERS = 8  # threads for nothing but deliveries
+PAGERS = 8  # threads for the pages, which so take none from texts and codes
 
 # Seconds.
 PATIENCE = 10  # for a request to come in whole, from its first byte or from the connection
@@ -53,6 +54,8 @@ class Request(HTTPRequestParser):
     """A request that is complete as soon as its head tells that nobody will read its body."""
 
     is_ours = False  # whether it shows the token
+    is_known = False  # whether it shows that, or that somebody is signed in
+    sends = False  # whether its body is read
     is_cut = False  # whether there is more of it than we read
     completed = False
 
@@ -64,10 +67,14 @@ class Request(HTTPRequestParser):
         if not self.headers_finished or self.empty or self.error:
             return consumed
         if not had_head:
-            self.is_ours = self.adj.access.admits(self.path, self.headers.get("AUTHORIZATION", ""))
-            if not self.is_ours:
+            access = self.adj.access
+            self.is_ours = access.admits(self.path, self.headers.get("AUTHORIZATION", ""))
+            is_page = not is_of_texts(self.path)
+            self.is_known = self.is_ours or (is_page and access.knows(self.headers.get("COOKIE", "")))
+            self.sends = self.is_known or access.takes_form(self.command, self.path)
+            if not self.is_known:
                 self.headers["CONNECTION"] = "close"
-        if not self.completed and (not self.is_ours or self._is_too_long()):
+        if not self.completed and (not self.sends or self._is_too_long()):
             # The app refuses it, by its path or by its length.
             self.headers |= {"CONTENT_LENGTH": str(self._length()), "CONNECTION": "close"}
             self.body_rcv, self.expect_continue = None, False
@@ -184,6 +191,8 @@ class Server(TcpWSGIServer):
         super().__init__(app, connections, True, listening, workers, settings, place, bind_socket=False)
         self.deliverers = ThreadedTaskDispatcher()
         self.deliverers.set_thread_count(DELIVERERS)
+        self.pagers = ThreadedTaskDispatcher()
+        self.pagers.set_thread_count(PAGERS)
         self._proxy = proxy
         self.asked: Counter[str] = Counter()  # requests without the token in this minute, by address
         self._held: list[tuple[str, Connection]] = []
@@ -201,14 +210,13 @@ class Server(TcpWSGIServer):
     def add_task(self, channel: Connection) -> None:
         """Have a request answered: at once, or if too many came from there without the token, a bit later."""
         request = channel.requests[0]
-        if getattr(request, "is_ours", False):
-            workers = self.deliverers if request.command == "POST" else self.task_dispatcher
-            workers.add_task(channel)
+        if getattr(request, "is_known", False):
+            self._workers(request).add_task(channel)
             return
         address = self._address(channel, request)
         self.asked[address] += 1
         if self.asked[address] <= FREE:
-            self.task_dispatcher.add_task(channel)
+            self._workers(request).add_task(channel)
         elif sum(address == other for other, _ in self._held) < A_ROUND:
             channel.is_held = True
             self._held.append((address, channel))
@@ -224,7 +232,7 @@ class Server(TcpWSGIServer):
         for _, channel in held:
             channel.is_held = False
             if channel.connected:
-                self.task_dispatcher.add_task(channel)
+                self._workers(channel.requests[0]).add_task(channel)
         self._rounds += 1
         if self._rounds % (60 / ROUND) == 0:
             self.asked.clear()
@@ -243,9 +251,15 @@ class Server(TcpWSGIServer):
             for needless in idle[:-IDLERS]:
                 needless.end()
 
+    def _workers(self, request: HTTPRequestParser) -> ThreadedTaskDispatcher:
+        """Who answers *request*."""
+        if not is_of_texts(getattr(request, "path", "")):
+            return self.pagers
+        is_delivery = getattr(request, "is_ours", False) and request.command == "POST"
+        return self.deliverers if is_delivery else self.task_dispatcher
+
     def _address(self, channel: Connection, request: HTTPRequestParser) -> str:
-        said = request.headers.get("X_FORWARDED_FOR", "") if channel.addr[0] == self._proxy else ""
-        return neighbourhood(said.rpartition(",")[2].strip()) if said else channel.neighbourhood
+        return address_of(channel.addr[0], request.headers.get("X_FORWARDED_FOR", ""), self._proxy)
 
 
 class WebhookServer:
@@ -257,6 +271,8 @@ class WebhookServer:
         Behind a reverse proxy at the address *proxy*, strangers are told apart by what it says of them.
         """
         self._inbox: Inbox = app.extensions["inbox"]
+        pages = app.extensions.get("pages")
+        self._house = pages.extensions["house"] if pages else None
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.create_server((host, port), family=family)
         self.port: int = listening.getsockname()[1]
@@ -280,13 +296,18 @@ class WebhookServer:
     def close(self) -> None:
         """Finish what has begun, then let go of port and inbox; may be called again."""
         self._inbox.stop_waiting()
+        if self._house is not None:
+            self._house.closing.set()
         # The public close() only stops listening: workers stay, and run() goes on while a connection is open.
         self._server.task_dispatcher.shutdown()
         self._server.deliverers.shutdown()
+        self._server.pagers.shutdown()
         if self._thread.is_alive():
             self._server.trigger.pull_trigger(self._server.end_all)  # runs where the connections are at home
             self._thread.join()
         self._inbox.close()
+        if self._house is not None:
+            self._house.close()
 
     def __enter__(self) -> Self:
         """Serve until the block ends."""

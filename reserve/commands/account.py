@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -22,16 +23,17 @@ from reserve.commands.options import (
     account_of,
     command_parser,
     in_environment,
+    listed,
     one_of,
     phone_number,
     refuse_no_address,
 )
-from reserve.commands.store import secret_store
+from reserve.commands.store import open_store, secret_store
 from reserve.commands.wiring import build_run
 from reserve.errors import ReserveError, UsageError
 from reserve.model import BookingRequest
 from reserve.settings import Settings, read_file
-from reserve.storage.secrets import Accounts
+from reserve.storage.secrets import Accounts, SecretStore
 from reserve.systems import PROFILES
 from reserve.systems.profile import EMAIL, PASSWORD, PHONE, Profile, Variable
 
@@ -41,6 +43,8 @@ ACTIONS = {
     "remove": "forget an account",
     "refresh": "renew refresh tokens, so that they do not die; for cron",
     "rotate-key": "encrypt all of it with a new key",
+    "web-password": "let the person NAME sign in to the web page; the first one is its owner",
+    "web-remove": "let a person sign in no more",
 }
 LONGEST_PASSWORD = 10_000  # letters that are read of a descriptor, which may have no end
 EARLIER_TOKENS = "tokens.json"  # in the data folder, in plain text
@@ -49,9 +53,17 @@ EARLIER_TOKENS = "tokens.json"  # in the data folder, in plain text
 def main(arguments: Sequence[str], settings: Settings) -> int:
     """Do what *arguments* say with the stored accounts, and return the exit code."""
     options = _parser().parse_args(arguments)
-    if options.name is None and options.what in ("add", "remove"):
+    if options.name is None and options.what in ("add", "remove", "web-password", "web-remove"):
         raise UsageError(f"account {options.what}: which one? Write a NAME behind it")
-    actions = {"add": add, "list": list_all, "remove": remove, "refresh": refresh, "rotate-key": rotate_key}
+    actions = {
+        "add": add,
+        "list": list_all,
+        "remove": remove,
+        "refresh": refresh,
+        "rotate-key": rotate_key,
+        "web-password": web_password,
+        "web-remove": web_remove,
+    }
     return actions[options.what](options, settings)
 
 
@@ -60,10 +72,14 @@ def _parser() -> Parser:
     parser.is_discreet = True
     actions = "; ".join(f"{action}: {does}" for action, does in ACTIONS.items())
     parser.add_argument("what", choices=ACTIONS, help=actions)
-    parser.add_argument("name", metavar="NAME", nargs="?", help="of the account")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="of the account, or of the person")
     adding = parser.add_argument_group("for add")
     adding.add_argument("--system", metavar="NAME", help=SYSTEM_HELP)
     adding.add_argument("--password-fd", type=int, metavar="N", help="read the password from this descriptor")
+    of_page = parser.add_argument_group("for web-password (with --password-fd, too)")
+    of_page.add_argument(
+        "--accounts", metavar="NAMES", help="the stored accounts that are this person's alone, with commas"
+    )
     return parser
 
 
@@ -154,6 +170,50 @@ def remove(options: argparse.Namespace, settings: Settings) -> int:
         if not Accounts(secrets).remove(options.name):
             raise UsageError(f"there is no account {options.name!r}; see `account list`")
     print(f"Removed {options.name!r}.")
+    return 0
+
+
+def web_password(options: argparse.Namespace, settings: Settings) -> int:
+    """Keep a password of the web page, as its hash."""
+    from reserve.storage.people import People
+
+    name = name_in(options.name, "NAME")
+    with closing(open_store(settings)) as store:
+        known = Accounts(SecretStore(store, settings.data, settings.fernet_key)).names
+        accounts = None if options.accounts is None else listed(options.accounts)
+        for each in accounts or ():
+            if each not in known:
+                raise UsageError(f"--accounts: there is no account {each!r}; see `account list`")
+        person = People(store).keep(name, _new_password(options), accounts)
+    whose = "every account and plan that is nobody else's" if person.is_owner else "their own accounts"
+    print(f"{name!r} can sign in to the web page now, and sees {whose}.")
+    return 0
+
+
+def _new_password(options: argparse.Namespace) -> str:
+    if options.password_fd is not None:
+        return _from_descriptor(options.password_fd)
+    if not sys.stdin.isatty():
+        raise UsageError("there is no password: call this at a terminal, or with --password-fd")
+    password = getpass.getpass("Password for the web page: ")
+    if getpass.getpass("Once more: ") != password:
+        raise UsageError("these were two passwords; nothing was changed")
+    return password
+
+
+def web_remove(options: argparse.Namespace, settings: Settings) -> int:
+    """Forget a person of the web page; what was theirs is the owner's now."""
+    from reserve.storage.people import People
+
+    with closing(open_store(settings)) as store:
+        people = People(store)
+        person, others = people.get(options.name), len(people.all()) - 1
+        if person is None:
+            raise UsageError(f"nobody signs in to the web page as {options.name!r}")
+        if person.is_owner and others:
+            raise UsageError(f"{options.name!r} is the owner: remove the others first")
+        people.remove(options.name)
+    print(f"{options.name!r} signs in no more; stored accounts and plans stay.")
     return 0
 
 

@@ -52,15 +52,9 @@ class Plans:
 
     def add(self, options: argparse.Namespace) -> int:
         """Show what the plan that *options* describe means, and keep it."""
-        now = self.clock.now()
-        plan, preview = self.fitting(plans_from(options, self.settings, now.date()))
-        if preview is not None and (today := now.astimezone(preview.zone).date()) != now.date():
-            plan, preview = self.fitting(plans_from(options, self.settings, today))  # it is another day there
-        if preview is None:
-            raise UsageError("the plan has no slot in the future; check its day, --until and --except")
+        plan, preview = self.planned(options)
         self.refuse_twins([plan], again=options.again)
-        (number,) = self.plan_store.add([body_of(plan)])
-        self.note(number, preview)
+        number = self.save(plan, preview)
         shown = [] if options.json else described(plan, preview, self.clock.now())
         for each in shown:
             say_indented(each)
@@ -75,12 +69,27 @@ class Plans:
         say(sentence, on_stderr=options.json)
         return 0
 
+    def planned(self, options: argparse.Namespace) -> tuple[Plan, Preview]:
+        """The plan that *options* describe and its next slots; raises `UsageError` when it has none."""
+        now = self.clock.now()
+        plan, preview = self.fitting(plans_from(options, self.settings, now.date()))
+        if preview is not None and (today := now.astimezone(preview.zone).date()) != now.date():
+            plan, preview = self.fitting(plans_from(options, self.settings, today))  # it is another day there
+        if preview is None:
+            raise UsageError("the plan has no slot in the future; check its day, --until and --except")
+        return plan, preview
+
+    def save(self, plan: Plan, preview: Preview) -> int:
+        """Keep a plan and what was seen of it, and return its number."""
+        (number,) = self.plan_store.add([body_of(plan)])
+        self.note(number, preview)
+        return number
+
     def refuse_twins(self, plans: Sequence[Plan], *, again: bool) -> None:
         """Ask whether a plan like one that is kept is meant; without a terminal raise `UsageError`."""
         if again:
             return
-        kept = {_essence(plan): stored.plan_id for stored, plan in self._readable()}
-        for number in (kept[essence] for plan in plans if (essence := _essence(plan)) in kept):
+        for number in self.twins(plans):
             if not sys.stdin.isatty():
                 raise UsageError(f"plan {number} is the same already; add --again to have it twice")
             print(
@@ -91,6 +100,11 @@ class Plans:
             )
             if sys.stdin.readline().strip().casefold() not in ("y", "yes"):
                 raise UsageError(f"plan {number} is the same already, and nothing was saved")
+
+    def twins(self, plans: Sequence[Plan]) -> list[int]:
+        """The numbers of the plans that are kept and like one of *plans*."""
+        kept = {_essence(plan): stored.plan_id for stored, plan in self._readable()}
+        return [kept[essence] for plan in plans if (essence := _essence(plan)) in kept]
 
     def _readable(self) -> list[tuple[StoredPlan, Plan]]:
         """The plans that are kept and can be read."""
@@ -212,7 +226,7 @@ class Plans:
     def show_one(self, options: argparse.Namespace) -> int:
         """Everything about one plan; also when its facility cannot be asked."""
         stored = self._stored(options.plan)
-        summary = self._summary(stored)
+        summary = self.summary(stored)
         if options.json:
             print(json.dumps(summary, ensure_ascii=False))
             return 0
@@ -244,7 +258,7 @@ class Plans:
 
     def show(self, options: argparse.Namespace) -> int:
         """One paragraph for each plan."""
-        listed = [self._summary(stored) for stored in self.plan_store.all()]
+        listed = [self.summary(stored) for stored in self.plan_store.all()]
         if options.json:
             print(json.dumps(listed, ensure_ascii=False))
             return 0
@@ -253,7 +267,8 @@ class Plans:
         print(f"{_plans(len(listed))}." if listed else "No plans yet; `plan add` makes one.")
         return 0
 
-    def _summary(self, stored: StoredPlan) -> dict[str, Any]:
+    def summary(self, stored: StoredPlan) -> dict[str, Any]:
+        """What there is to say of a plan, without asking its facility."""
         ahead = self.plan_store.occurrences(stored.plan_id, ended=False)
         past = self.plan_store.occurrences(stored.plan_id, ended=True, most=1)
         zone = window.zone(stored.zone) if stored.zone else None
@@ -291,60 +306,70 @@ class Plans:
 
     def remove(self, options: argparse.Namespace) -> int:
         """Delete a plan."""
-        stored = self._stored(options.plan)
+        return _printed(self.removed(self._stored(options.plan)))
+
+    def removed(self, stored: StoredPlan) -> list[str]:
+        """Delete a plan; returns what to say."""
         self.plan_store.remove(stored.plan_id)
         with suppress(UsageError):
             self._forget_troubles(stored.plan_id, plan_of(stored))
-        print(f"Removed plan {stored.plan_id}; what it reserved stays reserved.")
-        return 0
+        return [f"Removed plan {stored.plan_id}; what it reserved stays reserved."]
 
     def pause(self, options: argparse.Namespace) -> int:
         """Start nothing more for a plan, and stop the run that is under way."""
-        stored = self._stored(options.plan)
+        return _printed(self.paused(self._stored(options.plan)))
+
+    def paused(self, stored: StoredPlan) -> list[str]:
+        """Start nothing more for a plan; returns what to say."""
         self.plan_store.change(stored.plan_id, is_paused=True)
         with suppress(UsageError):
             self._forget_troubles(stored.plan_id, plan_of(stored))
-        print(f"Plan {stored.plan_id} paused; `plan resume {stored.plan_id}` ends the pause.")
-        self._cancel(stored, "its plan was paused", lambda start: True)
-        return 0
+        said = f"Plan {stored.plan_id} paused; `plan resume {stored.plan_id}` ends the pause."
+        return [said, *self._cancel(stored, "its plan was paused", lambda start: True)]
 
     def resume(self, options: argparse.Namespace) -> int:
         """End the pause of a plan."""
-        stored = self._stored(options.plan)
+        return _printed(self.resumed(self._stored(options.plan)))
+
+    def resumed(self, stored: StoredPlan) -> list[str]:
+        """End the pause of a plan; returns what to say."""
         self.plan_store.change(stored.plan_id, is_paused=False)
         self.schedule(stored.plan_id)
-        print(f"Plan {stored.plan_id} resumed.")
-        return 0
+        return [f"Plan {stored.plan_id} resumed."]
 
     def skip(self, options: argparse.Namespace) -> int:
         """Skip one day."""
-        stored = self._stored(options.plan)
-        plan, day = plan_of(stored), self._day(options, stored)
+        return _printed(self.skipping(self._stored(options.plan), " ".join(options.date)))
+
+    def skipping(self, stored: StoredPlan, text: str) -> list[str]:
+        """Skip the day in *text*; returns what to say."""
+        plan, day = plan_of(stored), self._day(text, stored)
         if not plan.has_slot_on(day):
             raise UsageError(f"DATE: plan {stored.plan_id} has no slot on {day}")
         body = body_of(replace(plan, skipped=plan.skipped | {day}))
         self.plan_store.change(stored.plan_id, body=body)
         self.schedule(stored.plan_id)
-        print(f"Plan {stored.plan_id} will skip {day:%A} {day}.")
-        self._cancel(stored, "its day was skipped", lambda start: start.date() == day)
-        return 0
+        said = f"Plan {stored.plan_id} will skip {day:%A} {day}."
+        return [said, *self._cancel(stored, "its day was skipped", lambda start: start.date() == day)]
 
-    def _day(self, options: argparse.Namespace, stored: StoredPlan) -> date:
-        """The day that *options* name, by the calendar of the plan's facility."""
+    def _day(self, text: str, stored: StoredPlan) -> date:
+        """The day in *text*, by the calendar of the plan's facility."""
         now = self.clock.now()
         today = (now.astimezone(window.zone(stored.zone)) if stored.zone else now).date()
-        return when.read_day(" ".join(options.date), "DATE", today)
+        return when.read_day(text, "DATE", today)
 
     def unskip(self, options: argparse.Namespace) -> int:
         """Skip a day no more."""
-        stored = self._stored(options.plan)
-        plan, day = plan_of(stored), self._day(options, stored)
+        return _printed(self.unskipping(self._stored(options.plan), " ".join(options.date)))
+
+    def unskipping(self, stored: StoredPlan, text: str) -> list[str]:
+        """Skip the day in *text* no more; returns what to say."""
+        plan, day = plan_of(stored), self._day(text, stored)
         if day not in plan.skipped:
             raise UsageError(f"DATE: plan {stored.plan_id} does not skip {day}")
         self.plan_store.change(stored.plan_id, body=body_of(replace(plan, skipped=plan.skipped - {day})))
         self.schedule(stored.plan_id)
-        print(f"Plan {stored.plan_id} will book {day:%A} {day} again.")
-        return 0
+        return [f"Plan {stored.plan_id} will book {day:%A} {day} again."]
 
     def export(self, options: argparse.Namespace) -> int:
         """Write every plan in the form that `import` reads."""
@@ -362,8 +387,9 @@ class Plans:
         print(f"Exported {_plans(len(self.plan_store.all()))}.")
         return 0
 
-    def _cancel(self, stored: StoredPlan, why: str, is_meant: Callable[[datetime], bool]) -> None:
+    def _cancel(self, stored: StoredPlan, why: str, is_meant: Callable[[datetime], bool]) -> list[str]:
         """Stop the runs under way for the slots of a plan whose start on the wall clock is meant."""
+        said = []
         for occurrence in self.plan_store.occurrences(stored.plan_id, ended=False):
             start = wall(stored, occurrence)
             if occurrence.claims and is_meant(start):
@@ -371,7 +397,10 @@ class Plans:
                 self.plan_store.cancel(
                     occurrence, ended=self.clock.now(), exit_code=ExitCode.NOT_RESERVED, sentence=sentence
                 )
-                print(f"Its run for {start:%a %Y-%m-%d %H:%M} stops within {HEARTBEAT.seconds} seconds.")
+                said.append(
+                    f"Its run for {start:%a %Y-%m-%d %H:%M} stops within {HEARTBEAT.seconds} seconds."
+                )
+        return said
 
     def read(self, options: argparse.Namespace) -> int:
         """Keep every plan of a file, or none when anything in it is wrong."""
@@ -430,6 +459,13 @@ DO: Mapping[str, Callable[[Plans, argparse.Namespace], int]] = {
     "import": Plans.read,
     "refresh": Plans.refresh,
 }
+
+
+def _printed(sentences: Sequence[str]) -> int:
+    """Say *sentences*."""
+    for each in sentences:
+        print(each)
+    return 0
 
 
 def _name(number: int) -> str:

@@ -30,6 +30,7 @@ from reserve.storage.run_folder import RunFolder
 from reserve.storage.runs import Record, player_key
 from reserve.storage.secrets import SecretStore, StoredTokens
 from reserve.systems.base import Answers, BookingSystem, Context
+from reserve.systems.profile import Profile
 from reserve.systems.registry import SYSTEMS
 from reserve.tokens import Tokens
 
@@ -116,8 +117,7 @@ def build_run(
     store = open_store(settings)
     run_id = f"{clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     folder = RunFolder(settings.data, run_id, timeline.secrets)
-    # With its port, so that what one rehearsal reserved is nothing to the next.
-    host = urlsplit(next(iter(addresses_of(system_type, settings).values()), "")).netloc.rpartition("@")[2]
+    host = host_of(system_type, settings)
     player = player_key(system_type.name, host, account.email)
 
     given = account.details.get(system_type.token_variable or "")
@@ -191,9 +191,14 @@ def _context(
     )
 
 
-def addresses_of(system_type: type[BookingSystem], settings: Settings) -> dict[str, str]:
+def host_of(profile: type[Profile], settings: Settings) -> str:
+    """Where the booking system answers, with its port: what one rehearsal reserved is nothing to the next."""
+    return urlsplit(next(iter(addresses_of(profile, settings).values()), "")).netloc.rpartition("@")[2]
+
+
+def addresses_of(profile: type[Profile], settings: Settings) -> dict[str, str]:
     """Where the booking system answers, by the names of the variables that say so."""
-    addresses = system_type.addresses.items()
+    addresses = profile.addresses.items()
     return {name: settings.of_systems.get(name) or default for name, default in addresses}
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-HEAD = "0005"
+HEAD = "0006"
 
 
 class Moment(sa.TypeDecorator[datetime]):
@@ -115,4 +115,13 @@ LAST_DONE = sa.Table(
     SCHEMA,
     sa.Column("name", sa.String, primary_key=True),
     sa.Column("moment", Moment, nullable=False),
+)
+PEOPLE = sa.Table(  # of the web page
+    "people",
+    SCHEMA,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("password", sa.String, nullable=False),  # its hash
+    sa.Column("is_owner", sa.Boolean, nullable=False),
+    sa.Column("accounts", sa.Text, nullable=False),  # names of stored accounts, as JSON
+    sa.Column("calendar", sa.String),  # the hash of the secret in the address of the feed
 )

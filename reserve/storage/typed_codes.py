@@ -6,7 +6,7 @@ A mailbox is there only while its run waits. What is put into it is gone as soon
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -61,19 +61,27 @@ class Mailbox:
         return found
 
 
-def hand_over(data: Path, digits: str, now: datetime) -> int:
-    """Put *digits* into every open mailbox, and return how many there are; raises `OSError`."""
-    folder, many = data / FOLDER, 0
+def waiting(data: Path) -> list[str]:
+    """The ids of the runs of this machine that take codes in; what a killed one left is tidied up."""
+    folder, found = data / FOLDER, []
     for path in sorted(folder.glob(f"*{OPEN}")):
         run_id = path.name.removesuffix(OPEN)
         if FileLock(path).is_held():
-            letter = folder / f"{run_id} {now.astimezone(UTC):{MOMENT}}{LETTER}"
-            part = letter.with_suffix(".part")
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                file.write(digits)
-            part.replace(letter)  # so that nobody reads half of it
-            many += 1
+            found.append(run_id)
         else:  # its run was killed
             for left in (path, *folder.glob(f"{run_id} *")):
                 left.unlink(missing_ok=True)
-    return many
+    return found
+
+
+def hand_over(data: Path, digits: str, now: datetime, *, to: Collection[str] | None = None) -> int:
+    """Put *digits* into every open mailbox, or those of the runs *to*; returns how many; raises `OSError`."""
+    folder = data / FOLDER
+    runs = [run_id for run_id in waiting(data) if to is None or run_id in to]
+    for run_id in runs:
+        letter = folder / f"{run_id} {now.astimezone(UTC):{MOMENT}}{LETTER}"
+        part = letter.with_suffix(".part")
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(digits)
+        part.replace(letter)  # so that nobody reads half of it
+    return len(runs)

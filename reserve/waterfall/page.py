@@ -36,13 +36,15 @@ SHAPES = {  # around the moment, in a track; distinct without colours
     MarkKind.RELEASED: '<circle class="released" id="released" cx="0" cy="13" r="4"/>',
 }
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-STYLE = """
+COLOURS = """
 :root { color-scheme: light dark; --paper: #fff; --panel: #f6f8fa; --ink: #1f2328; --soft: #57606a;
   --grid: #d0d7de; --plan: #d3dce6; --step: #0969da; --held: #1a7f37; --taken: #bc4c00; --later: #6e7781;
   --trouble: #cf222e; --made: #0b3d1c; --rival: #8250df }
 @media screen and (prefers-color-scheme: dark) { :root { --paper: #0d1117; --panel: #161b22; --ink: #e6edf3;
   --soft: #9da7b3; --grid: #3d444d; --plan: #2d3846; --step: #58a6ff; --held: #3fb950; --taken: #f0883e;
   --later: #8b949e; --trouble: #ff7b72; --made: #d2ffdc; --rival: #d2a8ff } }
+"""
+OF_PAGE = """
 * { box-sizing: border-box }
 body { margin: 0 auto; max-width: 76rem; padding: 1rem; background: var(--paper); color: var(--ink);
   font: 15px/1.45 system-ui, sans-serif; overflow-wrap: anywhere }
@@ -50,9 +52,11 @@ h1 { font-size: 1.3rem; line-height: 1.25; margin: 0 0 .35rem }
 h2 { font-size: 1rem; margin: 0 }
 p { margin: .35rem 0 } .soft, figcaption p { color: var(--soft); font-size: .86rem }
 .end { font-weight: 600; font-size: 1.05rem }
-figure { margin: 1rem 0; padding: .7rem .8rem; background: var(--panel); border-radius: 8px }
-figcaption { margin-bottom: .3rem }
 ul { list-style: none; margin: 0; padding: 0 }
+"""
+OF_PICTURE = """
+figure { margin: 1rem 0; padding: .7rem .8rem; background: var(--panel); border-radius: 8px }
+figcaption { margin-bottom: .3rem } figure ul { list-style: none; margin: 0; padding: 0 }
 .row, .axis { display: grid; grid-template-columns: 10.5rem minmax(0, 1fr) 21rem; column-gap: .8rem;
   align-items: center; break-inside: avoid }
 .row { font-size: .9rem; border-top: 1px solid transparent } .name { font-weight: 600; text-align: right }
@@ -74,7 +78,7 @@ details { margin: 1rem 0; font-size: .86rem } summary { cursor: pointer; font-we
 dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .1rem .7rem; margin: .5rem 0 }
 dt { color: var(--soft); text-align: right; font-variant-numeric: tabular-nums } dd { margin: 0 }
 @media (max-width: 56rem) {
-  body { padding: .75rem } figure { padding: .6rem } .axis { display: block }
+  figure { padding: .6rem } .axis { display: block }
   .row { grid-template: "name words" auto "track track" auto / auto 1fr; padding-top: .45rem;
     align-items: start }
   .name { text-align: left } .words { grid-area: words; text-align: right } .track { grid-area: track } }
@@ -84,12 +88,11 @@ dt { color: var(--soft); text-align: right; font-variant-numeric: tabular-nums }
   body { padding: 0 } figure { border: 1px solid #bbb }
   details::details-content { content-visibility: visible; block-size: auto } }
 """
+STYLE = COLOURS + OF_PAGE + "@media (max-width: 56rem) { body { padding: .75rem } }" + OF_PICTURE
 
 
 def page(waterfall: Waterfall, cause: Sequence[str] = ()) -> str:
     """*waterfall* as a page, below the sentences that say the *cause* of how the run ended."""
-    when = f"{waterfall.when:%Y-%m-%d %H:%M:%S %Z}" if waterfall.when else ""
-    counted = f"Moments count from {waterfall.zero}{f', {when}' if when else ''}."
     parts = [
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
@@ -99,15 +102,25 @@ def page(waterfall: Waterfall, cause: Sequence[str] = ()) -> str:
         f"<h1>{_text(_unbroken(waterfall.request))}</h1>",
         f'<p class="end">{_text(waterfall.sentence)}</p>',
         *(f"<p>{_text(sentence)}</p>" for sentence in cause),
+    ]
+    end = "</main>\n</body>\n</html>\n"
+    room = LARGEST - len("\n".join([*parts, end]).encode())
+    return "\n".join([*parts, drawing(waterfall, room), end])
+
+
+def drawing(waterfall: Waterfall, room: int = LARGEST) -> str:
+    """*waterfall* as a part of a page with COLOURS and OF_PICTURE, in as many bytes as there is *room*."""
+    when = f"{waterfall.when:%Y-%m-%d %H:%M:%S %Z}" if waterfall.when else ""
+    counted = f"Moments count from {waterfall.zero}{f', {when}' if when else ''}."
+    parts = [
         f'<p class="soft">Run {_text(waterfall.run_id)}. {_text(_unbroken(counted))}</p>',
         _key(waterfall),
         *(_panel(each, waterfall) for each in waterfall.panels),
     ]
     if not waterfall.has_race:
         parts.append('<p class="soft">No request for a court is on record.</p>')
-    end = "</main>\n</body>\n</html>\n"
-    room = LARGEST - len("\n".join([*parts, end]).encode())
-    return "\n".join([*parts, _log(waterfall, room), end])
+    left = room - len("\n".join(parts).encode())
+    return "\n".join([*parts, _log(waterfall, left)])
 
 
 def _key(waterfall: Waterfall) -> str:

@@ -1,0 +1,282 @@
+"""What pages give to whom: nothing to strangers, nothing of others, and nothing to other people's pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.routing import Rule
+
+from reserve.storage.people import People
+from reserve.storage.plans import PlanStore
+from tests.fakes import FakeClock
+from tests.webhook.pages.conftest import CANARY, PASSWORD, SCRIPT, TOKEN, Household, post, token_in
+from webhook_server import create_app
+from webhook_server.pages.guard import SIGNED_IN_FOR, Guesses, ours
+
+ARGUMENTS = {
+    "number": 1,
+    "do": "remove",
+    "run_id": "20260301T000000-anna",
+    "name": "anna-rec",
+    "secret": "guess",
+    "filename": "style.css",
+}
+
+
+def routes(household: Household) -> list[tuple[str, str, Rule]]:
+    """Every method and address of the pages."""
+    adapter = household.pages.url_map.bind("localhost")
+    return [
+        (method, adapter.build(rule.endpoint, {name: ARGUMENTS[name] for name in rule.arguments}), rule)
+        for rule in household.pages.url_map.iter_rules()
+        for method in sorted((rule.methods or set()) & {"GET", "POST"})
+    ]
+
+
+def crawl(client: FlaskClient) -> Iterator[tuple[str, str]]:
+    """Every page that a person comes to by links, and what it says."""
+    known, ahead = {"/"}, ["/"]
+    while ahead:
+        path = ahead.pop()
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        yield path, answer.text + str(answer.headers)
+        for link in re.findall(r'href="(/[^"#]*)"', answer.text):
+            link = link.replace("&amp;", "&")
+            if link not in known and not link.startswith("/static"):
+                known.add(link)
+                ahead.append(link)
+
+
+def test_who_is_not_signed_in_gets_the_sign_in_page_and_nothing_else(household: Household) -> None:
+    client, seen = household.client(), {}
+    for method, path, rule in routes(household):
+        with client.open(path, method=method) as answer:
+            said = answer.get_data(as_text=True)
+        seen[method, rule.rule] = answer.status_code
+        assert "anna" not in said or answer.status_code == 302, path  # as the address says
+        assert answer.status_code != 302 or answer.location.startswith("/sign-in"), path
+
+    is_open = {("GET", "/sign-in"), ("GET", "/static/<path:filename>"), ("GET", "/healthz")}
+    assert {each for each, status in seen.items() if status == 200} == is_open
+    assert {status for each, status in seen.items() if each not in is_open} <= {302, 400, 401, 404}
+
+
+def test_texts_and_codes_are_served_as_before(household: Household) -> None:
+    client = household.client()
+
+    taken = client.post(f"/webhook/{TOKEN}/forwarder", json={"from": "x", "text": "Your rec code is 482913"})
+
+    assert client.get("/health").json == {"texts": 1, "age_seconds": 0.0}
+    assert taken.status_code == 200
+    assert client.get("/newest?phonenumber=4155550142").status_code == 401
+    assert "Set-Cookie" not in taken.headers
+    assert "Content-Security-Policy" not in taken.headers
+
+
+def test_without_pages_there_are_none(tmp_path: Path, clock: FakeClock) -> None:
+    alone = create_app(data=tmp_path, token=TOKEN, loopback=True, now=clock.now)
+
+    answers = [alone.test_client().get(path) for path in ("/", "/sign-in", "/metrics", "/healthz")]
+
+    alone.extensions["inbox"].close()
+    assert {answer.status_code for answer in answers} == {404}
+
+
+def test_every_form_refuses_a_missing_or_a_foreign_token(household: Household) -> None:
+    client, foreign = household.client("anna"), token_in(household.client("ben"), "/code")
+    token_in(client, "/code")
+    forms = [path for method, path, _ in routes(household) if method == "POST"]
+
+    answers = [client.post(path, data=fields) for path in forms for fields in ({}, {"csrf_token": foreign})]
+
+    assert len(forms) >= 8
+    assert {answer.status_code for answer in answers} == {400}
+    with household.store() as store:
+        assert len(PlanStore(store).all()) == 2
+
+
+def test_what_is_somebody_elses_is_not_there(household: Household) -> None:
+    ben, anna = household.client("ben"), household.client("anna")
+
+    theirs = [ben.get("/plans/1"), ben.get("/runs/20260301T000000-anna"), ben.get("/plans/99")]
+    theirs += [post(ben, f"/plans/1/{do}", {"date": "2026-03-09"}) for do in ("pause", "skip", "remove")]
+    theirs += [
+        post(ben, "/accounts/anna-rec/remove"),
+        anna.get("/plans/2"),
+        anna.get("/runs/20260301T000000-ben"),
+    ]
+
+    assert {answer.status_code for answer in theirs} == {404}
+    for client, other in ((ben, "anna-rec"), (anna, "ben-rec")):
+        assert not [path for path, text in crawl(client) if other in text]
+    assert ben.get("/plans/2").status_code == 200
+    assert ben.get("/runs/20260301T000000-ben").status_code == 200
+    refused = post(
+        ben, "/plans/new", {"date": "2026-03-09", "time": "18:00", "court": "x", "account": "anna-rec"}
+    )
+    assert "Choose one of your accounts" in refused.text
+    post(ben, "/accounts", {"name": "anna-rec", "system": "recus", "RESERVE_EMAIL": "a@b.example"})
+    assert "already" in ben.get("/accounts").text
+
+
+def test_no_page_shows_a_secret_or_runs_a_script_of_others(household: Household) -> None:
+    pages = dict(crawl(household.client("anna")))
+
+    assert len(pages) >= 8
+    for path, text in pages.items():
+        for secret in (
+            CANARY,
+            PASSWORD,
+            TOKEN,
+            "+14155550142",
+            "4155550142",
+            "anna-rec@example.com",
+            "scrypt:",
+        ):
+            assert secret not in text, path
+        assert SCRIPT not in text, path
+    assert sum("&lt;script&gt;" in text for text in pages.values()) >= 5
+
+
+def test_every_answer_is_told_to_run_nothing_from_elsewhere(household: Household) -> None:
+    client = household.client("anna")
+
+    for method, path, _ in routes(household):
+        with client.open(path, method=method) as answer:
+            said = answer.get_data(as_text=True)
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cache-Control"] == (
+            "no-store" if "static" not in path else "public, max-age=86400"
+        )
+        assert " style=" not in said
+        assert not re.search(r"<script>|<style| on\w+=|https?://(?!www\.w3\.org)[^ ]*\.(js|css)", said)
+
+
+def test_signing_in_begins_a_new_session_that_ends(household: Household) -> None:
+    client = household.client()
+    before = token_in(client, "/sign-in")
+    planted = client.get_cookie("first-serve")
+    assert planted is not None
+
+    answer = client.post(
+        "/sign-in?next=/plans", data={"name": "anna", "password": PASSWORD, "csrf_token": before}
+    )
+
+    cookie = client.get_cookie("first-serve")
+    assert cookie is not None
+    assert (answer.status_code, answer.location) == (302, "/plans")
+    assert cookie.value != planted.value
+    assert (cookie.http_only, cookie.same_site, cookie.secure) == (True, "Lax", False)
+    assert client.post("/sign-out", data={"csrf_token": before}).status_code == 400  # of the session before
+    assert client.get("/plans").status_code == 200
+    household.clock.sleep_until(household.clock.now() + SIGNED_IN_FOR)
+    assert client.get("/plans").status_code == 302
+
+
+def test_a_new_password_and_a_sign_out_end_sessions(household: Household) -> None:
+    client, other = household.client("ben"), household.client("ben")
+    with household.store() as store:
+        People(store).keep("ben", "another password")
+
+    assert client.get("/").status_code == 302
+    again = household.client("ben")
+    assert post(again, "/sign-out").location == "/sign-in"
+    assert again.get("/").status_code == 302
+    with household.store() as store:
+        People(store).remove("ben")
+    assert other.get("/").status_code == 302
+
+
+ELSEWHERE = [
+    "https://evil.example/",
+    "//evil.example",
+    "/\\evil.example",
+    "\\\\evil.example",
+    "///evil.example",
+]
+ELSEWHERE += ["javascript:alert(1)", "/nowhere", "/plans\r\nSet-Cookie: x=1", "/sign-out", ""]
+OUT = ["/static/../guard.py", "/static/%2e%2e/guard.py", "/static/..%2fguard.py", "/runs/../../etc/passwd"]
+OUT += ["/runs/..%2f..%2fweb.key", "/calendar/..%2f..%2fx.ics", "/plans/1%0d%0aX: 1", "/plans/-1"]
+
+
+@pytest.mark.parametrize("wanted", ELSEWHERE)
+def test_nobody_is_led_elsewhere(household: Household, wanted: str) -> None:
+    with household.pages.test_request_context("/sign-in"):
+        assert ours(household.pages, wanted) == "/"
+        assert ours(household.pages, "/runs?ended=won") == "/runs?ended=won"
+
+
+def test_a_password_is_guessed_a_few_times_only(household: Household) -> None:
+    client = household.client()
+    fields = {"name": "nobody", "password": "wrong", "csrf_token": token_in(client, "/sign-in")}
+
+    codes = [client.post("/sign-in", data=fields).status_code for _ in range(Guesses.EACH + 1)]
+    right = client.post("/sign-in", data={**fields, "name": "anna", "password": PASSWORD}).status_code
+    household.clock.sleep_until(household.clock.now() + Guesses.WHILE)
+    later = client.post("/sign-in", data={**fields, "name": "anna", "password": PASSWORD}).status_code
+
+    assert codes == [403] * Guesses.EACH + [429]
+    assert (right, later) == (429, 302)
+
+
+def test_only_so_many_guesses_are_made_from_everywhere_together(household: Household) -> None:
+    guesses = Guesses(household.clock.now)
+
+    asked = [guesses.are_too_many(f"10.0.0.{number}") for number in range(Guesses.ALL + 1)]
+
+    assert asked == [False] * Guesses.ALL + [True]
+    household.clock.sleep_until(household.clock.now() + timedelta(minutes=6))
+    assert not guesses.are_too_many("10.0.0.1")
+
+
+@pytest.mark.parametrize("path", OUT)
+def test_no_address_leads_out_of_the_pages(household: Household, path: str) -> None:
+    assert household.client("anna").get(path).status_code == 404
+
+
+def test_a_form_that_is_too_long_is_refused(household: Household) -> None:
+    client = household.client("anna")
+    token = token_in(client, "/code")
+
+    long = client.post("/plans/new", data={"csrf_token": token, "court": "x" * 40_000})
+    many = client.post("/plans/new", data={"csrf_token": token, **{f"f{n}": "x" for n in range(20_000)}})
+
+    assert (long.status_code, many.status_code) == (413, 413)
+
+
+def test_on_this_machine_only_its_own_name_leads_here(household: Household) -> None:
+    answer = household.client("anna").get("/", headers={"Host": "evil.example"})
+
+    assert answer.status_code == 403
+    assert "anna" not in answer.text
+
+
+def test_whoever_has_no_password_is_told_how_to_set_one(household: Household) -> None:
+    with household.store() as store:
+        for name in ("ben", "anna"):
+            People(store).remove(name)
+
+    said = household.client().get("/sign-in").text
+
+    assert "account web-password" in said
+    assert "<form" not in said
+
+
+def test_metrics_are_for_readers_with_the_token_or_a_password_and_name_nobody(household: Household) -> None:
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+
+    found = household.client().get("/metrics", headers=bearer)
+
+    assert household.client("ben").get("/metrics").status_code == 200
+    assert household.client().get("/metrics", headers={"Authorization": "Bearer x"}).status_code == 401
+    assert 'first_serve_runs{exit_code="1"} 2' in found.text
+    assert "anna" not in found.text

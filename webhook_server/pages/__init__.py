@@ -1,0 +1,108 @@
+"""The web page: what the commands do, for people who use no terminal."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from reserve.clock import Clock
+from reserve.commands.wiring import Connect, connect
+from reserve.errors import ReserveError
+from reserve.settings import Settings
+from webhook_server.access import Access, address_of, is_of_texts
+from webhook_server.pages.guard import guard, knows
+from webhook_server.pages.house import House
+from webhook_server.pages.machines import add_machines
+from webhook_server.pages.reading import add_reading
+from webhook_server.pages.writing import add_writing
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+LONGEST_FORM = 32 * 1024  # bytes
+
+log = logging.getLogger(__name__)
+
+
+def add_pages(
+    app: Flask,
+    settings: Settings,
+    *,
+    exposed: bool,
+    proxy: str | None = None,
+    clock: Clock | None = None,
+    connect: Connect = connect,
+) -> Flask:
+    """Have *app*, the webhook service, answer whatever is not about texts with pages; returns what does so.
+
+    They are an application of their own, so that nothing of them is in the way of a text or of a code.
+    """
+    access: Access = app.extensions["access"]
+    house = House(settings, clock or Clock(), connect)
+    pages = Flask(__name__)
+    pages.extensions["house"] = house
+    pages.config.update(MAX_CONTENT_LENGTH=LONGEST_FORM, MAX_FORM_PARTS=50, MAX_FORM_MEMORY_SIZE=LONGEST_FORM)
+    pages.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+
+    def address() -> str:
+        return address_of(request.remote_addr or "", request.headers.get("X-Forwarded-For", ""), proxy)
+
+    guard(pages, house, exposed=exposed, address=address)
+    add_reading(pages, house)
+    add_writing(pages, house, app.extensions["inbox"])
+    add_machines(pages, house, access, app.extensions["inbox"])
+    pages.register_error_handler(HTTPException, _refused)
+    pages.register_error_handler(ReserveError, _cannot)
+    pages.register_error_handler(Exception, _failed)
+
+    of_texts: Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]] = app.wsgi_app
+
+    def both(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        answers: Any = of_texts if is_of_texts(environ.get("PATH_INFO", "")) else pages.wsgi_app
+        found: Iterable[bytes] = answers(environ, start_response)
+        return found
+
+    app.wsgi_app = both  # type: ignore[method-assign]
+    app.extensions["pages"] = pages
+    access.knows, access.has_pages = knows(pages), True
+    return pages
+
+
+def _page(title: str, sentence: str, code: int) -> tuple[str, int]:
+    return render_template("sentence.html", title=title, sentence=sentence), code
+
+
+def _refused(problem: HTTPException) -> Any:
+    if problem.code is None or problem.code < 400:
+        return problem
+    log.warning("refused %s: %s", request.url_rule or "an unknown path", problem.code)
+    titles = {404: "There is nothing here", 413: "That is too much", 429: "Slowly, please"}
+    sentences = {
+        404: "This page does not exist, or is somebody else's.",
+        413: "What was sent is longer than anything that this page asks for.",
+    }
+    code = problem.code
+    return _page(titles.get(code, problem.name), sentences.get(code, _sentence(problem.description)), code)
+
+
+def _cannot(problem: ReserveError) -> tuple[str, int]:
+    return _page("This did not work", _sentence(str(problem)), 503)
+
+
+def _failed(problem: Exception) -> tuple[str, int]:
+    # Only where it happened: the message of an exception can hold a secret.
+    where = "".join(traceback.format_tb(problem.__traceback__))
+    log.error("%s failed with %s\n%s", request.url_rule, type(problem).__name__, where)
+    return _page(
+        "This did not work", "A bug, or a store that is gone; the log of the service says more.", 500
+    )
+
+
+def _sentence(text: str | None) -> str:
+    said = (text or "").strip()
+    return f"{said[:1].upper()}{said[1:]}{'' if said.endswith(('.', '?')) else '.'}"

@@ -1,0 +1,229 @@
+"""Who sees pages: people with a password, for a while; nobody may guess it, no other page acts for them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from hashlib import sha256
+from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, abort, flash, redirect, render_template, request, session, url_for
+from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from flask_wtf import CSRFProtect
+from itsdangerous import BadSignature
+from werkzeug.wrappers import Response as AnyResponse
+
+from reserve.storage.people import Person
+from reserve.storage.secrets import write_new
+from webhook_server.access import is_local
+from webhook_server.pages.house import House, Mine
+
+SIGNED_IN_FOR = timedelta(days=14)
+KEY_FILE = "web.key"  # in the data folder: signs the cookies
+OPEN = {"sign_in", "sign_in_form", "static", "healthz", "metrics", "calendar_feed"}
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+STRICT_TRANSPORT = "max-age=31536000"
+
+
+class Guesses:
+    """How often a wrong password may be tried: a few times from one address, and not often by all."""
+
+    EACH, ALL, WHILE = 5, 50, timedelta(minutes=5)
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        """Nobody has tried yet."""
+        self._now = now
+        self._alone = threading.Lock()
+        self._wrong: deque[tuple[datetime, str]] = deque(maxlen=self.ALL)
+
+    def are_too_many(self, address: str) -> bool:
+        """Whether whoever asks from *address* has to wait; else it counts as a wrong one until `forget`."""
+        with self._alone:
+            while self._wrong and self._now() - self._wrong[0][0] >= self.WHILE:
+                self._wrong.popleft()
+            from_there = sum(each == address for _, each in self._wrong)
+            if len(self._wrong) >= self.ALL or from_there >= self.EACH:
+                return True
+            self._wrong.append((self._now(), address))
+            return False
+
+    def forget(self, address: str) -> None:
+        """The one that came last from *address* was right."""
+        with self._alone:
+            last = max((moment for moment, each in self._wrong if each == address), default=None)
+            if last is not None:
+                self._wrong.remove((last, address))
+
+
+class Visitor(UserMixin):  # type: ignore[misc]
+    """A person who is signed in, until the password changes."""
+
+    def __init__(self, person: Person) -> None:
+        self.person = person
+        self.id = f"{sha256(person.password.encode()).hexdigest()[:32]} {person.name}"
+
+
+def guard(pages: Flask, house: House, *, exposed: bool, address: Callable[[], str]) -> None:
+    """Have *pages* seen by people who signed in; strangers are told apart by *address*."""
+    pages.config.update(
+        SECRET_KEY=_key(house.settings.data),
+        SESSION_COOKIE_NAME="__Host-first-serve" if exposed else "first-serve",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=exposed,
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=SIGNED_IN_FOR,
+        WTF_CSRF_CHECK_DEFAULT=False,
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session
+        WTF_CSRF_SSL_STRICT=False,  # TLS ends at the proxy before us
+    )
+    csrf, login, guesses = CSRFProtect(pages), LoginManager(pages), Guesses(house.clock.now)
+    login.session_protection = None  # a phone changes its address
+
+    @login.user_loader  # type: ignore[untyped-decorator]
+    def visitor(visitor_id: str) -> Visitor | None:
+        began = session.get("began")
+        if not isinstance(began, str) or _is_over(began, house.clock.now()):
+            return None
+        person = house.people.get(visitor_id.partition(" ")[2])
+        known = Visitor(person) if person else None
+        return known if known and known.id == visitor_id else None
+
+    @pages.before_request
+    def let_in() -> AnyResponse | None:
+        if not exposed and not is_local(request.host):
+            abort(403, "these pages are for this machine only, by the name localhost")
+        if request.method not in ("GET", "HEAD", "OPTIONS"):
+            csrf.protect()
+        if request.endpoint in OPEN or request.endpoint is None or current_user.is_authenticated:
+            return None
+        if request.method == "GET":
+            return redirect(url_for("sign_in", next=request.full_path.rstrip("?")))
+        return abort(401, "sign in first")
+
+    @pages.after_request
+    def harden(answer: Response) -> Response:
+        for name, value in HEADERS.items():
+            answer.headers.setdefault(name, value)
+        if exposed:
+            answer.headers["Strict-Transport-Security"] = STRICT_TRANSPORT
+        if request.endpoint == "static":
+            answer.headers["Cache-Control"] = "public, max-age=86400"
+            answer.headers.pop("Set-Cookie", None)
+        else:
+            answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    @pages.context_processor
+    def known() -> dict[str, Any]:
+        return {"person": current_user.person if _is_signed_in() else None}
+
+    @pages.get("/sign-in")
+    def sign_in() -> str:
+        return render_template("sign_in.html", is_set_up=bool(house.people.all()))
+
+    @pages.post("/sign-in")
+    def sign_in_form() -> AnyResponse | tuple[str, int]:
+        if guesses.are_too_many(address()):
+            abort(429, "too many wrong passwords; wait five minutes")
+        person = house.people.signing_in(
+            request.form.get("name", "")[:60], request.form.get("password", "")[:1000]
+        )
+        if person is None:
+            flash("That name and password do not go together.", "bad")
+            return render_template("sign_in.html", is_set_up=bool(house.people.all())), 403
+        guesses.forget(address())
+        session.clear()  # nobody goes on in a session that somebody else has begun
+        session.permanent = True
+        session["began"] = house.clock.now().isoformat()
+        login_user(Visitor(person))
+        return redirect(ours(pages, request.args.get("next", "")))
+
+    @pages.post("/sign-out")
+    def sign_out() -> AnyResponse:
+        logout_user()
+        session.clear()
+        return redirect(url_for("sign_in"))
+
+
+def mine(house: House) -> Mine:
+    """What the person sees who is signed in."""
+    return Mine(house, current_user.person)
+
+
+def knows(pages: Flask) -> Callable[[str], bool]:
+    """Whether a header Cookie has a session of *pages*; says nothing about who it is, or whether still."""
+    signing: Any = pages.session_interface
+    serializer = signing.get_signing_serializer(pages)
+
+    def is_known(header: str) -> bool:
+        with suppress(CookieError, BadSignature, ValueError):
+            cookie = SimpleCookie(header).get(pages.config["SESSION_COOKIE_NAME"])
+            if cookie is not None:
+                seconds = int(SIGNED_IN_FOR.total_seconds())
+                return "_user_id" in serializer.loads(cookie.value, max_age=seconds)
+        return False
+
+    return is_known
+
+
+def _is_signed_in() -> bool:
+    """Whether somebody is; a store that does not answer knows nobody."""
+    try:
+        return bool(current_user.is_authenticated)
+    except Exception:
+        return False
+
+
+def _is_over(began: str, now: datetime) -> bool:
+    try:
+        return not timedelta(0) <= now - datetime.fromisoformat(began) < SIGNED_IN_FOR
+    except (ValueError, TypeError):
+        return True
+
+
+def ours(pages: Flask, wanted: str) -> str:
+    """The address *wanted* if it is one of our pages, else the first page."""
+    parts = urlsplit(wanted.replace("\\", "/"))
+    path = parts.path
+    if (
+        parts.scheme
+        or parts.netloc
+        or not path.startswith("/")
+        or path.startswith("//")
+        or not path.isprintable()
+    ):
+        return url_for("coming_up")
+    try:
+        pages.url_map.bind("").match(path, method="GET")
+    except Exception:
+        return url_for("coming_up")
+    return f"{path}?{parts.query}" if parts.query else path
+
+
+def _key(data: Path) -> bytes:
+    """What signs the cookies, made if need be."""
+    path = data / KEY_FILE
+    with suppress(FileExistsError):
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_new(path, os.urandom(32).hex().encode() + b"\n")
+    return bytes.fromhex(path.read_text().strip())

@@ -1,0 +1,142 @@
+"""What all pages share: the store, the settings, the time; and what of it is whose."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from sqlalchemy import ColumnElement, true
+
+from reserve.clock import Clock
+from reserve.commands.plan import Plans
+from reserve.commands.store import open_store
+from reserve.commands.wiring import Connect, connect, host_of
+from reserve.settings import Settings
+from reserve.storage.database import Store
+from reserve.storage.people import People, Person
+from reserve.storage.plans import PlanStore, StoredPlan
+from reserve.storage.runs import PastRun, RunStore, player_key
+from reserve.storage.schema import RUNS
+from reserve.storage.secrets import TOKEN, Accounts, SecretStore
+from reserve.systems import PROFILES
+
+
+class House:
+    """One household, whose store is opened with the first page that somebody asks for."""
+
+    def __init__(self, settings: Settings, clock: Clock, connect: Connect = connect) -> None:
+        """Nothing is opened yet."""
+        self.settings = settings
+        self.clock = clock
+        self.connect = connect
+        self.closing = threading.Event()
+        self._alone = threading.Lock()
+        self._store: Store | None = None
+
+    @property
+    def store(self) -> Store:
+        """The store; raises `UsageError` when it cannot be opened."""
+        with self._alone:
+            if self._store is None:
+                self._store = open_store(self.settings)
+            return self._store
+
+    def close(self) -> None:
+        """Let the store go."""
+        self.closing.set()
+        with self._alone:
+            if self._store is not None:
+                self._store.close()
+                self._store = None
+
+    @property
+    def people(self) -> People:
+        """Who may sign in."""
+        return People(self.store)
+
+    @property
+    def secrets(self) -> SecretStore:
+        """What is kept encrypted."""
+        return SecretStore(self.store, self.settings.data, self.settings.fernet_key)
+
+    @property
+    def accounts(self) -> Accounts:
+        """The stored accounts."""
+        return Accounts(self.secrets)
+
+    @property
+    def plan_store(self) -> PlanStore:
+        """The plans of everybody."""
+        return PlanStore(self.store)
+
+    @property
+    def plans(self) -> Plans:
+        """What the commands do with plans; what facilities publish is read once for each of these."""
+        return Plans(self.plan_store, self.settings, self.clock, self.connect)
+
+    @property
+    def runs(self) -> RunStore:
+        """The runs of everybody."""
+        return RunStore(self.store)
+
+
+@dataclass(frozen=True)
+class Mine:
+    """What one person sees: what belongs to the accounts of that person; the owner, what is nobody else's."""
+
+    house: House
+    person: Person
+
+    @cached_property
+    def _of_others(self) -> frozenset[str]:
+        others = [each.accounts for each in self.house.people.all() if each.name != self.person.name]
+        return frozenset[str]().union(*others)
+
+    @cached_property
+    def accounts(self) -> list[str]:
+        """The names of the stored accounts."""
+        return [name for name in self.house.accounts.names if self.has_account(name)]
+
+    def has_account(self, name: str | None) -> bool:
+        """Whether the account is this person's; without a name, that of the settings."""
+        name = name or self.house.settings.account or ""
+        return name not in self._of_others if self.person.is_owner else name in self.person.accounts
+
+    def has_plan(self, stored: StoredPlan) -> bool:
+        """Whether a plan is this person's: as its account is."""
+        return self.has_account(stored.body.get("account"))
+
+    @cached_property
+    def plans(self) -> list[StoredPlan]:
+        """The plans."""
+        return [stored for stored in self.house.plan_store.all() if self.has_plan(stored)]
+
+    def plan(self, number: int) -> StoredPlan | None:
+        """The plan of this number, if it is this person's."""
+        stored = self.house.plan_store.get(number)
+        return stored if stored and self.has_plan(stored) else None
+
+    @cached_property
+    def runs(self) -> ColumnElement[bool]:
+        """Which runs are this person's: those of the players whose accounts are."""
+        if self.person.is_owner:
+            others = [*map(self._player, self._of_others & {*self.house.accounts.names})]
+            return RUNS.c.player.not_in(others) if others else true()
+        return RUNS.c.player.in_([*map(self._player, self.accounts)])
+
+    def run(self, run_id: str) -> PastRun | None:
+        """The run with this id, if it is this person's."""
+        found = self.house.runs.read(self.runs & (RUNS.c.run_id == run_id))
+        return found[0] if found else None
+
+    def has_token(self, account: str) -> bool:
+        """Whether a refresh token is kept for one of the accounts."""
+        return f"{TOKEN}{self._player(account)}" in self.house.secrets.names(TOKEN)
+
+    def _player(self, account: str) -> str:
+        variables: Mapping[str, str] = self.house.accounts.read(account)
+        system = variables["RESERVE_SYSTEM"]
+        host = host_of(PROFILES[system], self.house.settings) if system in PROFILES else ""
+        return player_key(system, host, variables.get("RESERVE_EMAIL", "").strip())

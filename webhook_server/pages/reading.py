@@ -1,0 +1,226 @@
+"""Pages that only read: what comes up, what happened, and one run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Flask, Response, abort, render_template, request
+from markupsafe import Markup
+from sqlalchemy import func, select
+
+from reserve import window
+from reserve.causes.facts import read
+from reserve.commands.history import end_of
+from reserve.commands.screen import Tone, tone_of
+from reserve.errors import CauseWord, ExitCode, UsageError
+from reserve.model import ActionKind
+from reserve.plans.due import plan_of
+from reserve.storage.plans import Occurrence, StoredPlan
+from reserve.storage.run_folder import rivals_of, steps_of
+from reserve.storage.runs import PastRun
+from reserve.storage.schema import RUNS
+from reserve.storage.typed_codes import waiting
+from reserve.waterfall.page import COLOURS, OF_PICTURE, drawing
+from reserve.waterfall.picture import waterfall
+from webhook_server.pages.guard import mine
+from webhook_server.pages.house import House, Mine
+
+SHOWN = 30  # openings, or runs, on one page
+WON, LOST = "won", "lost"
+# What a run under way did last -> what that means for the player.
+STATES = {
+    ActionKind.ASKING: "asking for a court",
+    ActionKind.HELD: "holding a court",
+    ActionKind.CONFIRMING: "confirming",
+    ActionKind.CONFIRMED: "reserved",
+    ActionKind.UNCONFIRMED: "perhaps reserved",
+    ActionKind.KEPT: "held for you to pay",
+    ActionKind.RELEASED: "tidying up",
+}
+CLASSES = {Tone.GOOD: "good", Tone.BAD: "bad", Tone.NEEDS_YOU: "needs-you", Tone.PLAIN: "plain"}
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What comes up for one slot of a plan; moments are in the facility's time."""
+
+    number: int
+    what: str
+    courts: str
+    account: str | None
+    starts: datetime
+    opens: datetime
+    state: str
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """A run that goes on right now."""
+
+    run: PastRun
+    state: str
+    wants_code: bool
+
+
+@dataclass(frozen=True)
+class Total:
+    """How often runs ended so."""
+
+    label: str
+    runs: int
+    share: int  # percent of the longest bar
+    is_won: bool
+
+
+def openings(own: Mine) -> list[Opening]:
+    """The next openings, the first one first."""
+    plans = {stored.plan_id: stored for stored in own.plans}
+    ahead = own.house.plan_store.occurrences(ended=False, most=2000)
+    ahead = sorted((each for each in ahead if each.plan_id in plans), key=lambda each: each.opens_at)
+    now = own.house.clock.now()
+    return [_opening(plans[each.plan_id], each, now) for each in ahead[:SHOWN]]
+
+
+def _opening(stored: StoredPlan, each: Occurrence, now: datetime) -> Opening:
+    zone = window.zone(stored.zone or "UTC")
+    try:
+        plan = plan_of(stored)
+        where = ", else ".join(choice.facility for choice in plan.choices) or "the session"
+        courts = ", ".join(court for choice in plan.choices for court in choice.courts) or "any court"
+        what, account = f"{where}: {plan.sport}", plan.account
+    except UsageError as failure:
+        what, courts, account = str(failure), "", None
+    state = "waiting"
+    if stored.is_paused:
+        state = "paused"
+    elif each.claims:
+        state = "getting ready" if each.opens_at > now else "at work"
+    return Opening(
+        stored.plan_id,
+        what,
+        courts,
+        account,
+        each.starts_at.astimezone(zone),
+        each.opens_at.astimezone(zone),
+        state,
+    )
+
+
+def under_way(own: Mine) -> list[UnderWay]:
+    """The runs that go on right now, on whichever machine."""
+    runs = own.house.runs.read(own.runs & RUNS.c.ended.is_(None), most=SHOWN)
+    alive = own.house.runs.alive(run.run_id for run in runs) if runs else set()
+    listening = set(waiting(own.house.settings.data)) if alive else set()
+    return [
+        UnderWay(run, _state(run, run.run_id in listening), run.run_id in listening)
+        for run in runs
+        if run.run_id in alive
+    ]
+
+
+def _state(run: PastRun, wants_code: bool) -> str:
+    if run.actions:
+        return STATES[run.actions[-1].kind]
+    return "waiting for the code" if wants_code else "getting ready"
+
+
+def totals(own: Mine) -> list[Total]:
+    """How runs ended, the most frequent first; reservations before all."""
+    query = (
+        select(RUNS.c.exit_code == ExitCode.SUCCESS, RUNS.c.cause, func.count())
+        .where(own.runs & RUNS.c.ended.is_not(None) & RUNS.c.exit_code.is_not(None))
+        .group_by(RUNS.c.exit_code == ExitCode.SUCCESS, RUNS.c.cause)
+    )
+    with own.house.store.engine.connect() as connection:
+        rows = [tuple(row) for row in connection.execute(query)]
+    counted: dict[tuple[bool, str], int] = {}
+    for won, cause, many in rows:
+        key = (bool(won), "reserved" if won else words(cause))
+        counted[key] = counted.get(key, 0) + many
+    most = max(counted.values(), default=1)
+    ordered = sorted(counted.items(), key=lambda each: (not each[0][0], -each[1]))
+    return [Total(label, many, max(1, round(100 * many / most)), won) for (won, label), many in ordered]
+
+
+def words(cause: str | None) -> str:
+    """A cause, for people."""
+    return cause.replace("-", " ") if cause else "no cause on record"
+
+
+def until(moment: datetime, now: datetime) -> str:
+    """How long it is until *moment*, in the two largest units; static/live.js counts on in the same words."""
+    seconds = int((moment - now).total_seconds())
+    if seconds <= 0:
+        return "open"
+    parts: list[str] = []
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")):
+        many, seconds = divmod(seconds, size)
+        if many or parts:
+            parts.append(f"{many} {unit}")
+    return f"in {' '.join(parts[:2])}"
+
+
+def runs_shown(own: Mine, *, ended: str, cause: str, before: str) -> list[PastRun]:
+    """A page of past runs and one more, latest first, only those that are asked for."""
+    wanted = own.runs
+    if ended == WON:
+        wanted = wanted & (RUNS.c.exit_code == ExitCode.SUCCESS)
+    elif ended == LOST:
+        wanted = wanted & (RUNS.c.exit_code != ExitCode.SUCCESS)
+    if cause in list(CauseWord):
+        wanted = wanted & (RUNS.c.cause == cause)
+    if before and (last := own.run(before)) is not None:
+        wanted = wanted & (RUNS.c.started < last.started)
+    return own.house.runs.read(wanted, most=SHOWN + 1)
+
+
+def add_reading(pages: Flask, house: House) -> None:
+    """Add the pages that only read."""
+
+    @pages.template_filter("tone")
+    def tone(exit_code: int | None) -> str:
+        return CLASSES.get(tone_of(exit_code), "plain")
+
+    pages.add_template_filter(words, "words")
+    pages.add_template_filter(until, "until")
+
+    @pages.get("/")
+    def coming_up() -> str:
+        own = mine(house)
+        return render_template(
+            "coming_up.html", openings=openings(own), under_way=under_way(own), now=house.clock.now()
+        )
+
+    @pages.get("/runs")
+    def what_happened() -> str:
+        own = mine(house)
+        asked = {name: request.args.get(name, "")[:60] for name in ("ended", "cause", "before")}
+        found = runs_shown(own, **asked)
+        alive = own.house.runs.alive(run.run_id for run in found if not run.sentence)
+        shown: list[dict[str, Any]] = [{"run": run, "end": end_of(run, alive)} for run in found[:SHOWN]]
+        return render_template(
+            "runs.html",
+            shown=shown,
+            has_more=len(found) > SHOWN,
+            totals=totals(own) if not asked["before"] else [],
+            causes=list(CauseWord),
+            asked=asked,
+        )
+
+    @pages.get("/runs/<run_id>")
+    def one_run(run_id: str) -> str:
+        own = mine(house)
+        run = own.run(run_id)
+        if run is None:
+            abort(404)
+        data, end = house.settings.data, end_of(run, own.house.runs.alive([run.run_id]))
+        picture = waterfall(
+            run, read(run.facts), steps_of(data, run.run_id), end, rivals=rivals_of(data, run.run_id)
+        )
+        return render_template("run.html", run=run, end=end, drawing=Markup(drawing(picture)))
+
+    @pages.get("/picture.css")
+    def picture_style() -> Response:
+        return Response(COLOURS + OF_PICTURE, mimetype="text/css")
