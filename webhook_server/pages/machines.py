@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from reserve.calendar_file import merged
 from reserve.errors import ExitCode
-from reserve.storage.run_folder import calendar_of
+from reserve.storage.run_folder import calendars
 from reserve.storage.schema import PLANS, RUNS
 from webhook_server.access import Access
 from webhook_server.inbox import Inbox
@@ -47,9 +47,9 @@ def add_machines(pages: Flask, house: House, access: Access, inbox: Inbox) -> No
         if person is None:
             abort(404)
         won = Mine(house, person).runs & (RUNS.c.exit_code == ExitCode.SUCCESS)
-        runs = house.runs.read(won, most=IN_CALENDAR)
-        files = [file for run in runs if (file := calendar_of(house.settings.data, run.run_id))]
-        return Response(merged(files), mimetype="text/calendar")
+        kept = calendars(house.settings.data)  # also of what was cancelled since
+        among = [kept[run.run_id] for run in house.runs.read(won, most=IN_CALENDAR) if run.run_id in kept]
+        return Response(merged(kept.values(), among), mimetype="text/calendar")
 
     @pages.get("/events")
     def events() -> Response:

@@ -12,8 +12,10 @@ from sqlalchemy import func, select
 
 from reserve import window
 from reserve.causes.facts import read
+from reserve.commands.explain import reasons
 from reserve.commands.history import end_of
 from reserve.commands.screen import Tone, tone_of
+from reserve.commands.why import explained
 from reserve.errors import CauseWord, ExitCode, UsageError
 from reserve.model import ActionKind
 from reserve.plans.due import plan_of
@@ -215,11 +217,13 @@ def add_reading(pages: Flask, house: House) -> None:
         run = own.run(run_id)
         if run is None:
             abort(404)
-        data, end = house.settings.data, end_of(run, own.house.runs.alive([run.run_id]))
+        alive = own.house.runs.alive([run.run_id])
+        data, end = house.settings.data, end_of(run, alive)
+        why = [text for _, text in reasons(run, explained(run, is_alive=bool(alive)))]
         picture = waterfall(
             run, read(run.facts), steps_of(data, run.run_id), end, rivals=rivals_of(data, run.run_id)
         )
-        return render_template("run.html", run=run, end=end, drawing=Markup(drawing(picture)))
+        return render_template("run.html", run=run, end=end, why=why, drawing=Markup(drawing(picture)))
 
     @pages.get("/picture.css")
     def picture_style() -> Response:
