@@ -53,6 +53,7 @@ class Settings:
     chromedriver: str | None = None
     path: str | None = None  # where programs are looked for
     of_programs: Mapping[str, str] = field(default_factory=dict, repr=False)  # for those that we start
+    check_at: str = "20:00"  # when plans are checked on the evening before; `off` for never
     keep: timedelta = timedelta(days=400)  # so long what a run did is kept
     keep_runs: int = 10_000  # and of no more; a life of playing every day
     of_systems: Mapping[str, str] = field(default_factory=dict, repr=False)  # what only one of them asks for
@@ -121,6 +122,7 @@ def _settings_in(merged: Mapping[str, str]) -> Settings:
         chrome=said("CHROME_BINARY"),
         chromedriver=said("CHROMEDRIVER"),
         path=merged.get("PATH"),
+        check_at=said("RESERVE_CHECK_AT") or Settings.check_at,
         of_programs={name: text for name, text in merged.items() if name.upper() in INHERITED},
         keep=keep,
         keep_runs=keep_runs,

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from reserve import itself
+from reserve import itself, window
 from reserve.clock import Clock
 from reserve.commands.options import command_parser
 from reserve.commands.screen import warn
@@ -30,6 +30,8 @@ from reserve.systems import PROFILES
 WATCH = timedelta(seconds=50)  # the next tick comes after a minute
 LOOK_EVERY = timedelta(seconds=10)
 NEAR = timedelta(minutes=2)
+QUIET = timedelta(minutes=15)  # before an opening nothing is checked: runs have the machine and the phone
+OFF = "off"  # no check
 SCHEDULED_EVERY = timedelta(minutes=10)  # what a killed process left unscheduled
 # How often the refresh tokens of a booking system are renewed, where it has any.
 RENEWED = {
@@ -42,6 +44,10 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     """Start what is due, or serve one occurrence when *arguments* name it."""
     parser = command_parser("due")
     parser.add_argument("--occurrence", metavar="NAME", help="serve this one; `due` calls itself so")
+    parser.add_argument("--check", metavar="NAME", help="check this one; `due` calls itself so")
+    parser.add_argument(
+        "--check-at", metavar="TIME", help="when plans are checked the evening before; 20:00, or off"
+    )
     parser.add_argument("--verbose", action="store_true", help="print a status line even when nothing is due")
     options = parser.parse_args(arguments)
     try:
@@ -50,7 +56,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     except Exception as failure:
         report(failure, settings)
         raise
-    if options.occurrence:
+    if options.occurrence or options.check:
         return code
     with suppress(OSError):
         (settings.data / FAILED).unlink(missing_ok=True)
@@ -87,11 +93,14 @@ def run_due(options: argparse.Namespace, settings: Settings, clock: Clock) -> in
             from reserve.commands.serving import book_occurrence
 
             return book_occurrence(plan_store, options.occurrence, settings, clock)
-        check = partial(check_key, store, settings)
+        if options.check:
+            from reserve.commands.evening import check_occurrence
+
+            return check_occurrence(plan_store, options.check, settings, clock)
+        start, key = partial(start_process, settings.data), partial(check_key, store, settings)
+        check_at = options.check_at or settings.check_at
         with answering():
-            lines = Ticking(
-                plan_store, clock, partial(start_process, settings.data), settings, check
-            ).minute()
+            lines = Ticking(plan_store, clock, start, settings, key, check_at).minute()
             prune_daily(store, settings, clock.now())
         if lines or options.verbose or sys.stdout.isatty():
             print("\n".join([*lines, summary(plan_store, len(lines))]))
@@ -156,6 +165,7 @@ class Ticking:
     start: Callable[[Sequence[str]], None]  # a process of this program with these words
     settings: Settings
     check_key: Callable[[], None] = lambda: None  # raises when what is stored for plans cannot be read here
+    check_at: str = OFF  # when plans are checked on the evening before
 
     def minute(self) -> list[str]:
         """Start what is due; near an opening stay for the minute, to take over from a machine that dies."""
@@ -165,6 +175,7 @@ class Ticking:
         while self._is_near() and (now := self.clock.now()) + LOOK_EVERY < began + WATCH:
             self.clock.sleep_until(now + LOOK_EVERY)
             lines += self.tick()
+        self.check_ahead(self.clock.now())
         return lines
 
     def tick(self) -> list[str]:
@@ -199,6 +210,22 @@ class Ticking:
                 self.check_key()  # or it would count as done, and the tokens die
                 if self.plan_store.first(f"renew {system}", now, since=since):
                     self.start(["account", "refresh"])
+
+    def check_ahead(self, now: datetime) -> None:
+        """Have one booking checked whose evening has come, by a process of its own, far from any opening."""
+        if self.check_at == OFF:
+            return
+        check_at = window.parse_time(self.check_at, "--check-at (RESERVE_CHECK_AT)")
+        occurrence = due.unchecked(self.plan_store, now, check_at)
+        if occurrence is None or self.plan_store.has_opening(now - NEAR, now + QUIET):
+            return
+        if self._needs_key():
+            try:
+                self.check_key()
+            except UsageError:  # a machine that has the key may check it
+                return
+        if due.claim_check(self.plan_store, occurrence, now, check_at):
+            self.start(["due", "--check", due.name_of(occurrence)])
 
     def _needs_key(self) -> bool:
         """Whether a plan is booked with something that lies in the store, encrypted."""

@@ -99,7 +99,7 @@ def serve_occurrence(
 ) -> int:
     """Have one *run* after the other for *occurrence*, and end it, unless it opens later."""
     plan, start = due.plan_of(stored), due.wall(stored, occurrence)
-    with claim_kept(plan_store, occurrence, clock, lost=_stop_this_process):
+    with claim_kept(plan_store, occurrence, clock, lost=stop_this_process):
         if opens_later(plan_store, occurrence, plan, start, ask, clock.now()):
             return ExitCode.SUCCESS
         if missing := without_slot(plan, start, ask):
@@ -108,7 +108,7 @@ def serve_occurrence(
             print(f"{late.removeprefix(', ')}; trying all the same", file=sys.stderr, flush=True)
         wait_ends = due.wait_ends(plan, occurrence, clock.now())
         if wait_ends is not None:
-            clock.call_at(wait_ends, _stop_this_process)
+            clock.call_at(wait_ends, stop_this_process)
         outcome, run_id = in_order(plan, run, waits=wait_ends is not None)
         is_stopped = outcome.exit_code in STOPPED
         if not is_stopped or (wait_ends is not None and clock.now() >= wait_ends):
@@ -241,5 +241,6 @@ def claim_kept(
         over.set()
 
 
-def _stop_this_process() -> None:
+def stop_this_process() -> None:
+    """Ask ourselves to stop, as SIGTERM does."""
     os.kill(os.getpid(), signal.SIGTERM)

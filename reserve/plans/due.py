@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from reserve import window
 from reserve.errors import ExitCode, UsageError
@@ -27,6 +27,7 @@ BEYOND = timedelta(minutes=2)
 STARTS = 10  # of one occurrence in a row; whatever ended it so often will do so again
 WELL = timedelta(minutes=5)  # a run that lived so long did not die of its start
 STALE = timedelta(days=1)  # after that, the facility of a plan is looked at again
+CHECKED_BEFORE = timedelta(hours=1)  # the opening, at least; a later check helps nobody
 LOOK_AGAIN = timedelta(minutes=10)  # when that did not work
 
 
@@ -117,6 +118,37 @@ def _refusal(
     if occurrence.false_starts > STARTS:
         return f"its run was started {STARTS} times in a row and died each time"
     return None
+
+
+def evening_before(plan_store: PlanStore, occurrence: Occurrence, check_at: time) -> datetime | None:
+    """When *occurrence* is to be checked: at that time by the facility's wall, the day before it opens.
+
+    None when nobody wants it any more, or is serving it already.
+    """
+    stored = plan_store.get(occurrence.plan_id)
+    if stored is None or stored.is_paused or occurrence.claims:
+        return None
+    zone = window.zone(stored.zone or "UTC")
+    return window.at(occurrence.opens_at.astimezone(zone).date() - timedelta(days=1), check_at, zone)
+
+
+def unchecked(plan_store: PlanStore, now: datetime, check_at: time) -> Occurrence | None:
+    """An occurrence whose evening has come, and whose plan nobody has checked since."""
+    for occurrence in plan_store.openings(now + CHECKED_BEFORE, now + timedelta(days=2)):
+        evening = evening_before(plan_store, occurrence, check_at)
+        if evening and evening <= now and not plan_store.was_done(_check_of(occurrence), since=evening):
+            return occurrence
+    return None
+
+
+def claim_check(plan_store: PlanStore, occurrence: Occurrence, now: datetime, check_at: time) -> bool:
+    """Whether it is for us to check *occurrence*: its plan is checked once an evening, by one machine."""
+    evening = evening_before(plan_store, occurrence, check_at)
+    return evening is not None and plan_store.first(_check_of(occurrence), now, since=evening)
+
+
+def _check_of(occurrence: Occurrence) -> str:
+    return f"check plan {occurrence.plan_id}"
 
 
 def lateness(occurrence: Occurrence, now: datetime) -> str:

@@ -181,6 +181,13 @@ class PlanStore:
             occurrences = [Occurrence(**row) for row in connection.execute(claim).mappings()]
         return sorted(occurrences, key=lambda occurrence: occurrence.opens_at)
 
+    def openings(self, after: datetime, before: datetime) -> list[Occurrence]:
+        """The occurrences that have not ended and open between these moments, the next first."""
+        opens = (OCCURRENCES.c.opens_at > after) & (OCCURRENCES.c.opens_at < before)
+        query = select(OCCURRENCES).where(AHEAD, opens).order_by(OCCURRENCES.c.opens_at)
+        with self._engine.connect() as connection:
+            return [Occurrence(**row) for row in connection.execute(query).mappings()]
+
     def has_opening(self, after: datetime, before: datetime) -> bool:
         """Whether an occurrence that has not ended opens between these moments."""
         opens = (OCCURRENCES.c.opens_at > after) & (OCCURRENCES.c.opens_at < before)

@@ -26,12 +26,12 @@ from reserve.commands.due import Ticking, check_key, start_process
 from reserve.commands.options import Booking
 from reserve.commands.serving import (
     Run,
-    _stop_this_process,
     claim_kept,
     in_order,
     opens_later,
     runs_for,
     serve_occurrence,
+    stop_this_process,
 )
 from reserve.errors import Blocked, ExitCode, Interrupted, NoSuchSlot, OutcomeWord, UsageError
 from reserve.model import Court, Offer, Offers, Slot
@@ -762,7 +762,7 @@ def test_a_run_whose_turn_was_taken_stops_before_it_asks_for_a_court(
         moment = stage.opens_at - timedelta(seconds=50)
         taken = partial(lasting.claim, OPENING + due.BEYOND, "another", OPENING + due.BEYOND * 2)
         stage.clock.call_at(moment, taken)  # type: ignore[arg-type]
-        with stage.stop.listening(), claim_kept(lasting, occurrence, stage.clock, _stop_this_process):
+        with stage.stop.listening(), claim_kept(lasting, occurrence, stage.clock, stop_this_process):
             outcome = stage.book()
 
         assert (outcome.exit_code, stage.ledger.attempts) == (128 + signal.SIGTERM, [])
