@@ -37,6 +37,7 @@ CHROMES = (
 )
 START_LIMIT = timedelta(seconds=20)  # for the driver, and then for Chrome, which nobody says has failed
 COMMAND_LIMIT = timedelta(seconds=30)  # for each command to the driver
+VERSION_LIMIT = timedelta(seconds=5)  # for a program to say which version it is
 QUIT_LIMIT = timedelta(seconds=5)  # for the browser to close itself; then it is killed
 PAGE_LIMIT = timedelta(seconds=20)  # below COMMAND_LIMIT, so that a slow page is not taken for a dead browser
 NAP = timedelta(milliseconds=50)
@@ -499,6 +500,26 @@ def not_on(path: str | None, chrome: str | None, driver: str | None) -> list[str
     if not shutil.which(driver or "chromedriver", path=path):
         missing.append("chromedriver")
     return missing
+
+
+def version_of(given: str | None, environ: Mapping[str, str]) -> str | None:
+    """The version of the program *given*, or else of the first Chrome on the path; None if it tells none."""
+    try:
+        path = shutil.which(given) if given else find_chrome(None)
+        said = path and subprocess.run(
+            [path, "--version"],
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=VERSION_LIMIT.total_seconds(),
+            check=False,
+        )
+    except (BrowserMissing, OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(r"\d+(\.\d+){1,3}", said.stdout) if said else None
+    return found[0] if found else None
 
 
 def download_driver(chrome: str) -> str:

@@ -14,7 +14,7 @@ import pytest
 HERE = Path(__file__).parent.parent
 
 PLAIN = "itself errors redaction money model when window clock http browser signals tokens settings"
-PLAIN += " notify calendar_file log_file stroke"
+PLAIN += " notify calendar_file log_file shape stroke"
 BASES = "systems.profile systems.base systems.api systems.account_api systems.place systems.reading"
 BASES += " systems.refusals"
 SYSTEM = f"itself errors redaction money model when window clock stroke http browser {BASES}"
@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "log_file": "",
     "errors": "",
     "redaction": "",
+    "shape": "itself redaction",
     "money": "",
     "signals": "",
     "tokens": "signals",

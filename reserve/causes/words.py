@@ -191,7 +191,7 @@ REMEDIES: Mapping[CauseWord, str | Callable[[Cause], str]] = {
     CauseWord.BROWSER: "Install chromium and its driver, of one version; or set CHROME_BINARY, CHROMEDRIVER.",
     CauseWord.BLOCKED: "Book from a network at home instead of a data centre's, and wait for some hours.",
     CauseWord.THROTTLED: "Let only one machine ask, and ask for fewer courts at once.",
-    CauseWord.UNKNOWN_ANSWER: "It is kept with the run, without secrets; please report it.",
+    CauseWord.UNKNOWN_ANSWER: "Send what `report` writes to whoever maintains this: its shape, no secret.",
     CauseWord.UNREACHABLE: "See whether the site answers your browser; then try again.",
     CauseWord.NO_SUCH_SLOT: "`courts` shows which slots there are.",
     CauseWord.TOO_FAR: "Add it as a plan: `plan add`.",
@@ -200,6 +200,6 @@ REMEDIES: Mapping[CauseWord, str | Callable[[Cause], str]] = {
     CauseWord.DISK: "Make room on it.",
     CauseWord.STOPPED: "Start it again, unless that was meant.",
     CauseWord.CUT_OFF: "The next run tidies up after it; see why the machine killed it, or lost its power.",
-    CauseWord.BUG: f"Please report it; its traceback is kept with the run. {LOOK}",
+    CauseWord.BUG: f"Send what `report` writes to whoever maintains this. {LOOK}",
     CauseWord.UNKNOWN: "Its last line says what was known then.",
 }

@@ -39,6 +39,7 @@ COMMANDS = {
     "restore": "what `backup` wrote, into a data folder without any",
     "history": "the latest runs and how they ended",
     "explain": "why a run ended as it did, step by step, and a picture of it",
+    "report": "one archive about a run, without secrets, for whoever maintains this",
 }
 OF_PLANS = tuple(f"plan {name}" for name in ("add", "list", "remove", "pause", "resume", "skip", "import"))
 RESERVING = (None, "book", "due")

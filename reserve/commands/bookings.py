@@ -26,6 +26,7 @@ from reserve.commands.options import (
     way_to_sign_in,
 )
 from reserve.commands.outcome import print_outcome, result_as_json
+from reserve.commands.questions import YES, answered
 from reserve.commands.screen import Tone, say, shown
 from reserve.commands.telling import tell
 from reserve.commands.wiring import Connect, WiredRun, build_run
@@ -39,7 +40,6 @@ from reserve.systems.registry import SYSTEMS
 from reserve.window import parse_day, parse_time
 
 NOON, HALF_AN_HOUR = time(12), timedelta(minutes=30)  # of a request for no slot in particular
-YES = ("y", "yes")
 
 
 def main(
@@ -152,11 +152,9 @@ def give_up(wired: WiredRun, found: Sequence[Booked], options: argparse.Namespac
         raise UsageError(f"{what} has begun; it cannot be cancelled any more")
     if refund:
         run.timeline.say(f"refund: {refund}")
-    if not options.yes:
-        print(f"Cancel {what}? [y/N] ", end="", file=sys.stderr, flush=True)
-        if sys.stdin.readline().strip().casefold() not in YES:
-            print("Nothing was cancelled.")
-            return ExitCode.SUCCESS
+    if not options.yes and answered(f"Cancel {what}? [y/N]") not in YES:
+        print("Nothing was cancelled.")
+        return ExitCode.SUCCESS
     cancel(run.system, first)
     done = "Released" if isinstance(first.what, Hold) else "Cancelled"
     sentence = f"{done} {what}." + (f" Refund: {refund}." if refund else "")

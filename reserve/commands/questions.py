@@ -14,6 +14,7 @@ from reserve.settings import refuse_strange_bytes
 from reserve.systems.place import meant
 
 TRIES = 3
+YES = ("y", "yes")
 
 
 class Terminal:
@@ -56,6 +57,12 @@ class Question:
         if self.is_secret and self.default:
             return f"{self.asks} [Enter keeps the one there is]: "
         return f"{self.asks} [{self.default}]: " if self.default else f"{self.asks}: "
+
+
+def answered(question: str) -> str:
+    """What is typed at *question*, in small letters; nothing when nobody types any more."""
+    print(f"{question} ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().casefold()
 
 
 def ask(question: Question, terminal: Terminal) -> str:
