@@ -18,7 +18,7 @@ from reserve.redaction import MASK, printable
 
 # What is said in APIs and on pages, and not in our source.
 MORE = """
-a e i s t v1 v2 v3 v4 able access active added agree allowed although anymore apply approved area areas
+a b e i p s t u v1 v2 v3 v4 able access active added agree allowed although anymore apply approved area areas
 attempts away back balance banned birthdate bookable bounds brand busy cancellation cancelled capacity
 captcha card category challenge charge charges choose city closing color comment completed conflict consent
 contact cookies country coupon created credit credits currency customer customers daily deleted denied
@@ -45,7 +45,7 @@ target text viewport width height
 # Those of our words that are names of people, too, when they have a capital.
 NAMES = """
 april art august best case chase drew fields frank grant green hall hope jackson june long mark max may park
-pat rose short summer walker white will young
+pat per rose short summer walker white will young
 """
 WORD = re.compile(r"(?<![^\W\d_])[a-zæøå]{2,}|(?<=[a-zæøå])[A-ZÆØÅ][a-zæøå]+")
 CAMEL = re.compile(r"(?<=[a-zæøå])(?=[A-ZÆØÅ])")

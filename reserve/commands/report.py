@@ -253,7 +253,7 @@ def settings_without_secrets(settings: Settings) -> dict[str, object]:
     scheme = (settings.database_url or "").partition(":")[0].partition("+")[0]
     if scheme in ("postgresql", "postgres", "sqlite"):
         harmless["RESERVE_DATABASE_URL"] = scheme
-    return {words_of(name): harmless.get(name) or "set" for name in sorted(settings.given)}
+    return {words_of(name.lower()).upper(): harmless.get(name) or "set" for name in sorted(settings.given)}
 
 
 def _as_text(found: object) -> str:
