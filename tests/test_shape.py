@@ -92,7 +92,10 @@ def answer(random: Random, depth: int = 3) -> Any:
 
 def page(random: Random) -> str:
     """A page with canaries in its tags, attributes, texts, scripts and comments."""
-    say = lambda: hidden(random)  # noqa: E731
+
+    def say() -> str:
+        return hidden(random)
+
     parts = [
         f'<div data-{say()}="{say()}" class={say()}>{say()}',
         f"<script>var x = '{say()}'</script><!-- {say()} --><style>{say()}",
