@@ -64,7 +64,7 @@ def main(
     )
     run = wired.run
     try:
-        with shown(run.timeline, ()), stop.listening():
+        with shown(run.timeline, (), has_opening=False), stop.listening():
             run.sign_in.check()
             run.sign_in.make()
             found = booked(run.system, run.timeline.say)

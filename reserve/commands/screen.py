@@ -101,8 +101,11 @@ def _paint(stream: TextIO, beginning: str, tone: Tone, text: str) -> None:
 
 
 @contextmanager
-def shown(timeline: Timeline, warnings: Iterable[str]) -> Iterator[None]:
-    """Inside, every step of *timeline* goes to standard error, as it happens; *warnings* go first."""
+def shown(timeline: Timeline, warnings: Iterable[str], *, has_opening: bool = True) -> Iterator[None]:
+    """Inside, every step of *timeline* goes to standard error, as it happens; *warnings* go first.
+
+    Where there *has_opening*, a terminal shows the countdown to it in its last line, and no question.
+    """
     with ExitStack() as stack:
         timeline.show = _plain
         if sys.stderr is not None and sys.stderr.isatty():
@@ -116,7 +119,8 @@ def shown(timeline: Timeline, warnings: Iterable[str]) -> Iterator[None]:
             bottom = Live(
                 console=console, transient=True, get_renderable=lambda: Text(countdown(timeline), "bold")
             )
-            stack.enter_context(bottom)
+            if has_opening:
+                stack.enter_context(bottom)
 
             def show(line: str, tone: Tone = Tone.PLAIN) -> None:
                 stamp, _, text = line.partition(" ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -154,9 +155,11 @@ def test_anything_but_yes_at_the_terminal_cancels_nothing(
         (row,) = listed(stage, capsys)
         for answer, so_many in (("", 0), ("no\n", 0), ("yes please, but not now\n", 0), ("Yes\n", 1)):
             monkeypatch.setattr("sys.stdin", Terminal(answer))
+            monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
 
             assert call(stage, "cancel", row["id"]) == 0
             assert canceled(stage) == so_many
+            assert capsys.readouterr().err.endswith("Court 1, Alice Marble? [y/N] ")
 
 
 class Terminal:
