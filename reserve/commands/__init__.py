@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     if "_ARGCOMPLETE" in os.environ:  # the shell asks how a line may go on
         import_module("reserve.commands.completion").complete(os.environ)
     if name == "help":
-        arguments = [*arguments[1:2], "--help"]
+        arguments = [*arguments[1:], "--help"]
         name = arguments[0] if arguments[0] in COMMANDS else None
     if name is not None and name not in COMMANDS:
         meant = meant_by(name, [*COMMANDS, *OF_PLANS])

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from reserve import itself
-from reserve.commands.options import command_parser
+from reserve.commands.options import command_parser, refuse_garbled
 from reserve.commands.store import open_store
 from reserve.settings import KEY_FILE, Settings
 
@@ -18,7 +18,9 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
 
     parser = command_parser("backup")
     parser.add_argument("file", metavar="FILE", help="a new file; others cannot read it")
-    file = Path(parser.parse_args(arguments).file)
+    options = parser.parse_args(arguments)
+    refuse_garbled(options)
+    file = Path(options.file)
     with closing(open_store(settings)) as store:
         parts = back_up(store, file)
     print(f"In {file}: plans, history and stored accounts, of {settings.data}.")

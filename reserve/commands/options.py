@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LONGEST = 500  # letters of one option
 # What is called otherwise than its option or argument.
-SPELT = {"or_starts": "--or", "skipped": "--except", "id": "ID"}
+SPELT = {"or_starts": "--or", "skipped": "--except", "id": "ID", "file": "FILE"}
 # What a booking system may need to know.
 REQUEST_OPTIONS = ("court", "date", "sport", "start_time", "end_time", "link")
 LONGEST_PATIENCE = 600  # seconds; whoever wants to wait longer wants a waiting list
@@ -89,6 +89,7 @@ class Parser(argparse.ArgumentParser):
                 each for action in self._actions if action.metavar == names for each in action.choices or ()
             ]
             message = f"{names} is missing" + (f": {', '.join(commands)}" if commands else "")
+        message = message.removeprefix("argument ").replace("invalid int value: ", "not a number: ")
         raise UsageError(message if message.endswith("?") else f"{message}; see --help")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -123,9 +124,8 @@ class Plans:
         )
         if preview is None:
             raise UsageError("the plan would have no slot in the future; check its day, --until and --except")
-        before, after = body_of(old), body_of(plan)
-        changed = {name for name in (*before, *after) if before.get(name) != after.get(name)}
-        if not changed:
+        after = body_of(plan)
+        if after == body_of(old):
             raise UsageError(f"plan {stored.plan_id} is like that already")
         self.plan_store.change(stored.plan_id, body=after)
         self.note(stored.plan_id, preview)
@@ -136,8 +136,10 @@ class Plans:
             for each in described(plan, preview, now):
                 say_indented(each)
         said = sys.stderr if options.json else sys.stdout
-        for name in [name for name in dict.fromkeys((*before, *after)) if name in changed]:
-            print(f"{name}: {_said(before.get(name))} -> {_said(after.get(name))}", file=said)
+        now_said = in_words(plan)
+        for name, was in in_words(old).items():
+            if was != now_said[name]:
+                print(f"{name}: {was} -> {now_said[name]}", file=said)
         if trouble := self.account_trouble(plan, preview):
             warn(trouble)
         print(f"Changed plan {stored.plan_id}; a run that is under way goes on as it began.", file=said)
@@ -491,9 +493,29 @@ def _courts(plan: Plan) -> str | None:
     return "; else ".join(said)
 
 
-def _said(value: object) -> str:
-    """*value* of a plan, for a person."""
-    return "none" if value in (None, [], False) else value if isinstance(value, str) else json.dumps(value)
+def in_words(plan: Plan) -> dict[str, str]:
+    """Everything about *plan*, for a person, in the order in which it is asked."""
+    counts = plan.rule is not None and re.search("INTERVAL=|COUNT=", plan.rule)
+    wanted: dict[str, object] = {
+        "when": plan.when,
+        "counts from": plan.first.date() if counts else None,
+        "length": f"{plan.length // MINUTE} minutes",
+        "until": plan.until,
+        "skips": ", ".join(f"{day:%a %Y-%m-%d}" for day in sorted(plan.skipped)),
+        "where": ", else ".join(each.facility for each in plan.choices),
+        "courts": _courts(plan) or "any",
+        "sport": plan.sport,
+        "booking system": plan.system,
+        "session": plan.link,
+        "account": plan.account,
+        "sign-in": plan.sign_in,
+        "pay": plan.pay,
+        "maximum price": plan.max_price,
+        "all courts at once": "yes" if plan.at_once else "no",
+        "waiting list": "yes" if plan.wait_list else "no",
+        "notice": f"{plan.notice // MINUTE} minutes",
+    }
+    return {name: "none" if value in (None, "") else str(value) for name, value in wanted.items()}
 
 
 def _plans(number: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reserve import itself
-from reserve.commands.options import command_parser
+from reserve.commands.options import command_parser, refuse_garbled
 from reserve.errors import UsageError
 from reserve.settings import Settings
 
@@ -17,7 +17,9 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
 
     parser = command_parser("restore")
     parser.add_argument("file", metavar="FILE", help="what `backup` wrote")
-    file = Path(parser.parse_args(arguments).file)
+    options = parser.parse_args(arguments)
+    refuse_garbled(options)
+    file = Path(options.file)
     if settings.database_url:
         raise UsageError("RESERVE_DATABASE_URL: a backup is of a data folder; unset it to restore one")
     restore(file, settings.data)

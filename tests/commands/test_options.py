@@ -513,6 +513,6 @@ def test_a_word_that_means_nothing_leads_on(
 
 def test_help_is_a_command_too(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
-        main(["help", "plan"])
+        main(["help", "plan", "add"])
 
-    assert "main.py plan" in capsys.readouterr().out
+    assert "main.py plan add" in capsys.readouterr().out

@@ -143,10 +143,17 @@ def test_the_commands_say_what_is_inside_and_what_is_left_to_do(
         monkeypatch.setenv("RESERVE_DATA", str(tmp_path / "other"))
         assert main(["restore", str(file)]) == 0
         assert main(["restore", str(tmp_path)]) == 2
+        assert main(["restore", ""]) == main(["backup", "\x1b[2J"]) == 2
         monkeypatch.setenv("RESERVE_DATA", str(file))  # which is no folder
         assert main(["restore", str(file)]) == 2
 
-    for part in ("With them is the key", "Not in it: .env", "nothing is overwritten", "cron --remove"):
+    for part in (
+        "With them is the key",
+        "Not in it: .env",
+        "nothing is overwritten",
+        "cron --remove",
+        "FILE is empty",
+    ):
         assert part in said.getvalue()
     assert "canary-word" not in said.getvalue()
 
