@@ -29,6 +29,7 @@ T = TypeVar("T")
 
 SECOND = timedelta(seconds=1)
 NAP = 1.0  # seconds; long waits are cut up, so that a clock put forward makes us late by no more than this
+AWAKE = timedelta(milliseconds=1)  # before a moment that is to be met
 LOOK = 0.1  # seconds; so soon is noticed that a wait is to be cut short
 HURRY = timedelta(seconds=1)  # for what is under way then: a usual answer, and half of what a stop may take
 
@@ -134,6 +135,12 @@ class Clock:
         """Return at *moment*, never before it."""
         while (left := (moment - self.now()).total_seconds()) > 0:
             time.sleep(min(left, NAP))
+
+    def meet(self, moment: datetime) -> None:
+        """Return at *moment*, never before it, and awake: to be woken up then would take a moment more."""
+        self.sleep_until(moment - AWAKE)
+        while self.now() < moment:
+            pass
 
     def sleep(self, length: timedelta) -> None:
         """Return after *length*."""

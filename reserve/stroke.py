@@ -100,7 +100,7 @@ class Stroke:
         ready = sorted(self._ready, key=place.__getitem__)
         alive = [each for each in ready if not self._is_dropped(each)]
         try:
-            self.clock.sleep_until(self.moment)
+            self.clock.meet(self.moment)
             if not self._is_over():
                 _write(alive, self.clock)
         finally:

@@ -108,6 +108,10 @@ class FakeClock(Clock):
         with self._lock:
             self._now += by
 
+    def meet(self, moment: datetime) -> None:
+        """The same as sleeping: nobody is woken up late in virtual time."""
+        self.sleep_until(moment)
+
     def sleep_until(self, moment: datetime) -> None:
         """Let the others run until *moment*; return at once when it has passed."""
         self._count_step()
@@ -286,6 +290,9 @@ class MachineClock(Clock):
     def step(self, by: timedelta) -> None:
         """Set it forward or back."""
         self.ahead += by
+
+    def meet(self, moment: datetime) -> None:
+        self.sleep_until(moment)
 
     def sleep_until(self, moment: datetime) -> None:
         while (left := moment - self.now()) > timedelta(0):

@@ -5,10 +5,16 @@ from __future__ import annotations
 import argparse
 import time
 
-from tests.benchmarks import clock, cost, opening, plots, race
+from tests.benchmarks import clock, cost, opening, plots, race, wire
 from tests.benchmarks.figures import keep
 
-PARTS = {"opening": opening.bench, "clock": clock.bench, "race": race.bench, "cost": cost.bench}
+PARTS = {
+    "opening": opening.bench,
+    "wire": wire.bench,
+    "clock": clock.bench,
+    "race": race.bench,
+    "cost": cost.bench,
+}
 
 
 def main() -> None:
