@@ -91,6 +91,10 @@ class Answer:
         return max(moment - now, timedelta(0)) if moment else None
 
 
+class NotProved(Unreachable):
+    """A host does not prove by its certificate who it is."""
+
+
 @dataclass(frozen=True)
 class Reached:
     """A host: its addresses that let us in and those that do not answer, and how long the quickest took."""
@@ -354,7 +358,7 @@ class Http:
     def reach(self) -> Reached | None:
         """Try every address of the host, its certificate included; None when a proxy does that for us.
 
-        Raises `Unreachable` naming what is wrong when nobody lets us in.
+        Raises `Unreachable` naming what is wrong when nobody does, `NotProved` when that may be anybody.
         """
         parts = urlsplit(self.base_url)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
@@ -365,28 +369,38 @@ class Http:
         except OSError as failure:
             raise Unreachable(f"{host} has no address ({type(failure).__name__})") from failure
         addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
-        tried = self._clock.together([partial(_opens, address, port) for address in addresses])
-        opened = [(address, took) for address, took in zip(addresses, tried, strict=True) if took is not None]
-        silent = tuple(address for address, took in zip(addresses, tried, strict=True) if took is None)
+        tried = self._clock.together([partial(_tried, address, port) for address in addresses])
+        opened = {each.address: each.took for each in tried if each.took is not None}
+        silent = tuple(each.address for each in tried if each.is_silent)
         if not opened:
             raise Unreachable(f"no connection to {host} at {', '.join(addresses)}")
-        address, took = min(opened, key=lambda each: each[1])
+        nearest = min(opened, key=lambda address: opened[address])
         if parts.scheme == "https":
-            _greet(address, port, host, self._settings["verify"])
-        return Reached(host, tuple(each for each, _ in opened), silent, took)
+            _greet(nearest, port, host, self._settings["verify"])
+        return Reached(host, tuple(opened), silent, opened[nearest])
 
     def close(self) -> None:
         """Let the connection go."""
         self._session.close()
 
 
-def _opens(address: str, port: int) -> timedelta | None:
-    """How long a connection to *address* takes; None when none comes about."""
+@dataclass(frozen=True)
+class _Tried:
+    """One address of a host: how long a connection took, if it came about, or that nobody answered."""
+
+    address: str
+    took: timedelta | None = None
+    is_silent: bool = False  # which is found out only by waiting; a refusal comes at once
+
+
+def _tried(address: str, port: int) -> _Tried:
     clock = Clock()  # real time: nobody else has this connection
     began = clock.monotonic()
-    with suppress(OSError), socket.create_connection((address, port), CONNECT):
-        return timedelta(seconds=clock.monotonic() - began)
-    return None
+    try:
+        with socket.create_connection((address, port), CONNECT):
+            return _Tried(address, timedelta(seconds=clock.monotonic() - began))
+    except OSError as failure:
+        return _Tried(address, is_silent=isinstance(failure, TimeoutError))
 
 
 def _greet(address: str, port: int, host: str, verify: object) -> None:
@@ -401,11 +415,10 @@ def _greet(address: str, port: int, host: str, verify: object) -> None:
         ):
             pass
     except ssl.SSLCertVerificationError as failure:
-        raise Unreachable(f"the certificate of {host} is not accepted: {failure.verify_message}") from failure
+        raise NotProved(f"the certificate of {host} is not accepted: {failure.verify_message}") from failure
     except OSError as failure:
-        raise Unreachable(
-            f"{host} breaks off when it is to prove itself ({type(failure).__name__})"
-        ) from failure
+        why = type(failure).__name__
+        raise NotProved(f"{host} breaks off when it is to prove who it is ({why})") from failure
 
 
 def _nobody_hears(answer: Answer) -> None:

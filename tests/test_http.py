@@ -4,10 +4,11 @@ import gzip
 import json
 import re
 import socket
+import ssl
 import threading
 import tracemalloc
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from io import BufferedReader
 from pathlib import Path
@@ -15,13 +16,17 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reserve.booking.codes import HOLD_BACK
 from reserve.clock import HURRY, Clock
 from reserve.errors import LostAnswer, Overdue, UnknownAnswer, Unreachable
-from reserve.http import LARGEST, PATIENCE, Answer, Http, path_to
+from reserve.http import LARGEST, PATIENCE, Answer, Http, NotProved, Reached, path_to
 
 NOW = datetime(2026, 3, 2, 16, tzinfo=UTC)
 QUICK = timedelta(seconds=0.2)  # a server of ours that says nothing is given up soon
@@ -519,3 +524,69 @@ def test_a_date_that_no_clock_shows_is_ignored(text: str) -> None:
 
 def test_the_webhook_service_answers_before_our_patience_with_it_ends() -> None:
     assert HOLD_BACK < PATIENCE
+
+
+@contextmanager
+def listening(serve: Callable[[socket.socket], None] = socket.socket.close) -> Iterator[int]:
+    """The port of somebody on this machine who does *serve* with each connection."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def work() -> None:
+            with suppress(OSError):
+                while True:
+                    serve(server.accept()[0])
+
+        threading.Thread(target=work, daemon=True).start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def reached(url: str) -> Reached | None:
+    """How the host of *url* is reached."""
+    with closing(Http(url, headers={})) as http:
+        return http.reach()
+
+
+def test_a_host_that_lets_us_in_is_reached_and_one_that_refuses_is_not() -> None:
+    with listening() as port:
+        found = reached(f"http://127.0.0.1:{port}")
+
+    assert found is not None
+    assert (found.host, found.addresses, found.silent) == ("127.0.0.1", ("127.0.0.1",), ())
+    with pytest.raises(Unreachable, match=r"no connection to 127\.0\.0\.1"):
+        reached(f"http://127.0.0.1:{port}")
+
+
+def test_a_host_that_shows_a_certificate_of_its_own_making_has_not_proved_who_it_is(tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(tmp_path))
+
+    def shake_hands(connection: socket.socket) -> None:
+        with suppress(OSError), context.wrap_socket(connection, server_side=True) as encrypted:
+            encrypted.recv(1)
+
+    with (
+        listening(shake_hands) as port,
+        pytest.raises(NotProved, match=r"certificate of 127\.0\.0\.1 is not accepted"),
+    ):
+        reached(f"https://127.0.0.1:{port}")
+
+
+def test_a_host_that_speaks_no_tls_has_not_proved_who_it_is() -> None:
+    with listening() as port, pytest.raises(NotProved, match=r"127\.0\.0\.1 breaks off"):
+        reached(f"https://127.0.0.1:{port}")
+
+
+def self_signed(folder: Path) -> Path:
+    """A file with a certificate that nobody has signed but its owner, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    began = datetime(2020, 1, 1, tzinfo=UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, began, began + timedelta(days=36_500))
+    pem = serialization.Encoding.PEM
+    file = folder / "server.pem"
+    file.write_bytes(
+        made.sign(key, hashes.SHA256()).public_bytes(pem)
+        + key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return file

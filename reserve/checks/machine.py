@@ -16,7 +16,7 @@ from reserve.errors import CauseWord
 
 MB = 1_000_000  # bytes
 LEAST_DISK, LITTLE_DISK = 50 * MB, 500 * MB  # a browser's profile, and what runs write; room for a month
-LEAST_MEMORY, LITTLE_MEMORY = 250 * MB, 600 * MB  # of which a browser takes some 300 while it signs in
+LEAST_MEMORY, LITTLE_MEMORY = 150 * MB, 400 * MB  # of which a browser takes some 300 while it signs in
 OFF = timedelta(seconds=1)  # our clock; less does no harm, as a booking goes by the server's
 FAR_OFF = timedelta(minutes=1)  # then cron starts a booking too late, or certificates are not valid
 DAEMONS = ("cron", "crond", "fcron", "dcron", "cronie")
@@ -61,7 +61,7 @@ def memory(machine: Machine) -> Finding | None:
     if free is None:
         return None
     said = f"{free // MB} MB free"
-    mend = f"End other programs, or add swap: a browser needs some {LEAST_MEMORY // MB} MB."
+    mend = "End other programs, or add swap: a browser takes some 300 MB."
     if free < LEAST_MEMORY:
         raise Unfit(f"too little memory: {said}", CauseWord.BROWSER, mend)
     return warning(said, mend) if free < LITTLE_MEMORY else Finding(said)

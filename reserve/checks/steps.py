@@ -20,7 +20,7 @@ from reserve.checks.machine import Machine
 from reserve.checks.verdict import Finding, Step, Unfit, Verdict, Word, remedy_for, verdict_of, warning
 from reserve.clock import UNKNOWN
 from reserve.errors import CauseWord, CodeError
-from reserve.http import Reached
+from reserve.http import NotProved, Reached
 from reserve.model import Offers, Opening
 from reserve.notify.channels import channels, unusable
 from reserve.when import in_full
@@ -28,9 +28,10 @@ from reserve.when import in_full
 PERSEVERANCE = timedelta(seconds=3)  # with one step, so that a check ends while somebody watches
 MEASURING = timedelta(seconds=4)  # the server's clock, here; a run takes longer
 SLOW = timedelta(milliseconds=500)  # there and back
+UNTRUSTED = "Set the clock; where a proxy reads along, name its certificate in REQUESTS_CA_BUNDLE."
 LONG_SILENT = 2 * DAY  # without any text; who forwards them may sleep
 
-Steps = tuple[tuple[str, Step, Step | None], ...]  # what it is called, what does it, and what that needs
+Steps = tuple[tuple[str, Step, tuple[Step, ...]], ...]  # what it is called, what does it, what that needs
 
 
 class Check:
@@ -48,19 +49,24 @@ class Check:
         drift: Drift | None = None,
         notify: str | None = None,
         is_renewed: Callable[[], bool] = lambda: False,
+        may_ask: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Nothing is sent yet; *is_renewed* says whether `due` keeps the sign-in alive."""
-        self.run, self.machine, self.notify, self.is_renewed = run, machine, notify, is_renewed
+        """Nothing is sent yet.
+
+        *is_renewed* says whether `due` keeps the sign-in alive, *may_ask* whether a code disturbs nobody.
+        """
+        self.run, self.machine, self.notify = run, machine, notify
+        self.is_renewed, self.may_ask = is_renewed, may_ask
         self.drift = drift or Drift(run.system.shapes)
         run.context.perseverance = PERSEVERANCE
 
     def verdicts(self) -> Iterator[Verdict]:
         """Each step with its verdict, as it is done."""
-        done: set[Step | None] = {None}
+        done: set[Step] = set()
         clock = self.run.clock
         for name, step, needed in (*of_machine(self.machine), *self._of_booking()):
             began = clock.monotonic()
-            verdict = verdict_of(name, step) if needed in done else Verdict(name, Word.SKIPPED)
+            verdict = verdict_of(name, step) if done.issuperset(needed) else Verdict(name, Word.SKIPPED)
             if verdict.word in (Word.PASSED, Word.WARNING):
                 done.add(step)
             yield replace(verdict, took=timedelta(seconds=clock.monotonic() - began))
@@ -69,21 +75,21 @@ class Check:
 
     def _of_booking(self) -> Steps:
         return (
-            ("browser", self.browser, None),
-            ("network", self.network, None),
-            ("facility, courts and slot", self.find, None),
-            ("opening", self.opening, self.find),
-            ("price and payment", self.price, self.opening),
-            ("webhook service", self.webhook_service, self.find),
-            ("sign-in", self.sign_in, self.opening),
-            ("sign-in until the opening", self.lasting, self.sign_in),
-            ("limits and reservations", self.limits, self.sign_in),
-            ("one-time code", self.code, self.sign_in),
-            ("forwarder of texts", self.forwarder, self.webhook_service),
-            ("connections and the server's clock", self.connections, self.sign_in),
-            ("this machine's clock", self.clock, None),
-            ("answers", self.answers, self.find),
-            ("notification channels", self.channels, None),
+            ("browser", self.browser, ()),
+            ("network", self.network, ()),
+            ("facility, courts and slot", self.find, ()),
+            ("opening", self.opening, (self.find,)),
+            ("price and payment", self.price, (self.opening,)),
+            ("webhook service", self.webhook_service, (self.find,)),
+            ("sign-in", self.sign_in, (self.opening, self.browser)),
+            ("sign-in until the opening", self.lasting, (self.sign_in,)),
+            ("limits and reservations", self.limits, (self.sign_in,)),
+            ("one-time code", self.code, (self.sign_in, self.webhook_service)),
+            ("forwarder of texts", self.forwarder, (self.webhook_service,)),
+            ("connections and the server's clock", self.connections, (self.sign_in,)),
+            ("this machine's clock", self.clock, ()),
+            ("answers", self.answers, (self.find,)),
+            ("notification channels", self.channels, ()),
         )
 
     def browser(self) -> str:
@@ -99,7 +105,10 @@ class Check:
 
         def reached(address: str) -> Reached | None:
             with closing(context.connect(address, {})) as http:
-                return http.reach()
+                try:
+                    return http.reach()
+                except NotProved as failure:
+                    raise Unfit(str(failure), failure.cause, UNTRUSTED) from failure
 
         found = self.run.clock.together([partial(reached, each) for each in hosts])
         known = [each for each in found if each is not None]
@@ -204,8 +213,9 @@ class Check:
         """Whether a real code comes and is accepted."""
         if not self.found.wants_code:
             return None
+        if not self.may_ask():
+            return Finding("not asked for, as another run may wait for one of its own")
         run = self.run
-        run.verification.check()
         # As if the opening was past, so that nothing is waited for.
         is_open = replace(self.chosen, opens_at=run.clock.now())
         if run.verification.verify(self.found, is_open):
@@ -260,9 +270,9 @@ class Check:
 def of_machine(machine: Machine) -> Steps:
     """What is looked at on this machine, whatever is booked."""
     return (
-        ("disk", lambda: machines.disk(machine), None),
-        ("memory", lambda: machines.memory(machine), None),
-        ("files", lambda: machines.files(machine), None),
-        ("cron", lambda: machines.cron(machine), None),
-        ("database", machine.store, None),
+        ("disk", lambda: machines.disk(machine), ()),
+        ("memory", lambda: machines.memory(machine), ()),
+        ("files", lambda: machines.files(machine), ()),
+        ("cron", lambda: machines.cron(machine), ()),
+        ("database", machine.store, ()),
     )

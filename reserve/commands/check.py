@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from reserve.http import Http
     from reserve.model import Offers
 
+LONGEST_RUN = timedelta(days=31)  # on a waiting list
 TONES = {
     Word.PASSED: Tone.GOOD,
     Word.WARNING: Tone.NEEDS_YOU,
@@ -124,7 +125,14 @@ def tried(booking: Booking, machine: Machine, *, is_quiet: bool) -> Checked:
     wired = build_run(booking.request, booking.account, settings, stop, Leads(), connect=heard)
     lines_are_about(run=wired.run_id)
     run, mask = wired.run, wired.run.timeline.secrets.mask
-    check = Check(run, machine, drift=drift, notify=settings.notify, is_renewed=partial(is_renewed, wired))
+    check = Check(
+        run,
+        machine,
+        drift=drift,
+        notify=settings.notify,
+        is_renewed=partial(is_renewed, wired),
+        may_ask=partial(nobody_runs, wired) if is_quiet else yes,
+    )
     watched = nullcontext() if is_quiet else shown(run.timeline, booking.warnings)
     with watched, stop.listening():
         verdicts = list(check.verdicts())
@@ -135,6 +143,20 @@ def tried(booking: Booking, machine: Machine, *, is_quiet: bool) -> Checked:
     result = run.result(replace(outcome, sentence=mask(outcome.sentence)))
     wired.write_down(result)
     return Checked(verdicts, replace(result, cause=cause_in(verdicts)), run.timeline.opens_at)
+
+
+def yes() -> bool:
+    """A player who asks for a check may have a code sent."""
+    return True
+
+
+def nobody_runs(wired: WiredRun) -> bool:
+    """Whether no run is under way that could wait for a code, or take ours for its own."""
+    from reserve.storage.runs import RunStore
+
+    runs = RunStore(wired.record.store)
+    rows = runs.rows(since=wired.run.clock.now() - LONGEST_RUN)
+    return not runs.alive(row.run_id for row in rows if row.ended is None)
 
 
 def is_renewed(wired: WiredRun) -> bool:

@@ -6,25 +6,30 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reserve.browser import BrowserNotStarted
+from reserve.checks import machine as machines
 from reserve.checks.drift import Drift
 from reserve.checks.machine import MB, CronLine, Machine
-from reserve.checks.steps import Check
-from reserve.checks.verdict import Unfit, Verdict, Word
-from reserve.commands.check import outcome_of
-from reserve.commands.this_machine import path_of_cron
-from reserve.errors import CauseWord, ExitCode, Unreachable
-from reserve.http import Http
+from reserve.checks.steps import Check, of_machine
+from reserve.checks.verdict import Unfit, Verdict, Word, verdict_of
+from reserve.commands.check import nobody_runs, outcome_of
+from reserve.commands.this_machine import path_of_cron, this_machine, writable_store
+from reserve.errors import CauseWord, ExitCode
+from reserve.http import Http, NotProved, Reached
+from reserve.model import Offers
+from reserve.settings import Settings
 from reserve.simulator.faults import JSON, Fault
 from reserve.systems.base import BookingSystem
 from reserve.systems.recus.adapter import RecUs
 from reserve.systems.registry import SYSTEMS
 from tests import shapes
+from tests.fakes import offer
 from tests.stage import RecUsWithoutBrowser, Stage
 
 FINE = Machine()
@@ -125,9 +130,34 @@ class BehindBrokenTls(RecUsWithoutBrowser):
 
     def _connect(self, base_url: str, headers: Mapping[str, str]) -> Http:
         http = Http(base_url, headers=headers)
-        why = Unreachable("the certificate of api.rec.us is not accepted: self-signed certificate")
+        why = NotProved("the certificate of api.rec.us is not accepted: self-signed certificate")
         http.reach = raising(why)  # type: ignore[method-assign]
         return http
+
+
+class BehindSilentIpv6(RecUsWithoutBrowser):
+    """Its host has an address at which nobody answers."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._usual = self.context.connect
+        self.context = replace(self.context, connect=self._connect)
+
+    def _connect(self, base_url: str, headers: Mapping[str, str]) -> Http:
+        http = self._usual(base_url, headers)
+        found = Reached("api.rec.us", ("192.0.2.1",), ("2001:db8::1",), timedelta(milliseconds=20))
+        http.reach = lambda: found  # type: ignore[method-assign]
+        return http
+
+
+class WithUnfitDriver(RecUsWithoutBrowser):
+    """Its Chrome and its driver are of different years."""
+
+    def sign_in_with_browser(self) -> None:
+        raise BrowserNotStarted(
+            "/usr/bin/chromium does not start: session not created: "
+            "This version of ChromeDriver only supports Chrome version 114"
+        )
 
 
 def _cron(**lacks: Any) -> Machine:
@@ -148,6 +178,12 @@ DEFECTS: dict[str, Defect] = {
         "Install chromium and its driver, of one version",
         environ={"CHROME_BINARY": "/bin/true", "CHROMEDRIVER": "/nowhere/driver"},
         system_type=RecUs,
+    ),
+    "driver that does not fit": Defect(
+        "sign-in",
+        "session not created: This version of ChromeDriver only supports Chrome version 114",
+        "Install chromium and its driver, of one version",
+        system_type=WithUnfitDriver,
     ),
     "PATH of cron lacks Chrome": Defect(
         "cron",
@@ -299,13 +335,36 @@ DEFECTS: dict[str, Defect] = {
         Word.WARNING,
         notify="ntfy://canary telegam://canary",
     ),
+    "address that does not answer": Defect(
+        "network",
+        "no answer from api.rec.us at 2001:db8::1",
+        "Mend IPv6",
+        Word.WARNING,
+        system_type=BehindSilentIpv6,
+    ),
     "certificate of somebody else": Defect(
         "network",
         "the certificate of api.rec.us is not accepted",
-        "See whether the site answers your browser",
+        "Set the clock",
         system_type=BehindBrokenTls,
     ),
 }
+
+
+FOUND = Offers("Alice Marble", UTC, (offer("Court 1"),))
+
+
+def on(machine: Machine) -> dict[str, Verdict]:
+    """What is said of *machine*, before anything is asked for."""
+    steps = {name: step for name, step, _ in of_machine(machine)}
+    steps["this machine's clock"] = lambda: machines.clock(machine)
+    return {name: verdict_of(name, step) for name, step in steps.items()}
+
+
+def is_named(defect: Defect, verdict: Verdict) -> bool:
+    """Whether *verdict* says what it should of *defect*."""
+    has_said = defect.said in verdict.said and defect.remedy in verdict.remedy
+    return verdict.word is defect.word and has_said
 
 
 class StageOf(Stage):
@@ -321,6 +380,11 @@ class StageOf(Stage):
 @pytest.mark.parametrize("name", DEFECTS)
 def test_a_defect_is_named_with_what_to_do_about_it(tmp_path: Path, name: str) -> None:
     defect = DEFECTS[name]
+    if defect.machine is not FINE:
+        verdict = on(defect.machine)[defect.step]
+        assert is_named(defect, verdict), verdict
+        assert (outcome_of([verdict], FOUND, None).exit_code == 0) is (defect.word is not Word.FAILED)
+        return
     stage = StageOf(tmp_path, defect.scenario, defect.system, ahead=defect.ahead, environ=defect.environ)
     with stage:
         stage.kind = defect.system_type
@@ -328,9 +392,7 @@ def test_a_defect_is_named_with_what_to_do_about_it(tmp_path: Path, name: str) -
         verdicts = checked(stage, *defect.options, machine=defect.machine, notify=defect.notify)
 
         verdict = next(each for each in verdicts if each.step == defect.step)
-        assert (verdict.word, defect.said in verdict.said, defect.remedy in verdict.remedy) == (
-            (defect.word, True, True)
-        ), verdict
+        assert is_named(defect, verdict), verdict
         assert "canary" not in str(verdicts)
         is_failed = defect.word is Word.FAILED
         outcome = outcome_of(verdicts, stage.run.found, stage.run.timeline.opens_at)
@@ -427,3 +489,45 @@ def test_the_known_fields_are_those_of_the_samples(system: str) -> None:
 )
 def test_the_path_that_cron_gives_our_line_is_read_from_the_crontab(content: str, path: str | None) -> None:
     assert path_of_cron(content.encode(), Path("/srv/first serve")) == path
+
+
+def test_no_code_is_asked_for_while_another_run_may_wait_for_one(tmp_path: Path) -> None:
+    with Stage(tmp_path) as stage:
+        stage.get_ready()
+        said = {each.step: each.said for each in Check(stage.run, FINE, may_ask=lambda: False).verdicts()}
+        stage.run.system.close()
+
+        assert said["one-time code"].startswith("not asked for")
+        assert stage.ledger.all("code-asked") == []
+
+
+def test_a_run_that_is_under_way_is_noticed(tmp_path: Path) -> None:
+    with Stage(tmp_path) as stage:
+        stage.get_ready()
+        wired = stage.wired
+        assert nobody_runs(wired)
+
+        with stage.run.alone(in_turn=False):
+            assert not nobody_runs(wired)
+
+
+def test_the_store_is_written_to_and_one_that_takes_nothing_says_why(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    assert writable_store(Settings(tmp_path / "data")) == "sqlite, readable and writable"
+    with pytest.raises(Unfit, match="RESERVE_DATA: cannot keep state in") as seen:
+        writable_store(Settings(tmp_path / "file"))
+    assert seen.value.cause is CauseWord.DISK
+    with pytest.raises(Unfit, match="RESERVE_DATABASE_URL") as seen:
+        writable_store(Settings(tmp_path, database_url="postgresql+psycopg://x:canary@127.0.0.1:1/x"))
+    assert "canary" not in str(seen.value)
+    assert seen.value.remedy.startswith("See that RESERVE_DATABASE_URL answers")
+
+
+def test_this_machine_can_be_looked_at(tmp_path: Path) -> None:
+    machine = this_machine(Settings(tmp_path), None)
+
+    assert verdict_of("disk", lambda: machines.disk(machine)).said
+    assert (machine.memory() or 0) > 0
+    assert machine.zone()
+    assert machines.clock(machine) is None
