@@ -17,7 +17,7 @@ from reserve.checks import machine as machines
 from reserve.checks.drift import Drift
 from reserve.checks.machine import MB, CronLine, Machine
 from reserve.checks.steps import Check, of_machine
-from reserve.checks.verdict import Unfit, Verdict, Word, verdict_of
+from reserve.checks.verdict import Unfit, Verdict, Word, remedy_for, verdict_of
 from reserve.commands.check import nobody_runs, outcome_of
 from reserve.commands.this_machine import path_of_cron, this_machine, writable_store
 from reserve.errors import CauseWord, ExitCode
@@ -310,7 +310,7 @@ DEFECTS: dict[str, Defect] = {
     "bookings unreadable": Defect(
         "limits and reservations",
         "your list of bookings cannot be read",
-        "please report it",
+        remedy_for(CauseWord.UNKNOWN_ANSWER),
         Word.WARNING,
         scenario={"faults": ("bookings-unreadable",)},
     ),
@@ -325,7 +325,7 @@ DEFECTS: dict[str, Defect] = {
     "field missing in an answer": Defect(
         "facility, courts and slot",
         "the answer (200) has no 'location.timezone'",
-        "please report it",
+        remedy_for(CauseWord.UNKNOWN_ANSWER),
         scenario={"faults": (facility_answered(timezone=None),)},
     ),
     "notification address broken": Defect(
