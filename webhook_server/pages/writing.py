@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import date
 from typing import Any
 
 from flask import Flask, abort, flash, redirect, render_template, request, session, url_for
@@ -17,6 +19,7 @@ from reserve.commands.options import one_of
 from reserve.commands.plan import described
 from reserve.commands.plan_options import plan_parser
 from reserve.errors import ReserveError, UsageError
+from reserve.plans.due import plan_of
 from reserve.plans.file import body_of, plan_in
 from reserve.storage.plans import StoredPlan
 from reserve.storage.typed_codes import hand_over, waiting
@@ -140,7 +143,9 @@ def add_writing(pages: Flask, house: House, inbox: Inbox) -> None:
         stored = the_plan(number)
         summary = house.plans.summary(stored)
         past = house.plan_store.occurrences(number, ended=True, most=10)
-        skipped = sorted(stored.body.get("skipped", []))
+        skipped: list[date] = []
+        with suppress(UsageError):  # the summary says that it cannot be read
+            skipped = sorted(plan_of(stored).skipped)
         return render_template("plan.html", plan=summary, past=past, skipped=skipped)
 
     @pages.post("/plans/<int:number>/<do>")

@@ -1,0 +1,195 @@
+"""What people do on the pages, and what became of it; the simulator answers for the facilities."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from reserve.commands.store import secret_store
+from reserve.commands.wiring import host_of
+from reserve.redaction import Secrets
+from reserve.storage.people import People
+from reserve.storage.plans import PlanStore
+from reserve.storage.run_folder import RunFolder
+from reserve.storage.runs import Record, player_key
+from reserve.storage.secrets import Accounts
+from reserve.storage.typed_codes import Mailbox
+from reserve.systems import PROFILES, USUAL
+from tests.webhook.pages.conftest import Household, post
+
+GAME = {"date": "+8", "time": "6pm-7:30pm", "court": "Alice Marble: Court 1", "account": "anna-rec"}
+
+
+def test_a_plan_is_shown_with_its_opening_before_it_is_saved(household: Household) -> None:
+    anna = household.client("anna")
+
+    shown = post(anna, "/plans/new", {**GAME, "do": "preview"})
+    with household.store() as store:
+        assert len(PlanStore(store).all()) == 2
+    saved = post(anna, "/plans/new", {**GAME, "do": "save"})
+
+    assert "Tue 2026-03-10 18:00-19:30  opens Tue 2026-03-03 08:00:00 PST = 16:00:00 UTC" in shown.text
+    assert saved.location == "/plans"
+    assert "Saved as plan 3" in anna.get("/plans").text
+    with household.store() as store:
+        (occurrence,) = PlanStore(store).occurrences(3)
+        assert occurrence.opens_at.isoformat() == "2026-03-03T16:00:00+00:00"
+    assert "Alice Marble: tennis" in anna.get("/").text
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"date": "someday"}, "Date: &#39;someday&#39; is not a date"),
+        ({"time": "6"}, "which is meant?"),
+        ({"court": "Nowhere"}, "Nowhere"),
+        ({"court": ""}, "Court is missing."),
+        ({"every": "wed 6pm"}, "Give one of"),
+        ({"court": "--wait-list"}, "--wait-list"),
+        ({"date": "2020-01-01"}, "no slot in the future"),
+    ],
+)
+def test_what_makes_no_sense_is_said_beside_what_was_typed(
+    household: Household, changed: dict[str, str], said: str
+) -> None:
+    answer = post(household.client("anna"), "/plans/new", {**GAME, **changed, "do": "save"})
+
+    assert answer.status_code == 400
+    assert said in answer.text
+    assert 'value="Alice Marble: Court 1"' in answer.text or "court" in changed
+    with household.store() as store:
+        assert len(PlanStore(store).all()) == 2
+
+
+def test_a_plan_is_paused_resumed_skipped_and_removed_and_comes_back(household: Household) -> None:
+    anna = household.client("anna")
+
+    post(anna, "/plans/1/pause")
+    paused = anna.get("/plans").text
+    post(anna, "/plans/1/resume")
+    post(anna, "/plans/1/skip", {"date": "9 mar"})
+    skipped = anna.get("/plans/1").text
+    post(anna, "/plans/1/unskip", {"date": "2026-03-09"})
+    post(anna, "/plans/1/skip", {"date": "tue"})
+    refused = anna.get("/plans/1").text
+    post(anna, "/plans/1/remove")
+    removed = anna.get("/plans").text
+    post(anna, "/plans/undo")
+    back = anna.get("/plans").text
+
+    assert ">paused<" in paused
+    assert "2026-03-09 is skipped" in skipped
+    assert "has no slot on" in refused
+    assert "Undo" in removed
+    assert anna.get("/plans/1").status_code == 404
+    assert "It is back, as plan 3" in back
+    assert post(anna, "/plans/undo").status_code == 404
+    with household.store() as store:
+        assert [stored.plan_id for stored in PlanStore(store).all()] == [2, 3]
+
+
+def test_a_code_goes_to_the_run_of_the_person_that_waits(household: Household) -> None:
+    data = household.settings.data
+    anna, ben = (Mailbox(data, f"20260301T000000-{name}", household.clock.now) for name in ("anna", "ben"))
+    for each in (anna, ben):
+        each.open()
+
+    post(household.client("ben"), "/code", {"code": "123 456"})
+    wrong = household.client("ben")
+    post(wrong, "/code", {"code": "no code"})
+
+    assert (anna.take(), ben.take()) == ([], ["123456"])
+    assert "4 to 8 digits" in wrong.get("/code").text
+    for each in (anna, ben):
+        each.close()
+    late = household.client("ben")
+    post(late, "/code", {"code": "123456"})
+    assert "No run here waits" in late.get("/code").text
+
+
+def test_an_account_is_stored_belongs_to_whoever_stored_it_and_is_removed(household: Household) -> None:
+    ben = household.client("ben")
+    fields = {"system": USUAL, "RESERVE_EMAIL": "b@example.com", "RESERVE_PASSWORD": "s3cret-of-ben"}
+
+    post(ben, "/accounts", {**fields, "name": "ben-two"})
+    shown = ben.get("/accounts").text
+    post(ben, "/accounts", {**fields, "name": "../x", "RESERVE_EMAIL": "nonsense"})
+    refused = ben.get("/accounts").text
+
+    assert "ben-two" in shown
+    assert "s3cret-of-ben" not in shown + refused
+    assert "is no name" in refused
+    assert "ben-two" not in household.client("anna").get("/accounts").text
+    with secret_store(household.settings) as secrets:
+        assert Accounts(secrets).read("ben-two")["RESERVE_PASSWORD"] == "s3cret-of-ben"
+    post(ben, "/accounts/ben-two/remove")
+    with secret_store(household.settings) as secrets:
+        assert Accounts(secrets).names == ["anna-rec", "ben-rec"]
+
+
+def test_a_calendar_is_at_a_secret_address_until_that_is_switched_off(household: Household) -> None:
+    anna, stranger = household.client("anna"), household.client()
+    with household.store() as store:
+        player = player_key(USUAL, host_of(PROFILES[USUAL], household.settings), "anna-rec@example.com")
+        record = Record(store, "20260302T000000-won", player, household.clock.now)
+        record.begin(USUAL, "Alice Marble")
+        record.end(0, "Reserved.")
+    event = "BEGIN:VEVENT\r\nUID:a\r\nSEQUENCE:1\r\nDTSTART:20260309T010000Z\r\n"
+    event += "SUMMARY:Court 1\r\nEND:VEVENT\r\n"
+    file = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\n{event}END:VCALENDAR\r\n"
+    RunFolder(household.settings.data, "20260302T000000-won", Secrets([])).keep_calendar(file)
+
+    page = post(anna, "/calendar", {"do": "new"}).text
+    address = page.partition("/calendar/")[2].partition(".ics")[0]
+    feed = stranger.get(f"/calendar/{address}.ics")
+    kept = anna.get("/accounts").text
+    post(anna, "/calendar", {"do": "revoke"})
+
+    assert "SUMMARY:Court 1" in feed.text
+    assert feed.mimetype == "text/calendar"
+    assert len(address) == 32
+    assert address not in kept
+    assert stranger.get(f"/calendar/{address}.ics").status_code == 404
+    with household.store() as store:
+        assert not any(person.calendar for person in People(store).all())
+
+
+def test_a_run_under_way_is_shown_and_told_to_the_page_that_is_open(household: Household) -> None:
+    anna = household.client("anna")
+    with household.store() as store:
+        player = player_key(USUAL, host_of(PROFILES[USUAL], household.settings), "anna-rec@example.com")
+        record = Record(store, "20260302T000000-live", player, household.clock.now)
+        with record.kept(system=USUAL, request="Moscone, tennis", day="2026-03-09"):
+            page, events = anna.get("/").text, anna.get("/events")
+            told = events.text
+            others = household.client("ben").get("/events").text
+
+    assert "Moscone, tennis" in page
+    assert events.mimetype == "text/event-stream"
+    assert "Moscone, tennis" in told
+    assert "getting ready" in told
+    assert "Moscone" not in others
+    assert "Moscone, tennis" not in anna.get("/").text
+
+
+def test_many_runs_are_pages_of_thirty(household: Household) -> None:
+    anna, clock = household.client("anna"), household.clock
+    with household.store() as store:
+        player = player_key(USUAL, host_of(PROFILES[USUAL], household.settings), "anna-rec@example.com")
+        for number in range(35):
+            clock.sleep_until(clock.now() + timedelta(minutes=1))
+            record = Record(store, f"20260302T{number:06}-x", player, clock.now)
+            record.begin(USUAL, f"Game {number} of many")
+            record.end(0 if number % 2 else 1, "It ended.", cause=None if number % 2 else "late")
+
+    first = anna.get("/runs").text
+    second = anna.get("/runs?before=20260302T000005-x").text
+    late = anna.get("/runs?ended=lost&cause=late").text
+
+    assert "Game 34 " in first
+    assert "Game 4 " not in first
+    assert "before=20260302T000005-x" in first
+    assert "Game 4 " in second
+    assert "Game 33 " not in late
+    assert late.count('class="card run bad"') == 18
