@@ -112,6 +112,8 @@ def test_a_missing_package_is_said_likewise_by_a_module_that_is_started(module: 
     [
         ("first-serve hist", "history "),
         ("python3 main.py plan add --ev", "--every "),
+        ("first-serve plan unsk", "unskip "),
+        ("first-serve bookings can", "cancel "),
     ],
 )
 def test_the_shell_is_told_how_a_line_may_go_on(typed: str, offered: str, tmp_path: Path) -> None:

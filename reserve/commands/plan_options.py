@@ -110,7 +110,8 @@ def plan_parser() -> Parser:
         metavar="OPTION",
         help=f"take an option away: {', '.join(CLEARED)}; may be repeated",
     )
-    edit.set_defaults(**dict.fromkeys(set(vars(top.parse_args(["add"]))) - {"do"}))  # what is not given stays
+    blank, _ = top.parse_known_args(["add"])  # by which no shell is told how a line may go on
+    edit.set_defaults(**dict.fromkeys(set(vars(blank)) - {"do"}))  # what is not given stays
     show = command("show", "one plan: courts, next slots, skipped days, and how it went")
     numbered(show)
     show.add_argument("--json", action="store_true", help="as one JSON object")
