@@ -229,8 +229,12 @@ def called(name: str, ids: dict[str, str], option: str = "--court") -> str:
     if (found := meant(name, ids, option)) is not None:
         return found
     by_plain = {plain(each): each for each in reversed(ids)}
-    near = difflib.get_close_matches(plain(name), by_plain, n=3, cutoff=0.5)
-    nearest = f"the nearest are {', '.join(by_plain[each] for each in near)}"
+    by_word = {word: each for known, each in by_plain.items() for word in known.split()}
+    near = [by_plain[each] for each in difflib.get_close_matches(plain(name), by_plain, n=3, cutoff=0.5)]
+    near = near or [
+        by_word[each] for each in difflib.get_close_matches(plain(name), by_word, n=1, cutoff=0.7)
+    ]
+    nearest = f"the nearest {'are' if len(near) > 1 else 'is'} {', '.join(near)}"
     raise UsageError(
         f"{option}: no facility is called {name!r}; "
         + (nearest if near else f"there are {', '.join(sorted(ids))}")

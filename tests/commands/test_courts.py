@@ -152,7 +152,7 @@ def test_without_a_network_one_sentence_says_what_to_check_and_what_still_works(
 
 
 def test_a_facility_that_does_not_exist_is_refused_with_the_nearest(tmp_path: Path) -> None:
-    with Stage(tmp_path) as stage, pytest.raises(UsageError, match="the nearest are Alice Marble"):
+    with Stage(tmp_path) as stage, pytest.raises(UsageError, match="the nearest is Alice Marble"):
         courts(stage, "-c", "Alice Marbel")
 
 

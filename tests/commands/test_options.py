@@ -355,7 +355,7 @@ def test_with_json_a_refusal_is_an_object_and_the_sentence_is_beside_it() -> Non
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        (["-c", "Alise Marble"], ["--court", "the nearest are Alice Marble"]),
+        (["-c", "Alise Marble"], ["--court", "the nearest is Alice Marble"]),
         (["-c", "Wimbledon"], ["--court", "no facility is called 'Wimbledon'"]),
         (
             ["-t", "17:00", "-y", "18:30"],

@@ -371,7 +371,7 @@ ONCE = "-d 2026-03-09 -t 18:00"
         (f"add --system ntnui {EVERY}", "--link is missing"),
         (f"add --system ntnui --link nonsense {EVERY}", "is not the page of a session"),
         (f"add --system golf {EVERY}", "--system: 'golf' is not known"),
-        (f'add -c "Alice Marbel" {EVERY}', "the nearest are Alice Marble"),
+        (f'add -c "Alice Marbel" {EVERY}', "the nearest is Alice Marble"),
         (f'add -c "Alice\nMarble" {EVERY}', "has a line break"),
         (f'add -c "Alice Marble: Court 99" {EVERY}', "it has Court 1, Court 2"),
         (f"{MARBLE} -c Moscone {EVERY} --only 'Court 1'", "with several facilities"),

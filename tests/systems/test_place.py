@@ -158,3 +158,16 @@ def test_what_may_be_several_is_refused_with_all_of_them() -> None:
     assert called("glen", names) == "3"
     with pytest.raises(UsageError, match="'m' may be Mission, Moscone; which is meant"):
         called("m", names)
+
+
+@pytest.mark.parametrize(
+    ("typed", "near"),
+    [
+        ("Alise Marble", "the nearest is Alice Marble"),
+        ("alise", "the nearest is Alice Marble"),
+        ("gold", "there are Alice Marble, "),
+    ],
+)
+def test_a_word_that_is_nearly_one_of_a_name_is_answered_with_that_name(typed: str, near: str) -> None:
+    with pytest.raises(UsageError, match=f"no facility is called '{typed}'; {near}"):
+        called(typed, {"Alice Marble": "1", "Moscone": "2"})
