@@ -9,25 +9,29 @@ showed the stamp or less than a second more. So, with offset = server's clock - 
 and all such intervals hold at once. Each probe is sent so that the server's second changes in the middle of
 what is still possible when it arrives, and halves that, until only the round trip is left, whose two ways
 nobody can tell apart. To meet an opening we need not: what the server's clock shows when a request arrives,
-minus what ours showed when we sent it (the *lead*: offset plus the way there), is found to some milliseconds.
+minus what ours showed when we sent it (the *lead*: offset plus the way there), is found to some milliseconds,
+and how it is chosen over an uneven network is told in `reserve.lead`.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from math import inf
 from queue import SimpleQueue
 from typing import ClassVar, Generic, TypeVar
 
+from reserve.lead import Case, Seen, lead_for, possible, usual
+
 T = TypeVar("T")
 
 SECOND = timedelta(seconds=1)
+MS = timedelta(milliseconds=1)
 NAP = 1.0  # seconds; long waits are cut up, so that a clock put forward makes us late by no more than this
 AWAKE = timedelta(milliseconds=1)  # before a moment that is to be met
 LOOK = 0.1  # seconds; so soon is noticed that a wait is to be cut short
@@ -235,10 +239,11 @@ class Probe:
 class ServerTime:
     """How far the server's clock is ahead of ours: surely between `low` and `high`.
 
-    `lead` is what the server's clock shows when a request arrives, minus what ours showed when we sent it, at
-    least; `trip` is the quickest way there and back that we saw. Probes that contradict each other (several
-    servers, a stamp from a cache) are not `consistent`: then `lead` is that of the server furthest behind, as
-    it would be asked too early by any other, and the bounds hold if any one of them is right.
+    `lead` is how much sooner to send, for the stated chance of being early (`reserve.lead.CHANCE`); `trip` is
+    the quickest way there and back that we saw. Probes that contradict each other (several servers, a stamp
+    from a cache) are not `consistent`: then `lead` is that of the server furthest behind, as it would be
+    asked too early by any other, and the bounds hold if any one of them is right. `seen` is what all this is
+    known from.
     """
 
     low: timedelta
@@ -247,6 +252,7 @@ class ServerTime:
     trip: timedelta
     probes: int
     consistent: bool
+    seen: tuple[Probe, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def offset(self) -> timedelta:
@@ -263,12 +269,28 @@ class ServerTime:
         return ours + self.offset
 
     def likely(self, opening: datetime) -> datetime:
-        """When to send, so that the request arrives at *opening* or a moment later: never early on purpose.
+        """When to send, to arrive at *opening* or a moment later, but for the stated chance of being early.
 
-        It can be early if the network is quicker than we ever saw it, or if the server does less before it
-        looks at its clock than it did for our probes.
+        It can be earlier still if the server does less before it looks at its clock than it did for our
+        probes, and later if it does more.
         """
         return opening - self.lead
+
+    def telling(self, earliest: datetime, number: int) -> list[datetime]:
+        """When to send so many more probes, from *earliest* on, for them to tell most about the lead.
+
+        The server's second changes at the arrival of each where it is most doubtful whether it does.
+        """
+        cases = _cases(self.seen)
+        if not cases:
+            return [earliest] * number
+        shares = [(place + 1) / (number + 1) for place in range(number)]
+        return [_before_a_second(earliest, usual(cases, share) * MS) for share in shares]
+
+    def with_more(self, probes: Iterable[Probe], requests: int) -> ServerTime:
+        """The same, with those of *probes* that do not contradict it, for so many *requests* together."""
+        agreeing = [one for one in probes if one.low <= self.high and self.low <= one.high]
+        return weigh([*self.seen, *agreeing], requests) if self.seen else self
 
     def certain(self, opening: datetime) -> datetime:
         """When to send at the earliest, so that the request cannot arrive before *opening*, however quick."""
@@ -329,23 +351,29 @@ def measure(
     return weigh(probes)
 
 
-def weigh(probes: Sequence[Probe]) -> ServerTime:
-    """What *probes* say together."""
+def weigh(probes: Sequence[Probe], requests: int = 1) -> ServerTime:
+    """What *probes* say together, for so many *requests* at the opening."""
     if not probes:
         return UNKNOWN
     agreeing = _agreeing(probes)
     consistent = agreeing == list(probes)
     # If all agree, the truth is in every interval; if not, it is in one of them at least.
     inner, outer = (max, min) if consistent else (min, max)
-    credible = _credible(probes)
+    credible, cases = _credible(probes), _cases(agreeing)
     return ServerTime(
         low=inner(one.low for one in credible),
         high=outer(one.high for one in credible),
-        lead=min(_lead(probes)),
+        lead=lead_for(cases, requests) * MS if cases else min(_lead(probes)),
         trip=min(one.trip for one in agreeing),
         probes=len(probes),
         consistent=consistent,
+        seen=tuple(probes),
     )
+
+
+def _cases(probes: Sequence[Probe]) -> list[Case]:
+    """What may be so about the lead, by *probes*."""
+    return possible([Seen((one.stamp - one.sent) / MS, one.trip / MS) for one in probes]) if probes else []
 
 
 def plan(opening: datetime, server: ServerTime, shots: int) -> list[datetime]:

@@ -13,7 +13,7 @@ import pytest
 
 HERE = Path(__file__).parent.parent
 
-PLAIN = "itself errors redaction money model when window clock http browser signals tokens settings"
+PLAIN = "itself errors redaction money model when window clock lead http browser signals tokens settings"
 PLAIN += " notify calendar_file log_file shape stroke"
 BASES = "systems.profile systems.base systems.api systems.account_api systems.place systems.reading"
 BASES += " systems.refusals"
@@ -33,7 +33,8 @@ MAY_IMPORT = {
     "money": "",
     "signals": "",
     "tokens": "signals",
-    "clock": "",
+    "clock": "lead",
+    "lead": "",
     "model": "errors money",
     "window": "errors model",
     "when": "errors model",

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
 
 from reserve.booking.context import RunContext
 from reserve.booking.verification import Verification
@@ -28,6 +29,7 @@ from reserve.systems.base import BookingSystem, CourtConnection
 PLANNED = 3  # attempts for each court: at the likely opening, at the certain one, and between them
 LONGEST_DELAY = timedelta(seconds=3)  # of an opening; more is something else, and would not help the next run
 LONGEST_TRIP = timedelta(seconds=1)  # there and back; a slower server's clock is not known well enough
+READY = timedelta(milliseconds=50)  # for the threads that warm the connections
 LEAST = timedelta(seconds=0.5)  # for what is warmed when the opening is upon us
 SECOND_OPINION = 7  # probes of a server whose clock is further behind than that of the first
 
@@ -47,8 +49,9 @@ def aim(
     opening: Opening,
     verification: Verification,
     facility: str,
+    together: int,
 ) -> list[datetime]:
-    """When to ask for each court, by the server's time; returns shortly before the opening.
+    """When to ask for the courts, so many *together*, by the server's time; returns just before the opening.
 
     Whatever is late by then is left behind. When the server does not tell its time, our own clock counts, and
     from here on nobody can set that.
@@ -62,10 +65,12 @@ def aim(
         with timeline.span(SpanKind.AIM):
             server = server_time(context, connections, until=opening.opens_at - leads.warm)
     _go_by(context, server)
-    context.wait_until(server.likely(opening.opens_at) - leads.warm)
+    # A whole second before the opening, so that the answers tell more about the server's time.
+    context.wait_until(server.likely(opening.opens_at) - leads.warm - READY)
     last_look = server.likely(opening.opens_at) - leads.last_look
     with timeline.span(SpanKind.WARM):
-        warm_up(context, connections, until=last_look)
+        server = server.with_more(warm_up(context, connections, until=last_look), together)
+    _go_by(context, server)
     context.record.stay_alone()
     if verification.is_awaited:
         verification.enter(until=last_look)
@@ -138,25 +143,38 @@ def _measured(
     return measure(probe, clock, budget=budget, until=until)
 
 
-def warm_up(context: RunContext, connections: Sequence[CourtConnection], *, until: datetime) -> None:
-    """Open *connections* by *until*; one that takes too long is left behind, and another has the rest."""
-    clock = context.clock
-    late: Sequence[CourtConnection] = connections
+def warm_up(context: RunContext, connections: Sequence[CourtConnection], *, until: datetime) -> list[Probe]:
+    """Open *connections* by *until*, and return what their answers tell of the server's time.
+
+    One that takes too long is left behind, and another has the rest.
+    """
+    clock, late, probes = context.clock, list(connections), list[Probe]()
+    moments = context.server.telling(clock.now(), len(connections))
     for share in (2, 1):
-        limit = max((until - clock.now()) / share, LEAST)
-        in_time = clock.together([partial(_is_warm, clock, each, limit) for each in late])
-        late = [each for each, is_warm in zip(late, in_time, strict=True) if not is_warm]
+        limit = max((until - max(moments)) / share, LEAST)
+        calls = [
+            partial(_warmed, clock, each, moment, limit) for each, moment in zip(late, moments, strict=True)
+        ]
+        answers = clock.together(calls)
+        late = [each for each, answer in zip(late, answers, strict=True) if answer is None]
+        probes += chain.from_iterable(answer for answer in answers if answer is not None)
         if not late:
             break
+        moments = [clock.now()] * len(late)
     warm = len(connections) - len(late)
     context.timeline.say("the connection is warm" if warm == 1 else f"{warm} connections are warm")
+    return probes
 
 
-def _is_warm(clock: Clock, connection: CourtConnection, limit: timedelta) -> bool:
+def _warmed(
+    clock: Clock, connection: CourtConnection, moment: datetime, limit: timedelta
+) -> list[Probe] | None:
+    """What the answer tells on *connection*, warmed at *moment*; None when there was none within *limit*."""
+    clock.sleep_until(moment)
     with suppress(TimeoutError):
-        clock.within(limit, connection.warm)
-        return True
-    return False
+        probe = clock.within(limit, partial(connection.warm, clock))
+        return [] if probe is None else [probe]
+    return None
 
 
 def known_delay(context: RunContext, facility: str) -> OpeningDelay | None:

@@ -103,7 +103,8 @@ class Run:
         self.verification.verify(found, opening)
 
         with connected(self.system, opening) as connections:
-            moments = aim(context, connections, opening, self.verification, found.facility)
+            together = min(self.system.fan_out if self.request.at_once else 1, len(opening.offers))
+            moments = aim(context, connections, opening, self.verification, found.facility, together)
             self.stop.shield()
             deadline = max(moments[0], self.clock.now()) + self.request.patience
             race = Race(context, self.verification, moments, deadline)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
-from reserve.clock import Probe
+from reserve.clock import Clock, Probe
 from reserve.errors import LostAnswer, ServiceError, Unreachable, UsageError
 from reserve.model import (
     Account,
@@ -33,7 +33,6 @@ from reserve.when import read_time
 
 if TYPE_CHECKING:
     from reserve.browser import Browser
-    from reserve.clock import Clock
     from reserve.http import Answer, Http
     from reserve.stroke import Departure
 
@@ -87,10 +86,11 @@ class CourtConnection(ABC):
             raise ValueError("no stamp of the server's own")
         return Probe(sent, received, answer.stamp)
 
-    def warm(self) -> None:
-        """Open the connection, so that the opening does not pay for it."""
-        with suppress(ServiceError):  # the opening may still go well, and says why if not
-            self.light()
+    def warm(self, clock: Clock) -> Probe | None:
+        """Open the connection, so that the opening does not pay for it; returns what an answer tells."""
+        with suppress(ValueError):  # the opening may still go well, and says why if not
+            return self.probe(clock)
+        return None
 
     def is_free(self) -> bool:
         """Whether a light look says that asking makes sense; the waiting list looks before it asks."""

@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 import certifi
 import requests
 
-from reserve.booking.aim import PLANNED
+from reserve.booking.aim import PLANNED, warm_up
 from reserve.booking.context import RunContext
 from reserve.booking.race import Race
 from reserve.booking.stop import Stop
@@ -45,6 +45,8 @@ WORKERS = 6  # processes for what mostly waits: asking for one court after the o
 TRUSTED = "REQUESTS_CA_BUNDLE"  # the environment variable that requests reads
 NAP = 0.1  # seconds; how the field waits
 QUICK = [network for network in NETWORKS if network.rtt == 60]
+WARMED = 4  # connections, whose answers tell more about the server's clock
+WARMING = timedelta(seconds=2.5)  # as long as before an opening
 MEASURED = 3  # times that we measure the server's clock per network; the openings alternate with them
 CHUNK = 10  # openings that one process asks one by one for
 START = datetime(2026, 11, 27, 18, tzinfo=UTC)
@@ -173,19 +175,27 @@ class Ours:
         self.system.use_token(run)
         offers = [Offer(Court(str(court), f"Court {court}"), SLOT, START) for court in range(courts)]
         self.connections = [self.system.connection_for(offer) for offer in offers]
-        self.clock.together([each.warm for each in self.connections])
+        self.clock.together([partial(each.warm, self.clock) for each in self.connections])
 
     def measure(self) -> ServerTime:
-        """What the probes of the race's own connection say."""
-        return measure(lambda: self.connections[0].probe(self.clock), self.clock)
+        """What the probes of the race's own connection say, and the warming of all."""
+        context = self.context()
+        context.server = measure(lambda: self.connections[0].probe(self.clock), self.clock)
+        probes = warm_up(context, self.connections, until=self.clock.now() + WARMING)
+        return context.server.with_more(probes, len(self.connections))
 
     def ask(self, opens_at: datetime, server: ServerTime, *, at_once: bool) -> None:
         """Everything from the plan of moments to the last answer."""
+        server = server.with_more([], len(self.connections) if at_once else 1)
         moments = plan(opens_at, server, PLANNED)
-        context = RunContext(self.system, self.clock, Timeline(self.clock.now), Stop(), NoRecord())
+        context = self.context()
         deadline = opens_at + timedelta(seconds=60)
         race = Race(context, Verification(context), moments, deadline)
         race.win(self.connections, at_once=at_once)
+
+    def context(self) -> RunContext:
+        """What a run works with, nothing found out yet."""
+        return RunContext(self.system, self.clock, Timeline(self.clock.now), Stop(), NoRecord())
 
     def close(self) -> None:
         """Let every connection go."""
@@ -264,7 +274,7 @@ def work(task: Task) -> dict[str, list[Arrivals]]:
 
 def measure_clocks(hosts: Hosts, networks: Sequence[Network], times: int) -> dict[Network, list[ServerTime]]:
     """The server's time over each network, several times; this takes ten seconds a time."""
-    measuring = [Ours(hosts.url(network), "clock", 1) for network in networks]
+    measuring = [Ours(hosts.url(network), "clock", WARMED) for network in networks]
     rounds = [Clock().together([each.measure for each in measuring]) for _ in range(times)]
     for each in measuring:
         each.close()

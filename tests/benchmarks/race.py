@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, NoReturn
 
-from reserve.booking.aim import PLANNED
+from reserve.booking.aim import PLANNED, warm_up
 from reserve.booking.context import RunContext
 from reserve.booking.race import Race
 from reserve.booking.stop import Stop
 from reserve.booking.timeline import Timeline
 from reserve.booking.verification import Verification
-from reserve.clock import measure, plan
+from reserve.clock import Clock, Probe, measure, plan
 from reserve.errors import NotOpenYet, SlotTaken
 from reserve.model import Court, Offer
 from reserve.stroke import Departure
@@ -33,6 +33,7 @@ CLOCK_ERROR = 300  # ms
 RTT, JITTER = 60, 10  # ms
 WAY = ((RTT - JITTER) / 2, (RTT + JITTER) / 2)
 PATIENCE = timedelta(seconds=10)
+WARMING = timedelta(seconds=2.5)  # as long as before an opening
 COURTS = (1, 4)
 MS = timedelta(milliseconds=1)
 
@@ -47,6 +48,10 @@ class VirtualConnection(CourtConnection):
         super().__init__(offer)
         self.server, self.machine = server, machine
         self.arrived = float("inf")
+
+    def probe(self, clock: Clock) -> Probe:
+        """One request that changes nothing."""
+        return self.server.probe()
 
     def hold(self, departure: Departure | None = None) -> NoReturn:
         """Take the time of the machine and of the way there, and answer *taken* or *not open yet*."""
@@ -68,13 +73,15 @@ def ours(chance: random.Random, courts: int, model: Mapping[str, Any]) -> list[f
     clock = FakeClock(START + timedelta(seconds=chance.random()), seed=chance.randrange(1 << 30))
     error = timedelta(milliseconds=chance.uniform(-CLOCK_ERROR, CLOCK_ERROR))
     server = StampingServer(clock, error, WAY, WAY, chance)
-    moments = plan(OPENS_AT, measure(server.probe, clock), PLANNED)
     connections = [
         VirtualConnection(Offer(Court(str(place), f"Court {place}"), SLOT, OPENS_AT), server, machine)
         for place, machine in enumerate(chance.choice(model["ours_ms"])[:courts])
     ]
     system = RecUs(ACCOUNT, REQUEST, context_of("", clock))
     context = RunContext(system, clock, Timeline(clock.now), Stop(), NoRecord())
+    context.server = measure(server.probe, clock)
+    probes = warm_up(context, connections, until=clock.now() + WARMING)
+    moments = plan(OPENS_AT, context.server.with_more(probes, courts), PLANNED)
     race = Race(context, Verification(context), moments, moments[0] + PATIENCE)
     race.win(connections, at_once=True)
     return [each.arrived for each in connections]

@@ -171,7 +171,7 @@ CALLS: Mapping[str, Callable[[Any, Hold], object]] = {
     "reservations": lambda system, hold: system.reservations(),
     "holds": lambda system, hold: system.holds(),
     "hold": lambda system, hold: system.connection_for(hold.offer).hold(),
-    "warm": lambda system, hold: system.connection_for(hold.offer).warm(),
+    "warm": lambda system, hold: system.connection_for(hold.offer).warm(system.context.clock),
     "order": lambda system, hold: system.order(hold),
     "by hand": lambda system, hold: system.settles_by_hand(hold, None),
     "confirm": lambda system, hold: system.confirm(hold),

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from urllib.parse import urlsplit
 
+from reserve.clock import Clock
 from reserve.errors import (
     LostAnswer,
     ReserveError,
@@ -284,7 +285,7 @@ class NtnuiConnection(CourtConnection):
         """Ask for the page of the session."""
         return self._system.http.ask("GET", self._system.session.path())
 
-    def warm(self) -> None:
+    def warm(self, clock: Clock) -> None:
         """Look whether the site still knows us, and log in again if not."""
         with suppress(ReserveError):  # the opening may still go well, and says why if not
             self._system.session_page()
