@@ -18,41 +18,80 @@ from reserve.redaction import MASK, printable
 
 # What is said in APIs and on pages, and not in our source.
 MORE = """
-a b e i p s t u v1 v2 v3 v4 able access active added agree allowed although anymore apply approved area areas
-attempts away back balance banned birthdate bookable bounds brand busy cancellation cancelled capacity
-captcha card category challenge charge charges choose city closing color comment completed conflict consent
-contact cookies country coupon created credit credits currency customer customers daily deleted denied
-deposit desk disabled discount discounts door duration eligible enabled enter event events exceeded exists
-expiration expired expiry extended external failure feature features fee fees forbidden front fully future
-gateway group groups guest guests gym help icon identifier image inactive ineligible internal interval
-invalid invoice issued joined kind later latitude lesson lessons link locked login longitude maintenance max
-maximum member members membership metadata min minimum minute minutes monthly must needed nonce note notes
-null office oops organization outdated overlap overlapping owner paid parent partner partners pass passes
-payment payments pending permission permit phone photo player players please policy postal previous private
-processing program programs quota rate reason receipt recent recurring refund region register registered
-registration reload required resident residents resource resources retry role roles rules schedule search
-season security select server service session signup slug sold sorry soon staff start status step street
-submit subtotal success support suspended system tax terms tier tiers timeout timestamp today tomorrow too
-total traffic transaction trouble try type types unable unauthorized unavailable understand unexpected unit
-unpaid updated upgrade uri user username users uuid valid validation value values verification verified
-verify version via visible visit waitlist waiver waivers warning week weekly window wrong year zip article
-aside base body br button center col div em fieldset footer h1 h2 h3 h4 h5 h6 head header hr href html
-iframe img input label legend li main meta nav noscript ol option placeholder section small span src strong
-style svg table tbody td template textarea tfoot th thead title tr ul action aria autocomplete charset
-checkbox checked class content enctype hidden lang method name onclick onsubmit post readonly rel selected
-target text viewport width height
+a abandoned able accept accepted access account accounts acknowledge action active added address adult
+adults advance after afternoon again agree ahead all allerede allowance allowed already although amount
+amounts and another any anymore anyone apologize apply approved archived area areas aria article aside
+attempt attempts attributes author authorised authorization authorized autocomplete automatically av avmeld
+avmelding avmeldt away b back bad badminton balance ball balls bane baner banned base basic basket
+basketball because been before begin begins being beklager between birthdate blank blocked body bookable
+booked both bounds br brand browser brukernavn build busy but button call cancel cancelable canceled
+cancellable cancellation cancelled cannot capacity captcha captured card cards cart carts cash category
+center challenge change changed charge charges charset check checkbox checked checking checkout child
+children choose city class classes clay client close closed closing coach code codes col color comment
+completed confirmed confirming conflict conflicting conflicts connection consent contact content continue
+cookie cookies could count country county coupon court courts created creator credentials credit credits
+currency current currently cursor custom customer customers daily data date dates dato day days dear debit
+debug december decline declined default deg deleted delivered den denied denne deposit deprecated
+description desk det detail details dette did different din dine directly disabled discount discounts
+dismiss district ditt div does doing done door draft du due duplicate duplicated duration during e each
+early edges either eligibility eligible else em email empty enable enabled enctype end ends enough enter
+environment equipment er error errors etter evening event events every everybody exceed exceeded exceeds
+exception existing exists expiration expired expires expiry extended external facilities facility failed
+failing failure false family far feature features february fee fees feil few field fields fieldset filter
+filters first flag flags footer for forbidden forgotten found fra fredag free friday from front full fulle
+fullt fully funds future før gateway gone grass group groups guest guests guid gym h1 h2 h3 h4 h5 h6 had har
+hard has have having head header height held hello help hidden hint holding holiday holidays hour hours
+however hr href html human i icon id identifier ids if iframe igjen ikke image img immediately in inactive
+included inconvenience incorrect indoor ineligible inn innlogget input instructor insufficient intent
+internal interval invalid invoice issue issued issues item items january javascript joined junior just kan
+key keys kind kinds klokken kunne label labels lang last late later latitude league leagues least ledig
+ledige left legend less lesson lessons level levels li light lights limit limited limiting limits link links
+list lists location locations locked log logg logged login long longitude look lørdag main maintenance
+malformed mandag mangler manually many march max maximum med medlem medlemmer medlemskap meld member members
+membership message messages meta metadata method methods might min minimum minute minutes missing modified
+moment monday month monthly months more morning most moved must må name names nav needed neither new next
+night no node nodes nonce none nonresident noscript not note notes november null number ny nye obsolete
+occupied october of off office offset og ok okay ol old om on once onclick only onsdag onsubmit oops open
+opened opening opens opptatt option or order orders organisation organization other others out outdated
+outdoor overlap overlapping owner p padel page pages paid parent partner partners pass passes passord
+password passwords paused payment payments pending per permanently permission permit phase phone photo
+pickleball placeholder plass plasser player players please policy pool post postal premium prev previous
+previously price prices pricing primary priority private problem problems proceed proceeding processed
+processing product production products profile program programs prøv public publishable published på
+påmelding påmeldt quantity query queue queued quota racket rank rate reach reached readonly ready reason
+reasons receipt received recent recently recurring redirect redirected ref reference refresh refund refunded
+region register registered registration rejected rel relationships release released reload remaining remedy
+removed renamed rental rentals replaced request requested require required requires rescheduled resend
+reserved reset resident residents resource resources response restart restricted restriction restrictions
+result results resumed retry return review reviewed reviewing robot role roles room rooms rules s same
+saturday schedule scheduled search season secondary seconds secret section secure securely security see
+select selected self senere senior sent september server service session settled shall should side sider
+sign signed signup since site sites size skal slug small sms so sold som somebody someone soon sorry sort
+span squash src staff stage staging standard start starts state states status stengt step street stripe
+strong style submit subtotal succeeded success successful summary sunday support surface suspended svg
+system søndag t table taken target tax taxes tbody td template temporarily tenant tennis terms test text
+textarea tfoot th thank thanks thead then therefore throttled thursday tier tiers til time timeout times
+timestamp timezone tirsdag title to today tomorrow too torsdag total totals tr trace traffic transaction
+trial tries trouble true try tuesday twice type types u ugyldig uid ukjent ul unable unauthorized
+unavailable undefined understand unexpected unit unknown unlimited unlocked unpaid unpublished unsupported
+until up updated upgrade uri usage used user username users ut utløpt uuid v1 v2 v3 v4 valid validation
+value values velkommen venteliste ventelisten venue venues verification verified verify version versions vi
+via viewport visible visit voided volleyball vår våre være wait waiting waitlist waiver waivers wallet
+warning was wednesday week weekday weekdays weekend weekends weekly welcome were width window within would
+wrong year years yes youth zip zone åpen åpent åpner økt økter
 """
 # Those of our words that are names of people, too, when they have a capital.
 NAMES = """
-april art august best case chase drew fields frank grant green hall hope jackson june long mark max may park
-pat per rose short summer walker white will young
+april art august best case chase clay drew fields frank grant green hall hope jackson june long mark march max may
+park pat per rose short summer walker white will young
 """
 WORD = re.compile(r"(?<![^\W\d_])[a-zæøå]{2,}|(?<=[a-zæøå])[A-ZÆØÅ][a-zæøå]+")
 CAMEL = re.compile(r"(?<=[a-zæøå])(?=[A-ZÆØÅ])")
 # Of what stands between blanks: letters and figures, or more signs than anybody needs.
 PIECE = re.compile(r"(?:[^\W_]|[^\x00-\x7f±…])+|[!-/:-@\[-`{-~]{4,}")
 FIGURES = re.compile(r"[\W_]*\d[\W\d_]*")  # and no letter
-NUMBER = re.compile(r"\W?\d{1,3}(\.\d{1,3})?\W{0,2}", re.ASCII)
+NUMBER = re.compile(r"\W?\d{1,3}\.\d{1,3}\W{0,2}", re.ASCII)
+SMALL = 3  # digits
 DAY, TIME = rf"(?:\d{{4}}-\d\d-\d\d|{MASK})", r"\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?"
 MOMENT = re.compile(rf"{DAY}(?:T{TIME}(?:Z|[+-]\d\d:?\d\d)?)?|{TIME}(?:-{TIME})?", re.ASCII)
 STAMP = re.compile(r"T[+-]\d{1,4}\.\d{1,3}", re.ASCII)  # of our timeline
@@ -62,6 +101,7 @@ TOKEN = re.compile(
 OPENING, CLOSING = ("{", "["), ("}", "]")
 JSON_WORDS = ("true", "false", "null", ",", *OPENING, *CLOSING)
 LONGEST = 2000  # letters of one text in an answer
+DEEPEST = 20  # that is shown by a margin
 UNSEEN = ("script", "style")
 
 
@@ -111,12 +151,13 @@ def _run(run: str, *, stands_alone: bool) -> str:
         return _left_out(run)
     if stands_alone and NUMBER.fullmatch(run):
         return run
-    return PIECE.sub(lambda found: _piece(found[0]), run)
+    stands_alone &= len(re.findall(r"\d+", run)) == 1
+    return PIECE.sub(lambda found: _piece(found[0], stands_alone=stands_alone), run)
 
 
-def _piece(piece: str) -> str:
+def _piece(piece: str, *, stands_alone: bool) -> str:
     if piece.isdecimal():
-        return _left_out(piece, "digit")
+        return piece if stands_alone and len(piece) <= SMALL else _left_out(piece, "digit")
     if not any(each.isalnum() for each in piece):
         return _left_out(piece, "sign")
     words = [piece] if piece.isupper() else CAMEL.split(piece)
@@ -142,7 +183,7 @@ def _shape_of_json(text: str) -> str:
         depth -= token in CLOSING and depth > 0
         is_new_line = before in OPENING or before == "," or (token in CLOSING and before)
         if is_new_line and not (token in CLOSING and before in OPENING):
-            found += "\n" + "  " * depth
+            found += "\n" + "  " * min(depth, DEEPEST)
         depth += token in OPENING
         found += _token(token, after_key=before == ":")
         before = token

@@ -27,7 +27,7 @@ Timothy Deborah Ronald Stephanie Jason Rebecca Edward Laura Jeffrey Helen Ryan S
 Amy Nicholas Kathleen Eric Angela Jonathan Anna Stephen Emma Larry Nicole Justin Samantha Scott Will May
 April June August Grant Frank Jack Max Rose Grace Hope Drew Ola Kari Per Nils Ingrid Lars Alice Park Hall
 Smith Johnson Williams Brown Jones Garcia Miller Davis Wilson Anderson Taylor Moore Jackson Martin Lee
-White Harris Clark Lewis Walker Young Allen King Wright Hill Green Baker Nelson Carter Marble Hansen Berg
+White Harris Clark Lewis Walker Young Allen King Wright Hill Green Clay Nelson Carter Marble Hansen Berg
 """
 
 
@@ -118,6 +118,7 @@ def test_whatever_an_answer_holds_its_shape_holds_no_canary() -> None:
         shape = shape_of(said)
 
         assert leaks(shape) == [], (seed, said)
+        assert set(re.findall(r"\d{4,}", shape)) <= {"0000"}, (seed, said)
         words = re.findall(r"[^\W\d_]+", unescape(shape))
         assert {word for word in words if word not in vocabulary() and words_of(word) != word} <= {
             *("digit", "digits", "letter", "letters", "sign", "signs", "more")

@@ -36,6 +36,7 @@ from reserve.systems import PROFILES, WAYS_TO_SIGN_IN
 MOST = 50  # different answers; a waiting list could keep thousands
 PRIVATE = ("request", "facility", "court", "sentence")  # of a run as `history` tells it
 STAMP = re.compile(r"T[+-]\d+\.\d+|\d\d:\d\d:\d\d", re.ASCII)
+WHERE = re.compile(r"\S*/(?=unknown-\d)")  # what is kept lies
 PRICE = re.compile(r"\d{1,5}([.,]\d\d)?( ?[A-Z]{3})?", re.ASCII)
 VERSION = re.compile(r"[\w.+~-]{1,20}", re.ASCII)
 ABOUT = """\
@@ -112,7 +113,8 @@ def parts_of(run: PastRun, settings: Settings, *, is_alive: bool) -> dict[str, s
     secrets = Secrets([*account, (settings.email or "").partition("@")[0], *tokens, *addresses])
     answers, notes = answers_of(run, settings, secrets)
     steps = [
-        f"{step['stamp'] if STAMP.fullmatch(step['stamp']) else '':>8} {words_of(secrets.mask(step['step']))}"
+        f"{step['stamp'] if STAMP.fullmatch(step['stamp']) else '':>8} "
+        + words_of(secrets.mask(WHERE.sub("", step["step"])))
         for step in steps_of(settings.data, run.run_id)
     ]
     if not folder_of(settings.data, run.run_id).is_dir():
