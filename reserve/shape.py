@@ -82,8 +82,8 @@ wrong year years yes youth zip zone åpen åpent åpner økt økter
 """
 # Those of our words that are names of people, too, when they have a capital.
 NAMES = """
-april art august best case chase clay drew fields frank grant green hall hope jackson june long mark march max may
-park pat per rose short summer walker white will young
+april art august best case chase clay drew fields frank grant green hall hope jackson june long mark march
+max may park pat per rose short summer walker white will young
 """
 WORD = re.compile(r"(?<![^\W\d_])[a-zæøå]{2,}|(?<=[a-zæøå])[A-ZÆØÅ][a-zæøå]+")
 CAMEL = re.compile(r"(?<=[a-zæøå])(?=[A-ZÆØÅ])")
