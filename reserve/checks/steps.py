@@ -62,14 +62,18 @@ class Check:
 
     def verdicts(self) -> Iterator[Verdict]:
         """Each step with its verdict, as it is done."""
-        done: set[Step] = set()
+        words: dict[Step, Verdict] = {}
         clock = self.run.clock
         for name, step, needed in (*of_machine(self.machine), *self._of_booking()):
             began = clock.monotonic()
-            verdict = verdict_of(name, step) if done.issuperset(needed) else Verdict(name, Word.SKIPPED)
-            if verdict.word in (Word.PASSED, Word.WARNING):
-                done.add(step)
-            yield replace(verdict, took=timedelta(seconds=clock.monotonic() - began))
+            before = [words[each] for each in needed]
+            if all(each.word in (Word.PASSED, Word.WARNING) for each in before):
+                verdict = verdict_of(name, step)
+            else:
+                failed = ", ".join(each.step for each in before if each.word is Word.FAILED)
+                verdict = Verdict(name, Word.SKIPPED, f"after what failed: {failed}" if failed else "")
+            words[step] = verdict = replace(verdict, took=timedelta(seconds=clock.monotonic() - began))
+            yield verdict
             if self.run.stop.is_asked:
                 return
 
