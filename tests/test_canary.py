@@ -20,6 +20,7 @@ from reserve.errors import ServiceError
 from reserve.model import Account
 from reserve.simulator.faults import Fault
 from reserve.simulator.recus.faults import FAULTS, HOLD
+from tests.booking.test_faults import EXIT_CODES, fair
 from tests.stage import TOKEN, Stage
 
 PASSWORD = "canary $% \"pass' wörd/+&"
@@ -81,9 +82,10 @@ def stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
     """A stage whose player has canaries for secrets."""
     stages = []
 
-    def stage(*faults: str | Fault, **scenario: Any) -> Stage:
+    def stage(*faults: str | Fault, together: bool = True, **scenario: Any) -> Stage:
         player = Account("player@example.com", PASSWORD, PHONE)
-        stages.append(Stage(tmp_path / "stage", {"faults": faults, "account": player, **scenario}))
+        settings = {"faults": faults, "account": player, **scenario}
+        stages.append(Stage(tmp_path / "stage", settings, together=together))
         return stages[-1]
 
     yield stage
@@ -91,12 +93,15 @@ def stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
         each.__exit__(None, None, None)
 
 
-@pytest.mark.parametrize("fault", [None, *FAULTS])
-def test_no_secret_leaves_a_run(stage: Callable[..., Stage], fault: str | None) -> None:
-    a_stage = stage(*([fault] if fault else []))
+@pytest.mark.parametrize("fault", [None, *FAULTS])  # for all courts at once: tests/causes
+def test_with_each_fault_a_run_for_one_court_after_the_other_ends_as_documented_and_leaks_nothing(
+    stage: Callable[..., Stage], fault: str | None
+) -> None:
+    a_stage = stage(*([fault] if fault else []), together=False)
 
     found = outputs(a_stage)
 
+    assert fair(a_stage, a_stage.result.outcome).exit_code == EXIT_CODES.get(fault or "", 0)
     assert leaks(a_stage, found) == []
     assert found["stdout"]
 

@@ -129,13 +129,6 @@ def test_every_fault_has_an_exit_code_here() -> None:
     assert EXIT_CODES.keys() == FAULTS.keys()
 
 
-@pytest.mark.parametrize("fault", FAULTS)  # for all courts at once: tests/causes
-def test_each_fault_ends_as_documented_when_courts_are_asked_for_one_by_one(book: Booker, fault: str) -> None:
-    _, outcome = book({"faults": (fault,)}, together=False)
-
-    assert outcome.exit_code == EXIT_CODES[fault]
-
-
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize(
     ("faults", "together"),
