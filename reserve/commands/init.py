@@ -131,6 +131,9 @@ def write_down(setup: Setup, settings: Settings, terminal: Terminal) -> None:
     with held_back():
         if setup.name is not None:
             account.keep(setup.name, setup.system, setup.account, settings)
+        if settings.account is not None and settings.account != setup.name:
+            for number in bind_plans(settings.account, setup.system, settings):
+                terminal.say(f"Plan {number} goes on with the account {settings.account!r}.")
         values = setup.variables(read_file(file))
         is_new = env_file.change(file, values)
     if setup.name is not None:
@@ -142,6 +145,22 @@ def write_down(setup: Setup, settings: Settings, terminal: Terminal) -> None:
         said = read_file(other) if other != file and other.exists() else {}
         if names := [name for name, value in values.items() if said.get(name, value) != value]:
             terminal.say(f"warning: in this folder {other} wins, and says otherwise for {', '.join(names)}")
+
+
+def bind_plans(name: str, system: str, settings: Settings) -> list[int]:
+    """Write the account *name* into the plans that it was meant for; returns their numbers.
+
+    It is the one that RESERVE_ACCOUNT named until now; from now on that is one for *system*.
+    """
+    bound = []
+    with closing(open_store(settings)) as store, secret_store(settings) as secrets:
+        accounts, plan_store = Accounts(secrets), PlanStore(store)
+        its_system = accounts.read(name)["RESERVE_SYSTEM"] if name in accounts.names else system
+        for stored in plan_store.all() if its_system != system else ():
+            if stored.body.get("system", USUAL) == its_system and stored.body.get("account") is None:
+                plan_store.change(stored.plan_id, body={**stored.body, "account": name})
+                bound.append(stored.plan_id)
+    return bound
 
 
 class Interview:
@@ -204,10 +223,11 @@ class Interview:
         where = self.ask("How to keep it", [ENCRYPTED, PLAIN], PLAIN if is_plain else ENCRYPTED, about)
         if where == PLAIN:
             return None
-        usual = self.settings.account or next(
-            (name for name, each in self.stored.items() if each["RESERVE_SYSTEM"] == self.settings.system),
-            "home" if "home" not in self.stored else self.settings.system,
-        )
+        named, system = self.settings.account, self.settings.system
+        fitting = [name for name, each in self.stored.items() if each["RESERVE_SYSTEM"] == system]
+        if named is not None and (named in fitting or named not in self.stored):
+            fitting.insert(0, named)
+        usual = next(iter(fitting), "home" if "home" not in self.stored else system)
         return ask(Question("A name for it", "", usual, self._free_name), self.terminal)
 
     def _free_name(self, text: str) -> str:

@@ -6,7 +6,8 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import chdir
+from contextlib import chdir, closing
+from datetime import datetime, timedelta
 from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGTERM, Signals, raise_signal
 
@@ -16,16 +17,21 @@ from reserve import itself
 from reserve.commands import account, init
 from reserve.commands.options import booking_parser, read_booking
 from reserve.commands.questions import TRIES, Terminal
-from reserve.commands.store import secret_store
+from reserve.commands.store import open_store, secret_store
 from reserve.commands.wiring import public_system
 from reserve.errors import UsageError
 from reserve.model import Slot
+from reserve.plans.due import plan_of
+from reserve.plans.file import body_of
+from reserve.plans.plan import Choice, Plan
 from reserve.settings import Settings, read_file, read_settings
+from reserve.storage.plans import PlanStore
 from reserve.storage.secrets import Accounts
 from tests.documents import HERE
 from tests.stage import TOKEN, Stage
 from tests.terminal import typed_at
 
+HOUR, EVENING = timedelta(hours=1), datetime(2026, 3, 9, 18)  # noqa: DTZ001
 PASSWORD = "c4nary $ 'word' #1"
 USUAL = {"E-mail": "player@example.com", "Password": PASSWORD, "Phone": "(415) 555-0100", "Your": "17"}
 # How the questions begin, in their order.
@@ -285,6 +291,28 @@ def test_at_a_real_terminal_a_script_can_answer_and_the_password_is_not_to_be_se
     assert (code, PASSWORD in seen) == (0, False)
     assert seen.splitlines()[-1] == f"  {itself.TYPED} courts -c 'Alice Marble'"
     assert read_file(tmp_path / ".env")["RESERVE_ACCOUNT"] == "home"
+
+
+def test_another_booking_system_has_an_account_of_its_own_and_plans_keep_theirs(stage: Stage) -> None:
+    stage.apps.clear()
+    answered(stage, {"Facility": "Rossi"})
+    with closing(open_store(now_set(stage))) as store:
+        (number,) = PlanStore(store).add(
+            [body_of(Plan((Choice("Alice Marble"),), HOUR, EVENING, "FREQ=WEEKLY"))]
+        )
+
+    code, terminal = answered(stage, {"Booking": "atrium", "Facility": "TFC"})
+
+    assert code == 0
+    assert any(line.startswith("A name for it [atrium]") for line in terminal.asked)
+    assert now_set(stage).account == "atrium"
+    assert {name: each["RESERVE_SYSTEM"] for name, each in accounts(stage).items()} == {
+        "home": "recus",
+        "atrium": "atrium",
+    }
+    assert f"Plan {number} goes on with the account 'home'." in terminal.shown
+    with closing(open_store(now_set(stage))) as store:
+        assert [plan_of(stored).account for stored in PlanStore(store).all()] == ["home"]
 
 
 def test_what_to_set_up_is_what_the_guide_says() -> None:
