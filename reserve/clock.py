@@ -39,7 +39,7 @@ HURRY = timedelta(seconds=1)  # for what is under way then: a usual answer, and 
 
 # Between probes: a person who clicks about asks no oftener.
 POLITE = timedelta(milliseconds=250)
-# Between shots: a server that says "not yet" needs a moment before it may say anything else.
+# For each shot before the last: a server that says "not yet" needs a moment to say anything else.
 PAUSE = timedelta(milliseconds=50)
 # Two clocks drift apart while we measure, and some servers renew the text of their stamp a bit late.
 SLACK = timedelta(milliseconds=2)
@@ -379,11 +379,14 @@ def _cases(probes: Sequence[Probe]) -> list[Case]:
 def plan(opening: datetime, server: ServerTime, shots: int) -> list[datetime]:
     """When to send up to *shots* requests for one court, each only if the one before came too early.
 
-    The first arrives at the opening if all is as measured; the last cannot arrive before it.
+    The first arrives at the opening if all is as measured; the last cannot arrive before it, and gives a
+    server that is a bit late the time to open. Those between are evenly spread: as a rule the answer to the
+    first takes longer than that, so that the second leaves when it comes.
     """
     first, last = server.likely(opening), server.certain(opening)
-    pause = max(PAUSE, (last - first) / max(1, shots - 1))
-    return [first + number * pause for number in range(shots)]
+    steps = max(1, shots - 1)
+    between = [first + number * (last - first) / steps for number in range(shots - 1)]
+    return [*between, max(last, first + steps * PAUSE)] if between else [first]
 
 
 def _agreeing(probes: Sequence[Probe]) -> list[Probe]:

@@ -306,9 +306,9 @@ def test_a_plan_goes_from_the_likely_moment_to_the_certain_one() -> None:
 
 
 def test_a_plan_gives_the_server_time_to_change_its_mind() -> None:
-    server = ServerTime(ms(-1), ms(1), ms(0), ms(1), probes=9, consistent=True)
+    server = ServerTime(ms(-10), ms(1), ms(0), ms(10), probes=9, consistent=True)
 
-    assert plan(OPENING, server, 3) == [OPENING, OPENING + PAUSE, OPENING + 2 * PAUSE]
+    assert plan(OPENING, server, 3) == [OPENING, OPENING + ms(5), OPENING + 2 * PAUSE]
 
 
 def test_a_plan_of_one_shot_is_the_likely_moment() -> None:

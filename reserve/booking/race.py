@@ -155,8 +155,9 @@ class Race:
                 return
             except ReserveError as refusal:
                 self._awaited.discard(offer)
-                self._note(connection, planned, left(leaving, sent), refusal.meaning)
-                planned = self._moment_after(offer, refusal)
+                sent = left(leaving, sent)
+                self._note(connection, planned, sent, refusal.meaning)
+                planned = self._moment_after(offer, refusal, sent)
             else:
                 self._note(connection, planned, left(leaving, sent), Meaning.HELD, hold.stamp)
                 self.held.append(hold)
@@ -182,8 +183,15 @@ class Race:
             Attempt(court, planned, sent, answered, meaning, connection.stamp, held, connection.way)
         )
 
-    def _moment_after(self, offer: Offer, refusal: ReserveError) -> datetime | None:
-        """When to ask for *offer* again after *refusal*, None for never."""
+    def _moment_after(self, offer: Offer, refusal: ReserveError, sent: datetime) -> datetime | None:
+        """When to ask for *offer* again after *refusal* of what was *sent* then, None for never.
+
+        Who was early by the aim asks again when the answer is here, a round trip after the opening. A request
+        on a second connection, sent before that, would save most of the trip; but few openings in a hundred
+        are early, and at every opening each court would cost one more connection and one more request, which
+        could win a second hold. Who is early again waits for the plan, and then for the pauses: then it is
+        the window that is late, and the attempts are few.
+        """
         self.refused[offer] = refusal
         if isinstance(refusal, FINAL):
             self._over = True
@@ -199,7 +207,9 @@ class Race:
         asked = self._asked[offer]
         moment = now + timedelta(seconds=PAUSES[asked - 1] if asked < ATTEMPTS else SELDOM)
         if isinstance(refusal, NotOpenYet):
-            moment = min((planned for planned in self.moments if planned > now), default=moment)
+            since = sent if asked == 1 else now
+            planned = min((each for each in self.moments if each > since), default=moment)
+            moment = max(now, planned)
         if isinstance(refusal, Throttled):
             moment = max(moment, now + (refusal.retry_after or timedelta(seconds=1)))
         return moment if moment <= self.deadline else None

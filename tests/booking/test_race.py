@@ -83,6 +83,25 @@ def test_holds_come_in_the_order_of_preference_however_late_they_were_known(cloc
     assert orders(race(system, ONE, TWO)) == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    ("trip_ms", "early", "asked"),
+    [
+        (60, 1, [0, 0.06]),  # at once, not at the next planned moment
+        (20, 1, [0, 0.05]),
+        (60, 2, [0, 0.06, 0.47]),  # early twice: the window is late, and the attempts are few
+        (20, 3, [0, 0.05, 0.1, 0.82]),
+    ],
+)
+def test_whoever_was_early_asks_again_when_the_answer_is_there(
+    clock: FakeClock, trip_ms: int, early: int, asked: list[float]
+) -> None:
+    system = FakeSystem(clock, {"hold Court 1": [NotOpenYet("early")] * early + ["a"]})
+    system.delay = timedelta(milliseconds=trip_ms)
+
+    assert orders(race(system, ONE)) == ["a"]
+    assert system.times("hold Court 1") == pytest.approx(asked)
+
+
 def test_one_after_the_other_means_never_two_requests_at_once(clock: FakeClock) -> None:
     system = FakeSystem(clock, {"hold Court 1": [SlotTaken("gone")], "hold Court 2": ["b"]})
 
