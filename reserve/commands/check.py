@@ -70,7 +70,7 @@ def show(verdict: Verdict, *, on_stderr: bool = False) -> None:
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check came to."""
+    """What a check came to; *ready_until* is the opening, None when that is past or nothing is ready."""
 
     verdicts: Sequence[Verdict]
     result: RunResult
@@ -138,11 +138,16 @@ def tried(booking: Booking, machine: Machine, *, is_quiet: bool) -> Checked:
         verdicts = list(check.verdicts())
         run.system.close()
         wired.record.store.close()
+    if not failures(verdicts):
+        stop.obey()  # or what was left out would seem to be well
     verdicts = [replace(each, said=mask(each.said), remedy=mask(each.remedy)) for each in verdicts]
-    outcome = outcome_of(verdicts, run.found, run.timeline.opens_at)
+    opens_at = run.timeline.opens_at
+    until = opens_at if opens_at and opens_at > run.clock.now() else None
+    outcome = outcome_of(verdicts, run.found, until)
     result = run.result(replace(outcome, sentence=mask(outcome.sentence)))
     wired.write_down(result)
-    return Checked(verdicts, replace(result, cause=cause_in(verdicts)), run.timeline.opens_at)
+    is_ready = outcome.exit_code == ExitCode.SUCCESS
+    return Checked(verdicts, replace(result, cause=cause_in(verdicts)), until if is_ready else None)
 
 
 def yes() -> bool:
@@ -171,8 +176,8 @@ def is_renewed(wired: WiredRun) -> bool:
     return PlanStore(wired.record.store).was_done(f"renew {system.name}", since=since)
 
 
-def outcome_of(verdicts: Sequence[Verdict], found: Offers | None, opens_at: datetime | None) -> Outcome:
-    """That of the first step that failed, or that the booking can work, and until when that was looked at."""
+def outcome_of(verdicts: Sequence[Verdict], found: Offers | None, until: datetime | None) -> Outcome:
+    """That of the first step that failed, or that the booking can work: *until* it opens, or now."""
     from reserve.booking.result import Outcome, failed
 
     wrong = failures(verdicts)
@@ -182,10 +187,10 @@ def outcome_of(verdicts: Sequence[Verdict], found: Offers | None, opens_at: date
         return replace(outcome, sentence=f"{outcome.sentence}{more}")
     assert found is not None, "where nothing fails, something was found"
     what = f"{found.facility}, {in_full(found.offers[0].slot)}"
-    until = f" until {opens_at:%A %Y-%m-%d %H:%M:%S %Z}, when the window opens" if opens_at else ""
+    when = f"until {until:%A %Y-%m-%d %H:%M:%S %Z}, when the window opens" if until else "now"
     warnings = sum(verdict.word is Word.WARNING for verdict in verdicts)
     look = "" if not warnings else "; 1 warning" if warnings == 1 else f"; {warnings} warnings"
-    return Outcome(OutcomeWord.NOT_RESERVED, ExitCode.SUCCESS, f"Ready{until}: {what}{look}.")
+    return Outcome(OutcomeWord.NOT_RESERVED, ExitCode.SUCCESS, f"Ready {when}: {what}{look}.")
 
 
 def cause_in(verdicts: Sequence[Verdict]) -> Cause | None:

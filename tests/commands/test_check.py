@@ -531,3 +531,9 @@ def test_this_machine_can_be_looked_at(tmp_path: Path) -> None:
     assert (machine.memory() or 0) > 0
     assert machine.zone()
     assert machines.clock(machine) is None
+
+
+def test_with_an_open_window_everything_is_ready_now() -> None:
+    outcome = outcome_of([verdict_of("sign-in", lambda: "well")], FOUND, None)
+
+    assert outcome.sentence.startswith("Ready now: Alice Marble, ")
