@@ -41,6 +41,7 @@ White Harris Clark Lewis Walker Young Allen King Wright Hill Green Clay Nelson C
         ("POST /v1/orders/3f2a-9/pay: 409", "POST /v1/orders/«4»-«1 digit»/pay: 409"),
         ("at 2026-03-02T08:00:00.000-08:00.", "at 0000-00-00T00:00:00.000-00:00."),
         ("code 482913, codes 4 8 2", "code «6 digits», codes «1 digit» «1 digit» «1 digit»"),
+        ("player@example.com, call 555-142", "«19» call «3 digits»-«3 digits»"),
         ("will May and max may Max", "will «3» and max may «3»"),
         ('{"orderId":"3f2a","total":12,"cents":1500,"n":[4,8],"open":true,"none":null,"e":{},"l":[]}',
          '{"orderId": "«4»", "total": 12, "cents": «4 digits», "«1»": [«1 digit», «1 digit»], "open": true,'

@@ -61,7 +61,7 @@ class Question:
 
 def answered(question: str) -> str:
     """What is typed at *question*, in small letters; nothing when nobody types any more."""
-    sys.stdout.flush()  # or what it is about is shown below it
+    print(end="", flush=True)  # or what it is about is shown below it
     print(f"{question} ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().casefold()
 

@@ -222,6 +222,8 @@ def libraries() -> list[str]:
 
 def system(settings: Settings) -> dict[str, object]:
     """What this machine is like; neither its name nor whose it is."""
+    import psutil
+
     release: Mapping[str, str] = {}
     with suppress(OSError):
         release = platform.freedesktop_os_release()
@@ -236,7 +238,7 @@ def system(settings: Settings) -> dict[str, object]:
         "machine": platform.machine(),
         **{name: text if VERSION.fullmatch(text) else None for name, text in said.items()},
         "processors": os.cpu_count(),
-        "memory in MB": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
+        "memory in MB": psutil.virtual_memory().total // 2**20,
         "free disk in MB": free,
         "zone": Clock().now().astimezone().tzname(),
         "letters": getattr(sys.stdout, "encoding", None),

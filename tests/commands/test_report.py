@@ -28,6 +28,7 @@ from tests.stage import TOKEN, Stage
 from tests.test_canary import PASSWORD, PHONE, spellings
 
 EMAIL, NAME, CARD, CODE = "grace.hopper@hoppermail.org", "Grace Hopper", "4242 4242 4242 4242", "482913"
+OURS = "the-tennis-account"  # of words that are ours
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJncmFjZSJ9.c2lnbmF0dXJl"
 CANARIES = (
     *(EMAIL, "grace.hopper", "hoppermail", NAME, "Grace", "Hopper", "hopper", JWT, CARD, "4242", CODE),
@@ -55,9 +56,9 @@ ODD_TEXT = "No court for you: " + ", ".join(ENCODED)
 ODD = [
     Fault(HOLD, nth, "status", times, status=402, body=body, content_type=kind, headers={"X-Player": EMAIL})
     for nth, times, body, kind in [
-        (1, 1, ODD_JSON, "application/json"),
+        (1, 1, ODD_TEXT, "text/plain"),
         (2, 1, ODD_PAGE, "text/html"),
-        (3, 1000, ODD_TEXT, "text/plain"),
+        (3, 1000, ODD_JSON, "application/json"),
     ]
 ]
 
@@ -70,7 +71,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Stage(folder, {"faults": ODD, "account": player}) as stage:
         stage.book()
         stage.wired.write_down(stage.result)
-        stage.wired.folder.keep_bug(ValueError(f"{NAME} {EMAIL} {JWT} {CARD} {CODE}"))
+        stage.wired.folder.keep_bug(ValueError(f"{NAME} {EMAIL} {JWT} {CARD} {CODE} {OURS}"))
         stage.run.record.store.close()
         (stage.wired.folder.path / "page-20260302.png").write_bytes(b"a picture")
     return folder / "data"
@@ -87,7 +88,7 @@ def data(left: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def settings_of(data: Path) -> Settings:
     secret = {"RESERVE_EMAIL": EMAIL, "RESERVE_PASSWORD": PASSWORD, "RESERVE_PHONE": PHONE}
     secret |= {"RESERVE_WEBHOOK_TOKEN": TOKEN, "RESERVE_NOTIFY": f"ntfy://{JWT}", "FERNET_KEY": JWT}
-    secret |= {"RESERVE_HOPPER": NAME, "RESERVE_MAX_PRICE": CODE, "RESERVE_ACCOUNT": "grace"}
+    secret |= {"RESERVE_HOPPER": NAME, "RESERVE_MAX_PRICE": CODE, "RESERVE_ACCOUNT": OURS}
     return read_settings(
         {"RESERVE_DATA": str(data), "CHROME_BINARY": "/nowhere", "CHROMEDRIVER": "/nowhere"} | secret
     )
@@ -120,7 +121,7 @@ def test_nothing_secret_is_in_the_archive_and_what_is_new_is(
     }
     everything = "\n".join([*found, *found.values(), out.out, out.err])
     spelled = {each for canary in CANARIES for each in spellings(canary)}
-    assert [each for each in sorted(spelled | set(ENCODED)) if each in everything] == []
+    assert [each for each in sorted(spelled | {OURS, *ENCODED}) if each in everything] == []
     by_size = sorted((found[name] for name in found if "answers/" in name), key=len)
     assert "POST /v1/reservations" in by_size[0]
     assert "No court for you" in by_size[0]
