@@ -83,7 +83,7 @@ HOME = {
     "ntplib": "reserve.clock",
     "phonenumbers": "reserve.commands",
     "platformdirs": "reserve.itself",
-    "psutil": "reserve.browser reserve.commands.background reserve.commands.this_machine reserve.commands.report",
+    "psutil": "reserve.browser reserve.commands",
     "psycopg": "reserve.storage.postgresql",
     "pytz": "reserve.window",
     "requests": "reserve.http",

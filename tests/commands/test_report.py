@@ -70,8 +70,12 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
     player = Account(EMAIL, PASSWORD, PHONE)
     with Stage(folder, {"faults": ODD, "account": player}) as stage:
         stage.book()
+        said = f"Not reserved: {NAME} {EMAIL} {JWT} {CARD} {CODE} {OURS}"  # as a site may word a refusal
+        stage.run.timeline.say(said)
+        with stage.run.record.store.engine.begin() as connection:
+            connection.execute(RUNS.update().values(sentence=said))
         stage.wired.write_down(stage.result)
-        stage.wired.folder.keep_bug(ValueError(f"{NAME} {EMAIL} {JWT} {CARD} {CODE} {OURS}"))
+        stage.wired.folder.keep_bug(ValueError(said))
         stage.run.record.store.close()
         (stage.wired.folder.path / "page-20260302.png").write_bytes(b"a picture")
     return folder / "data"
