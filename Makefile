@@ -6,7 +6,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 # The hundreds of processes that the tests start would compile the program again and again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: cluster package deploy-check demo lock test bench picture cron matrix mornings soak kills stalls notices clean browser database
+.PHONY: cluster package deploy-check demo lock test bench picture cron matrix mornings soak kills stalls notices pages clean browser database
 
 demo: .venv/packages browser
 	@.venv/bin/python main.py rehearse
@@ -21,7 +21,7 @@ bench: .venv/packages
 	@.venv/bin/python -m tests.benchmarks $(if $(QUICK),--quick)
 
 # Attacks on the promise of at most one reservation; each writes build/<name>.json.
-matrix mornings soak kills stalls notices: .venv/packages
+matrix mornings soak kills stalls notices pages: .venv/packages
 	@.venv/bin/python -m tests.proofs.$@
 
 # A real cron daemon books with the lines that `main.py cron --install` writes; in build/cron.json.

@@ -30,7 +30,7 @@ IDLERS = 400  # of them, on which we work for nobody; beyond them one has to go 
 WAITERS = 64  # readers that wait hold a thread each
 READERS = WAITERS + 8  # threads for all that is no delivery
 DELIVERERS = 8  # threads for nothing but deliveries
-PAGERS = 8  # threads for the pages, which so take none from texts and codes
+PAGERS = 6  # threads for the pages, which so take none from texts and codes
 
 # Seconds.
 PATIENCE = 10  # for a request to come in whole, from its first byte or from the connection

@@ -28,7 +28,7 @@ from reserve.plans.file import body_of, content_of, read_plans
 from reserve.plans.plan import Plan
 from reserve.plans.preview import NamedPlan, PlayerPlans, Preview, look
 from reserve.settings import Settings
-from reserve.storage.plans import PlanStore, StoredPlan
+from reserve.storage.plans import Occurrence, PlanStore, StoredPlan
 
 MINUTE = timedelta(minutes=1)
 WITH_A_COURT = (ExitCode.SUCCESS, ExitCode.UNCONFIRMED, ExitCode.HELD)
@@ -228,7 +228,7 @@ class Plans:
     def show_one(self, options: argparse.Namespace) -> int:
         """Everything about one plan; also when its facility cannot be asked."""
         stored = self._stored(options.plan)
-        summary = self.summary(stored)
+        (summary,) = self.summaries([stored])
         if options.json:
             print(json.dumps(summary, ensure_ascii=False))
             return 0
@@ -260,7 +260,7 @@ class Plans:
 
     def show(self, options: argparse.Namespace) -> int:
         """One paragraph for each plan."""
-        listed = [self.summary(stored) for stored in self.plan_store.all()]
+        listed = self.summaries(self.plan_store.all())
         if options.json:
             print(json.dumps(listed, ensure_ascii=False))
             return 0
@@ -269,12 +269,21 @@ class Plans:
         print(f"{_plans(len(listed))}." if listed else "No plans yet; `plan add` makes one.")
         return 0
 
-    def summary(self, stored: StoredPlan) -> dict[str, Any]:
-        """What there is to say of a plan, without asking its facility."""
-        ahead = self.plan_store.occurrences(stored.plan_id, ended=False)
-        past = self.plan_store.occurrences(stored.plan_id, ended=True, most=1)
+    def summaries(self, plans: Sequence[StoredPlan]) -> list[dict[str, Any]]:
+        """What there is to say of each plan, without asking its facility."""
+        ahead: dict[int, Occurrence] = {}
+        unended, ended = self.plan_store.around([stored.plan_id for stored in plans])
+        for each in sorted(unended, key=lambda occurrence: occurrence.starts_at, reverse=True):
+            ahead[each.plan_id] = each
+        past = {each.plan_id: each for each in ended}
+        return [
+            self._summary(stored, ahead.get(stored.plan_id), past.get(stored.plan_id)) for stored in plans
+        ]
+
+    def _summary(
+        self, stored: StoredPlan, following: Occurrence | None, past: Occurrence | None
+    ) -> dict[str, Any]:
         zone = window.zone(stored.zone) if stored.zone else None
-        following = min(ahead, key=lambda occurrence: occurrence.starts_at, default=None)
         next_text = None
         if following is not None and zone is not None:
             start, opening = following.starts_at.astimezone(zone), following.opens_at.astimezone(zone)
@@ -299,9 +308,9 @@ class Plans:
             "paused": stored.is_paused,
             "next": next_text,
             "opens_at": following.opens_at.isoformat() if following else None,
-            "last": past[0].sentence if past else None,
-            "exit_code": past[0].exit_code if past else None,
-            "run_id": past[0].run_id if past else None,
+            "last": past.sentence if past else None,
+            "exit_code": past.exit_code if past else None,
+            "run_id": past.run_id if past else None,
             "trouble": stored.trouble,
             "body": stored.body,
         }

@@ -7,13 +7,13 @@ run; afterwards when the claim ends, unless the process that serves it extends i
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from reserve.storage.database import Store
@@ -79,13 +79,19 @@ class PlanStore:
     def all(self) -> list[StoredPlan]:
         """Every plan."""
         with self._engine.connect() as connection:
-            rows = connection.execute(select(PLANS).order_by(PLANS.c.plan_id)).mappings()
+            rows = connection.execute(select(PLANS).order_by(PLANS.c.plan_id))
             return [_stored(row) for row in rows]
+
+    def some(self, plan_ids: Collection[int]) -> dict[int, StoredPlan]:
+        """The plans of these numbers, as far as they are there."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(PLANS).where(PLANS.c.plan_id.in_(plan_ids)))
+            return {stored.plan_id: stored for stored in map(_stored, rows)}
 
     def get(self, plan_id: int) -> StoredPlan | None:
         """The plan of this number, if there is one."""
         with self._engine.connect() as connection:
-            row = connection.execute(select(PLANS).where(PLANS.c.plan_id == plan_id)).mappings().first()
+            row = connection.execute(select(PLANS).where(PLANS.c.plan_id == plan_id)).first()
             return _stored(row) if row else None
 
     def change(self, plan_id: int, **values: object) -> None:
@@ -114,7 +120,7 @@ class PlanStore:
         """The plans that are not paused and of which no slot ahead is kept."""
         ahead = select(OCCURRENCES.c.plan_id).where(AHEAD, OCCURRENCES.c.plan_id == PLANS.c.plan_id).exists()
         with self._engine.connect() as connection:
-            rows = connection.execute(select(PLANS).where(~PLANS.c.is_paused, ~ahead)).mappings()
+            rows = connection.execute(select(PLANS).where(~PLANS.c.is_paused, ~ahead))
             return [_stored(row) for row in rows]
 
     def was_done(self, name: str, *, since: datetime) -> bool:
@@ -234,6 +240,28 @@ class PlanStore:
         with self._engine.begin() as connection:
             connection.execute(update(OCCURRENCES).where(_row(occurrence), AHEAD).values(**values))
 
+    def next_openings(self, *, most: int, after: int = 0) -> list[Occurrence]:
+        """The occurrences that did not end, by their opening; without the first *after*."""
+        key = (OCCURRENCES.c.opens_at, OCCURRENCES.c.plan_id, OCCURRENCES.c.starts_at)
+        query = select(OCCURRENCES).where(AHEAD).order_by(*key).limit(most).offset(after)
+        with self._engine.connect() as connection:
+            return [Occurrence(**row) for row in connection.execute(query).mappings()]
+
+    def around(self, plan_ids: Collection[int]) -> tuple[list[Occurrence], list[Occurrence]]:
+        """Of each of these plans the occurrences that did not end, and the last that did."""
+        of_these = OCCURRENCES.c.plan_id.in_(plan_ids)
+        last = (
+            select(OCCURRENCES.c.plan_id, func.max(OCCURRENCES.c.starts_at).label("starts_at"))
+            .where(of_these, OCCURRENCES.c.ended.is_not(None))
+            .group_by(OCCURRENCES.c.plan_id)
+            .subquery()
+        )
+        is_last = (OCCURRENCES.c.plan_id == last.c.plan_id) & (OCCURRENCES.c.starts_at == last.c.starts_at)
+        with self._engine.connect() as connection:
+            ahead = connection.execute(select(OCCURRENCES).where(of_these, AHEAD)).mappings().all()
+            past = connection.execute(select(OCCURRENCES).join(last, is_last)).mappings().all()
+        return [Occurrence(**row) for row in ahead], [Occurrence(**row) for row in past]
+
     def occurrences(
         self, plan_id: int | None = None, *, ended: bool | None = None, most: int = 100
     ) -> list[Occurrence]:
@@ -247,8 +275,9 @@ class PlanStore:
             return [Occurrence(**row) for row in connection.execute(query).mappings()]
 
 
-def _stored(row: RowMapping) -> StoredPlan:
-    return StoredPlan(**{**row, "body": json.loads(row["body"])})
+def _stored(row: Any) -> StoredPlan:
+    found = StoredPlan(*row)  # whose fields are the columns, in their order
+    return replace(found, body=json.loads(row.body))
 
 
 def _row(occurrence: Occurrence) -> Any:

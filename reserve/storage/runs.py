@@ -115,14 +115,17 @@ class RunStore:
         plan_id: int | None = None,
         since: datetime | None = None,
         is_lost: bool = False,
+        wanted: ColumnElement[bool] | None = None,
         most: int | None = None,
     ) -> list[RunRow]:
         """The latest runs in short, latest first, in one query.
 
         Only those of a plan, those that started *since* then, and those that ended with nothing, neither
-        reserved nor held, if they are lost.
+        reserved nor held, if they are lost; and of these only those that are *wanted*.
         """
         query = select(*(RUNS.c[each.name] for each in fields(RunRow))).order_by(RUNS.c.started.desc())
+        if wanted is not None:
+            query = query.where(wanted)
         if plan_id is not None:
             of_plan = select(OCCURRENCES.c.run_id).where(OCCURRENCES.c.plan_id == plan_id)
             query = query.where(RUNS.c.run_id.in_(of_plan))
@@ -133,6 +136,14 @@ class RunStore:
             query = query.where(RUNS.c.ended.is_not(None), ~func.coalesce(has_something, false()))
         with self._engine.connect() as connection:
             return [RunRow(*row) for row in connection.execute(query.limit(most))]
+
+    def ends(self, wanted: ColumnElement[bool]) -> list[tuple[int, str | None, int]]:
+        """How many of the runs that are *wanted* ended with which exit code, for which cause."""
+        ended = RUNS.c.exit_code.is_not(None)
+        query = select(RUNS.c.exit_code, RUNS.c.cause, func.count()).where(wanted, ended)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.group_by(RUNS.c.exit_code, RUNS.c.cause))
+            return [(code, cause, many) for code, cause, many in rows]
 
     def ids(self) -> list[str]:
         """The ids of all runs, latest first."""

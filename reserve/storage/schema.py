@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-HEAD = "0006"
+HEAD = "0007"
 
 
 class Moment(sa.TypeDecorator[datetime]):
@@ -28,6 +28,7 @@ class Moment(sa.TypeDecorator[datetime]):
 
 
 SCHEMA = sa.MetaData()
+NOT_ENDED = sa.text("ended IS NULL")
 RUNS = sa.Table(
     "runs",
     SCHEMA,
@@ -47,6 +48,9 @@ RUNS = sa.Table(
     sa.Column("margin_ms", sa.Integer),  # from the opening to our hold, or to our first request without one
     sa.Column("facts", sa.Text),  # from which the cause follows, as `reserve.causes.facts` writes them
     sa.Index("runs_of_player", "player", "ended"),
+    sa.Index("runs_started", "started"),
+    sa.Index("runs_not_ended", "started", sqlite_where=NOT_ENDED, postgresql_where=NOT_ENDED),
+    sa.Index("runs_ends", "player", "exit_code", "cause"),  # all that is asked for to count them
 )
 RUN_TOTALS = sa.Table(  # of runs that are forgotten
     "run_totals",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import traceback
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from webhook_server.pages.writing import add_writing
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+TURN = 0.001  # seconds that a page may keep the processor while a text waits for it
 LONGEST_FORM = 32 * 1024  # bytes
 
 log = logging.getLogger(__name__)
@@ -43,6 +45,7 @@ def add_pages(
     They are an application of their own, so that nothing of them is in the way of a text or of a code.
     """
     access: Access = app.extensions["access"]
+    sys.setswitchinterval(TURN)
     house = House(settings, clock or Clock(), connect)
     pages = Flask(__name__)
     pages.extensions["house"] = house

@@ -8,7 +8,6 @@ from typing import Any
 
 from flask import Flask, Response, abort, render_template, request
 from markupsafe import Markup
-from sqlalchemy import func, select
 
 from reserve import window
 from reserve.causes.facts import read
@@ -21,7 +20,7 @@ from reserve.model import ActionKind
 from reserve.plans.due import plan_of
 from reserve.storage.plans import Occurrence, StoredPlan
 from reserve.storage.run_folder import rivals_of, steps_of
-from reserve.storage.runs import PastRun
+from reserve.storage.runs import PastRun, RunRow
 from reserve.storage.schema import RUNS
 from reserve.storage.typed_codes import waiting
 from reserve.waterfall.page import COLOURS, OF_PICTURE, drawing
@@ -78,11 +77,16 @@ class Total:
 
 def openings(own: Mine) -> list[Opening]:
     """The next openings, the first one first."""
-    plans = {stored.plan_id: stored for stored in own.plans}
-    ahead = own.house.plan_store.occurrences(ended=False, most=2000)
-    ahead = sorted((each for each in ahead if each.plan_id in plans), key=lambda each: each.opens_at)
-    now = own.house.clock.now()
-    return [_opening(plans[each.plan_id], each, now) for each in ahead[:SHOWN]]
+    now, found, seen = own.house.clock.now(), list[Opening](), 0
+    while len(found) < SHOWN:
+        ahead = own.house.plan_store.next_openings(most=2 * SHOWN, after=seen)
+        seen += len(ahead)
+        plans = own.house.plan_store.some({each.plan_id for each in ahead})
+        theirs = [each for each in ahead if each.plan_id in plans and own.has_plan(plans[each.plan_id])]
+        found += [_opening(plans[each.plan_id], each, now) for each in theirs]
+        if len(ahead) < 2 * SHOWN:
+            break
+    return found[:SHOWN]
 
 
 def _opening(stored: StoredPlan, each: Occurrence, now: datetime) -> Opening:
@@ -130,16 +134,10 @@ def _state(run: PastRun, wants_code: bool) -> str:
 
 def totals(own: Mine) -> list[Total]:
     """How runs ended, the most frequent first; reservations before all."""
-    query = (
-        select(RUNS.c.exit_code == ExitCode.SUCCESS, RUNS.c.cause, func.count())
-        .where(own.runs & RUNS.c.ended.is_not(None) & RUNS.c.exit_code.is_not(None))
-        .group_by(RUNS.c.exit_code == ExitCode.SUCCESS, RUNS.c.cause)
-    )
-    with own.house.store.engine.connect() as connection:
-        rows = [tuple(row) for row in connection.execute(query)]
     counted: dict[tuple[bool, str], int] = {}
-    for won, cause, many in rows:
-        key = (bool(won), "reserved" if won else words(cause))
+    for code, cause, many in own.house.runs.ends(own.runs):
+        won = code == ExitCode.SUCCESS
+        key = (won, "reserved" if won else words(cause))
         counted[key] = counted.get(key, 0) + many
     most = max(counted.values(), default=1)
     ordered = sorted(counted.items(), key=lambda each: (not each[0][0], -each[1]))
@@ -164,7 +162,7 @@ def until(moment: datetime, now: datetime) -> str:
     return f"in {' '.join(parts[:2])}"
 
 
-def runs_shown(own: Mine, *, ended: str, cause: str, before: str) -> list[PastRun]:
+def runs_shown(own: Mine, *, ended: str, cause: str, before: str) -> list[RunRow]:
     """A page of past runs and one more, latest first, only those that are asked for."""
     wanted = own.runs
     if ended == WON:
@@ -175,7 +173,7 @@ def runs_shown(own: Mine, *, ended: str, cause: str, before: str) -> list[PastRu
         wanted = wanted & (RUNS.c.cause == cause)
     if before and (last := own.run(before)) is not None:
         wanted = wanted & (RUNS.c.started < last.started)
-    return own.house.runs.read(wanted, most=SHOWN + 1)
+    return own.house.runs.rows(wanted=wanted, most=SHOWN + 1)
 
 
 def add_reading(pages: Flask, house: House) -> None:

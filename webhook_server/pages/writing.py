@@ -90,7 +90,7 @@ def add_writing(pages: Flask, house: House, inbox: Inbox) -> None:
     def all_plans() -> str:
         own = mine(house)
         first = max(0, request.args.get("from", 0, type=int))
-        shown = [house.plans.summary(stored) for stored in own.plans[first : first + A_PAGE]]
+        shown = house.plans.summaries(own.plans[first : first + A_PAGE])
         return render_template(
             "plans.html",
             plans=shown,
@@ -141,7 +141,7 @@ def add_writing(pages: Flask, house: House, inbox: Inbox) -> None:
     @pages.get("/plans/<int:number>")
     def one_plan(number: int) -> str:
         stored = the_plan(number)
-        summary = house.plans.summary(stored)
+        (summary,) = house.plans.summaries([stored])
         past = house.plan_store.occurrences(number, ended=True, most=10)
         skipped: list[date] = []
         with suppress(UsageError):  # the summary says that it cannot be read
