@@ -19,10 +19,11 @@ from reserve.checks.drift import Drift
 from reserve.checks.machine import Machine
 from reserve.checks.verdict import Finding, Step, Unfit, Verdict, Word, remedy_for, verdict_of, warning
 from reserve.clock import UNKNOWN
-from reserve.errors import CauseWord, CodeError
+from reserve.errors import CauseWord, CodeError, Unreachable
 from reserve.http import NotProved, Reached
 from reserve.model import Offers, Opening
 from reserve.notify.channels import channels, unusable
+from reserve.systems.api import ApiSystem
 from reserve.when import in_full
 
 PERSEVERANCE = timedelta(seconds=3)  # with one step, so that a check ends while somebody watches
@@ -102,20 +103,33 @@ class Check:
         return "what the sign-in needs is here"
 
     def network(self) -> Finding | None:
-        """Whether every host of the booking system lets us in, and proves who it is."""
-        context = self.run.system.context
-        parts = [urlsplit(each) for each in context.addresses.values() if each.startswith("http")]
-        hosts = sorted({f"{each.scheme}://{each.netloc}" for each in parts})
+        """Whether every host of the booking system lets us in, and proves who it is.
 
-        def reached(address: str) -> Reached | None:
-            with closing(context.connect(address, {})) as http:
-                try:
+        One that not every booking needs only warns: whether this one does, the sign-in shows.
+        """
+        system, context = self.run.system, self.run.system.context
+        hosts = {
+            name: f"{parts.scheme}://{parts.netloc}"
+            for name, address in context.addresses.items()
+            if (parts := urlsplit(address)).scheme in ("http", "https")
+        }
+        always = {system.site, system.api if isinstance(system, ApiSystem) else system.site}
+        needed = {host for name, host in hosts.items() if name in always}
+
+        def reached(address: str) -> Reached | Unreachable | None:
+            try:
+                with closing(context.connect(address, {})) as http:
                     return http.reach()
-                except NotProved as failure:
-                    raise Unfit(str(failure), failure.cause, UNTRUSTED) from failure
+            except Unreachable as failure:
+                if address in needed:
+                    raise _unfit(failure) from failure
+                return failure
 
-        found = self.run.clock.together([partial(reached, each) for each in hosts])
-        known = [each for each in found if each is not None]
+        found = self.run.clock.together([partial(reached, each) for each in sorted(set(hosts.values()))])
+        for failure in found:
+            if isinstance(failure, Unreachable):
+                return warning(str(failure), _unfit(failure).remedy)
+        known = [each for each in found if isinstance(each, Reached)]
         if not known:
             return None
         slowest = max(known, key=lambda each: each.took)
@@ -269,6 +283,10 @@ class Check:
         if wrong := [f"{each.name}: {why}" for each in known if (why := unusable(each))]:
             return warning(f"RESERVE_NOTIFY: {'; '.join(wrong)}", "Correct it, and try `notify-test`.")
         return Finding(f"{', '.join(each.name for each in known)}; `notify-test` sends a message to each")
+
+
+def _unfit(failure: Unreachable) -> Unfit:
+    return Unfit(str(failure), failure.cause, UNTRUSTED if isinstance(failure, NotProved) else "")
 
 
 def of_machine(machine: Machine) -> Steps:

@@ -20,7 +20,7 @@ from reserve.checks.steps import Check, of_machine
 from reserve.checks.verdict import Unfit, Verdict, Word, remedy_for, verdict_of
 from reserve.commands.check import nobody_runs, outcome_of
 from reserve.commands.this_machine import path_of_cron, this_machine, writable_store
-from reserve.errors import CauseWord, ExitCode
+from reserve.errors import CauseWord, ExitCode, Unreachable
 from reserve.http import Http, NotProved, Reached
 from reserve.model import Offers
 from reserve.settings import Settings
@@ -126,6 +126,7 @@ class BehindBrokenTls(RecUsWithoutBrowser):
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
+        self._usual = self.context.connect
         self.context = replace(self.context, connect=self._connect)
 
     def _connect(self, base_url: str, headers: Mapping[str, str]) -> Http:
@@ -148,6 +149,17 @@ class BehindSilentIpv6(RecUsWithoutBrowser):
         found = Reached("api.rec.us", ("192.0.2.1",), ("2001:db8::1",), timedelta(milliseconds=20))
         http.reach = lambda: found  # type: ignore[method-assign]
         return http
+
+
+class WithoutStripe(BehindBrokenTls):
+    """Only the host for payments does not let us in."""
+
+    def _connect(self, base_url: str, headers: Mapping[str, str]) -> Http:
+        http = Http(base_url, headers=headers)
+        found = Reached("api.rec.us", ("192.0.2.1",), (), timedelta(milliseconds=20))
+        down = raising(Unreachable("no connection to api.stripe.com"))
+        http.reach = down if "stripe" in base_url else lambda: found  # type: ignore[method-assign]
+        return self._usual(base_url, headers) if headers else http
 
 
 class WithUnfitDriver(RecUsWithoutBrowser):
@@ -341,6 +353,14 @@ DEFECTS: dict[str, Defect] = {
         "Mend IPv6",
         Word.WARNING,
         system_type=BehindSilentIpv6,
+    ),
+    "host for payments does not answer": Defect(
+        "network",
+        "no connection to api.stripe.com",
+        "See whether the site answers",
+        Word.WARNING,
+        environ={"STRIPE_API_URL": "https://api.stripe.com"},
+        system_type=WithoutStripe,
     ),
     "certificate of somebody else": Defect(
         "network",
