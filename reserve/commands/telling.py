@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from reserve import itself
 from reserve.causes.words import remedy, why
+from reserve.clock import Clock
 from reserve.commands.screen import warn
 from reserve.errors import ExitCode, OutcomeWord
 from reserve.notify.channels import channels
@@ -64,6 +65,12 @@ def undelivered(outbox: Outbox) -> list[str]:
         for progress in entry.progress.values()
         if progress.why and not progress.is_over
     ]
+
+
+def tell_of_trouble(settings: Settings, sentence: str) -> None:
+    """Have the player told of what no run is behind."""
+    if settings.notify:
+        tell(settings, notice(Kind.BROKEN, sentence, Clock().now()))
 
 
 def tell_what_is_left(settings: Settings, now: datetime) -> None:

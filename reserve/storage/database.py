@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,7 +45,8 @@ class Store:
                 folder.mkdir(parents=True)
                 folder.chmod(0o700)
             if url is None:
-                (folder / NAME).touch(mode=0o600)  # SQLite gives its side files the same mode
+                # SQLite gives its side files the same mode; a file that is there keeps its time.
+                os.close(os.open(folder / NAME, os.O_CREAT | os.O_RDWR, 0o600))
             file = URL.create("sqlite", database=str(folder / NAME))  # whatever letters are in the path
             self.engine = _engine(_address(url) if url else file)
             self.exclusive = Exclusive(self.engine, folder)

@@ -30,9 +30,10 @@ from reserve.clock import Clock
 from reserve.commands import main
 from reserve.commands.background import start_service
 from reserve.commands.cron import Machine, clock_change_lines, installed, not_in_file, without
-from reserve.commands.due import Ticking, is_first_failure
+from reserve.commands.due import is_first_failure
 from reserve.commands.due import main as due_command
 from reserve.commands.notify_test import main as notify_test
+from reserve.commands.ticking import Ticking
 from reserve.errors import ServiceError, UsageError
 from reserve.notify import channels
 from reserve.notify.notice import Kind, Notice
@@ -161,9 +162,10 @@ def test_the_webhook_service_starts_in_the_background_as_at_the_next_boot_and_an
         assert machine.service().replace("%", r"\%") in machine.lines()
     finally:
         for each in psutil.Process().children():
-            if "webhook_server" in each.cmdline():
-                each.terminate()
-                each.wait()
+            with suppress(psutil.NoSuchProcess):  # of an earlier test, which has ended
+                if "webhook_server" in each.cmdline():
+                    each.terminate()
+                    each.wait()
 
 
 def test_why_the_webhook_service_does_not_start_is_said_in_its_own_words(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ import pytest
 from reserve.booking.result import RunResult
 from reserve.checks.verdict import Unfit, verdict_of
 from reserve.commands.check import Checked, outcome_of
-from reserve.commands.due import Ticking
 from reserve.commands.evening import notice_of, tried
 from reserve.commands.options import Booking
+from reserve.commands.ticking import Ticking
 from reserve.errors import CauseWord, ExitCode, NoSuchSlot, ReserveError, SignInError, UsageError
 from reserve.model import Offers
 from reserve.notify.notice import Kind, Level

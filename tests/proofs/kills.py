@@ -35,13 +35,13 @@ from reserve.booking.context import Leads
 from reserve.booking.result import RunResult
 from reserve.booking.stop import Stop
 from reserve.clock import Clock
-from reserve.commands.due import Ticking, check_key
 from reserve.commands.options import Booking, booking_parser, read_booking
 from reserve.commands.plan import Plans
 from reserve.commands.plan_options import plan_parser
 from reserve.commands.planned import Lookup
 from reserve.commands.serving import runs_for, serve_occurrence
 from reserve.commands.store import open_store
+from reserve.commands.ticking import Ticking, check_key
 from reserve.commands.wiring import build_run
 from reserve.http import Answer, Http
 from reserve.notify.notice import Notice

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event, func, select
 
-from reserve.commands.due import prune_daily
+from reserve.commands.ticking import prune_daily
 from reserve.errors import UsageError
 from reserve.model import ActionKind
 from reserve.settings import Settings, read_settings
