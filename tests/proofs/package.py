@@ -24,6 +24,8 @@ from tests.terminal import typed_at
 HERE = Path(__file__).parents[2]
 STRANGE = ("RESERVE_", "WEBHOOK_", "XDG_", "PIPX_", "VIRTUAL_ENV", "PYTHON")  # variables that lead elsewhere
 TOKEN = "a-token-of-the-webhook-service"
+# Hosts of others that rec.us has its pages ask, as `check` tries them all -> where the simulator has them.
+OTHERS = {"STRIPE_API": "stripe", "RECUS_IDENTITY": "identitytoolkit", "RECUS_TOKEN": "securetoken"}
 # What the player types at each question of `init`; where it is Enter, what stands in brackets.
 ANSWERS = [
     *(("Booking", "\n"), ("Facility", "alice\n"), ("How", "\n"), ("A name", "\n")),
@@ -99,6 +101,7 @@ def first_use(program: str, home: Path, environ: dict[str, str]) -> str:
         found = re.search(r"at (http://\S+);", club.stdout.readline())
         assert found
         environ = {**environ, "RECUS_WEB_URL": found[1], "RECUS_API_URL": found[1]}
+        environ |= {f"{name}_URL": f"{found[1]}/{path}" for name, path in OTHERS.items()}
         answers = [*ANSWERS, ("Write", "no\n")] if shutil.which("crontab", path=environ["PATH"]) else ANSWERS
         code, seen = typed_at([program, "init"], answers, home, environ)
         assert code == 0, seen
