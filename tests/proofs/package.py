@@ -107,9 +107,16 @@ def first_use(program: str, home: Path, environ: dict[str, str]) -> str:
         assert code == 0, seen
         assert PLAYER.password not in seen
         service = subprocess.Popen(
-            [f"{program}-webhook"], cwd="/", env=environ, stderr=subprocess.DEVNULL, text=True
+            [f"{program}-webhook"],
+            cwd="/",
+            env={**environ, "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
         started.append(service)
+        assert service.stdout is not None
+        service.stdout.readline()  # it listens now
         check = shlex.split(seen.splitlines()[-1])
         plan = shlex.split('first-serve plan add --every "wednesday 6pm" -c "Alice Marble"')
         said = [
