@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: cluster package deploy-check demo lock test bench picture cron matrix mornings soak kills stalls notices pages clean browser database
 
 demo: .venv/packages browser
-	@.venv/bin/python main.py rehearse
+	@.venv/bin/python main.py rehearse $(if $(WEB),--web)
 
 test: .venv/tools browser database
 	@.venv/bin/ruff format --check

@@ -75,7 +75,7 @@ HOME = {
     "cryptography": "reserve.storage.secrets",
     "dateutil": "reserve.window reserve.plans.rule reserve.systems",
     "dotenv": "reserve.settings reserve.env_file webhook_server.__main__",
-    "flask": "reserve.simulator webhook_server",
+    "flask": "reserve.simulator reserve.commands.rehearse webhook_server",
     "flask_login": "webhook_server.pages",
     "flask_wtf": "webhook_server.pages",
     "icalendar": "reserve.calendar_file",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import secrets
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -21,10 +22,13 @@ from reserve.errors import ExitCode, UsageError
 from reserve.settings import Settings, read_settings
 
 if TYPE_CHECKING:
+    from flask import Flask
+
     from reserve.booking.result import RunResult
     from reserve.booking.timeline import Timeline
     from reserve.simulator import Club
 
+PERSON = "you"  # who signs in to the web page of a rehearsal
 RIVALS_COME = timedelta(seconds=8)  # after the opening, the slowest of them; only then who took what is known
 # Events of the ledger that a person is shown, by how they begin.
 SHOWN = (
@@ -44,12 +48,13 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     if options.notify and not notify:
         raise UsageError("--notify: no channel is configured; set RESERVE_NOTIFY, e.g. to ntfy://your-topic")
     leads = Leads(*(timedelta(seconds=seconds) for seconds in (20, 14, 4, 10, 2, 0.5)))
-    with _simulated(options) as (simulated, player):
+    data = own_folder()
+    with _simulated(options, data) as (simulated, player):
         # A way to sign in that wants a key has one when it is asked for, or when the player has one.
         has_key = options.sign_in == "api" or settings.of_systems.keys() & simulated.keys
         settings = replace(
             read_settings({**player, **(simulated.keys if has_key else {})}),
-            data=own_folder(),
+            data=data,
             chrome=settings.chrome,
             chromedriver=settings.chromedriver,
             of_programs=settings.of_programs,
@@ -68,6 +73,8 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         wired.folder.keep_rivals(rivals)
         violations = simulated.ledger.violations
         show_ledger(simulated, timeline, result)
+        if options.web:
+            stay_open()
         ledger = simulated.ledger.as_json(timeline.now())
     as_one = {"rehearsal": True, "outcome": result_as_json(result), "ledger": ledger}
     if options.notify:
@@ -116,12 +123,13 @@ def _parser() -> Parser:
     parser.add_argument(
         "--notify", action="store_true", help="tell your channels how it ended (RESERVE_NOTIFY)"
     )
+    parser.add_argument("--web", action="store_true", help="show it on the web page, until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="outcome and ledger as one JSON object")
     return parser
 
 
 @contextmanager
-def _simulated(options: argparse.Namespace) -> Iterator[tuple[Club, Mapping[str, str]]]:
+def _simulated(options: argparse.Namespace, data: Path) -> Iterator[tuple[Club, Mapping[str, str]]]:
     """A simulated system and a webhook service on free ports, and the environment that leads to both."""
     import webhook_server
     from reserve.clock import Clock
@@ -131,7 +139,11 @@ def _simulated(options: argparse.Namespace) -> Iterator[tuple[Club, Mapping[str,
     clock, token = Clock(), secrets.token_hex(16)
     with TemporaryDirectory(prefix="first-serve-rehearsal-") as folder:
         app = webhook_server.create_app(data=Path(folder), token=token, loopback=True, now=clock.now)
+        password = add_page(app, data) if options.web else None
         with webhook_server.serve(app, "127.0.0.1", 0) as inbox:
+            if password:
+                where = f"http://localhost:{inbox.port}/"
+                print(f"Watch it at {where} as {PERSON!r}, with the password {password}", file=sys.stderr)
             webhook = f"http://127.0.0.1:{inbox.port}"
             try:
                 simulated = simulated_for(options, clock, post_to(webhook, token))
@@ -139,6 +151,28 @@ def _simulated(options: argparse.Namespace) -> Iterator[tuple[Club, Mapping[str,
                 raise UsageError(str(failure)) from None
             with serve(simulated.app) as server:
                 yield simulated, simulated.environ_of_player(server.url, webhook, token)
+
+
+def add_page(app: Flask, data: Path) -> str:
+    """Have *app* show what is kept in *data* on the web page; returns the password of PERSON."""
+    from contextlib import closing
+
+    from reserve.commands.store import open_store
+    from reserve.storage.people import People
+    from webhook_server.pages import add_pages
+
+    settings, password = Settings(data=data), secrets.token_urlsafe(9)
+    with closing(open_store(settings)) as store:
+        People(store).keep(PERSON, password)
+    add_pages(app, settings, exposed=False)
+    return password
+
+
+def stay_open() -> None:
+    """Wait for Ctrl-C, so that the page can be looked at."""
+    print("The page stays as it is until you press Ctrl-C.", file=sys.stderr)
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
 
 
 def show_ledger(simulated: Club, timeline: Timeline, result: RunResult) -> None:
