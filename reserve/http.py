@@ -27,11 +27,12 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from reserve.clock import Clock, never
 from reserve.errors import LostAnswer, Overdue, ServiceError, UnknownAnswer, Unreachable
+from reserve.reach import reach
 from reserve.redaction import printable
 from reserve.stroke import Departure, Dropped
 
 PATIENCE = timedelta(seconds=15)  # with a request, from its first byte to the last of its answer
-CONNECT = 5.0  # seconds for one address of a host (rec.us facts 6)
+CONNECT = 5.0  # seconds for a pool, and for the greeting of TLS; for an address: `reserve.reach`
 LARGEST = 4_000_000  # bytes; more than any answer recorded, less than what would fill the machine
 
 Json = Mapping[str, object] | list[object]
@@ -185,6 +186,18 @@ class _OurConnection(HTTPConnection):
     response_class = _FinalAnswer
 
     _pieces: list[bytes] | None = None  # of the request that is being made
+
+    def _new_conn(self) -> socket.socket:
+        try:
+            connection = reach((self._dns_host, self.port), self.socket_options or ())
+        except socket.gaierror as failure:
+            raise urllib3.exceptions.NameResolutionError(self.host, self, failure) from failure
+        except TimeoutError as failure:
+            raise urllib3.exceptions.ConnectTimeoutError(self, str(failure)) from failure
+        except OSError as failure:
+            raise urllib3.exceptions.NewConnectionError(self, str(failure)) from failure
+        connection.settimeout(CONNECT)
+        return connection
 
     def connect(self) -> None:
         super().connect()

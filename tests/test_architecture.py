@@ -14,7 +14,7 @@ import pytest
 HERE = Path(__file__).parent.parent
 
 PLAIN = "itself errors redaction money model when window clock lead http browser signals tokens settings"
-PLAIN += " notify calendar_file log_file shape stroke"
+PLAIN += " notify calendar_file log_file reach shape stroke"
 BASES = "systems.profile systems.base systems.api systems.account_api systems.place systems.reading"
 BASES += " systems.refusals"
 SYSTEM = f"itself errors redaction money model when window clock stroke http browser {BASES}"
@@ -39,7 +39,8 @@ MAY_IMPORT = {
     "window": "errors model",
     "when": "errors model",
     "stroke": "clock",
-    "http": "errors clock redaction stroke",
+    "reach": "",
+    "http": "errors clock reach redaction stroke",
     "browser": "errors clock redaction",
     "calendar_file": "model redaction",
     "notify": "clock log_file notify",
