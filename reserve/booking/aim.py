@@ -59,7 +59,8 @@ def aim(
     clock, timeline, leads = context.clock, context.timeline, context.leads
     context.wait_until(opening.opens_at - leads.measure)
     clock.anchor()
-    delay = known_delay(context, facility)
+    context.delay = context.record.opening_delay(facility)
+    delay = worth_going_by(context.delay)
     server, watch = UNKNOWN, Watch(clock)
     if clock.now() < opening.opens_at - leads.warm:
         with timeline.span(SpanKind.AIM):
@@ -84,7 +85,10 @@ def aim(
     moments = plan(opening.opens_at, server, PLANNED)
     if delay is not None:
         soonest, latest = delay
-        timeline.say(f"last time it opened {latest.total_seconds():.2f} s late; asking then too")
+        timeline.say(
+            f"it used to open {soonest.total_seconds():.2f} to {latest.total_seconds():.2f} s late; "
+            "asking then too"
+        )
         first, last = moments[0], moments[-1]
         # Four, so that one attempt is left.
         moments = sorted([first, last, first + (soonest + latest) / 2, first + latest])
@@ -177,17 +181,30 @@ def _warmed(
     return None
 
 
-def known_delay(context: RunContext, facility: str) -> OpeningDelay | None:
-    """How late the window of *facility* opened the last time, if that is known and worth going by."""
-    delay = context.record.opening_delay(facility)
+def worth_going_by(delay: OpeningDelay | None) -> OpeningDelay | None:
+    """*delay*, if it is one, and none so long that it would be something else."""
     return delay if delay is not None and timedelta(0) < delay[1] < LONGEST_DELAY else None
 
 
 def remember_delay(context: RunContext, facility: str, delay: OpeningDelay | None) -> None:
-    """Keep for the next run how late the window of *facility* opened, if this run could tell."""
-    if delay is None or context.server is UNKNOWN:
+    """Keep for the next run how late the window of *facility* opened, if this run could tell.
+
+    It cannot by what was refused in the first half of the time in which our own aim may be early.
+    """
+    server = context.server
+    if delay is None or server is UNKNOWN:
         return
     soonest, latest = (each.total_seconds() for each in delay)
+    if latest > 0 and delay[0] < (server.lead - server.low) / 2:
+        return
     if latest > 0:
         context.timeline.say(f"the window opened {soonest:.2f} to {latest:.2f} s late")
-    context.record.remember_delay(facility, delay)
+    context.record.remember_delay(facility, agreed(context.delay, delay))
+
+
+def agreed(known: OpeningDelay | None, seen: OpeningDelay) -> OpeningDelay:
+    """What all openings say together that agree with the latest; what contradicts it is forgotten."""
+    if known is None:
+        return seen
+    soonest, latest = max(known[0], seen[0]), min(known[1], seen[1])
+    return (soonest, latest) if soonest <= latest else seen

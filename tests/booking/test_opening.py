@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reserve.booking.aim import OpeningDelay, remember_delay
+from reserve.clock import ServerTime
 from reserve.storage.runs import RunStore
+from tests.fakes import FakeClock, FakeSystem, NoRecord, context_of
 from tests.stage import OPENS_AT, Stage
 
 if TYPE_CHECKING:
@@ -75,7 +78,7 @@ def test_a_window_that_opens_in_time_again_is_no_longer_taken_for_late(tmp_path:
         scenario = {"opens_late": timedelta(milliseconds=late), "seed": morning}
         with Stage(tmp_path, scenario) as stage:
             assert stage.book().word == "reserved"
-            asked_later.append(any("last time it opened" in step for step in stage.steps))
+            asked_later.append(any("it used to open" in step for step in stage.steps))
 
     assert asked_later == [False, True, False]
 
@@ -112,4 +115,39 @@ def test_what_one_host_taught_is_not_believed_of_another(tmp_path: Path) -> None
     with Stage(tmp_path, {"seed": 1}, environ={"RECUS_WEB_URL": "https://elsewhere.example"}) as stage:
         stage.book()
 
-        assert not any("last time it opened" in step for step in stage.steps)
+        assert not any("it used to open" in step for step in stage.steps)
+
+
+def delay(soonest: float, latest: float) -> OpeningDelay:
+    return timedelta(seconds=soonest), timedelta(seconds=latest)
+
+
+@pytest.mark.parametrize(
+    ("known", "seen", "kept"),
+    [
+        (None, delay(0.4, 1.2), delay(0.4, 1.2)),
+        (delay(0.4, 1.2), delay(0.6, 1.5), delay(0.6, 1.2)),  # every opening that agrees makes it more exact
+        (delay(0.6, 1.2), delay(1.3, 1.5), delay(1.3, 1.5)),  # one that contradicts counts alone
+        (delay(0.6, 1.2), delay(0, 0), delay(0, 0)),
+        (delay(0, 0), delay(0.4, 0.5), delay(0.4, 0.5)),
+        (delay(0.6, 1.2), delay(0, 0.06), None),  # early by our own aim, which says nothing of the window
+    ],
+)
+def test_what_is_known_of_a_late_window_is_what_the_openings_say_that_agree(
+    clock: FakeClock, known: OpeningDelay | None, seen: OpeningDelay, kept: OpeningDelay | None
+) -> None:
+    class Remembered(NoRecord):
+        delay: OpeningDelay | None = None
+
+        def remember_delay(self, facility: str, delay: OpeningDelay) -> None:
+            self.delay = delay
+
+    context = context_of(FakeSystem(clock))
+    record = context.record = Remembered()
+    trip = timedelta(milliseconds=60)
+    context.server = ServerTime(-trip, trip, timedelta(0), trip, probes=9, consistent=True)
+    context.delay = known
+
+    remember_delay(context, "Alice Marble", seen)
+
+    assert record.delay == kept
