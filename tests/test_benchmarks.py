@@ -68,6 +68,7 @@ def test_people_never_beat_us_and_our_copy_sometimes_does() -> None:
 
 def test_the_truth_lies_within_what_the_probes_say() -> None:
     assert clock.row("ours", 10, 60, 10, runs=10)["inside"] == 1
+    assert clock.opening_row(60, 10, runs=10)["first_ms"]["p50"] < 9
 
 
 def test_the_drawings_can_be_drawn() -> None:
