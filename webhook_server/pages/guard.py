@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from hashlib import sha256
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -176,11 +175,11 @@ def knows(pages: Flask) -> Callable[[str], bool]:
     serializer = signing.get_signing_serializer(pages)
 
     def is_known(header: str) -> bool:
-        with suppress(CookieError, BadSignature, ValueError):
-            cookie = SimpleCookie(header).get(pages.config["SESSION_COOKIE_NAME"])
-            if cookie is not None:
-                seconds = int(SIGNED_IN_FOR.total_seconds())
-                return "_user_id" in serializer.loads(cookie.value, max_age=seconds)
+        # Runs where texts come in, and for strangers: http.cookies takes half a second for some headers.
+        cookies = (each.strip().partition("=") for each in header.split(";"))
+        value = next((value for name, _, value in cookies if name == pages.config["SESSION_COOKIE_NAME"]), "")
+        with suppress(BadSignature):
+            return "_user_id" in serializer.loads(value, max_age=int(SIGNED_IN_FOR.total_seconds()))
         return False
 
     return is_known

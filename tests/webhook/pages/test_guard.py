@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from reserve.storage.plans import PlanStore
 from tests.fakes import FakeClock
 from tests.webhook.pages.conftest import CANARY, PASSWORD, SCRIPT, TOKEN, Household, post, token_in
 from webhook_server import create_app
-from webhook_server.pages.guard import SIGNED_IN_FOR, Guesses, ours
+from webhook_server.pages.guard import SIGNED_IN_FOR, Guesses, knows, ours
 
 ARGUMENTS = {
     "number": 1,
@@ -194,6 +195,21 @@ def test_a_new_password_and_a_sign_out_end_sessions(household: Household) -> Non
     with household.store() as store:
         People(store).remove("ben")
     assert other.get("/").status_code == 302
+
+
+def test_no_cookie_of_a_stranger_keeps_texts_waiting(household: Household) -> None:
+    is_known, name = knows(household.pages), household.pages.config["SESSION_COOKIE_NAME"]
+    session = household.client("anna").get_cookie(name)
+    assert session is not None
+    escapes = '\\"' * 7_900
+    headers = [f'{name}="{escapes}"', f'x="{escapes}"', f"{name}=x; " * 1_000, f"{name}", "=;" * 8_000]
+
+    began = time.thread_time()
+    known = [is_known(header) for header in headers]
+
+    assert time.thread_time() - began < 0.25  # http.cookies would take a second
+    assert known == [False] * len(headers)
+    assert is_known(f"other=1; {name}={session.value}")
 
 
 ELSEWHERE = [
