@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import shlex
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,6 +46,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     from reserve.model import RivalHold
 
     options, notify = _parser().parse_args(arguments), settings.notify
+    is_shared = settings.database_url is not None
     if options.notify and not notify:
         raise UsageError("--notify: no channel is configured; set RESERVE_NOTIFY, e.g. to ntfy://your-topic")
     leads = Leads(*(timedelta(seconds=seconds) for seconds in (20, 14, 4, 10, 2, 0.5)))
@@ -82,9 +84,8 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     code, sentence = result.outcome.exit_code, f"Rehearsal. {result.outcome.sentence}"
     print_outcome(sentence, code, as_one if options.json else None)
     if sys.stderr is not None and not options.json:
-        print(
-            f"It was a rehearsal: nothing was reserved; what it kept is in {settings.data}.", file=sys.stderr
-        )
+        print("It was a rehearsal: nothing was reserved. Why it ended so, step by step:", file=sys.stderr)
+        print(f"  {to_explain(settings.data, is_shared=is_shared)}", file=sys.stderr)
         print(f"Next, set it up for yourself, in a few questions: {itself.TYPED} init", file=sys.stderr)
     # The referee saw something that a fair player never does: a bug.
     return ExitCode.BUG if violations else result.outcome.exit_code
@@ -106,6 +107,12 @@ def own_folder() -> Path:
             place.mkdir(parents=True, exist_ok=True)
             return Path(mkdtemp(dir=place, prefix=""))
     return Path(mkdtemp(prefix="first-serve-rehearsal-"))
+
+
+def to_explain(data: Path, *, is_shared: bool) -> str:
+    """What a person types to have the rehearsal in *data* explained, whatever their own runs are kept in."""
+    elsewhere = " RESERVE_DATABASE_URL=" if is_shared else ""  # empty: the rehearsal's own database
+    return f"RESERVE_DATA={shlex.quote(str(data))}{elsewhere} {itself.TYPED} explain"
 
 
 def _parser() -> Parser:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
+from reserve import itself
 from reserve.clock import Clock
 from reserve.commands import main, rehearse
 from reserve.commands.rehearse import own_folder
@@ -46,6 +48,26 @@ def test_a_rehearsal_can_be_watched_on_the_web_page_by_whoever_has_its_password(
     assert "Coming up" in client.get("/").text
     app.extensions["pages"].extensions["house"].close()
     app.extensions["inbox"].close()
+
+
+def test_a_rehearsal_says_what_to_type_to_have_it_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "its own"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(rehearse, "own_folder", lambda: own)
+    database = "RESERVE_DATABASE_URL=postgresql+psycopg://nobody@127.0.0.1:1/real"
+    (tmp_path / ".env").write_text(f"RESERVE_DATA={tmp_path / 'real'}\n{database}\n")
+    main(["rehearse", "--fault", "winter-slot"])
+    typed = next(line for line in capsys.readouterr().err.splitlines() if line.endswith(" explain"))
+
+    words = shlex.split(typed)
+    for word in words[:2]:
+        monkeypatch.setenv(*word.split("=", 1))
+
+    assert words[2:] == [*itself.TYPED.split(), "explain"]
+    assert main(["explain"]) == 0
+    assert "no-such-slot: " in capsys.readouterr().out
 
 
 def test_no_rehearsal_finds_what_another_left() -> None:
