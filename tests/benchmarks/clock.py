@@ -117,7 +117,9 @@ def aimed(server: StampingServer) -> timedelta:
     found = measure(server.probe, clock)
     warmed = []
     for moment in found.telling(clock.now() + POLITE, COURTS):
-        clock.sleep_until(moment if moment > clock.now() else moment + SECOND)  # in truth, all at once
+        while moment < clock.now():  # in truth they are all under way at once
+            moment += SECOND
+        clock.sleep_until(moment)
         warmed.append(server.probe())
     return found.with_more(warmed, COURTS).lead
 
