@@ -186,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with serve(app, "127.0.0.1", 0) as server:
             url = f"http://127.0.0.1:{server.port}"
             session = signed_in(url)
-            figures = {
+            figures: dict[str, Any] = {
                 "runs": RUNS_KEPT,
                 "plans": PLANS_KEPT,
                 "pages": each_page(url, session),
@@ -194,11 +194,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             }
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps(figures, indent=2) + "\n")
-    slow = [path for path, each in figures["pages"].items() if each["p95_ms"] > MOST_TIME]  # type: ignore[attr-defined]
-    big = [path for path, each in figures["pages"].items() if each["bytes"] > MOST_BYTES]  # type: ignore[attr-defined]
     print(json.dumps(figures, indent=2))
-    print(f"slower than {MOST_TIME} ms: {slow or 'none'}; larger than {MOST_BYTES} bytes: {big or 'none'}")
-    return 1 if slow or big else 0
+    wrong = failures(figures)
+    print("\n".join(wrong) or "everything is as quick and as small as it must be")
+    return 1 if wrong else 0
+
+
+def failures(figures: dict[str, Any]) -> list[str]:
+    """What is slower or larger than it must be."""
+    found = [
+        f"{path} takes too long" for path, each in figures["pages"].items() if each["p95_ms"] > MOST_TIME
+    ]
+    found += [f"{path} is too large" for path, each in figures["pages"].items() if each["bytes"] > MOST_BYTES]
+    crowd = figures["crowd"]
+    found += [f"not {RATE} pages in a second"] if crowd["answered_per_second"] < RATE * 0.95 else []
+    found += ["texts wait for pages"] if crowd["texts_worst_ms"] > TEXT_LATE else []
+    return found + (["codes wait for pages"] if crowd["codes_worst_ms"] > CODE_LATE else [])
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from webhook_server.inbox import Inbox
 from webhook_server.pages.guard import mine
 from webhook_server.pages.house import House, Mine
 
-A_PAGE = 40  # plans
+A_PAGE = 20  # plans
 LONGEST_UNDO = 2_000  # letters; a cookie has no room for more
 # The fields of the form for a plan -> the options of `plan add` that they are.
 FIELDS = {
