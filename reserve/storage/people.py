@@ -88,6 +88,12 @@ class People:
         if person is not None:
             self._set(name, accounts=json.dumps(sorted(person.accounts | {account})))
 
+    def forget_account(self, account: str) -> None:
+        """Have *account*, which goes, belong to nobody: another one may get its name."""
+        for person in self.all():
+            if account in person.accounts:
+                self._set(person.name, accounts=json.dumps(sorted(person.accounts - {account})))
+
     def remove(self, name: str) -> bool:
         """Forget a person, and tell whether there was one; removing the owner is for the caller to refuse."""
         with self._engine.begin() as connection:

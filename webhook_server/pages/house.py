@@ -135,8 +135,17 @@ class Mine:
         """Whether a refresh token is kept for one of the accounts."""
         return f"{TOKEN}{self._player(account)}" in self.house.secrets.names(TOKEN)
 
+    def may_keep(self, system: str, email: str) -> bool:
+        """Whether this player is nobody else's: with the account come the runs, and the refresh token."""
+        others = {self._player(name) for name in self.house.accounts.names if not self.has_account(name)}
+        if not self.person.is_owner:
+            others.add(self._key(system, self.house.settings.email or ""))
+        return self._key(system, email) not in others
+
     def _player(self, account: str) -> str:
         variables: Mapping[str, str] = self.house.accounts.read(account)
-        system = variables["RESERVE_SYSTEM"]
+        return self._key(variables["RESERVE_SYSTEM"], variables.get("RESERVE_EMAIL", ""))
+
+    def _key(self, system: str, email: str) -> str:
         host = host_of(PROFILES[system], self.house.settings) if system in PROFILES else ""
-        return player_key(system, host, variables.get("RESERVE_EMAIL", "").strip())
+        return player_key(system, host, email.strip())

@@ -226,7 +226,12 @@ def add_writing(pages: Flask, house: House, inbox: Inbox) -> None:
             system = one_of(form.get("system", ""), PROFILES, "system")
             if name in house.accounts.names:
                 raise UsageError(f"there is an account {name!r} already; choose another name")
+            planned = {each.body.get("account") for each in house.plan_store.all() if not own.has_plan(each)}
+            if name in planned:
+                raise UsageError(f"plans of somebody else are for {name!r}; choose another name")
             given = _given(form, system)
+            if not own.may_keep(system, given[EMAIL.name]):
+                raise UsageError(f"this account at {system} belongs to somebody else here")
         except UsageError as failure:
             flash(said(failure), "bad")
             return redirect(url_for("accounts"))
@@ -239,6 +244,7 @@ def add_writing(pages: Flask, house: House, inbox: Inbox) -> None:
     def remove_account(name: str) -> Response:
         if name not in mine(house).accounts:
             abort(404)
+        house.people.forget_account(name)
         house.accounts.remove(name)
         return done([f"Removed {name!r}."], "accounts")
 

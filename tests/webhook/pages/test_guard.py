@@ -14,6 +14,7 @@ from werkzeug.routing import Rule
 
 from reserve.storage.people import People
 from reserve.storage.plans import PlanStore
+from reserve.systems import USUAL
 from tests.fakes import FakeClock
 from tests.webhook.pages.conftest import CANARY, PASSWORD, SCRIPT, TOKEN, Household, post, token_in
 from webhook_server import create_app
@@ -124,6 +125,28 @@ def test_what_is_somebody_elses_is_not_there(household: Household) -> None:
     assert "Choose one of your accounts" in refused.text
     post(ben, "/accounts", {"name": "anna-rec", "system": "recus", "RESERVE_EMAIL": "a@b.example"})
     assert "already" in ben.get("/accounts").text
+
+
+def test_nobody_comes_to_what_is_somebody_elses_by_an_account_like_theirs(household: Household) -> None:
+    ben, anna = household.client("ben"), household.client("anna")
+    fields = {"system": USUAL, "RESERVE_EMAIL": " Anna-Rec@example.com", "RESERVE_PASSWORD": "a-guess"}
+
+    post(ben, "/accounts", {**fields, "name": "same-player"})
+    refused = ben.get("/accounts").text
+    own = {**fields, "RESERVE_EMAIL": "ben2@example.com"}
+    post(ben, "/accounts", {**own, "name": "annas-next"})
+    post(ben, "/accounts/annas-next/remove")
+    post(anna, "/accounts", {**own, "RESERVE_EMAIL": "anna2@example.com", "name": "annas-next"})
+    post(anna, "/accounts/anna-rec/remove")
+    post(ben, "/accounts", {**own, "name": "anna-rec"})
+
+    assert "belongs to somebody else here" in refused
+    assert "same-player" not in refused
+    assert ben.get("/runs/20260301T000000-anna").status_code == 404
+    assert "annas-next" not in ben.get("/accounts").text
+    assert "annas-next" in anna.get("/accounts").text
+    assert ben.get("/plans/1").status_code == 404
+    assert anna.get("/plans/1").status_code == 200
 
 
 def test_no_page_shows_a_secret_or_runs_a_script_of_others(household: Household) -> None:
