@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reserve.booking.aim import server_time
+from reserve.booking.aim import server_time, warm_up
 from reserve.clock import Clock, Probe
 from reserve.model import Hold
 from reserve.simulator import SIMULATED_SYSTEMS, Fault
@@ -147,3 +147,17 @@ def test_of_two_servers_behind_one_name_the_one_whose_clock_is_behind_is_not_ask
     assert timedelta(0) <= late <= 0.15 * SECOND
     assert clock.now() <= START + 17 * SECOND
     assert len(ahead.asked) + len(behind.asked) <= 19
+
+
+def test_the_answers_that_warm_the_connections_tell_more_about_the_servers_time(clock: FakeClock) -> None:
+    server, opening = StampingServer(clock, 0.413 * SECOND), START + 60 * SECOND
+    connections = [Stamped(server, f"Court {number}") for number in range(4)]
+    context = context_of(FakeSystem(clock))
+    found = context.server = server_time(context, connections)
+
+    probes = warm_up(context, connections, until=clock.now() + 2.5 * SECOND)
+
+    finer = found.with_more(probes, 4)
+    assert len(probes) == 4
+    assert 2 * (found.bound - finer.bound) > timedelta(milliseconds=2)  # of the four that halving left
+    assert abs(server.arrival(finer.likely(opening)) - opening) < timedelta(milliseconds=1)
