@@ -360,10 +360,12 @@ def weigh(probes: Sequence[Probe], requests: int = 1) -> ServerTime:
     # If all agree, the truth is in every interval; if not, it is in one of them at least.
     inner, outer = (max, min) if consistent else (min, max)
     credible, cases = _credible(probes), _cases(agreeing)
+    low = inner(one.low for one in credible)
+    lead = lead_for(cases, requests) * MS if cases else min(_lead(probes))
     return ServerTime(
-        low=inner(one.low for one in credible),
+        low=low,
         high=outer(one.high for one in credible),
-        lead=lead_for(cases, requests) * MS if cases else min(_lead(probes)),
+        lead=max(low, lead),  # with less, a request could not even in no time be early
         trip=min(one.trip for one in agreeing),
         probes=len(probes),
         consistent=consistent,

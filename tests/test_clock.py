@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reserve.clock import (
@@ -105,6 +105,7 @@ def test_over_an_even_network_a_request_arrives_at_the_opening_to_a_few_millisec
 
 
 @always
+@example(offset=timedelta(0), there=(0.0, 0.0), back=(0.0, 22.0), seed=1)
 @given(offset=offsets, there=ways, back=ways, seed=st.integers(0, 999))
 def test_the_certain_moment_is_never_early(
     offset: timedelta, there: tuple[float, float], back: tuple[float, float], seed: int
