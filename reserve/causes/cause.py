@@ -29,7 +29,6 @@ NEEDS_DISK = (CauseWord.BROWSER, CauseWord.BUG)
 # What the exit code alone says, of runs of which nothing else was kept.
 OLDER: Mapping[int, CauseWord] = {
     ExitCode.USAGE: CauseWord.REQUEST,
-    ExitCode.SIGN_IN: CauseWord.SIGN_IN,
     ExitCode.CODE: CauseWord.NO_CODE,
     ExitCode.UNCONFIRMED: CauseWord.UNCONFIRMED,
     ExitCode.HELD: CauseWord.UNPAID,
@@ -58,7 +57,7 @@ class Cause:
     trip: timedelta | None = None  # there and back
     code_came: timedelta | None = None
     codes_refused: int = 0
-    codes_wanted: int = 0
+    codes_wanted: int | None = None
     text_age: timedelta | None = None  # of the last text, when we asked for one
     off: timedelta | None = None  # so far this machine's clock was off, or so long it slept
 

@@ -116,7 +116,9 @@ def _codes(number: int) -> str:
 
 
 def _no_code(cause: Cause) -> str:
-    if not cause.codes_wanted:
+    if cause.codes_wanted is None:
+        return "No valid one-time code came in time."
+    if cause.codes_wanted == 0:
         return "The site wants a one-time code, and no phone was named to receive it."
     if cause.text_age is None:
         return "The one-time code never came. The webhook service knows of no earlier text either."
@@ -125,7 +127,7 @@ def _no_code(cause: Cause) -> str:
 
 
 def _no_code_remedy(cause: Cause) -> str:
-    if not cause.codes_wanted:
+    if cause.codes_wanted == 0:
         return "Give --phone, and have its texts forwarded to the webhook service."
     return "Send a text to the phone and see that it reaches the webhook service: `check` tells."
 
@@ -140,7 +142,8 @@ WHY: Mapping[CauseWord, str | Callable[[Cause], str]] = {
     CauseWord.CODE_LATE: _code_late,
     CauseWord.CODE_REFUSED: _code_refused,
     CauseWord.CODE_NOT_SENT: lambda cause: (
-        f"The site would not send a one-time code; it was asked {_times(cause.codes_wanted)}."
+        "The site would not send a one-time code"
+        + (f"; it was asked {_times(cause.codes_wanted)}." if cause.codes_wanted else ".")
     ),
     CauseWord.NO_CODE: _no_code,
     CauseWord.LIMIT: "You have as many courts as the city allows.",

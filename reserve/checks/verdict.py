@@ -72,7 +72,7 @@ class Verdict:
 
 def remedy_for(cause: CauseWord) -> str:
     """What `explain` says to do about *cause*; nothing where a message says so itself."""
-    return "" if cause is CauseWord.REQUEST else remedy(Cause(cause, codes_wanted=1))
+    return "" if cause is CauseWord.REQUEST else remedy(Cause(cause))
 
 
 def verdict_of(name: str, step: Step) -> Verdict:

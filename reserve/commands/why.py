@@ -43,10 +43,12 @@ def word_of(run: RunRow, *, is_alive: bool = False) -> CauseWord | None:
 
 
 def explained(run: PastRun, *, is_alive: bool = False) -> Cause | None:
-    """The same with the evidence."""
-    if is_alive and run.ended is None:
+    """The same with the evidence, as far as it can be read."""
+    word = word_of(run, is_alive=is_alive)
+    if word is None:
         return None
-    return cause_of(read(run.facts), run.exit_code)
+    facts = read(run.facts)
+    return cause_of(facts, run.exit_code) if facts else Cause(word)
 
 
 def evidence_as_json(cause: Cause) -> dict[str, object]:

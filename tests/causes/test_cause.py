@@ -117,12 +117,15 @@ def test_of_a_run_of_an_older_version_the_cause_is_what_its_exit_code_tells() ->
         cause_of(None, ExitCode.NOT_RESERVED) == cause_of(None, ExitCode.SERVICE) == Cause(CauseWord.UNKNOWN)
     )
     assert cause_of(None, ExitCode.CODE) == Cause(CauseWord.NO_CODE)
+    assert why(Cause(CauseWord.NO_CODE)) == "No valid one-time code came in time."  # nobody knows more
+    assert why(Cause(CauseWord.NO_CODE, codes_wanted=0)).endswith("no phone was named to receive it.")
     assert cause_of(None, 143) == Cause(CauseWord.STOPPED)
     assert cause_of(None, None) == Cause(CauseWord.CUT_OFF)
     assert cause_of(None, ExitCode.SUCCESS) is None
     assert {*ExitCode} - OLDER.keys() == {
         ExitCode.SUCCESS,
         ExitCode.NOT_RESERVED,
+        ExitCode.SIGN_IN,
         ExitCode.FORBIDDEN,
         ExitCode.SERVICE,
     }

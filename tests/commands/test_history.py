@@ -136,6 +136,16 @@ def test_totals_are_by_cause_and_by_facility_with_those_that_are_forgotten(told:
     assert "Moscone" in told("--totals")
 
 
+@pytest.mark.parametrize("run", ["run-1", "run-2", "run-3", "run-4", "older"])
+def test_explain_says_the_same_cause_when_the_evidence_cannot_be_read(
+    settings: Settings, told: Told, capsys: pytest.CaptureFixture[str], run: str
+) -> None:
+    causes = {each["run_id"]: each["cause"] for each in json.loads(told("--json"))}
+
+    assert explain.main([run], settings) == 0
+    assert f"\n{causes[run]}: " in capsys.readouterr().out
+
+
 def test_ten_thousand_runs_are_one_query(tmp_path: Path) -> None:
     asked: list[str] = []
     with closing(Store(tmp_path)) as store:
@@ -167,7 +177,7 @@ def test_explain_takes_the_latest_run_and_suggests_the_nearest_ids(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert explain.main([], settings) == 0
-    assert "no-code: The site wants a one-time code" in capsys.readouterr().out
+    assert "no-code: No valid one-time code came" in capsys.readouterr().out
     assert explain.main(["older", "--json"], settings) == 0
     assert json.loads(capsys.readouterr().out)["cause"] == "unknown"
     with pytest.raises(UsageError, match="several runs begin with 'run': run-4, run-3, run-2"):
