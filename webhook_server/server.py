@@ -283,6 +283,7 @@ class WebhookServer:
             connection_limit=CONNECTIONS,  # then it lets them queue
             max_request_header_size=LONGEST_HEAD,
             max_request_body_size=sys.maxsize,  # the limit is ours, and answered in JSON
+            clear_untrusted_proxy_headers=False,  # address_of knows whom to believe
             channel_timeout=sys.maxsize,
             cleanup_interval=ROUND,
             asyncore_use_poll=True,  # unlike select(), it bears that close() closes what it waits for

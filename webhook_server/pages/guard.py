@@ -53,6 +53,7 @@ class Guesses:
         self._now = now
         self._alone = threading.Lock()
         self._wrong: deque[tuple[datetime, str]] = deque(maxlen=self.ALL)
+        self._homes: deque[str] = deque(maxlen=self.ALL)  # where somebody knew a password
 
     def are_too_many(self, address: str) -> bool:
         """Whether whoever asks from *address* has to wait; else it counts as a wrong one until `forget`."""
@@ -60,7 +61,8 @@ class Guesses:
             while self._wrong and self._now() - self._wrong[0][0] >= self.WHILE:
                 self._wrong.popleft()
             from_there = sum(each == address for _, each in self._wrong)
-            if len(self._wrong) >= self.ALL or from_there >= self.EACH:
+            # Strangers at many addresses may not lock out who signs in from where they always do.
+            if from_there >= self.EACH or (len(self._wrong) >= self.ALL and address not in self._homes):
                 return True
             self._wrong.append((self._now(), address))
             return False
@@ -68,6 +70,8 @@ class Guesses:
     def forget(self, address: str) -> None:
         """The one that came last from *address* was right."""
         with self._alone:
+            if address not in self._homes:
+                self._homes.append(address)
             last = max((moment for moment, each in self._wrong if each == address), default=None)
             if last is not None:
                 self._wrong.remove((last, address))

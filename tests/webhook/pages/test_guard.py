@@ -7,17 +7,23 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from shutil import copytree
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
+from reserve.settings import read_settings
 from reserve.storage.people import People
 from reserve.storage.plans import PlanStore
 from reserve.systems import USUAL
 from tests.fakes import FakeClock
 from tests.webhook.pages.conftest import CANARY, PASSWORD, SCRIPT, TOKEN, Household, post, token_in
-from webhook_server import create_app
+from webhook_server import create_app, serve
+from webhook_server.pages import add_pages
 from webhook_server.pages.guard import SIGNED_IN_FOR, Guesses, knows, ours
 
 ARGUMENTS = {
@@ -275,6 +281,48 @@ def test_only_so_many_guesses_are_made_from_everywhere_together(household: House
     assert asked == [False] * Guesses.ALL + [True]
     household.clock.sleep_until(household.clock.now() + timedelta(minutes=6))
     assert not guesses.are_too_many("10.0.0.1")
+
+
+def test_strangers_everywhere_do_not_lock_out_who_signed_in_from_home(household: Household) -> None:
+    guesses = Guesses(household.clock.now)
+    guesses.are_too_many("10.1.1.1")
+    guesses.forget("10.1.1.1")
+
+    for number in range(Guesses.ALL + 1):
+        guesses.are_too_many(f"10.0.0.{number}")
+
+    at_home = [guesses.are_too_many("10.1.1.1") for _ in range(Guesses.EACH + 1)]
+    assert at_home == [False] * Guesses.EACH + [True]
+
+
+def test_behind_a_proxy_one_stranger_locks_out_nobody_else(made: Path, tmp_path: Path) -> None:
+    data, clock = copytree(made, tmp_path / "data"), FakeClock()
+    service = create_app(data=data, token=TOKEN, loopback=False, now=clock.now)
+    settings = read_settings({"RESERVE_DATA": str(data)})
+    add_pages(service, settings, exposed=True, proxy="127.0.0.1", clock=clock)
+
+    with serve(service, "127.0.0.1", 0, proxy="127.0.0.1") as server:
+
+        def ask(address: str, cookie: str = "", form: dict[str, str] | None = None) -> tuple[int, str, str]:
+            asked = Request(f"http://127.0.0.1:{server.port}/sign-in", form and urlencode(form).encode())
+            asked.headers |= {"X-forwarded-for": address, "Cookie": cookie}
+            try:
+                with urlopen(asked) as answer:
+                    return answer.status, answer.read().decode(), answer.headers["Set-Cookie"] or ""
+            except HTTPError as refused:
+                with refused:
+                    return refused.code, "", ""
+
+        _, page, cookie = ask("198.51.100.1")
+        token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+        assert token, page
+        wrong = {"name": "anna", "password": "wrong", "csrf_token": token[1]}
+        stranger = [ask("198.51.100.1", cookie, wrong)[0] for _ in range(Guesses.EACH + 1)]
+        elsewhere = ask("198.51.100.2", cookie, wrong)[0]
+
+    assert "Secure" in cookie
+    assert cookie.startswith("__Host-")
+    assert (stranger[-1], elsewhere) == (429, 403)
 
 
 @pytest.mark.parametrize("path", OUT)
