@@ -16,7 +16,7 @@ from reserve.commands.wiring import Connect, connect
 from reserve.errors import ReserveError
 from reserve.settings import Settings
 from webhook_server.access import Access, address_of, is_of_texts
-from webhook_server.pages.guard import guard, knows
+from webhook_server.pages.guard import guard, is_signed_in, knows
 from webhook_server.pages.house import House
 from webhook_server.pages.machines import add_machines
 from webhook_server.pages.reading import add_reading
@@ -94,7 +94,9 @@ def _refused(problem: HTTPException) -> Any:
 
 
 def _cannot(problem: ReserveError) -> tuple[str, int]:
-    return _page("This did not work", _sentence(str(problem)), 503)
+    log.error("%s failed: %s", request.url_rule, problem)
+    told = str(problem) if is_signed_in() else "the store does not answer; the log of the service says more"
+    return _page("This did not work", _sentence(told), 503)
 
 
 def _failed(problem: Exception) -> tuple[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -138,7 +139,7 @@ def guard(pages: Flask, house: House, *, exposed: bool, address: Callable[[], st
 
     @pages.context_processor
     def known() -> dict[str, Any]:
-        return {"person": current_user.person if _is_signed_in() else None}
+        return {"person": current_user.person if is_signed_in() else None}
 
     @pages.get("/sign-in")
     def sign_in() -> str:
@@ -189,7 +190,7 @@ def knows(pages: Flask) -> Callable[[str], bool]:
     return is_known
 
 
-def _is_signed_in() -> bool:
+def is_signed_in() -> bool:
     """Whether somebody is; a store that does not answer knows nobody."""
     try:
         return bool(current_user.is_authenticated)
@@ -224,9 +225,12 @@ def ours(pages: Flask, wanted: str) -> str:
 
 
 def _key(data: Path) -> bytes:
-    """What signs the cookies, made if need be."""
+    """What signs the cookies, made if need be; raises ValueError for one that could be guessed."""
     path = data / KEY_FILE
     with suppress(FileExistsError):
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_new(path, os.urandom(32).hex().encode() + b"\n")
-    return bytes.fromhex(path.read_text().strip())
+    key = path.read_text().strip()
+    if not re.fullmatch("[0-9a-f]{64}", key):
+        raise ValueError(f"{path} holds no key any more; remove it, and a new one is made")
+    return bytes.fromhex(key)

@@ -24,7 +24,7 @@ from tests.fakes import FakeClock
 from tests.webhook.pages.conftest import CANARY, PASSWORD, SCRIPT, TOKEN, Household, post, token_in
 from webhook_server import create_app, serve
 from webhook_server.pages import add_pages
-from webhook_server.pages.guard import SIGNED_IN_FOR, Guesses, knows, ours
+from webhook_server.pages.guard import KEY_FILE, SIGNED_IN_FOR, Guesses, knows, ours
 
 ARGUMENTS = {
     "number": 1,
@@ -304,8 +304,9 @@ def test_behind_a_proxy_one_stranger_locks_out_nobody_else(made: Path, tmp_path:
     with serve(service, "127.0.0.1", 0, proxy="127.0.0.1") as server:
 
         def ask(address: str, cookie: str = "", form: dict[str, str] | None = None) -> tuple[int, str, str]:
-            asked = Request(f"http://127.0.0.1:{server.port}/sign-in", form and urlencode(form).encode())
-            asked.headers |= {"X-forwarded-for": address, "Cookie": cookie}
+            headers = {"X-Forwarded-For": address, "Cookie": cookie}
+            body = urlencode(form).encode() if form else None
+            asked = Request(f"http://127.0.0.1:{server.port}/sign-in", body, headers)
             try:
                 with urlopen(asked) as answer:
                     return answer.status, answer.read().decode(), answer.headers["Set-Cookie"] or ""
@@ -323,6 +324,31 @@ def test_behind_a_proxy_one_stranger_locks_out_nobody_else(made: Path, tmp_path:
     assert "Secure" in cookie
     assert cookie.startswith("__Host-")
     assert (stranger[-1], elsewhere) == (429, 403)
+
+
+def test_a_stranger_is_not_told_where_the_store_is_that_does_not_answer(tmp_path: Path) -> None:
+    service = create_app(data=tmp_path, token=TOKEN, loopback=True, now=FakeClock().now)
+    store = "postgresql+psycopg://bob:secret@127.0.0.1:1/private"
+    settings = read_settings({"RESERVE_DATA": str(tmp_path), "RESERVE_DATABASE_URL": store})
+    add_pages(service, settings, exposed=False, clock=FakeClock())
+
+    answers = [service.test_client().get(path) for path in ("/sign-in", "/calendar/x.ics")]
+
+    service.extensions["inbox"].close()
+    assert {answer.status_code for answer in answers} == {503}
+    assert not any("DATABASE" in answer.text or "port 1" in answer.text for answer in answers)
+
+
+@pytest.mark.parametrize("kept", ["", "ab\n"])
+def test_no_cookie_is_signed_with_a_key_that_is_cut_off(tmp_path: Path, kept: str) -> None:
+    service = create_app(data=tmp_path, token=TOKEN, loopback=True, now=FakeClock().now)
+    (tmp_path / KEY_FILE).write_text(kept)
+
+    with pytest.raises(ValueError, match=KEY_FILE):
+        add_pages(service, read_settings({"RESERVE_DATA": str(tmp_path)}), exposed=False)
+
+    assert service.test_client().get("/sign-in").status_code == 404
+    service.extensions["inbox"].close()
 
 
 @pytest.mark.parametrize("path", OUT)
