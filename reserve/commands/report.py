@@ -44,8 +44,9 @@ First Serve: report of run {run_id}.
 
 Every word of an answer and of the timeline is one that First Serve's own source
 says. Whatever else stood there is replaced by how long it was, e.g. «9» or
-«6 digits»; moments are zeros. Facility and courts are not named, pictures of
-pages are not included, and of the settings it says only whether they are set.
+«6 digits»; moments are zeros. In run.json the courts have numbers of its own, #1
+and so on. The facility is not named, pictures of pages are not included, and of
+the settings it says only whether they are set.
 """
 IS_GONE = (
     "What the run kept in its folder is gone: it was pruned, or is on another machine. "
@@ -138,7 +139,7 @@ def figures_of(run: PastRun, secrets: Secrets, *, is_alive: bool) -> dict[str, o
     told = {name: said for name, said in run_as_json(run, alive).items() if name not in PRIVATE}
     names = [each.court for each in facts.attempts] if facts else []
     names += [each.court for each in run.actions]
-    courts = {name: f"court {number}" for number, name in enumerate(dict.fromkeys(names), 1)}
+    courts = {name: f"court #{number}" for number, name in enumerate(dict.fromkeys(names), 1)}
     figures = json.loads(written(facts)) if facts else None
     for attempt in figures["attempts"] if figures else ():
         attempt["court"] = courts[attempt["court"]]

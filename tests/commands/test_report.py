@@ -135,7 +135,7 @@ def test_nothing_secret_is_in_the_archive_and_what_is_new_is(
     assert "1 picture" in found["about.txt"]
     figures = json.loads(found["run.json"])
     assert (figures["cause"], figures["exit_code"]) == ("unknown-answer", 6)
-    assert {each["court"] for each in figures["facts"]["attempts"]} <= {f"court {n}" for n in range(1, 9)}
+    assert {each["court"] for each in figures["facts"]["attempts"]} <= {f"court #{n}" for n in range(1, 9)}
     about = json.loads(found["machine.json"])
     assert about["versions"]["msgspec"]
     assert about["settings"]["RESERVE_PASSWORD"] == about["settings"]["RESERVE_MAX_PRICE"] == "set"
