@@ -101,6 +101,7 @@ def guard(pages: Flask, house: House, *, exposed: bool, address: Callable[[], st
         WTF_CSRF_SSL_STRICT=False,  # TLS ends at the proxy before us
     )
     csrf, login, guesses = CSRFProtect(pages), LoginManager(pages), Guesses(house.clock.now)
+    hashing = pages.extensions["hashing"] = threading.Lock()  # one at a time leaves processors for codes
     login.session_protection = None  # a phone changes its address
 
     @login.user_loader  # type: ignore[untyped-decorator]
@@ -149,9 +150,10 @@ def guard(pages: Flask, house: House, *, exposed: bool, address: Callable[[], st
     def sign_in_form() -> AnyResponse | tuple[str, int]:
         if guesses.are_too_many(address()):
             abort(429, "too many wrong passwords; wait five minutes")
-        person = house.people.signing_in(
-            request.form.get("name", "")[:60], request.form.get("password", "")[:1000]
-        )
+        with hashing:
+            person = house.people.signing_in(
+                request.form.get("name", "")[:60], request.form.get("password", "")[:1000]
+            )
         if person is None:
             flash("That name and password do not go together.", "bad")
             return render_template("sign_in.html", is_set_up=bool(house.people.all())), 403

@@ -22,6 +22,8 @@ from reserve.storage.schema import RUNS
 from reserve.storage.secrets import TOKEN, Accounts, SecretStore
 from reserve.systems import PROFILES
 
+LARGEST = 2**31 - 1  # number that a database can look for
+
 
 class House:
     """One household, whose store is opened with the first page that somebody asks for."""
@@ -115,7 +117,7 @@ class Mine:
 
     def plan(self, number: int) -> StoredPlan | None:
         """The plan of this number, if it is this person's."""
-        stored = self.house.plan_store.get(number)
+        stored = self.house.plan_store.get(number) if number <= LARGEST else None
         return stored if stored and self.has_plan(stored) else None
 
     @cached_property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from shutil import copytree
@@ -251,6 +252,7 @@ ELSEWHERE = [
 ELSEWHERE += ["javascript:alert(1)", "/nowhere", "/plans\r\nSet-Cookie: x=1", "/sign-out", ""]
 OUT = ["/static/../guard.py", "/static/%2e%2e/guard.py", "/static/..%2fguard.py", "/runs/../../etc/passwd"]
 OUT += ["/runs/..%2f..%2fweb.key", "/calendar/..%2f..%2fx.ics", "/plans/1%0d%0aX: 1", "/plans/-1"]
+OUT += ["/plans/2147483648", f"/plans/{10**40}"]
 
 
 @pytest.mark.parametrize("wanted", ELSEWHERE)
@@ -293,6 +295,19 @@ def test_strangers_everywhere_do_not_lock_out_who_signed_in_from_home(household:
 
     at_home = [guesses.are_too_many("10.1.1.1") for _ in range(Guesses.EACH + 1)]
     assert at_home == [False] * Guesses.EACH + [True]
+
+
+def test_passwords_are_tried_one_at_a_time_and_pages_go_on(household: Household) -> None:
+    client = household.client()
+    fields = {"name": "anna", "password": PASSWORD, "csrf_token": token_in(client, "/sign-in")}
+
+    with ThreadPoolExecutor(1) as pool:
+        with household.pages.extensions["hashing"]:
+            answer = pool.submit(client.post, "/sign-in", data=fields)
+            assert household.client("ben").get("/plans").status_code == 200
+            with pytest.raises(TimeoutError):
+                answer.result(0.3)
+        assert answer.result().status_code == 302
 
 
 def test_behind_a_proxy_one_stranger_locks_out_nobody_else(made: Path, tmp_path: Path) -> None:
