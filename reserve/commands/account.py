@@ -26,6 +26,7 @@ from reserve.commands.options import (
     listed,
     one_of,
     phone_number,
+    refuse_garbled,
     refuse_no_address,
 )
 from reserve.commands.store import open_store, secret_store
@@ -53,6 +54,7 @@ EARLIER_TOKENS = "tokens.json"  # in the data folder, in plain text
 def main(arguments: Sequence[str], settings: Settings) -> int:
     """Do what *arguments* say with the stored accounts, and return the exit code."""
     options = _parser().parse_args(arguments)
+    refuse_garbled(options)
     if options.name is None and options.what in ("add", "remove", "web-password", "web-remove"):
         raise UsageError(f"account {options.what}: which one? Write a NAME behind it")
     actions = {

@@ -12,7 +12,7 @@ from reserve.causes.cause import Cause
 from reserve.causes.facts import read
 from reserve.causes.words import after, remedy, why
 from reserve.commands.history import end_of, recorded_runs, run_as_json, write_calendar
-from reserve.commands.options import command_parser
+from reserve.commands.options import command_parser, refuse_garbled
 from reserve.commands.output_file import write_file
 from reserve.commands.screen import WIDTH, say, tone_of
 from reserve.commands.why import evidence_as_json, explained
@@ -40,6 +40,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         "--ics", metavar="FILE", type=Path, help="write what it reserved into FILE, for a calendar"
     )
     options = parser.parse_args(arguments)
+    refuse_garbled(options)
     with recorded_runs(settings) as past:
         run = meant(past, options.run)
         alive = past.alive([run.run_id])

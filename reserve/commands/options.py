@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 LONGEST = 500  # letters of one option
 # What is called otherwise than its option or argument.
-SPELT = {"or_starts": "--or", "skipped": "--except", "id": "ID", "file": "FILE"}
+SPELT = {"or_starts": "--or", "skipped": "--except"} | {
+    name: name.upper() for name in ("id", "file", "name", "run")
+}
 # What a booking system may need to know.
 REQUEST_OPTIONS = ("court", "date", "sport", "start_time", "end_time", "link")
 LONGEST_PATIENCE = 600  # seconds; whoever wants to wait longer wants a waiting list

@@ -25,8 +25,8 @@ def write_new_file(file: Path, content: bytes, option: str) -> None:
 
 def write_file(file: Path, text: str, option: str) -> None:
     """Have *text* in *file*, for its owner alone, or what was there before; raises `UsageError` why not."""
-    part = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     try:
+        part = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
         try:
             handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(handle, "w", encoding="utf-8", newline="") as written:

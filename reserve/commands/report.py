@@ -21,7 +21,7 @@ from reserve.causes.facts import read, written
 from reserve.clock import Clock
 from reserve.commands.explain import meant
 from reserve.commands.history import end_of, recorded_runs, run_as_json
-from reserve.commands.options import command_parser
+from reserve.commands.options import command_parser, refuse_garbled
 from reserve.commands.output_file import write_new_file
 from reserve.commands.questions import YES, answered
 from reserve.commands.why import evidence_as_json, explained
@@ -66,6 +66,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     )
     parser.add_argument("--yes", action="store_true", help="write without asking; needed without a terminal")
     options = parser.parse_args(arguments)
+    refuse_garbled(options)
     with recorded_runs(settings) as past:
         run = meant(past, options.run)
         is_alive = bool(past.alive([run.run_id]))

@@ -10,11 +10,12 @@ from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 from time import perf_counter
+from types import ModuleType
 
 import pytest
 from sqlalchemy import event, insert
 
-from reserve.commands import explain, history
+from reserve.commands import account, explain, history, report
 from reserve.commands.history import beginning_of
 from reserve.errors import UsageError
 from reserve.settings import Settings, read_settings
@@ -184,3 +185,19 @@ def test_explain_takes_the_latest_run_and_suggests_the_nearest_ids(
         explain.main(["run"], settings)
     with pytest.raises(UsageError, match="no run begins with 'run-9'; the nearest are run-"):
         explain.main(["run-9"], settings)
+
+
+@pytest.mark.parametrize("command", [account, explain, report])
+@pytest.mark.parametrize(("typed", "why"), [("\udcff", "is not written in UTF-8"), ("", "is empty")])
+def test_a_name_that_nobody_means_is_refused(
+    settings: Settings, command: ModuleType, typed: str, why: str
+) -> None:
+    words = ["remove", typed] if command is account else [typed]
+
+    with pytest.raises(UsageError, match=f"^(RUN|NAME) {why}"):
+        command.main(words, settings)
+
+
+def test_no_file_is_not_a_file(settings: Settings) -> None:
+    with pytest.raises(UsageError, match=r"--html: \. cannot be written"):
+        explain.main(["run-0", "--html", ""], settings)

@@ -171,7 +171,7 @@ def test_it_is_shown_and_written_only_when_somebody_agrees(
         (["--zip", "missing/report.zip"], "missing/report.zip cannot be written"),
         (["--zip", "a\0b"], "--zip: "),
         (["19990101T000000-0000"], "no run begins with"),
-        ([""], "several runs begin with ''"),
+        ([""], "RUN is empty"),
     ],
 )
 def test_what_cannot_be_done_is_said_and_leaves_nothing(data: Path, words: list[str], why: str) -> None:

@@ -511,7 +511,7 @@ def test_a_lost_key_is_no_dead_end(
 @pytest.mark.parametrize(
     ("words", "more", "why"),
     [
-        (["add", ""], {}, "NAME: '' is no name"),
+        (["add", ""], {}, "NAME is empty"),
         (["add", "../x"], {}, "NAME: '../x' is no name"),
         (["add", "mine"], {"RESERVE_EMAIL": "notmail"}, "RESERVE_EMAIL is not an e-mail address"),
         (
