@@ -31,7 +31,7 @@ environment variables, or lines of the file .env:
   WEBHOOK_PORT   port to listen on (default 5000)
   WEBHOOK_PROXY  address of the reverse proxy before the service, as it connects (127.0.0.1); strangers are
                  then told apart by the last address in its X-Forwarded-For
-  WEBHOOK_PAGES  0 switches the web page off; who may sign in: `account web-password`
+  WEBHOOK_PAGES  0, or anything but 1, switches the web page off; who may sign in: `account web-password`
   RESERVE_LOG    file for its lines, rotated; not read from .env (default: the output)
   RESERVE_DATA   folder where texts are kept for ten minutes (default data)
   {", ".join(map(variable, SIGNED))}
@@ -65,7 +65,7 @@ def main() -> int:
     token = settings.get("WEBHOOK_TOKEN") or None
     proxy = settings.get("WEBHOOK_PROXY") or None
     data = Path(settings.get("RESERVE_DATA") or itself.data())
-    with_pages = (settings.get("WEBHOOK_PAGES") or "1") != "0"
+    with_pages = (settings.get("WEBHOOK_PAGES") or "1") == "1"  # `off` and `no` are no, too
     keys = {gateway: key for gateway in SIGNED if (key := settings.get(variable(gateway)))}
 
     stop = threading.Event()
@@ -103,7 +103,7 @@ def _add_pages(app: Flask, *, exposed: bool, proxy: str | None) -> None:
         from webhook_server.pages import add_pages
 
         add_pages(app, read_settings(os.environ, *itself.env_files()), exposed=exposed, proxy=proxy)
-    except (ReserveError, OSError, ValueError, ModuleNotFoundError) as problem:
+    except (ReserveError, OSError, ValueError, ImportError) as problem:
         logging.getLogger(__name__).warning("without the web page: %s", problem)
 
 

@@ -175,6 +175,22 @@ def test_a_key_with_any_sign_in_it_is_taken_from_dot_env_and_checked(tmp_path: P
     assert [answer.status_code for answer in answers] == [403, 200]
 
 
+@pytest.mark.parametrize("said", ["0", "off"])
+def test_whoever_says_no_to_pages_gets_none(tmp_path: Path, said: str) -> None:
+    with process(tmp_path, WEBHOOK_TOKEN=TOKEN, WEBHOOK_PORT="0", WEBHOOK_PAGES=said) as started:
+        address = where(started)
+        codes = [requests.get(address + path, timeout=60).status_code for path in ("/sign-in", "/health")]
+
+    assert codes == [404, 200]
+
+
+def test_texts_come_in_though_a_package_of_the_pages_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "flask_login.py").write_text("raise ImportError('of another version')")
+
+    with process(tmp_path, WEBHOOK_TOKEN=TOKEN, WEBHOOK_PORT="0") as started:
+        assert deliver(where(started)).status_code == 200
+
+
 def test_help_names_every_key(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "webhook_server", "--help"]
 
