@@ -167,10 +167,14 @@ def list_all(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def remove(options: argparse.Namespace, settings: Settings) -> int:
-    """Forget an account; this works without the key."""
+    """Forget an account, and whose it was on the web page; this works without the key."""
+    from reserve.storage.people import People
+
     with secret_store(settings) as secrets:
         if not Accounts(secrets).remove(options.name):
             raise UsageError(f"there is no account {options.name!r}; see `account list`")
+    with closing(open_store(settings)) as store:
+        People(store).forget_account(options.name)
     print(f"Removed {options.name!r}.")
     return 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,14 @@ def test_a_person_is_let_in_and_out_by_the_command(
     said = capsys.readouterr().out
     assert "'ben' can sign in to the web page now, and sees their own accounts." in said
     assert PASSWORD not in said
+
+
+def test_an_account_that_is_removed_belongs_to_nobody_whoever_takes_its_name(tmp_path: Path) -> None:
+    with closing(Store(tmp_path)) as store:
+        Accounts(SecretStore(store, tmp_path)).add("one", {"RESERVE_SYSTEM": "recus"})
+        People(store).keep("anna", PASSWORD)
+        People(store).keep("ben", PASSWORD, ["one"])
+
+        account.main(["remove", "one"], Settings(data=tmp_path))
+
+        assert not [person.name for person in People(store).all() if "one" in person.accounts]
