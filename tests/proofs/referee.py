@@ -20,6 +20,7 @@ from tests.stage import TOKEN
 
 DOCUMENTED = {0, 1, 2, 3, 4, 5, 6, 7, 8}
 LONG = 9  # digits; fewer may stand in a longer number by chance
+ASKED_AGAIN = "a court was asked for that the player held already"
 KINDS = ("double_paid", "double_booked", "silent", "leaked", "tracebacks", "left", "unfair", "undocumented")
 
 
@@ -50,7 +51,11 @@ def judged(stage: TroubledStage, name: str, *words: str) -> Verdict:
         *_sentence(stage, outcome, held),
         *_leaks(stage, outcome),
         *_left(stage, outcome, held),
-        *(("unfair", each) for each in stage.ledger.violations),
+        *(
+            ("unfair", each)
+            for each in stage.ledger.violations
+            if each != ASKED_AGAIN or not _could_not_look(stage)
+        ),
     ]
     if outcome.exit_code == ExitCode.BUG:
         problems.append(("tracebacks", (stage.wired.folder.path / "bug.txt").read_text()))
@@ -80,6 +85,22 @@ def _blind(stage: TroubledStage) -> Iterator[tuple[str, str]]:
     for before, after in pairwise(holds):
         if before.is_lost and not any(before.moment < moment <= after.moment for moment in looks):
             yield "unfair", f"{after.request} came after a lost answer, without a look"
+
+
+def _could_not_look(stage: TroubledStage) -> bool:
+    """Whether an answer was lost, and no look between that and the next asking was answered.
+
+    Where a hold can be given back, asking again is fair then: else a server in trouble would give nobody any.
+    """
+    simulated = stage.simulated
+    sent = [each for each in stage.ledger.sent if fnmatchcase(each.request, simulated.asks)]
+    looks = [
+        each for each in stage.ledger.sent if fnmatchcase(each.request, simulated.look) and each.is_granted
+    ]
+    return not simulated.hold_is_final and any(
+        before.is_lost and not any(before.moment < look.moment <= after.moment for look in looks)
+        for before, after in pairwise(sent)
+    )
 
 
 def _sentence(stage: TroubledStage, outcome: Outcome, held: list[str]) -> Iterator[tuple[str, str]]:

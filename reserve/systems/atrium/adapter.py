@@ -109,8 +109,12 @@ class Atrium(AtriumProfile, AccountApi):
 
     def reservations(self) -> list[Reservation]:
         """Upcoming reservations, those of this run included; only the latter where Atrium lists none."""
+        self.knows_reservations = True
         try:
-            self.knows_reservations, listed = True, self.holds()
+            try:
+                listed = self.holds()
+            except (UnknownRefusal, UnknownAnswer):  # one garbled answer must not hide what the player has
+                listed = self.holds()
         except (UnknownRefusal, UnknownAnswer) as refusal:  # path and form of it are guesses (facts 4, 8)
             self.context.say(f"the list of reservations cannot be read: {refusal}")
             self.knows_reservations, listed = False, []
