@@ -29,7 +29,7 @@ from reserve.clock import Clock, never
 from reserve.errors import LostAnswer, Overdue, ServiceError, UnknownAnswer, Unreachable
 from reserve.reach import reach
 from reserve.redaction import printable
-from reserve.stroke import Departure, Dropped
+from reserve.stroke import Departure, Dropped, Withheld
 
 PATIENCE = timedelta(seconds=15)  # with a request, from its first byte to the last of its answer
 CONNECT = 5.0  # seconds for a pool, and for the greeting of TLS; for an address: `reserve.reach`
@@ -148,22 +148,31 @@ class _UnderWay:
     has_left: bool = False  # so it may have arrived
     sent: datetime | None = None  # when it left
     connection: socket.socket | None = None
+    is_over: bool = False  # so nothing may leave any more
+    _is_anew: bool = False  # on another connection, after its moment
 
     def write(self, connection: socket.socket, data: bytes) -> None:
-        """Send the whole request in one piece."""
-        departure, self.departure = self.departure, None
-        if departure is None:
-            self.has_left, self.sent = True, self.clock.now()
-            connection.sendall(data)
+        """Send the whole request in one piece; raises `Withheld` when nobody waits for an answer."""
+        departure = self.departure
+        if departure is not None and not self._is_anew:
+            self._is_anew = True
+            try:
+                departure.write(connection, data)
+            finally:
+                self.sent = departure.sent
+                self.has_left = self.sent is not None
             return
-        try:
-            departure.write(connection, data)
-        finally:
-            self.sent = departure.sent
-            self.has_left = self.sent is not None
+        self.has_left = True  # noted before we look, as who gives up looks at it afterwards
+        if self.is_over:
+            raise Withheld
+        self.sent = self.clock.now()
+        if departure is not None:
+            departure.sent = self.sent
+        connection.sendall(data)
 
     def cut(self) -> None:
-        """Have whoever reads the answer find its end at once."""
+        """Let nothing leave any more, and have whoever reads the answer find its end at once."""
+        self.is_over = True
         if self.connection is not None:
             with suppress(OSError):  # closed already
                 socket.socket.shutdown(self.connection, socket.SHUT_RDWR)
@@ -323,7 +332,8 @@ class Http:
             exchange = partial(self._exchange, prepared, asked, under_way)
             answer = self._clock.within(patience, exchange, self.is_hurried)
         except TimeoutError:
-            if not under_way.has_left:
+            under_way.cut()
+            if not under_way.has_left and (departure is None or departure.sent is None):
                 raise Unreachable(f"{asked}: no connection in time") from None
             raise Overdue(f"{asked}: no answer in time") from None
         finally:

@@ -103,6 +103,9 @@ class Stroke:
             self.clock.meet(self.moment)
             if not self._is_over():
                 _write(alive, self.clock)
+            else:
+                for departure in ready:
+                    departure.failure = None  # what is not wanted is not sent on another connection either
         finally:
             for departure in ready:
                 departure.has_left.set()

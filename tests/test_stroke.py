@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 from reserve.clock import Clock
-from reserve.http import Answer, Http
+from reserve.http import Answer, Http, _UnderWay
 from reserve.stroke import Departure, Stroke, Withheld
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -100,6 +100,30 @@ def test_a_connection_that_the_host_closes_while_all_wait_is_opened_anew_and_the
 
     assert [court.connections for court in asked] == [2, 1]
     assert [len(court.arrived) for court in asked] == [1, 1]
+    assert min(departure.sent for departure in departures if departure.sent) >= stroke.moment
+    assert all(departure.sent for departure in departures)
+
+
+def test_a_request_that_is_not_wanted_is_not_sent_anew_where_the_host_closed_its_connection() -> None:
+    ours, theirs = socket.socketpair()
+    clock = Clock()
+    stroke = Stroke(clock, clock.now() + SOON, lambda: True)
+    departure = stroke.add()
+    theirs.close()
+    with ours, pytest.raises(Withheld):
+        leave(stroke, partial(departure.write, ours, b"request"))
+
+
+def test_nothing_leaves_when_nobody_waits_for_the_answer_any_more() -> None:
+    ours, theirs = socket.socketpair()
+    under_way = _UnderWay(Clock(), None)
+    under_way.cut()
+    with ours, theirs:
+        with pytest.raises(Withheld):
+            under_way.write(ours, b"request")
+        theirs.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            theirs.recv(1)
 
 
 def test_nothing_leaves_once_nothing_is_wanted_any_more() -> None:
