@@ -19,6 +19,7 @@ from webhook_server.access import Access, address_of, is_of_texts
 from webhook_server.pages.guard import guard, is_signed_in, knows
 from webhook_server.pages.house import House
 from webhook_server.pages.machines import add_machines
+from webhook_server.pages.planning import add_planning
 from webhook_server.pages.reading import add_reading
 from webhook_server.pages.writing import add_writing
 
@@ -57,6 +58,7 @@ def add_pages(
 
     guard(pages, house, exposed=exposed, address=address)
     add_reading(pages, house)
+    add_planning(pages, house)
     add_writing(pages, house, app.extensions["inbox"])
     add_machines(pages, house, access, app.extensions["inbox"])
     pages.register_error_handler(HTTPException, _refused)
