@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,11 +76,11 @@ class PlanStore:
         with self._engine.begin() as connection:
             return list(connection.scalars(insert(PLANS).returning(PLANS.c.plan_id), rows))
 
-    def all(self) -> list[StoredPlan]:
-        """Every plan."""
+    def all(self, *, after: int = 0, most: int | None = None) -> list[StoredPlan]:
+        """Every plan, by its number; or of those above *after* no more than *most*."""
+        query = select(PLANS).where(PLANS.c.plan_id > after).order_by(PLANS.c.plan_id).limit(most)
         with self._engine.connect() as connection:
-            rows = connection.execute(select(PLANS).order_by(PLANS.c.plan_id))
-            return [_stored(row) for row in rows]
+            return [_stored(row) for row in connection.execute(query)]
 
     def some(self, plan_ids: Collection[int]) -> dict[int, StoredPlan]:
         """The plans of these numbers, as far as they are there."""
@@ -276,8 +276,8 @@ class PlanStore:
 
 
 def _stored(row: Any) -> StoredPlan:
-    found = StoredPlan(*row)  # whose fields are the columns, in their order
-    return replace(found, body=json.loads(row.body))
+    number, body, *others = row  # in the order of the fields
+    return StoredPlan(number, json.loads(body), *others)
 
 
 def _row(occurrence: Occurrence) -> Any:

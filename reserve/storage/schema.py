@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-HEAD = "0007"
+HEAD = "0008"
 
 
 class Moment(sa.TypeDecorator[datetime]):
@@ -51,6 +51,7 @@ RUNS = sa.Table(
     sa.Index("runs_started", "started"),
     sa.Index("runs_not_ended", "started", sqlite_where=NOT_ENDED, postgresql_where=NOT_ENDED),
     sa.Index("runs_ends", "player", "exit_code", "cause"),  # all that is asked for to count them
+    sa.Index("runs_of_cause", "cause", "started"),
 )
 RUN_TOTALS = sa.Table(  # of runs that are forgotten
     "run_totals",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,6 +23,7 @@ from reserve.storage.secrets import TOKEN, Accounts, SecretStore
 from reserve.systems import PROFILES
 
 LARGEST = 2**31 - 1  # number that a database can look for
+AT_ONCE = 50  # plans in one query
 
 
 class House:
@@ -110,10 +111,12 @@ class Mine:
         """Whether a plan is this person's: as its account is."""
         return self.has_account(stored.body.get("account"))
 
-    @cached_property
-    def plans(self) -> list[StoredPlan]:
-        """The plans."""
-        return [stored for stored in self.house.plan_store.all() if self.has_plan(stored)]
+    def plans(self) -> Iterator[StoredPlan]:
+        """The plans, by their number; no more are read than are asked for."""
+        read, after = self.house.plan_store.all, 0
+        while some := read(after=after, most=AT_ONCE):
+            yield from (stored for stored in some if self.has_plan(stored))
+            after = some[-1].plan_id
 
     def plan(self, number: int) -> StoredPlan | None:
         """The plan of this number, if it is this person's."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from contextlib import suppress
 from datetime import date
+from itertools import islice
 from typing import Any
 
 from flask import Flask, abort, flash, redirect, render_template, request, session, url_for
@@ -19,7 +20,7 @@ from reserve.plans.file import body_of, plan_in
 from reserve.storage.plans import StoredPlan
 from reserve.systems import PROFILES, SPORTS
 from webhook_server.pages.guard import mine
-from webhook_server.pages.house import House, Mine
+from webhook_server.pages.house import LARGEST, House, Mine
 from webhook_server.pages.saying import FIELDS, done, said
 
 A_PAGE = 20  # plans
@@ -49,14 +50,14 @@ def add_planning(pages: Flask, house: House) -> None:
     @pages.get("/plans")
     def all_plans() -> str:
         own = mine(house)
-        first = max(0, request.args.get("from", 0, type=int))
-        shown = house.plans.summaries(own.plans[first : first + A_PAGE])
+        first = min(max(0, request.args.get("from", 0, type=int)), LARGEST)
+        found = list(islice(own.plans(), first, first + A_PAGE + 1))
         return render_template(
             "plans.html",
-            plans=shown,
+            plans=house.plans.summaries(found[:A_PAGE]),
             first=first,
             step=A_PAGE,
-            many=len(own.plans),
+            has_more=len(found) > A_PAGE,
             removed=session.get("removed"),
         )
 

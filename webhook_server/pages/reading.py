@@ -79,14 +79,14 @@ def openings(own: Mine) -> list[Opening]:
     """The next openings, the first one first."""
     now, found, seen = own.house.clock.now(), list[Opening](), 0
     while len(found) < SHOWN:
-        ahead = own.house.plan_store.next_openings(most=2 * SHOWN, after=seen)
+        ahead = own.house.plan_store.next_openings(most=SHOWN, after=seen)
         seen += len(ahead)
         plans = own.house.plan_store.some({each.plan_id for each in ahead})
         theirs = [each for each in ahead if each.plan_id in plans and own.has_plan(plans[each.plan_id])]
-        found += [_opening(plans[each.plan_id], each, now) for each in theirs]
-        if len(ahead) < 2 * SHOWN:
+        found += [_opening(plans[each.plan_id], each, now) for each in theirs[: SHOWN - len(found)]]
+        if len(ahead) < SHOWN:
             break
-    return found[:SHOWN]
+    return found
 
 
 def _opening(stored: StoredPlan, each: Occurrence, now: datetime) -> Opening:
