@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -22,9 +22,11 @@ from reserve.when import in_full
 
 if TYPE_CHECKING:
     from reserve.booking.result import Outcome, RunResult
+    from reserve.booking.stop import Stop
     from reserve.checks.machine import Machine
+    from reserve.clock import Clock
     from reserve.commands.options import Booking
-    from reserve.commands.wiring import WiredRun
+    from reserve.commands.wiring import Connect, WiredRun
     from reserve.http import Http
     from reserve.model import Offers
 
@@ -69,6 +71,16 @@ def show(verdict: Verdict, *, on_stderr: bool = False) -> None:
 
 
 @dataclass(frozen=True)
+class Watching:
+    """Who has a check made in a thread: hears each verdict, and has it stop where no signal comes."""
+
+    hear: Callable[[Verdict], None]
+    stop: Stop
+    clock: Clock | None = None  # these two are those of `build_run`
+    connect: Connect | None = None
+
+
+@dataclass(frozen=True)
 class Checked:
     """What a check came to; *ready_until* is the opening, None when that is past or nothing is ready."""
 
@@ -77,7 +89,13 @@ class Checked:
     ready_until: datetime | None = None
 
 
-def check(booking: Booking, *, is_quiet: bool = False, is_called_by_cron: bool = False) -> Checked:
+def check(
+    booking: Booking,
+    *,
+    is_quiet: bool = False,
+    is_called_by_cron: bool = False,
+    watch: Watching | None = None,
+) -> Checked:
     """Try every step of *booking*; nobody is shown what happens meanwhile if it is to be quiet."""
     from reserve.clock import our_error
     from reserve.commands.this_machine import this_machine
@@ -91,7 +109,7 @@ def check(booking: Booking, *, is_quiet: bool = False, is_called_by_cron: bool =
     machine = this_machine(settings, true_time, is_called_by_cron=is_called_by_cron)
     if verdict_of("database", machine.store).failure is not None:
         return without_store(machine)
-    return tried(booking, machine, is_quiet=is_quiet)
+    return tried(booking, machine, is_quiet=is_quiet, watch=watch)
 
 
 def without_store(machine: Machine) -> Checked:
@@ -104,8 +122,8 @@ def without_store(machine: Machine) -> Checked:
     return Checked(verdicts, RunResult(outcome, cause=cause_in(verdicts)))
 
 
-def tried(booking: Booking, machine: Machine, *, is_quiet: bool) -> Checked:
-    """The steps of a run on *machine*, and what they came to."""
+def tried(booking: Booking, machine: Machine, *, is_quiet: bool, watch: Watching | None = None) -> Checked:
+    """The steps of a run on *machine*, and what they came to; whoever is to *watch* hears of each."""
     from reserve.booking.context import Leads
     from reserve.booking.stop import Stop
     from reserve.checks.drift import Drift
@@ -114,16 +132,18 @@ def tried(booking: Booking, machine: Machine, *, is_quiet: bool) -> Checked:
     from reserve.commands.wiring import build_run, hurried_by
     from reserve.systems.registry import SYSTEMS
 
-    stop, settings = Stop(), booking.settings
-    drift, connect = Drift(SYSTEMS[settings.system].shapes), hurried_by(stop)
+    stop, settings = watch.stop if watch else Stop(), booking.settings
+    drift, connect = Drift(SYSTEMS[settings.system].shapes), (watch and watch.connect) or hurried_by(stop)
 
     def heard(base_url: str, headers: Mapping[str, str]) -> Http:
         http = connect(base_url, headers)
         http.hear = drift.hear
         return http
 
-    wired = build_run(booking.request, booking.account, settings, stop, Leads(), connect=heard)
-    lines_are_about(run=wired.run_id)
+    clock = watch.clock if watch else None
+    wired = build_run(booking.request, booking.account, settings, stop, Leads(), clock=clock, connect=heard)
+    if watch is None:  # else our lines are among those of others
+        lines_are_about(run=wired.run_id)
     run, mask = wired.run, wired.run.timeline.secrets.mask
     check = Check(
         run,
@@ -134,13 +154,23 @@ def tried(booking: Booking, machine: Machine, *, is_quiet: bool) -> Checked:
         may_ask=partial(nobody_runs, wired) if is_quiet else yes,
     )
     watched = nullcontext() if is_quiet else shown(run.timeline, booking.warnings)
-    with watched, stop.listening():
-        verdicts = list(check.verdicts())
+
+    def masked(each: Verdict) -> Verdict:
+        return replace(each, said=mask(each.said), remedy=mask(each.remedy))
+
+    verdicts: list[Verdict] = []
+    try:
+        with watched, nullcontext() if watch else stop.listening():
+            for each in check.verdicts():
+                verdicts.append(each)
+                if watch:
+                    watch.hear(masked(each))
+    finally:
         run.system.close()
         wired.record.store.close()
     if not failures(verdicts):
         stop.obey()  # or what was left out would seem to be well
-    verdicts = [replace(each, said=mask(each.said), remedy=mask(each.remedy)) for each in verdicts]
+    verdicts = [*map(masked, verdicts)]
     opens_at = run.timeline.opens_at
     until = opens_at if opens_at and opens_at > run.clock.now() else None
     outcome = outcome_of(verdicts, run.found, until)
