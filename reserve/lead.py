@@ -68,7 +68,9 @@ def possible(seen: Sequence[Seen]) -> list[Case]:
             for value in values:
                 weight = explained
                 for least, doubt in bounds:
-                    weight *= _share((value - least) / doubt) * _share((least + SECOND - value) / doubt)
+                    above_least, below_most = value - least, least + SECOND - value
+                    if above_least < doubt or below_most < doubt:
+                        weight *= _share(above_least / doubt) * _share(below_most / doubt)
                 if weight:
                     quickest = value + trip / 2
                     cases.append(Case(quickest, quickest + spread, weight))
@@ -96,11 +98,13 @@ def _share(times: float) -> float:
 
 def early(cases: Sequence[Case], lead: float, requests: int) -> float:
     """The chance that the earliest of so many *requests*, sent by *lead* before the opening, is early."""
-    missed = 0.0
+    missed = total = 0.0
     for case in cases:
-        before = (lead - case.quickest) / (case.slowest - case.quickest)
-        missed += case.weight * (1 - (1 - min(1.0, max(0.0, before))) ** requests)
-    return missed / sum(case.weight for case in cases)
+        total += case.weight
+        if lead > case.quickest:
+            later = max(0.0, (case.slowest - lead) / (case.slowest - case.quickest))
+            missed += case.weight * (1 - later**requests)
+    return missed / total
 
 
 def lead_for(cases: Sequence[Case], requests: int, chance: float = CHANCE) -> float:
