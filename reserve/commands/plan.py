@@ -9,7 +9,7 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,24 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     options = plan_parser().parse_args(arguments)
     with closing(open_store(settings)) as store:
         return DO[options.do](Plans(PlanStore(store), settings, Clock(), connect), options)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is kept of a plan, and what it is to be instead."""
+
+    stored: StoredPlan
+    old: Plan
+    plan: Plan
+    preview: Preview
+
+    @property
+    def in_words(self) -> list[str]:
+        """What is different, a line for each: `when: every Wed 18:00 -> every Thu 18:00`."""
+        now = in_words(self.plan)
+        return [
+            f"{name}: {was} -> {now[name]}" for name, was in in_words(self.old).items() if was != now[name]
+        ]
 
 
 class Plans:
@@ -117,33 +135,41 @@ class Plans:
 
     def edit(self, options: argparse.Namespace) -> int:
         """Change a plan, and say what changed."""
-        stored, now = self._stored(options.plan), self.clock.now()
+        change = self.changed(self._stored(options.plan), options)
+        self.put(change)
+        plan, preview, number = change.plan, change.preview, change.stored.plan_id
+        if options.json:
+            print(json.dumps(plan_as_json(number, plan, preview), ensure_ascii=False))
+        else:
+            for each in described(plan, preview, self.clock.now()):
+                say_indented(each)
+        said = sys.stderr if options.json else sys.stdout
+        for each in change.in_words:
+            print(each, file=said)
+        if trouble := self.account_trouble(plan, preview):
+            warn(trouble)
+        print(f"Changed plan {number}; a run that is under way goes on as it began.", file=said)
+        return 0
+
+    def changed(self, stored: StoredPlan, options: argparse.Namespace) -> Change:
+        """What *options* make of a plan, and its next slots; nothing is kept yet."""
+        now = self.clock.now()
         old, zone = plan_of(stored), window.zone(stored.zone) if stored.zone else UTC
         plan, preview = self.fitting(
             edited(options, old, self.settings, now.astimezone(zone).date()), but=stored.plan_id
         )
         if preview is None:
             raise UsageError("the plan would have no slot in the future; check its day, --until and --except")
-        after = body_of(plan)
-        if after == body_of(old):
+        if body_of(plan) == body_of(old):
             raise UsageError(f"plan {stored.plan_id} is like that already")
-        self.plan_store.change(stored.plan_id, body=after)
-        self.note(stored.plan_id, preview)
-        self._forget_troubles(stored.plan_id, old)
-        if options.json:
-            print(json.dumps(plan_as_json(stored.plan_id, plan, preview), ensure_ascii=False))
-        else:
-            for each in described(plan, preview, now):
-                say_indented(each)
-        said = sys.stderr if options.json else sys.stdout
-        now_said = in_words(plan)
-        for name, was in in_words(old).items():
-            if was != now_said[name]:
-                print(f"{name}: {was} -> {now_said[name]}", file=said)
-        if trouble := self.account_trouble(plan, preview):
-            warn(trouble)
-        print(f"Changed plan {stored.plan_id}; a run that is under way goes on as it began.", file=said)
-        return 0
+        return Change(stored, old, plan, preview)
+
+    def put(self, change: Change) -> None:
+        """Keep what a plan was changed to."""
+        number = change.stored.plan_id
+        self.plan_store.change(number, body=body_of(change.plan))
+        self.note(number, change.preview)
+        self._forget_troubles(number, change.old)
 
     def _forget_troubles(self, number: int, gone: Plan) -> None:
         """Have the player's other plans looked at again: what they say of this one is over."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from reserve import when
 from reserve.commands.options import (
@@ -271,6 +272,13 @@ def words_of(plan: Plan) -> list[str]:
     return [*words, *(name for name, is_set in flags.items() if is_set)]
 
 
+def _has_time(given: Mapping[str, Any]) -> bool:
+    """Whether what is *given* instead of a day or a rule says the time as well."""
+    if "every" in given:
+        return when.read_every(given["every"], "--every").start is not None
+    return "BYHOUR=" in given.get("rrule", "").upper()
+
+
 def edited(options: argparse.Namespace, old: Plan, settings: Settings, today: date) -> list[Plan]:
     """*old* with what *options* of `plan edit` say otherwise, as `plans_from` gives it."""
     refuse_garbled(options)
@@ -290,7 +298,7 @@ def edited(options: argparse.Namespace, old: Plan, settings: Settings, today: da
     is_new, rule, start = bool(WHEN & given.keys()), old.rule, old.first.time()
     if is_new:
         words.every = words.rrule = words.date = words.start_time = None
-        if "date" in given or ("every" in given and when.read_every(given["every"], "--every").start is None):
+        if not _has_time(given):
             usual = next(replace(old, skipped=frozenset()).starts(old.first - MINUTE))
             words.start_time = f"{usual:%H:%M}"
     elif "start_time" in given:

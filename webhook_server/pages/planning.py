@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date
 from itertools import islice
@@ -12,33 +12,28 @@ from flask import Flask, abort, flash, redirect, render_template, request, sessi
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from reserve.commands.plan import described
+from reserve.commands.plan import described, in_words
 from reserve.commands.plan_options import plan_parser
 from reserve.errors import ReserveError, UsageError
 from reserve.plans.due import plan_of
 from reserve.plans.file import body_of, plan_in
+from reserve.plans.plan import Plan
+from reserve.plans.preview import Preview
 from reserve.storage.plans import StoredPlan
 from reserve.systems import PROFILES, SPORTS
 from webhook_server.pages.guard import mine
 from webhook_server.pages.house import LARGEST, House, Mine
-from webhook_server.pages.saying import FIELDS, done, said
+from webhook_server.pages.plan_form import edits_in, form_of, words_in
+from webhook_server.pages.saying import done, said
 
 A_PAGE = 20  # plans
 LONGEST_UNDO = 2_000  # letters; a cookie has no room for more
 
 
-def words_in(form: MultiDict[str, str]) -> list[str]:
-    """What `plan add` would be told with this form; a value is never taken for an option."""
-    said = [f"{option}={form[name].strip()}" for name, option in FIELDS.items() if form.get(name, "").strip()]
-    return [*said, *(["--wait-list"] if form.get("wait_list") else []), "-m"]
-
-
-def asked_for(form: MultiDict[str, str], own: Mine) -> argparse.Namespace:
-    """The options in *form*; raises `UsageError`, also for an account of somebody else."""
-    options = plan_parser().parse_args(["add", *words_in(form)])
-    if not own.has_account(options.account) or (options.account and options.account not in own.accounts):
+def refuse_of_others(account: str | None, own: Mine) -> None:
+    """Raise `UsageError` for an account of somebody else, or one that is not there."""
+    if not own.has_account(account) or (account and account not in own.accounts):
         raise UsageError("choose one of your accounts")
-    return options
 
 
 def add_planning(pages: Flask, house: House) -> None:
@@ -58,45 +53,40 @@ def add_planning(pages: Flask, house: House) -> None:
             first=first,
             step=A_PAGE,
             has_more=len(found) > A_PAGE,
-            removed=session.get("removed"),
+            undo=undo_of(None),
         )
 
     def form_page(form: MultiDict[str, str], code: int = 200, **shown: Any) -> tuple[str, int]:
-        own = mine(house)
-        return (
-            render_template(
-                "plan_form.html",
-                form=form,
-                accounts=own.accounts,
-                sports=SPORTS,
-                systems=[*PROFILES],
-                **shown,
-            ),
-            code,
-        )
+        lists = {"accounts": mine(house).accounts, "sports": SPORTS, "systems": [*PROFILES]}
+        return render_template("plan_form.html", form=form, **lists, **shown), code
+
+    def meaning(plan: Plan, preview: Preview, but: int | None = None) -> dict[str, Any]:
+        own, plans = mine(house), house.plans
+        trouble = plans.account_trouble(plan, preview)
+        return {
+            "lines": described(plan, preview, house.clock.now()),
+            "twins": [number for number in plans.twins([plan]) if number != but and own.plan(number)],
+            "trouble": trouble and said(UsageError(trouble)),
+        }
 
     @pages.get("/plans/new")
     def new_plan() -> tuple[str, int]:
         own = mine(house)
-        usual = {
-            "system": house.settings.system,
-            "account": own.accounts[0] if len(own.accounts) == 1 else "",
-        }
-        return form_page(MultiDict(usual))
+        account = own.accounts[0] if len(own.accounts) == 1 else ""
+        return form_page(MultiDict({"system": house.settings.system, "account": account}))
 
     @pages.post("/plans/new")
     def new_plan_form() -> tuple[str, int] | Response:
-        form, own, plans = request.form, mine(house), house.plans
+        form, plans = request.form, house.plans
         try:
-            plan, preview = plans.planned(asked_for(form, own))
+            options = plan_parser().parse_args(["add", *words_in(form)])
+            refuse_of_others(options.account, mine(house))
+            plan, preview = plans.planned(options)
         except ReserveError as failure:
             flash(said(failure), "bad")
             return form_page(form, 400)
-        twins = [number for number in plans.twins([plan]) if own.plan(number)]
-        trouble = plans.account_trouble(plan, preview)
         if form.get("do") != "save":
-            lines = described(plan, preview, house.clock.now())
-            return form_page(form, lines=lines, twins=twins, trouble=trouble and said(UsageError(trouble)))
+            return form_page(form, **meaning(plan, preview))
         return done([f"Saved as plan {plans.save(plan, preview)}."], "all_plans")
 
     @pages.get("/plans/<int:number>")
@@ -104,40 +94,89 @@ def add_planning(pages: Flask, house: House) -> None:
         stored = the_plan(number)
         (summary,) = house.plans.summaries([stored])
         past = house.plan_store.occurrences(number, ended=True, most=10)
-        skipped: list[date] = []
+        skipped, facts = list[date](), dict[str, str]()
         with suppress(UsageError):  # the summary says that it cannot be read
-            skipped = sorted(plan_of(stored).skipped)
-        return render_template("plan.html", plan=summary, past=past, skipped=skipped)
+            plan = plan_of(stored)
+            skipped, facts = sorted(plan.skipped), in_words(plan)
+        return render_template(
+            "plan.html", plan=summary, past=past, skipped=skipped, facts=facts, undo=undo_of(number)
+        )
+
+    @pages.get("/plans/<int:number>/edit")
+    def edit_plan(number: int) -> tuple[str, int] | Response:
+        try:
+            return form_page(form_of(plan_of(the_plan(number))), number=number)
+        except UsageError as failure:
+            flash(said(failure), "bad")
+            return redirect(url_for("one_plan", number=number))
+
+    @pages.post("/plans/<int:number>/edit")
+    def edit_plan_form(number: int) -> tuple[str, int] | Response:
+        form, stored, plans = request.form, the_plan(number), house.plans
+        try:
+            words = edits_in(form, plan_of(stored))
+            change = plans.changed(stored, plan_parser().parse_args(["edit", str(number), *words]))
+            refuse_of_others(change.plan.account, mine(house))
+        except ReserveError as failure:
+            flash(said(failure), "bad")
+            return form_page(form, 400, number=number)
+        if form.get("do") != "save":
+            changes = change.in_words
+            return form_page(
+                form, number=number, changes=changes, **meaning(change.plan, change.preview, number)
+            )
+        plans.put(change)
+        remember(stored, number)
+        sentence = f"Changed plan {number}; a run that is under way goes on as it began."
+        return done([sentence, *change.in_words], "one_plan", number=number)
 
     @pages.post("/plans/<int:number>/<do>")
     def change_plan(number: int, do: str) -> Response:
         stored, plans = the_plan(number), house.plans
         day = request.form.get("date", "")[:100]
+        changes: dict[str, Callable[[], Sequence[str]]] = {
+            "pause": lambda: plans.paused(stored),
+            "resume": lambda: plans.resumed(stored),
+            "skip": lambda: plans.skipping(stored, day),
+            "unskip": lambda: plans.unskipping(stored, day),
+            "remove": lambda: plans.removed(stored),
+        }
+        if do not in changes:
+            abort(404)
         try:
-            if do == "pause":
-                return done(plans.paused(stored)[:1], "one_plan", number=number)
-            if do == "resume":
-                return done(plans.resumed(stored), "one_plan", number=number)
-            if do == "skip":
-                return done(plans.skipping(stored, day), "one_plan", number=number)
-            if do == "unskip":
-                return done(plans.unskipping(stored, day), "one_plan", number=number)
+            sentences = changes[do]()
         except UsageError as failure:
             flash(said(failure).replace("DATE", "Date"), "bad")
             return redirect(url_for("one_plan", number=number))
+        session.pop("undo", None)
         if do != "remove":
-            abort(404)
-        sentences = plans.removed(stored)
-        body = stored.body
-        session["removed"] = body if len(str(body)) <= LONGEST_UNDO else None
+            return done(sentences, "one_plan", number=number)
+        remember(stored)
         return done(sentences, "all_plans")
+
+    def remember(stored: StoredPlan, number: int | None = None) -> None:
+        """Keep what *stored* was, until the next change: to have it back as plan *number*, or anew."""
+        seen = {"zone": stored.zone, "rule": stored.rule, "is_paused": stored.is_paused}
+        before = {"plan": number, "body": stored.body, "seen": seen}
+        session["undo"] = before if len(str(before)) <= LONGEST_UNDO else None
+
+    def undo_of(number: int | None) -> bool:
+        """Whether what happened last can be undone, and was done to this plan."""
+        before = session.get("undo")
+        return isinstance(before, dict) and before["plan"] == number
 
     @pages.post("/plans/undo")
     def undo() -> Response:
-        body, own, plans = session.pop("removed", None), mine(house), house.plans
-        if not isinstance(body, dict) or not own.has_account(body.get("account")):
+        before, own, plans = session.pop("undo", None), mine(house), house.plans
+        if not isinstance(before, dict) or not own.has_account(before["body"].get("account")):
             abort(404)
-        plan = plan_in(body, house.clock.now().date(), "plan")
-        (number,) = house.plan_store.add([body_of(plan)])
-        plans.schedule(number)  # when its facility was read; else `due` does so
-        return done([f"It is back, as plan {number}; the next `due` looks up when it opens."], "all_plans")
+        body, number = body_of(plan_in(before["body"], house.clock.now().date(), "plan")), before["plan"]
+        if number is None:
+            (number,) = house.plan_store.add([body])
+        elif own.plan(number) is None:
+            abort(404)
+        house.plan_store.change(number, body=body, looked=None, **before["seen"])
+        plans.schedule(number)  # by what was known; `due` looks again
+        if before["plan"] is None:
+            return done([f"It is back, as plan {number}."], "all_plans")
+        return done([f"Plan {number} is as it was before."], "one_plan", number=number)

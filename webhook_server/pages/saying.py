@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,13 +11,12 @@ from werkzeug.wrappers import Response
 
 from reserve.errors import ReserveError
 
-# The fields of the form for a plan -> the options of `plan add` that they are.
+# The fields of the form for a plan -> the options that they are; there may be several of `court`.
 FIELDS = {
-    "court": "--court",
-    "second": "--court",
     "date": "--date",
     "every": "--every",
     "rrule": "--rrule",
+    "court": "--court",
     "time": "--start-time",
     "end": "--end-time",
     "until": "--until",
@@ -39,9 +39,8 @@ def done(sentences: Sequence[str], where: str, **named: Any) -> Response:
 def said(failure: ReserveError) -> str:
     """What is wrong, for somebody who sees a form and no options."""
     text = str(failure)
-    names = {option: name.replace("_", " ") for name, option in FIELDS.items()}
-    names |= {"--start-time": "time", "--court": "court", "--except": "skip"}
-    for option, name in names.items():
-        text = text.replace(f"{option} ", f"{name} ").replace(f"{option}:", f"{name}:")
-    text = text.replace("; see plan add --help", "").replace("; see --help", "")
+    names = {option: name.replace("_", " ") for name, option in FIELDS.items()} | {"--rrule": "rule"}
+    text = re.sub(r"--[a-z][a-z-]*(?=[ :,;]|$)", lambda option: names.get(option[0], option[0]), text)
+    for command in ("plan add ", "plan edit ", ""):
+        text = text.replace(f"; see {command}--help", "")
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?')) else '.'}"

@@ -1,0 +1,153 @@
+"""Plans on the page: every kind is added, shown before it is kept, edited and put back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+
+import pytest
+from werkzeug.datastructures import MultiDict
+
+from reserve.plans.plan import Choice, Plan
+from reserve.storage.plans import PlanStore
+from tests.webhook.pages.conftest import Household, post
+from webhook_server.pages.plan_form import edits_in, form_of
+
+MARBLE = {"court": "Alice Marble: Court 1", "account": "anna-rec"}
+GAME = {**MARBLE, "date": "+8", "time": "6pm-7:30pm"}
+TUESDAY = datetime(2026, 3, 10, 18)  # noqa: DTZ001
+ONCE = Plan((Choice("Alice Marble", ("Court 1",)),), timedelta(minutes=90), TUESDAY, account="anna-rec")
+WEEKLY = replace(ONCE, rule="FREQ=WEEKLY;BYDAY=TU,TH;BYHOUR=18;BYMINUTE=0", until=date(2026, 6, 30))
+RULE = replace(ONCE, rule="FREQ=WEEKLY;INTERVAL=2;BYDAY=TU;BYHOUR=18;BYMINUTE=0")
+CHOICES = (Choice("Alice Marble", ("Court 1, new", "Court 2"), (time(20),)), Choice("Moscone"))
+EVERYTHING = replace(WEEKLY, choices=CHOICES, max_price=Decimal("12.50"), wait_list=True)
+SESSION = replace(ONCE, choices=(Choice(""),), system="ntnui", sport="tennis", link="https://x.example/1")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (
+            {"date": "+8", "time": "6pm-7:30pm"},
+            "Tue 2026-03-10 18:00-19:30  opens Tue 2026-03-03 08:00:00 PST",
+        ),
+        ({"every": "tue 6pm-7:30pm"}, "Tue 2026-03-10 18:00-19:30  opens Tue 2026-03-03 08:00:00 PST"),
+        ({"rrule": "FREQ=WEEKLY;BYDAY=TU;BYHOUR=18", "end": "19:30"}, "BYHOUR=18, 90 minutes"),
+        ({"date": "+8", "time": "18:00", "wait_list": "1"}, "18:00-19:30  opens"),
+    ],
+)
+def test_every_kind_of_plan_is_shown_with_its_opening_and_then_kept(
+    household: Household, fields: dict[str, str], said: str
+) -> None:
+    anna = household.client("anna")
+
+    shown = post(anna, "/plans/new", {**MARBLE, **fields, "do": "preview"})
+    saved = post(anna, "/plans/new", {**MARBLE, **fields, "do": "save"})
+
+    assert said in shown.text
+    assert "opens Tue 2026-03-03 08:00:00 PST" in shown.text
+    assert saved.location == "/plans"
+    with household.store() as store:
+        kept = PlanStore(store).get(3)
+    assert kept is not None
+    assert kept.body.get("wait_list", False) is ("wait_list" in fields)
+
+
+def test_a_plan_is_edited_in_its_own_form_shown_first_and_put_back(household: Household) -> None:
+    anna = household.client("anna")
+    post(anna, "/plans/new", {**GAME, "do": "save"})
+    form = anna.get("/plans/3/edit").text
+    change = {**GAME, "date": "+9", "time": "18:00-19:30", "court": "Alice Marble: Court 2", "wait_list": "1"}
+
+    shown = post(anna, "/plans/3/edit", {**change, "do": "preview"}).text
+    with household.store() as store:
+        before = PlanStore(store).get(3)
+    post(anna, "/plans/3/edit", {**change, "do": "save"})
+    page = anna.get("/plans/3").text
+    with household.store() as store:
+        (moved,) = PlanStore(store).occurrences(3)
+    post(anna, "/plans/undo")
+    back = anna.get("/plans/3").text
+
+    assert 'value="2026-03-10"' in form
+    assert 'value="18:00-19:30"' in form
+    assert 'value="Alice Marble: Court 1"' in form
+    assert "when: 2026-03-10 18:00 -&gt; 2026-03-11 18:00" in shown
+    assert "waiting list: no -&gt; yes" in shown
+    assert "opens Wed 2026-03-04 08:00:00 PST" in shown
+    assert "Changed plan 3" in page
+    assert "courts: Court 1 -&gt; Court 2" in page
+    assert moved.opens_at.isoformat() == "2026-03-04T16:00:00+00:00"
+    assert "Plan 3 is as it was before." in back
+    assert "Undo" not in back
+    with household.store() as store:
+        after, (opening,) = PlanStore(store).get(3), PlanStore(store).occurrences(3)
+    assert before is not None
+    assert after == replace(before, looked=None)
+    assert opening.opens_at.isoformat() == "2026-03-03T16:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, "Nothing is to be changed."),
+        ({"court": "Nowhere"}, "no facility is called"),
+        ({"court": ""}, "Court is missing."),
+        ({"every": "wed"}, "Give one of every, rule and date."),
+        ({"account": "ben-rec"}, "Choose one of your accounts."),
+        ({"date": "2020-01-01"}, "no slot in the future"),
+    ],
+)
+def test_an_edit_that_makes_no_sense_changes_nothing(
+    household: Household, changed: dict[str, str], said: str
+) -> None:
+    anna = household.client("anna")
+    post(anna, "/plans/new", {**GAME, "do": "save"})
+    with household.store() as store:
+        before = PlanStore(store).get(3)
+
+    answer = post(
+        anna, "/plans/3/edit", {**GAME, "date": "2026-03-10", "time": "18:00-19:30", **changed, "do": "save"}
+    )
+
+    assert answer.status_code == 400
+    assert said in answer.text
+    with household.store() as store:
+        assert PlanStore(store).get(3) == before
+
+
+def test_nobody_edits_the_plan_of_another_nor_undoes_it(household: Household) -> None:
+    ben = household.client("ben")
+
+    assert ben.get("/plans/1/edit").status_code == 404
+    assert post(ben, "/plans/1/edit", {**GAME, "do": "save"}).status_code == 404
+    assert post(ben, "/plans/undo").status_code == 404
+
+
+@pytest.mark.parametrize("plan", [ONCE, WEEKLY, RULE, EVERYTHING, SESSION], ids=lambda plan: plan.when)
+def test_a_form_that_nobody_touched_says_nothing_else_than_its_plan(plan: Plan) -> None:
+    assert edits_in(form_of(plan), plan) == []
+
+
+@pytest.mark.parametrize(
+    ("plan", "typed", "words"),
+    [
+        (ONCE, {"time": "19:00-20:00"}, ["--start-time=19:00-20:00"]),
+        (ONCE, {"date": "", "every": "wed"}, ["--every=wed"]),
+        (WEEKLY, {"every": "Tue 18:00-19:30"}, ["--every=Tue 18:00-19:30"]),
+        (WEEKLY, {"until": ""}, ["--without=until"]),
+        (EVERYTHING, {"max_price": "", "wait_list": ""}, ["--without=max-price", "--without=wait-list"]),
+        (EVERYTHING, {"court": "Moscone"}, ["--court=Moscone"]),
+        (SESSION, {"link": "https://x.example/2"}, ["--link=https://x.example/2"]),
+        (ONCE, {"account": ""}, ["--without=account"]),
+    ],
+)
+def test_what_was_typed_is_what_plan_edit_would_be_told(
+    plan: Plan, typed: dict[str, str], words: list[str]
+) -> None:
+    form = MultiDict(form_of(plan))
+    for name, text in typed.items():
+        form[name] = text
+
+    assert edits_in(form, plan) == words
