@@ -15,7 +15,7 @@ from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 from reserve.errors import UsageError
 from reserve.storage.database import NAME, Store
-from reserve.storage.schema import HEAD
+from reserve.storage.schema import HEAD, SESSIONS
 from reserve.storage.secrets import ASIDE, KEY_FILE, KEYS, NEXT_KEY_FILE, write_new
 
 CONTENTS = "contents.json"
@@ -93,6 +93,8 @@ def _copy(store: Store) -> bytes:
             driver = connection.connection.driver_connection
             assert isinstance(driver, sqlite3.Connection)
             driver.backup(copy)
+            copy.execute(f"DELETE FROM {SESSIONS.name}")  # who has signed out since is not signed in again
+            copy.commit()
             copy.execute("PRAGMA journal_mode=DELETE")  # one file is all of it
         return path.read_bytes()
 

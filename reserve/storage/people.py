@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from reserve.errors import UsageError
 from reserve.storage.database import Store
-from reserve.storage.schema import PEOPLE
+from reserve.storage.schema import PEOPLE, SESSIONS, SIGN_INS
 
 SHORTEST, LONGEST = 10, 200  # letters of a password
 NOBODYS = generate_password_hash("nobody's")  # so that a name that is not known takes as long to refuse
@@ -41,27 +41,28 @@ class People:
         """Everybody, by name."""
         with self._engine.connect() as connection:
             rows = connection.execute(select(PEOPLE).order_by(PEOPLE.c.name)).mappings()
-            return [_person(row) for row in rows]
+            return [person_in(row) for row in rows]
 
     def get(self, name: str) -> Person | None:
         """The person of this name, if there is one."""
         with self._engine.connect() as connection:
             row = connection.execute(select(PEOPLE).where(PEOPLE.c.name == name)).mappings().first()
-            return _person(row) if row else None
+            return person_in(row) if row else None
 
     def keep(self, name: str, password: str, accounts: Iterable[str] | None = None) -> Person:
         """Keep *password* for *name*; the first person there is owns what is nobody else's.
 
-        *accounts* become that person's alone; without them nothing changes about whose is what. Raises
-        `UsageError` for a password that is easily guessed.
+        *accounts* become that person's alone; without them nothing changes about whose is what. Whoever was
+        signed in with the password before is no more. Raises `UsageError` for one that is easily guessed.
         """
         if not SHORTEST <= len(password) <= LONGEST:
             raise UsageError(f"the password of the web page needs {SHORTEST} to {LONGEST} letters")
         with self._engine.begin() as connection:
-            known = [_person(row) for row in connection.execute(select(PEOPLE)).mappings()]
+            known = [person_in(row) for row in connection.execute(select(PEOPLE)).mappings()]
             old = next((each for each in known if each.name == name), None)
             mine = (old.accounts if old else frozenset[str]()) if accounts is None else frozenset(accounts)
             values = {"password": generate_password_hash(password), "accounts": json.dumps(sorted(mine))}
+            _sign_out(connection, name)
             if old:
                 connection.execute(update(PEOPLE).where(PEOPLE.c.name == name).values(values))
             else:
@@ -97,6 +98,8 @@ class People:
     def remove(self, name: str) -> bool:
         """Forget a person, and tell whether there was one; removing the owner is for the caller to refuse."""
         with self._engine.begin() as connection:
+            _sign_out(connection, name)
+            connection.execute(delete(SIGN_INS).where(SIGN_INS.c.person == name))
             return bool(connection.execute(delete(PEOPLE).where(PEOPLE.c.name == name)).rowcount)
 
     def new_calendar(self, name: str) -> str:
@@ -114,14 +117,19 @@ class People:
         with self._engine.connect() as connection:
             query = select(PEOPLE).where(PEOPLE.c.calendar == _fingerprint(secret))
             row = connection.execute(query).mappings().first()
-            return _person(row) if row else None
+            return person_in(row) if row else None
 
     def _set(self, name: str, **values: object) -> None:
         with self._engine.begin() as connection:
             connection.execute(update(PEOPLE).where(PEOPLE.c.name == name).values(**values))
 
 
-def _person(row: RowMapping) -> Person:
+def _sign_out(connection: Connection, name: str) -> None:
+    connection.execute(delete(SESSIONS).where(SESSIONS.c.person == name))
+
+
+def person_in(row: RowMapping) -> Person:
+    """Whom a row of PEOPLE is about."""
     return Person(**{**row, "accounts": frozenset(json.loads(row["accounts"]))})
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-HEAD = "0008"
+HEAD = "0009"
 
 
 class Moment(sa.TypeDecorator[datetime]):
@@ -129,4 +129,19 @@ PEOPLE = sa.Table(  # of the web page
     sa.Column("is_owner", sa.Boolean, nullable=False),
     sa.Column("accounts", sa.Text, nullable=False),  # names of stored accounts, as JSON
     sa.Column("calendar", sa.String),  # the hash of the secret in the address of the feed
+)
+SESSIONS = sa.Table(  # of people who are signed in
+    "sessions",
+    SCHEMA,
+    sa.Column("secret", sa.String, primary_key=True),  # the hash of what their cookie says
+    sa.Column("person", sa.String, nullable=False),
+    sa.Column("began", Moment, nullable=False),
+)
+SIGN_INS = sa.Table(  # that somebody tried lately
+    "sign_ins",
+    SCHEMA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("moment", Moment, nullable=False),
+    sa.Column("address", sa.String, nullable=False),  # the hash of it
+    sa.Column("person", sa.String),  # who it was; None after a wrong password
 )

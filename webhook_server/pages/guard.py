@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,10 +19,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from reserve.storage.people import Person
 from reserve.storage.secrets import write_new
+from reserve.storage.sign_ins import SIGNED_IN_FOR
 from webhook_server.access import is_local
 from webhook_server.pages.house import House, Mine
 
-SIGNED_IN_FOR = timedelta(days=14)
 KEY_FILE = "web.key"  # in the data folder: signs the cookies
 OPEN = {"sign_in", "sign_in_form", "static", "healthz", "metrics", "calendar_feed"}
 POLICY = (
@@ -44,46 +41,11 @@ HEADERS = {
 STRICT_TRANSPORT = "max-age=31536000"
 
 
-class Guesses:
-    """How often a wrong password may be tried: a few times from one address, and not often by all."""
-
-    EACH, ALL, WHILE = 5, 50, timedelta(minutes=5)
-
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        """Nobody has tried yet."""
-        self._now = now
-        self._alone = threading.Lock()
-        self._wrong: deque[tuple[datetime, str]] = deque(maxlen=self.ALL)
-        self._homes: deque[str] = deque(maxlen=self.ALL)  # where somebody knew a password
-
-    def are_too_many(self, address: str) -> bool:
-        """Whether whoever asks from *address* has to wait; else it counts as a wrong one until `forget`."""
-        with self._alone:
-            while self._wrong and self._now() - self._wrong[0][0] >= self.WHILE:
-                self._wrong.popleft()
-            from_there = sum(each == address for _, each in self._wrong)
-            # Strangers at many addresses may not lock out who signs in from where they always do.
-            if from_there >= self.EACH or (len(self._wrong) >= self.ALL and address not in self._homes):
-                return True
-            self._wrong.append((self._now(), address))
-            return False
-
-    def forget(self, address: str) -> None:
-        """The one that came last from *address* was right."""
-        with self._alone:
-            if address not in self._homes:
-                self._homes.append(address)
-            last = max((moment for moment, each in self._wrong if each == address), default=None)
-            if last is not None:
-                self._wrong.remove((last, address))
-
-
 class Visitor(UserMixin):  # type: ignore[misc]
-    """A person who is signed in, until the password changes."""
+    """A person who is signed in, by the secret of one session."""
 
-    def __init__(self, person: Person) -> None:
-        self.person = person
-        self.id = f"{sha256(person.password.encode()).hexdigest()[:32]} {person.name}"
+    def __init__(self, person: Person, secret: str) -> None:
+        self.person, self.id = person, secret
 
 
 def guard(pages: Flask, house: House, *, exposed: bool, address: Callable[[], str]) -> None:
@@ -95,23 +57,20 @@ def guard(pages: Flask, house: House, *, exposed: bool, address: Callable[[], st
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=exposed,
         SESSION_REFRESH_EACH_REQUEST=False,
+        PREFERRED_URL_SCHEME="https" if exposed else "http",  # as TLS ends at the proxy before us
         PERMANENT_SESSION_LIFETIME=SIGNED_IN_FOR,
         WTF_CSRF_CHECK_DEFAULT=False,
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
-        WTF_CSRF_SSL_STRICT=False,  # TLS ends at the proxy before us
+        WTF_CSRF_SSL_STRICT=False,  # the same
     )
-    csrf, login, guesses = CSRFProtect(pages), LoginManager(pages), Guesses(house.clock.now)
+    csrf, login = CSRFProtect(pages), LoginManager(pages)
     hashing = pages.extensions["hashing"] = threading.Lock()  # one at a time leaves processors for codes
     login.session_protection = None  # a phone changes its address
 
     @login.user_loader  # type: ignore[untyped-decorator]
     def visitor(visitor_id: str) -> Visitor | None:
-        began = session.get("began")
-        if not isinstance(began, str) or _is_over(began, house.clock.now()):
-            return None
-        person = house.people.get(visitor_id.partition(" ")[2])
-        known = Visitor(person) if person else None
-        return known if known and known.id == visitor_id else None
+        person = house.sign_ins.person(visitor_id, house.clock.now())
+        return Visitor(person, visitor_id) if person else None
 
     @pages.before_request
     def let_in() -> AnyResponse | None:
@@ -148,7 +107,7 @@ def guard(pages: Flask, house: House, *, exposed: bool, address: Callable[[], st
 
     @pages.post("/sign-in")
     def sign_in_form() -> AnyResponse | tuple[str, int]:
-        if guesses.are_too_many(address()):
+        if house.sign_ins.are_too_many(address(), house.clock.now()):
             abort(429, "too many wrong passwords; wait five minutes")
         with hashing:
             person = house.people.signing_in(
@@ -157,15 +116,17 @@ def guard(pages: Flask, house: House, *, exposed: bool, address: Callable[[], st
         if person is None:
             flash("That name and password do not go together.", "bad")
             return render_template("sign_in.html", is_set_up=bool(house.people.all())), 403
-        guesses.forget(address())
+        secret = house.sign_ins.begin(person.name, address(), house.clock.now())
         session.clear()  # nobody goes on in a session that somebody else has begun
         session.permanent = True
-        session["began"] = house.clock.now().isoformat()
-        login_user(Visitor(person))
+        login_user(Visitor(person, secret))
         return redirect(ours(pages, request.args.get("next", "")))
 
     @pages.post("/sign-out")
     def sign_out() -> AnyResponse:
+        if request.form.get("everywhere"):
+            house.sign_ins.end_all(current_user.person.name)
+        house.sign_ins.end(current_user.id)
         logout_user()
         session.clear()
         return redirect(url_for("sign_in"))
@@ -192,19 +153,18 @@ def knows(pages: Flask) -> Callable[[str], bool]:
     return is_known
 
 
+def still_mine(house: House) -> Mine | None:
+    """What that person sees by now, unless the session has ended meanwhile."""
+    person = house.sign_ins.person(current_user.id, house.clock.now())
+    return Mine(house, person) if person else None
+
+
 def is_signed_in() -> bool:
     """Whether somebody is; a store that does not answer knows nobody."""
     try:
         return bool(current_user.is_authenticated)
     except Exception:
         return False
-
-
-def _is_over(began: str, now: datetime) -> bool:
-    try:
-        return not timedelta(0) <= now - datetime.fromisoformat(began) < SIGNED_IN_FOR
-    except (ValueError, TypeError):
-        return True
 
 
 def ours(pages: Flask, wanted: str) -> str:

@@ -20,6 +20,7 @@ from reserve.storage.plans import PlanStore, StoredPlan
 from reserve.storage.runs import PastRun, RunStore, player_key
 from reserve.storage.schema import RUNS
 from reserve.storage.secrets import TOKEN, Accounts, SecretStore
+from reserve.storage.sign_ins import SignIns
 from reserve.systems import PROFILES
 
 LARGEST = 2**31 - 1  # number that a database can look for
@@ -58,6 +59,11 @@ class House:
     def people(self) -> People:
         """Who may sign in."""
         return People(self.store)
+
+    @property
+    def sign_ins(self) -> SignIns:
+        """Who is signed in."""
+        return SignIns(self.store)
 
     @property
     def secrets(self) -> SecretStore:

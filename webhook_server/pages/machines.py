@@ -16,7 +16,7 @@ from reserve.storage.run_folder import calendars
 from reserve.storage.schema import PLANS, RUNS
 from webhook_server.access import Access
 from webhook_server.inbox import Inbox
-from webhook_server.pages.guard import mine
+from webhook_server.pages.guard import still_mine
 from webhook_server.pages.house import House, Mine
 from webhook_server.pages.reading import under_way
 
@@ -53,16 +53,17 @@ def add_machines(pages: Flask, house: House, access: Access, inbox: Inbox) -> No
 
     @pages.get("/events")
     def events() -> Response:
-        own = mine(house)
-
-        def look() -> str:
-            return render_template("under_way.html", under_way=under_way(own))
+        def look() -> str | None:
+            own = still_mine(house)
+            return render_template("under_way.html", under_way=under_way(own)) if own else None
 
         def changes() -> Iterator[str]:
             before = None
             yield "retry: 1000\n\n"
             for _ in range(LOOKS):
-                if (now := look()) != before:
+                if (now := look()) is None:
+                    return  # signed out, or removed
+                if now != before:
                     yield f"data: {json.dumps(now)}\n\n"
                     before = now
                 else:
@@ -71,7 +72,7 @@ def add_machines(pages: Flask, house: House, access: Access, inbox: Inbox) -> No
                     return
 
         def once() -> Iterator[str]:
-            yield f"retry: 5000\ndata: {json.dumps(look())}\n\n"
+            yield f"retry: 5000\ndata: {json.dumps(look() or '')}\n\n"
 
         is_held = streams.acquire(blocking=False)
         said = stream_with_context(changes() if is_held else once())

@@ -26,12 +26,12 @@ from reserve.storage.people import People
 from reserve.storage.plans import PlanStore
 from reserve.storage.runs import Record, player_key
 from reserve.storage.secrets import Accounts
+from reserve.storage.sign_ins import SignIns
 from reserve.systems import PROFILES, USUAL
 from tests.fakes import FakeClock
 from tests.stage import Stage
 from webhook_server import create_app
 from webhook_server.pages import add_pages
-from webhook_server.pages.guard import Visitor
 
 TOKEN = "a-token-that-is-no-secret"
 PASSWORD = "correct horse battery"
@@ -55,14 +55,9 @@ class Household:
         client = self.service.test_client()
         if name is not None:
             with self.store() as store:
-                person = People(store).get(name)
-            assert person is not None
+                secret = SignIns(store).begin(name, "127.0.0.1", self.clock.now())
             serializer = self.pages.session_interface.get_signing_serializer(self.pages)  # type: ignore[attr-defined]
-            session = {
-                "_user_id": Visitor(person).id,
-                "began": self.clock.now().isoformat(),
-                "_permanent": True,
-            }
+            session = {"_user_id": secret, "_permanent": True}
             client.set_cookie("first-serve", serializer.dumps(session))
         return client
 

@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from pathlib import Path
 from shutil import copytree
 from urllib.error import HTTPError
@@ -17,15 +16,18 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
+from reserve.commands.wiring import host_of
 from reserve.settings import read_settings
 from reserve.storage.people import People
 from reserve.storage.plans import PlanStore
-from reserve.systems import USUAL
+from reserve.storage.runs import Record, player_key
+from reserve.storage.sign_ins import EACH, SIGNED_IN_FOR, WHILE, SignIns
+from reserve.systems import PROFILES, USUAL
 from tests.fakes import FakeClock
 from tests.webhook.pages.conftest import CANARY, PASSWORD, SCRIPT, TOKEN, Household, post, token_in
 from webhook_server import create_app, serve
 from webhook_server.pages import add_pages
-from webhook_server.pages.guard import KEY_FILE, SIGNED_IN_FOR, Guesses, knows, ours
+from webhook_server.pages.guard import KEY_FILE, knows, ours
 
 ARGUMENTS = {
     "number": 1,
@@ -213,18 +215,59 @@ def test_signing_in_begins_a_new_session_that_ends(household: Household) -> None
     assert client.get("/plans").status_code == 302
 
 
-def test_a_new_password_and_a_sign_out_end_sessions(household: Household) -> None:
-    client, other = household.client("ben"), household.client("ben")
+def copy_of(household: Household, client: FlaskClient) -> FlaskClient:
+    """Another browser, with the cookie of this one."""
+    cookie, other = client.get_cookie("first-serve"), household.client()
+    assert cookie is not None
+    other.set_cookie("first-serve", cookie.value)
+    return other
+
+
+def test_signing_out_ends_the_session_also_for_a_copied_cookie(household: Household) -> None:
+    client, elsewhere = household.client("ben"), household.client("ben")
+    copied = copy_of(household, client)
+    assert copied.get("/plans").status_code == 200
+
+    assert post(client, "/sign-out").location == "/sign-in"
+
+    assert [each.get("/plans").status_code for each in (client, copied, elsewhere)] == [302, 302, 200]
+    again, anna = household.client("ben"), household.client("anna")
+    assert "Sign out everywhere" in again.get("/accounts").text
+    post(again, "/sign-out", {"everywhere": "1"})
+    assert [each.get("/plans").status_code for each in (again, elsewhere, anna)] == [302, 302, 200]
+
+
+def test_a_new_password_and_a_removal_end_sessions(household: Household) -> None:
+    client = household.client("ben")
     with household.store() as store:
         People(store).keep("ben", "another password")
-
     assert client.get("/").status_code == 302
-    again = household.client("ben")
-    assert post(again, "/sign-out").location == "/sign-in"
-    assert again.get("/").status_code == 302
+
+    client = household.client("ben")
     with household.store() as store:
         People(store).remove("ben")
-    assert other.get("/").status_code == 302
+    assert client.get("/").status_code == 302
+
+
+@pytest.mark.parametrize("ended", ["signed out", "removed", "given away"])
+def test_what_is_live_ends_with_the_session(household: Household, ended: str) -> None:
+    ben, run_id = household.client("ben"), "20260302T000000-live"
+    with household.store() as store:
+        player = player_key(USUAL, host_of(PROFILES[USUAL], household.settings), "ben-rec@example.com")
+        record = Record(store, run_id, player, household.clock.now)
+        with record.kept(system=USUAL, request="Moscone, tennis", day="2026-03-09"):
+            events = iter(ben.get("/events").response)
+            assert next(events) == b"retry: 1000\n\n"
+            if ended == "signed out":
+                SignIns(store).end_all("ben")
+            elif ended == "removed":
+                People(store).remove("ben")
+            else:
+                People(store).keep("cleo", PASSWORD, ["ben-rec"])
+            told = [*events]
+
+    assert not any(b"Moscone" in each for each in told)
+    assert len(told) == (1 if ended == "given away" else 0)
 
 
 def test_no_cookie_of_a_stranger_keeps_texts_waiting(household: Household) -> None:
@@ -266,35 +309,13 @@ def test_a_password_is_guessed_a_few_times_only(household: Household) -> None:
     client = household.client()
     fields = {"name": "nobody", "password": "wrong", "csrf_token": token_in(client, "/sign-in")}
 
-    codes = [client.post("/sign-in", data=fields).status_code for _ in range(Guesses.EACH + 1)]
+    codes = [client.post("/sign-in", data=fields).status_code for _ in range(EACH + 1)]
     right = client.post("/sign-in", data={**fields, "name": "anna", "password": PASSWORD}).status_code
-    household.clock.sleep_until(household.clock.now() + Guesses.WHILE)
+    household.clock.sleep_until(household.clock.now() + WHILE)
     later = client.post("/sign-in", data={**fields, "name": "anna", "password": PASSWORD}).status_code
 
-    assert codes == [403] * Guesses.EACH + [429]
+    assert codes == [403] * EACH + [429]
     assert (right, later) == (429, 302)
-
-
-def test_only_so_many_guesses_are_made_from_everywhere_together(household: Household) -> None:
-    guesses = Guesses(household.clock.now)
-
-    asked = [guesses.are_too_many(f"10.0.0.{number}") for number in range(Guesses.ALL + 1)]
-
-    assert asked == [False] * Guesses.ALL + [True]
-    household.clock.sleep_until(household.clock.now() + timedelta(minutes=6))
-    assert not guesses.are_too_many("10.0.0.1")
-
-
-def test_strangers_everywhere_do_not_lock_out_who_signed_in_from_home(household: Household) -> None:
-    guesses = Guesses(household.clock.now)
-    guesses.are_too_many("10.1.1.1")
-    guesses.forget("10.1.1.1")
-
-    for number in range(Guesses.ALL + 1):
-        guesses.are_too_many(f"10.0.0.{number}")
-
-    at_home = [guesses.are_too_many("10.1.1.1") for _ in range(Guesses.EACH + 1)]
-    assert at_home == [False] * Guesses.EACH + [True]
 
 
 def test_passwords_are_tried_one_at_a_time_and_pages_go_on(household: Household) -> None:
@@ -333,7 +354,7 @@ def test_behind_a_proxy_one_stranger_locks_out_nobody_else(made: Path, tmp_path:
         token = re.search(r'name="csrf_token" value="([^"]+)"', page)
         assert token, page
         wrong = {"name": "anna", "password": "wrong", "csrf_token": token[1]}
-        stranger = [ask("198.51.100.1", cookie, wrong)[0] for _ in range(Guesses.EACH + 1)]
+        stranger = [ask("198.51.100.1", cookie, wrong)[0] for _ in range(EACH + 1)]
         elsewhere = ask("198.51.100.2", cookie, wrong)[0]
 
     assert "Secure" in cookie
