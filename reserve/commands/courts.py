@@ -74,25 +74,15 @@ def main(
     if options.watch and options.json:
         raise UsageError("--watch: what becomes free is said to a person; leave --json out")
     start = read_time(options.start_time, "--start-time") if options.start_time else NOON
+    if not (options.court or options.link):
+        return list_facilities(facilities(system, settings, clock, connect), system, as_json=options.json)
     # Any length will do: what is published about a facility says nothing about a slot.
     any_sport = sport or PROFILES[system].sports[0]
     request = BookingRequest(options.court or "", any_sport, day, (start,), HALF_AN_HOUR, link=options.link)
-    if options.date and (options.court or options.link):
+    if options.date:
         day = reading_today(wanted, request, settings, clock, connect)
         request = replace(request, day=day)
     with public_system(request, NOBODY, settings, clock=clock, connect=connect) as asked:
-        if not (options.court or options.link):
-            key, what, way = "facility", "facility", "-c NAME"
-            if "link" in asked.needs:
-                key, what, way = "link", "session", "--link URL"
-            names = asked.facilities()
-            if options.json:
-                print(json.dumps([{key: name} for name in names], ensure_ascii=False))
-                return 0
-            for line in in_columns(names) if sys.stdout.isatty() else names:
-                print(line)
-            print(f"{_counted(names, what)}; see one with `{way}`.")
-            return 0
         if options.date and day < clock.now().astimezone(asked.zone()).date():
             raise UsageError(f"--date: {day:%a} {day} is in the past")
         now, found, shown = clock.now(), asked.published(), asked.shown() if options.date else []
@@ -115,6 +105,29 @@ def main(
         print()
     print_table(courts, _counted(courts, "court") + ("" if options.link else opens), now, options.json)
     return watch(request, settings, clock, connect, shown) if options.watch else 0
+
+
+def facilities(system: str, settings: Settings, clock: Clock, connect: Connect) -> list[str]:
+    """The facilities of *system*, or the links of its sessions; raises `ReserveError` for no answer."""
+    day = clock.now().date() + IN_A_WHILE
+    request = BookingRequest("", PROFILES[system].sports[0], day, (NOON,), HALF_AN_HOUR)
+    settings = replace(settings, system=system)
+    with public_system(request, NOBODY, settings, clock=clock, connect=connect) as asked:
+        return asked.facilities()
+
+
+def list_facilities(names: Sequence[str], system: str, *, as_json: bool) -> int:
+    """Print *names*, and how to see one of them."""
+    key, what, way = "facility", "facility", "-c NAME"
+    if "link" in PROFILES[system].needs:
+        key, what, way = "link", "session", "--link URL"
+    if as_json:
+        print(json.dumps([{key: name} for name in names], ensure_ascii=False))
+        return 0
+    for line in in_columns(names) if sys.stdout.isatty() else names:
+        print(line)
+    print(f"{_counted(names, what)}; see one with `{way}`.")
+    return 0
 
 
 def _day(court: object, shown: Sequence[Shown], now: datetime) -> list[dict[str, object]]:

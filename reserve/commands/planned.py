@@ -5,6 +5,7 @@ What a plan leaves open is filled in from the settings here only.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -19,10 +20,10 @@ from reserve.commands.options import (
 )
 from reserve.commands.today import NOBODY
 from reserve.commands.wiring import Connect, connect, public_system
-from reserve.model import Offers
+from reserve.model import Offers, Published
 from reserve.plans.plan import Choice, Plan
 from reserve.settings import Settings
-from reserve.systems.base import Answers
+from reserve.systems.base import Answers, BookingSystem
 from reserve.systems.place import plain
 from reserve.systems.registry import SYSTEMS
 
@@ -68,8 +69,19 @@ class Lookup:
 
     def offers(self, plan: Plan, start: datetime, choice: Choice) -> Offers:
         """What *choice* of *plan* has for the slot that starts at *start* on the wall clock."""
+        with self._asked(plan, start, choice) as system:
+            found = system.offers()
+        self._names[choice.facility] = found.facility
+        return found
+
+    def published(self, plan: Plan, start: datetime, choice: Choice) -> list[Published]:
+        """Every court of the facility of *choice*, and when the day of *start* opens there."""
+        with self._asked(plan, start, choice) as system:
+            return system.published()
+
+    def _asked(self, plan: Plan, start: datetime, choice: Choice) -> AbstractContextManager[BookingSystem]:
         booking = booking_for(plan, start, choice, self._settings)
-        asked = public_system(
+        return public_system(
             booking.request,
             booking.account,
             booking.settings,
@@ -77,10 +89,6 @@ class Lookup:
             connect=self._connect,
             answers=self._answers,
         )
-        with asked as system:
-            found = system.offers()
-        self._names[choice.facility] = found.facility
-        return found
 
     def as_published(self, choice: Choice) -> Choice:
         """*choice* with the whole name of its facility, where it has the name or a beginning of it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +14,7 @@ from reserve.clock import Clock
 from reserve.commands.plan import Plans
 from reserve.commands.store import open_store
 from reserve.commands.wiring import Connect, connect, host_of
+from reserve.errors import UsageError
 from reserve.settings import Settings
 from reserve.storage.database import Store
 from reserve.storage.people import People, Person
@@ -22,6 +24,7 @@ from reserve.storage.schema import RUNS
 from reserve.storage.secrets import TOKEN, Accounts, SecretStore
 from reserve.storage.sign_ins import SignIns
 from reserve.systems import PROFILES
+from webhook_server.pages.facilities import Facilities
 
 LARGEST = 2**31 - 1  # number that a database can look for
 AT_ONCE = 50  # plans in one query
@@ -36,6 +39,7 @@ class House:
         self.clock = clock
         self.connect = connect
         self.closing = threading.Event()
+        self.facilities = Facilities(settings, clock, connect)
         self._alone = threading.Lock()
         self._store: Store | None = None
 
@@ -107,6 +111,15 @@ class Mine:
     def accounts(self) -> list[str]:
         """The names of the stored accounts."""
         return [name for name in self.house.accounts.names if self.has_account(name)]
+
+    @cached_property
+    def systems(self) -> list[str]:
+        """The booking systems of the stored accounts."""
+        found = list[str]()
+        for name in self.accounts:
+            with suppress(UsageError):  # which the page of accounts says
+                found.append(self.house.accounts.read(name)["RESERVE_SYSTEM"])
+        return found
 
     def has_account(self, name: str | None) -> bool:
         """Whether the account is this person's; without a name, that of the settings."""

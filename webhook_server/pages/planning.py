@@ -12,9 +12,11 @@ from flask import Flask, abort, flash, redirect, render_template, request, sessi
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from reserve.commands.plan import described, in_words
+from reserve.commands.courts import in_a_row
+from reserve.commands.plan import Plans, described, in_words
 from reserve.commands.plan_options import plan_parser
 from reserve.errors import ReserveError, UsageError
+from reserve.model import Published
 from reserve.plans.due import plan_of
 from reserve.plans.file import body_of, plan_in
 from reserve.plans.plan import Plan
@@ -36,8 +38,18 @@ def refuse_of_others(account: str | None, own: Mine) -> None:
         raise UsageError("choose one of your accounts")
 
 
+def places(plans: Plans, plan: Plan, preview: Preview) -> dict[str, list[Published]]:
+    """The courts of each facility of *plan*, for which sports and how long they can be had."""
+    found = dict[str, list[Published]]()
+    for choice in plan.choices:
+        with suppress(ReserveError):  # what the plan means is known all the same
+            found[choice.facility] = plans.lookup.published(plan, preview.slots[0].start, choice)
+    return found
+
+
 def add_planning(pages: Flask, house: House) -> None:
     """Add the pages for plans."""
+    pages.add_template_filter(in_a_row, "row")
 
     def the_plan(number: int) -> StoredPlan:
         return mine(house).plan(number) or abort(404)
@@ -57,8 +69,10 @@ def add_planning(pages: Flask, house: House) -> None:
         )
 
     def form_page(form: MultiDict[str, str], code: int = 200, **shown: Any) -> tuple[str, int]:
-        lists = {"accounts": mine(house).accounts, "sports": SPORTS, "systems": [*PROFILES]}
-        return render_template("plan_form.html", form=form, **lists, **shown), code
+        own, system = mine(house), form.get("system") or house.settings.system
+        known = house.facilities.known([system, house.settings.system, *own.systems])
+        lists = {"accounts": own.accounts, "sports": SPORTS, "systems": [*PROFILES], "known": known}
+        return render_template("plan_form.html", form=form, now=house.clock.now(), **lists, **shown), code
 
     def meaning(plan: Plan, preview: Preview, but: int | None = None) -> dict[str, Any]:
         own, plans = mine(house), house.plans
@@ -67,6 +81,7 @@ def add_planning(pages: Flask, house: House) -> None:
             "lines": described(plan, preview, house.clock.now()),
             "twins": [number for number in plans.twins([plan]) if number != but and own.plan(number)],
             "trouble": trouble and said(UsageError(trouble)),
+            "places": places(plans, plan, preview),
         }
 
     @pages.get("/plans/new")

@@ -30,6 +30,7 @@ from webhook_server.pages.house import House, Mine
 
 SHOWN = 30  # openings, or runs, on one page
 WON, LOST = "won", "lost"
+UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 # What a run under way did last -> what that means for the player.
 STATES = {
     ActionKind.ASKING: "asking for a court",
@@ -155,11 +156,18 @@ def until(moment: datetime, now: datetime) -> str:
     if seconds <= 0:
         return "open"
     parts: list[str] = []
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")):
+    for size, unit in UNITS:
         many, seconds = divmod(seconds, size)
         if many or parts:
             parts.append(f"{many} {unit}")
     return f"in {' '.join(parts[:2])}"
+
+
+def since(moment: datetime, now: datetime) -> str:
+    """How long ago *moment* was, in its largest unit."""
+    seconds = max(0, int((now - moment).total_seconds()))
+    size, unit = next((each for each in UNITS if seconds >= each[0]), UNITS[-1])
+    return f"{seconds // size} {unit} ago"
 
 
 def runs_shown(own: Mine, *, ended: str, cause: str, before: str) -> list[RunRow]:
@@ -185,6 +193,7 @@ def add_reading(pages: Flask, house: House) -> None:
 
     pages.add_template_filter(words, "words")
     pages.add_template_filter(until, "until")
+    pages.add_template_filter(since, "since")
 
     @pages.get("/")
     def coming_up() -> str:

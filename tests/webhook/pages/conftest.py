@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -49,6 +49,7 @@ class Household:
     clock: FakeClock
     stage: Stage
     plans: Mapping[str, int]
+    aside: list[Callable[[], None]]  # what a page has begun in the background
 
     def client(self, name: str | None = None) -> FlaskClient:
         """A browser in which *name* is signed in, or nobody."""
@@ -135,6 +136,8 @@ def household(made: Path, tmp_path: Path) -> Iterator[Household]:
         pages.testing = True
         pages.extensions["house"].closing.set()  # so that what is live ends with its first word
         pages.config["PROPAGATE_EXCEPTIONS"] = False
-        yield Household(service, pages, settings, stage.clock, stage, {"anna": 1, "ben": 2})
+        aside = list[Callable[[], None]]()
+        pages.extensions["house"].facilities.aside = aside.append
+        yield Household(service, pages, settings, stage.clock, stage, {"anna": 1, "ben": 2}, aside)
         pages.extensions["house"].close()
         service.extensions["inbox"].close()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from html import unescape
+from pathlib import Path
 
 import pytest
 from werkzeug.datastructures import MultiDict
 
 from reserve.plans.plan import Choice, Plan
 from reserve.storage.plans import PlanStore
+from tests.systems.test_ntnui import Stage as SiteStage
 from tests.webhook.pages.conftest import Household, post
+from webhook_server.pages.facilities import FOLDER, Facilities
 from webhook_server.pages.plan_form import edits_in, form_of
 
 MARBLE = {"court": "Alice Marble: Court 1", "account": "anna-rec"}
@@ -151,3 +156,82 @@ def test_what_was_typed_is_what_plan_edit_would_be_told(
         form[name] = text
 
     assert edits_in(form, plan) == words
+
+
+def test_facilities_are_a_choice_that_is_read_in_the_background_and_says_how_old_it_is(
+    household: Household,
+) -> None:
+    anna = household.client("anna")
+
+    first = anna.get("/plans/new").text
+    asked = len(household.stage.simulated.ledger.sent)
+    (read,) = household.aside
+    read()
+    then = anna.get("/plans/new").text
+    household.clock.sleep(timedelta(hours=30))
+    later = household.client("anna").get("/plans/new").text
+
+    assert asked == 0
+    assert "The facilities of recus are being looked up; until then type the name." in first
+    assert '<option value="Alice Marble">' in then
+    assert "of recus to choose from, read 0 s ago." in then
+    assert '<option value="Alice Marble">' in later
+    assert "read 1 d ago" in later
+    assert len(household.aside) == 2
+
+
+def test_a_system_that_cannot_be_asked_is_named_and_any_facility_can_be_typed(household: Household) -> None:
+    anna, apps = household.client("anna"), household.stage.apps
+    working = dict(apps)
+    apps.clear()
+
+    anna.get("/plans/new")
+    household.aside.pop()()
+    page = anna.get("/plans/new").text
+    apps.update(working)
+    shown = post(anna, "/plans/new", {**GAME, "do": "preview"})
+
+    assert "recus cannot be asked now: " in page
+    assert page.count("type it.") == 1
+    assert household.aside == []
+    assert "opens Tue 2026-03-03 08:00:00 PST" in shown.text
+
+
+def test_the_courts_of_a_facility_are_offered_once_it_is_known(household: Household) -> None:
+    shown = post(household.client("anna"), "/plans/new", {**GAME, "do": "preview"}).text
+
+    assert '<option value="Alice Marble: Court 2">' in shown
+    assert "<summary>Courts of Alice Marble</summary>" in shown
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"host": 1, "names": 3, "read": "x"}', "\x00"])
+def test_a_list_of_facilities_that_is_garbled_is_read_anew(household: Household, content: str) -> None:
+    folder = household.settings.data / FOLDER
+    folder.mkdir()
+    (folder / "recus.json").write_text(content)
+
+    assert "are being looked up" in household.client("anna").get("/plans/new").text
+    assert len(household.aside) == 1
+
+
+def test_the_link_of_a_session_is_pasted_or_chosen(household: Household, tmp_path: Path) -> None:
+    site, anna = SiteStage(tmp_path / "site", opens_at=household.stage.opens_at), household.client("anna")
+    house = household.pages.extensions["house"]
+    where = {"NTNUI_URL": "https://site.example"}
+    house.connect, house.clock = site.connect, site.clock
+    house.settings = replace(house.settings, system="ntnui", of_systems=where)
+    house.facilities = Facilities(house.settings, site.clock, site.connect)
+    house.facilities.aside = lambda call: call()
+
+    anna.get("/plans/new")
+    form = anna.get("/plans/new").text
+    links = re.findall(r'<option value="(https://[^"]*)">', form)
+    start = re.search(r"spilletid=(\d{4})(\d\d)(\d\d)T(\d\d:\d\d)", links[-1])
+    assert start
+    game = {"system": "ntnui", "account": "", "link": unescape(links[-1])}
+    game |= {"date": "-".join(start.groups()[:3]), "time": start[4], "do": "preview"}
+    shown = post(anna, "/plans/new", game)
+
+    assert len(links) > 1
+    assert f"{len(links)} sessions of ntnui to choose from" in form
+    assert "  opens " in shown.text
