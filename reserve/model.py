@@ -137,6 +137,21 @@ def short(id_: str) -> str:
     return id_ if len(id_) <= LONGEST_ID else id_[:SHORT]
 
 
+Bounds = tuple[timedelta, timedelta]  # at least, and at most
+
+
+@dataclass(frozen=True)
+class SeenOpening:
+    """What an opening of a facility showed, each if it did.
+
+    `delay` is how late it opened, counted from our first moment; `ahead` is how far the clock that decides
+    was ahead of the one that stamps answers.
+    """
+
+    delay: Bounds | None = None
+    ahead: Bounds | None = None
+
+
 @dataclass(frozen=True)
 class HoldStamp:
     """When a booking system made a hold, and when it wrote its answer, by its own clock; None if not known.

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import chain
 
 from reserve.booking.context import RunContext
+from reserve.booking.openings import LONGEST_DELAY, ahead_by, delay_by, sooner_by
 from reserve.booking.verification import Verification
 from reserve.clock import (
     JUMP,
@@ -23,17 +24,14 @@ from reserve.clock import (
     measure,
     plan,
 )
-from reserve.model import Opening, SpanKind
+from reserve.model import Bounds, Opening, SeenOpening, SpanKind
 from reserve.systems.base import BookingSystem, CourtConnection
 
 PLANNED = 3  # attempts for each court: at the likely opening, at the certain one, and between them
-LONGEST_DELAY = timedelta(seconds=3)  # of an opening; more is something else, and would not help the next run
 LONGEST_TRIP = timedelta(seconds=1)  # there and back; a slower server's clock is not known well enough
 READY = timedelta(milliseconds=50)  # for the threads that warm the connections
 LEAST = timedelta(seconds=0.5)  # for what is warmed when the opening is upon us
 SECOND_OPINION = 7  # probes of a server whose clock is further behind than that of the first
-
-OpeningDelay = tuple[timedelta, timedelta]  # how late a window opened, at least and at most
 
 
 @contextmanager
@@ -59,8 +57,7 @@ def aim(
     clock, timeline, leads = context.clock, context.timeline, context.leads
     context.wait_until(opening.opens_at - leads.measure)
     clock.anchor()
-    context.delay = context.record.opening_delay(facility)
-    delay = worth_going_by(context.delay)
+    seen = context.record.openings(facility)
     server, watch = UNKNOWN, Watch(clock)
     if clock.now() < opening.opens_at - leads.warm:
         with timeline.span(SpanKind.AIM):
@@ -82,13 +79,14 @@ def aim(
         timeline.say(
             f"this machine's clock was set by {jump.total_seconds():+.3f} s; that changes nothing here"
         )
-    moments = plan(opening.opens_at, server, PLANNED)
-    if delay is not None:
-        soonest, latest = delay
-        timeline.say(
-            f"it used to open {soonest.total_seconds():.2f} to {latest.total_seconds():.2f} s late; "
-            "asking then too"
-        )
+    if server is not UNKNOWN:
+        context.sooner, by = sooner_by(seen)
+        if by is not None:
+            timeline.say(f"{clocks_apart(by.bounds)} {by.at_openings}; aiming {aside(context.sooner)}")
+    moments = plan(opening.opens_at - context.sooner, server, PLANNED)
+    if delay := delay_by(seen):
+        soonest, latest = delay.bounds
+        timeline.say(f"it opened {late(delay.bounds)} {delay.at_openings}; asking then too")
         first, last = moments[0], moments[-1]
         # Four, so that one attempt is left.
         moments = sorted([first, last, first + (soonest + latest) / 2, first + latest])
@@ -181,30 +179,39 @@ def _warmed(
     return None
 
 
-def worth_going_by(delay: OpeningDelay | None) -> OpeningDelay | None:
-    """*delay*, if it is one, and none so long that it would be something else."""
-    return delay if delay is not None and timedelta(0) < delay[1] < LONGEST_DELAY else None
+def remember_opening(context: RunContext, facility: str, opens_at: datetime, delay: Bounds | None) -> None:
+    """Keep for the next run how late the window of *facility* opened, and by whose clock, if we could tell.
 
-
-def remember_delay(context: RunContext, facility: str, delay: OpeningDelay | None) -> None:
-    """Keep for the next run how late the window of *facility* opened, if this run could tell.
-
-    It cannot by what was refused in the first half of the time in which our own aim may be early.
+    No *delay* is told by what was refused in the first half of the time in which our own aim may be early.
     """
-    server = context.server
-    if delay is None or server is UNKNOWN:
+    server, timeline = context.server, context.timeline
+    if server is UNKNOWN:
         return
-    soonest, latest = (each.total_seconds() for each in delay)
-    if latest > 0 and delay[0] < (server.lead - server.low) / 2:
-        return
-    if latest > 0:
-        context.timeline.say(f"the window opened {soonest:.2f} to {latest:.2f} s late")
-    context.record.remember_delay(facility, agreed(context.delay, delay))
+    if delay is not None and delay[1] > timedelta(0) and delay[0] < (server.lead - server.low) / 2:
+        delay = None
+    ahead = ahead_by(context.attempts, server, opens_at=opens_at, sooner=context.sooner)
+    if delay is not None and delay[1] > timedelta(0):
+        timeline.say(f"the window opened {late(delay)}")
+    if ahead is not None and not ahead[0] <= timedelta(0) <= ahead[1]:
+        timeline.say(f"{clocks_apart(ahead)}, as its holds say; the next run goes by that")
+    if delay is not None or ahead is not None:
+        context.record.remember_opening(facility, SeenOpening(delay, ahead))
 
 
-def agreed(known: OpeningDelay | None, seen: OpeningDelay) -> OpeningDelay:
-    """What all openings say together that agree with the latest; what contradicts it is forgotten."""
-    if known is None:
-        return seen
-    soonest, latest = max(known[0], seen[0]), min(known[1], seen[1])
-    return (soonest, latest) if soonest <= latest else seen
+def late(delay: Bounds) -> str:
+    """How late a window opened: 0.20 to 0.40 s late."""
+    soonest, latest = delay
+    return f"{soonest.total_seconds():.2f} to {latest.total_seconds():.2f} s late"
+
+
+def clocks_apart(ahead: Bounds) -> str:
+    """How far apart the clocks are: the clock that decides was 28 to 34 ms behind the one in `Date`."""
+    near, far = sorted(abs(each) / timedelta(milliseconds=1) for each in ahead)
+    where = "ahead of" if ahead[0] > timedelta(0) else "behind"
+    return f"the clock that decides was {near:.0f} to {far:.0f} ms {where} the one in the header Date"
+
+
+def aside(sooner: timedelta) -> str:
+    """By how much another moment is aimed at: 34 ms later."""
+    length = abs(sooner) / timedelta(milliseconds=1)
+    return f"{length:.0f} ms {'sooner' if sooner > timedelta(0) else 'later'}"

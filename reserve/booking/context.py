@@ -50,7 +50,7 @@ class RunContext:
     leads: Leads = Leads()
     perseverance: timedelta = PERSEVERANCE
     server: ServerTime = UNKNOWN
-    delay: tuple[timedelta, timedelta] | None = None  # how late the window opened, by all earlier runs
+    sooner: timedelta = timedelta()  # than by the stamps of `server`, as earlier openings taught
     trip: timedelta = timedelta()  # there and back, the quickest that we saw
     attempts: list[Attempt] = field(default_factory=list)
     released: list[str] = field(default_factory=list)  # order ids

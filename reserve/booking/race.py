@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
 
-from reserve.booking.aim import OpeningDelay
 from reserve.booking.context import NAP, RunContext
 from reserve.booking.release import release_all, released_on_failure
 from reserve.booking.verification import Verification
@@ -35,7 +34,7 @@ from reserve.errors import (
     Unreachable,
     WayClosed,
 )
-from reserve.model import ActionKind, Attempt, Hold, HoldStamp, Offer
+from reserve.model import ActionKind, Attempt, Bounds, Hold, HoldStamp, Offer
 from reserve.stroke import Departure, Stroke, Withheld
 from reserve.systems.base import CourtConnection
 
@@ -271,7 +270,7 @@ class Race:
             self._lost = {offer for offer in self._lost if isinstance(self.refused.get(offer), LostAnswer)}
 
     @property
-    def opening_delay(self) -> OpeningDelay | None:
+    def opening_delay(self) -> Bounds | None:
         """How late the window opened, at least and at most, counted from the first moment.
 
         Nothing, when no request was too early and one was in time; else known only when a later one was not.

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from reserve import window
-from reserve.booking.aim import aim, connected, remember_delay
+from reserve.booking.aim import aim, connected, remember_opening
 from reserve.booking.codes import WebhookService
 from reserve.booking.context import SETTLING, RunContext
 from reserve.booking.limits import BookingLimits, affordable
@@ -110,7 +110,7 @@ class Run:
             race = Race(context, self.verification, moments, deadline)
             holds = race.win(connections, at_once=self.request.at_once)  # sleeps until the opening
             with released_on_failure(context, holds):
-                remember_delay(context, found.facility, race.opening_delay)
+                remember_opening(context, found.facility, opening.opens_at, race.opening_delay)
             holds = holds or self.wait_for_a_court(race, connections, opening)
             try:
                 with self.timeline.span(SpanKind.SETTLE):

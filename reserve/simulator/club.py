@@ -501,8 +501,9 @@ class Club(ABC):
     # What the faults before the web app hear.
 
     def date(self) -> str:
-        """The server's clock in whole seconds, as servers date their answers."""
-        return format_datetime(self.server_now.astimezone(UTC).replace(microsecond=0), usegmt=True)
+        """The clock of the server, or of a proxy before it, in whole seconds, as answers are dated."""
+        shown = self.server_now + self.scenario.date_ahead
+        return format_datetime(shown.astimezone(UTC).replace(microsecond=0), usegmt=True)
 
     def sent(self, request: str) -> Sent:
         """Write down a request, whatever becomes of it."""

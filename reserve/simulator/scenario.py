@@ -37,6 +37,7 @@ class Scenario:
     faults: tuple[str | Fault, ...] = field(default=())  # names that the system knows, or faults of one's own
     # When courts open, and who else comes.
     clock_offset: timedelta = timedelta()  # how far the server's clock is ahead of the true time
+    date_ahead: timedelta = timedelta()  # the clock in the header Date, a proxy's, of the server's
     opens_late: timedelta = timedelta()  # after the published moment
     rivals: int = 0
     places: int = 1  # how many can have one court at one time

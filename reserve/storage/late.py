@@ -18,9 +18,10 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from reserve.storage.schema import ACTIONS, OCCURRENCES, OPENING_DELAYS, RUNS, Moment
+from reserve.storage.schema import ACTIONS, OCCURRENCES, OPENINGS, RUNS, Moment
 
 FOLDER = "late"
+LATEST = 8  # openings of a facility that are kept
 
 Entry = Mapping[str, Any]  # the name of its table, and the values of a row
 
@@ -45,12 +46,13 @@ def served(key: Mapping[str, Any], **values: Any) -> Entry:
     return {"table": "occurrences", "key": dict(key), "row": values}
 
 
-def delayed(**values: Any) -> Entry:
-    """How late the window of a facility opened."""
-    return {"table": "opening_delays", "row": values}
+def opened(**values: Any) -> Entry:
+    """What an opening of a facility showed."""
+    return {"table": "openings", "row": values}
 
 
-TABLES: dict[str, Table] = {each.name: each for each in (RUNS, ACTIONS, OCCURRENCES, OPENING_DELAYS)}
+TABLES: dict[str, Table] = {each.name: each for each in (RUNS, ACTIONS, OCCURRENCES, OPENINGS)}
+TABLES["opening_delays"] = OPENINGS  # in a file of the version before
 
 
 def write(engine: Engine, entries: Sequence[Entry], *, again: bool = False) -> None:
@@ -74,11 +76,18 @@ def _write(connection: Connection, entries: Sequence[Entry], again: bool) -> Non
             is_it = [table.c[name] == value for name, value in key.items()]
             connection.execute(update(table).where(*is_it).values(**row))
             continue
-        if table is OPENING_DELAYS:
-            connection.execute(delete(table).where(table.c.facility == row["facility"]))
         same = [table.c[name] == value for name, value in row.items()]
         if not again or connection.execute(select(1).select_from(table).where(*same)).first() is None:
             connection.execute(insert(table).values(**row))
+        if table is OPENINGS:
+            _forget_all_but_the_latest(connection, row["facility"])
+
+
+def _forget_all_but_the_latest(connection: Connection, facility: str) -> None:
+    its_own = OPENINGS.c.facility == facility
+    latest = select(OPENINGS.c.learned).where(its_own).order_by(OPENINGS.c.learned.desc()).limit(LATEST)
+    oldest = min(connection.execute(latest).scalars())
+    connection.execute(delete(OPENINGS).where(its_own, OPENINGS.c.learned < oldest))
 
 
 class LateFile:

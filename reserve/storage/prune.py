@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from reserve.storage.database import Store
 from reserve.storage.run_folder import folder_of
 from reserve.storage.runs import RunStore
-from reserve.storage.schema import ACTIONS, OCCURRENCES, OPENING_DELAYS, RUN_TOTALS, RUNS
+from reserve.storage.schema import ACTIONS, OCCURRENCES, OPENINGS, RUN_TOTALS, RUNS
 
 RUN_ID = re.compile(r"\d{8}T\d{6}-\w+")
 
@@ -36,7 +36,7 @@ def prune(store: Store, data: Path, before: datetime, *, most: int) -> None:
         for table in (ACTIONS, RUNS):
             connection.execute(delete(table).where(table.c.run_id.in_(old)))
         connection.execute(delete(OCCURRENCES).where(OCCURRENCES.c.ended < before))
-        connection.execute(delete(OPENING_DELAYS).where(OPENING_DELAYS.c.learned < before))
+        connection.execute(delete(OPENINGS).where(OPENINGS.c.learned < before))
     store.exclusive.forget_the_dead(before)
     with suppress(OSError):
         runs = sorted(path.name for path in folder_of(data, "").iterdir() if RUN_ID.fullmatch(path.name))

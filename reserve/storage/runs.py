@@ -19,15 +19,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from reserve.clock import never
 from reserve.errors import AlreadyReserved, ExitCode, NoDatabase, ServiceError, is_full
-from reserve.model import ActionKind, Court, Hold, Offer, Slot
+from reserve.model import ActionKind, Bounds, Court, Hold, Offer, SeenOpening, Slot
 from reserve.storage.database import Store
 from reserve.storage.errands import Errands
 from reserve.storage.exclusive import Lock
-from reserve.storage.late import Entry, LateFile, begun, delayed, done, ended, write
-from reserve.storage.schema import ACTIONS, OCCURRENCES, OPENING_DELAYS, RUN_TOTALS, RUNS
+from reserve.storage.late import Entry, LateFile, begun, done, ended, opened, write
+from reserve.storage.schema import ACTIONS, OCCURRENCES, OPENINGS, RUN_TOTALS, RUNS
 
 T = TypeVar("T")
 
+MILLISECOND, MICROSECOND = timedelta(milliseconds=1), timedelta(microseconds=1)
 OF_ACTION = "action_"  # how its columns begin in a row that is about a run, too
 HURRY = 0.2  # seconds that a run near its opening waits for the store, in all
 
@@ -311,24 +312,37 @@ class Record:
         wanted = (RUNS.c.player == self.player) & (RUNS.c.run_id != self.run_id) & asked
         return self._read(lambda: self._runs.read(wanted), [])
 
-    def opening_delay(self, facility: str) -> tuple[timedelta, timedelta] | None:
-        """By how much the window of *facility* opened late, at least and at most, when that was last seen."""
-        query = select(OPENING_DELAYS).where(OPENING_DELAYS.c.facility == f"{self._where} {facility}")
+    def openings(self, facility: str) -> list[SeenOpening]:
+        """What the latest openings of *facility* showed, the latest first."""
+        wanted = select(OPENINGS).where(OPENINGS.c.facility == f"{self._where} {facility}")
 
-        def read() -> tuple[timedelta, timedelta] | None:
+        def read() -> list[SeenOpening]:
             with self.store.engine.connect() as connection:
-                row = connection.execute(query).first()
-            if row is None:
-                return None
-            return timedelta(milliseconds=row.soonest_ms), timedelta(milliseconds=row.latest_ms)
+                rows = connection.execute(wanted.order_by(OPENINGS.c.learned.desc()))
+                return [
+                    SeenOpening(
+                        _bounds(row.soonest_ms, row.latest_ms, MILLISECOND),
+                        _bounds(row.ahead_least_us, row.ahead_most_us, MICROSECOND),
+                    )
+                    for row in rows
+                ]
 
-        return self._read(read, None)
+        return self._read(read, [])
 
-    def remember_delay(self, facility: str, delay: tuple[timedelta, timedelta]) -> None:
-        """Keep how late the window of *facility* opened, in place of what was known."""
-        soonest, latest = (round(each / timedelta(milliseconds=1)) for each in delay)
-        name, now = f"{self._where} {facility}", self._now()
-        self._keep(delayed(facility=name, learned=now, soonest_ms=soonest, latest_ms=latest))
+    def remember_opening(self, facility: str, seen: SeenOpening) -> None:
+        """Keep what an opening of *facility* showed, beside the latest before."""
+        soonest, latest = _units(seen.delay, MILLISECOND)
+        least, most = _units(seen.ahead, MICROSECOND)
+        self._keep(
+            opened(
+                facility=f"{self._where} {facility}",
+                learned=self._now(),
+                soonest_ms=soonest,
+                latest_ms=latest,
+                ahead_least_us=least,
+                ahead_most_us=most,
+            )
+        )
 
     def end(
         self,
@@ -385,6 +399,14 @@ class Record:
         entries = list(self._unwritten)
         write(self.store.engine, entries)
         del self._unwritten[: len(entries)]
+
+
+def _bounds(least: int | None, most: int | None, unit: timedelta) -> Bounds | None:
+    return None if least is None or most is None else (least * unit, most * unit)
+
+
+def _units(bounds: Bounds | None, unit: timedelta) -> tuple[int, int] | tuple[None, None]:
+    return (None, None) if bounds is None else (round(bounds[0] / unit), round(bounds[1] / unit))
 
 
 def player_key(system: str, address: str, email: str) -> str:

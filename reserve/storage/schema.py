@@ -72,13 +72,15 @@ ACTIONS = sa.Table(
     sa.Column("order_id", sa.String),
     sa.Column("facility", sa.String),  # its id, as the booking system tells it
 )
-OPENING_DELAYS = sa.Table(
-    "opening_delays",
+OPENINGS = sa.Table(
+    "openings",
     SCHEMA,
     sa.Column("facility", sa.String, primary_key=True),
-    sa.Column("learned", Moment, nullable=False),
-    sa.Column("soonest_ms", sa.Integer, nullable=False),  # after the published opening, by the server's clock
-    sa.Column("latest_ms", sa.Integer, nullable=False),
+    sa.Column("learned", Moment, primary_key=True),
+    sa.Column("soonest_ms", sa.Integer),  # after the published opening, by the server's clock
+    sa.Column("latest_ms", sa.Integer),
+    sa.Column("ahead_least_us", sa.Integer),  # of the clock that stamps answers is the one that decides
+    sa.Column("ahead_most_us", sa.Integer),
 )
 SECRETS = sa.Table(
     "secrets",

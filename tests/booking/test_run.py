@@ -488,7 +488,7 @@ def test_a_bug_after_courts_are_held_releases_them(stage: Callable[..., Stage]) 
     def broken(*_: Any) -> None:
         raise ValueError("bug")
 
-    record.remember_delay = broken
+    record.remember_opening = broken
     result = a_stage.run.book()
 
     assert result.outcome.exit_code == ExitCode.BUG

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
-from reserve.model import ActionKind
+from reserve.model import ActionKind, SeenOpening
 from reserve.plans import due
 from reserve.plans.plan import Choice
 from reserve.storage.database import NAME, Store
@@ -28,7 +28,7 @@ OTHER = player_key("atrium", "gateway.example", "other@example.com")
 TABLES: dict[str, tuple[str, dict[str, str | None]]] = {
     "runs": ("runs", {"wish": "request", "host": None}),
     "deeds": ("actions", {"what": "kind"}),
-    "lags": ("opening_delays", {"learnt": "learned"}),
+    "lags": ("openings", {"learnt": "learned"}),
     "secrets": ("secrets", {"sealed": "encrypted"}),
     "plans": ("plans", {}),
     "turns": ("occurrences", {}),
@@ -105,7 +105,8 @@ def test_a_run_that_was_cut_off_is_put_in_order_by_this_version(store: Store) ->
 
     assert past.run_id == "20260309T145500-0002"
     assert mine.cut_off() == []
-    assert mine.opening_delay("Alice Marble") == (timedelta(seconds=1.2), timedelta(seconds=1.45))
+    known = SeenOpening(delay=(timedelta(seconds=1.2), timedelta(seconds=1.45)))
+    assert mine.openings("Alice Marble") == [known]
 
 
 def test_accounts_and_tokens_are_decrypted(store: Store, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import event, text
 
 from reserve.errors import AlreadyReserved, UsageError
-from reserve.model import ActionKind, Hold
+from reserve.model import ActionKind, Hold, SeenOpening
 from reserve.storage.database import NAME, Store
 from reserve.storage.runs import PastRun, Record, RunStore, player_key
 from reserve.storage.schema import ACTIONS, RUNS
@@ -308,6 +308,20 @@ def test_the_latest_run_is_shown_first(store: Store) -> None:
 
     assert [run.run_id for run in RunStore(store).history(most=2)] == ["run-2", "run-1"]
     assert [run.run_id for run in RunStore(store).history(run_id="run-1")] == ["run-1"]
+
+
+def test_of_the_openings_of_a_facility_the_latest_eight_are_kept(store: Store) -> None:
+    second = timedelta(seconds=1)
+    for number in range(10):
+        late = Record(store, f"run-{number}", PLAYER, partial(add, START, timedelta(days=7 * number)))
+        late.remember_opening("Moscone", SeenOpening(delay=(number * second, number * second)))
+    mine = Record(store, "run", PLAYER, lambda: START)
+    apart = (timedelta(milliseconds=-31.5), timedelta(milliseconds=-28))
+    mine.remember_opening("Alice Marble", SeenOpening(ahead=apart))
+
+    kept = [each.delay for each in mine.openings("Moscone")]
+    assert kept == [(number * second, number * second) for number in range(9, 1, -1)]
+    assert mine.openings("Alice Marble") == [SeenOpening(ahead=apart)]
 
 
 def test_a_long_history_is_read_in_one_query(store: Store) -> None:

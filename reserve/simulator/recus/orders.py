@@ -217,8 +217,9 @@ class OrdersApi:
         }
 
     def _utc(self, moment: datetime | None) -> str | None:
-        """A true moment as the server's clock tells it."""
-        return None if moment is None else zulu(moment + self._scenario.clock_offset)
+        """A true moment as the clock tells it that stamps orders."""
+        ahead = self._scenario.clock_offset + self._scenario.stamps_ahead
+        return None if moment is None else zulu(moment + ahead)
 
 
 def _status(courts: Sequence[Order]) -> str:

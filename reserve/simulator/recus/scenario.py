@@ -83,6 +83,7 @@ class RecUsScenario(Scenario):
     card: str = "visa"  # or "requires-action", "declined", "none"
     shape: str = "2026"  # of the answer to a hold
     hold_length: timedelta | None = timedelta(minutes=10)
+    stamps_ahead: timedelta = timedelta()  # the clock in the answer to a hold, of the one that decides
     verify: str = "before"  # the hold, "after" it (before pay), or "never" (facts 3.2)
     publishes_verification: bool | None = None  # `reservationRequiresVerification`; None: the truth
     dialog: str = "D"
