@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-HEAD = "0009"
+HEAD = "0010"
 
 
 class Moment(sa.TypeDecorator[datetime]):
