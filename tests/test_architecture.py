@@ -99,8 +99,8 @@ HOME = {
 }
 # The pages do what commands do: what lies behind `plan`, `account`, `code`, `history` and `explain`, without
 # their printing. The rest of the service knows nothing of it, so that no text ever waits for a page.
-PAGES_MAY_IMPORT = "calendar_file causes clock commands errors model plans settings storage systems"
-PAGES_MAY_IMPORT += " waterfall window"
+PAGES_MAY_IMPORT = "booking.result booking.stop calendar_file causes checks.verdict clock commands errors"
+PAGES_MAY_IMPORT += " model plans settings storage systems waterfall window"
 ENTRANCES = (
     "main",
     "reserve.__main__",

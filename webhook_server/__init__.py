@@ -7,7 +7,7 @@ import re
 import threading
 import traceback
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
@@ -124,9 +124,12 @@ def create_app(
     @app.get("/newest")
     def newest() -> Response:
         refuse_strangers()
-        age = inbox.age_of_newest()
+        age, text = inbox.age_of_newest(), inbox.newest(_number())
+        came = None if text is None else datetime.fromtimestamp(text.received_at, UTC).isoformat()
         return jsonify(
-            id=inbox.newest_id(_number()), age_seconds=None if age is None else age.total_seconds()
+            id=text.id if text else 0,
+            received_at=came,
+            age_seconds=None if age is None else age.total_seconds(),  # of any number's
         )
 
     @app.get("/health")

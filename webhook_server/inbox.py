@@ -102,11 +102,11 @@ class Inbox:
         log.info("text %s from %s for %s, %s", kept.id, text.gateway, whose, code)
         return kept.id if is_new else None
 
-    def newest_id(self, number: str) -> int:
-        """The id of the newest text for *number*, with a code or without; 0 when there is none."""
+    def newest(self, number: str) -> KeptText | None:
+        """The newest text for *number*, with a code or without."""
         with self._alone:
             self._forget_old()
-            return next((text.id for text in self._newest_first(number, 0)), 0)
+            return next(self._newest_first(number, 0), None)
 
     def code(
         self,

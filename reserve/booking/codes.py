@@ -35,6 +35,7 @@ class WebhookService:
         """Nothing is asked yet."""
         self.known = 0  # the id of the newest text, when the service last said so
         self.age_of_newest: timedelta | None = None  # of any text that came, when the service last said so
+        self.came_at: datetime | None = None  # when the newest text for this phone came in
         self.hold_back = hold_back
         self._http = http
         self._phone = phone
@@ -64,7 +65,9 @@ class WebhookService:
         if not answer.is_good:
             raise ServiceError(f"{answer.asked}: the webhook service answered {answer.status}")
         self.known = read(answer, int, "id")
-        seconds = fitting(answer.json(), float, "age_seconds")  # an earlier webhook service does not say
+        # An earlier webhook service does not say when texts came.
+        self.came_at = fitting(answer.json(), datetime, "received_at")
+        seconds = fitting(answer.json(), float, "age_seconds")
         self.age_of_newest = None if seconds is None else timedelta(seconds=seconds)
         return self.known
 

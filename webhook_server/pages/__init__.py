@@ -16,6 +16,7 @@ from reserve.commands.wiring import Connect, connect
 from reserve.errors import ReserveError
 from reserve.settings import Settings
 from webhook_server.access import Access, address_of, is_of_texts
+from webhook_server.pages.asking import add_asking
 from webhook_server.pages.guard import guard, is_signed_in, knows
 from webhook_server.pages.house import House
 from webhook_server.pages.machines import add_machines
@@ -60,6 +61,7 @@ def add_pages(
     add_reading(pages, house)
     add_planning(pages, house)
     add_writing(pages, house, app.extensions["inbox"])
+    add_asking(pages, house)
     add_machines(pages, house, access, app.extensions["inbox"])
     pages.register_error_handler(HTTPException, _refused)
     pages.register_error_handler(ReserveError, _cannot)

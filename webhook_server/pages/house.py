@@ -24,6 +24,7 @@ from reserve.storage.schema import RUNS
 from reserve.storage.secrets import TOKEN, Accounts, SecretStore
 from reserve.storage.sign_ins import SignIns
 from reserve.systems import PROFILES
+from webhook_server.pages.background import Background
 from webhook_server.pages.facilities import Facilities
 
 LARGEST = 2**31 - 1  # number that a database can look for
@@ -40,6 +41,7 @@ class House:
         self.connect = connect
         self.closing = threading.Event()
         self.facilities = Facilities(settings, clock, connect)
+        self.background = Background(clock.now)
         self._alone = threading.Lock()
         self._store: Store | None = None
 
@@ -54,6 +56,7 @@ class House:
     def close(self) -> None:
         """Let the store go."""
         self.closing.set()
+        self.background.close()
         with self._alone:
             if self._store is not None:
                 self._store.close()
@@ -146,9 +149,9 @@ class Mine:
     def runs(self) -> ColumnElement[bool]:
         """Which runs are this person's: those of the players whose accounts are."""
         if self.person.is_owner:
-            others = [*map(self._player, self._of_others & {*self.house.accounts.names})]
+            others = [*map(self.player, self._of_others & {*self.house.accounts.names})]
             return RUNS.c.player.not_in(others) if others else true()
-        return RUNS.c.player.in_([*map(self._player, self.accounts)])
+        return RUNS.c.player.in_([*map(self.player, self.accounts)])
 
     def run(self, run_id: str) -> PastRun | None:
         """The run with this id, if it is this person's."""
@@ -157,16 +160,22 @@ class Mine:
 
     def has_token(self, account: str) -> bool:
         """Whether a refresh token is kept for one of the accounts."""
-        return f"{TOKEN}{self._player(account)}" in self.house.secrets.names(TOKEN)
+        return f"{TOKEN}{self.player(account)}" in self.house.secrets.names(TOKEN)
 
     def may_keep(self, system: str, email: str) -> bool:
         """Whether this player is nobody else's: with the account come the runs, and the refresh token."""
-        others = {self._player(name) for name in self.house.accounts.names if not self.has_account(name)}
+        others = {self.player(name) for name in self.house.accounts.names if not self.has_account(name)}
         if not self.person.is_owner:
             others.add(self._key(system, self.house.settings.email or ""))
         return self._key(system, email) not in others
 
-    def _player(self, account: str) -> str:
+    def is_at_work(self, account: str) -> bool:
+        """Whether a run of the player is under way whose account is one of these, on whichever machine."""
+        of_player = (RUNS.c.player == self.player(account)) & RUNS.c.ended.is_(None)
+        return bool(self.house.runs.alive(run.run_id for run in self.house.runs.rows(wanted=of_player)))
+
+    def player(self, account: str) -> str:
+        """The fingerprint of the player whose account is one of these."""
         variables: Mapping[str, str] = self.house.accounts.read(account)
         return self._key(variables["RESERVE_SYSTEM"], variables.get("RESERVE_EMAIL", ""))
 

@@ -29,7 +29,8 @@ from reserve.storage.secrets import Accounts
 from reserve.storage.sign_ins import SignIns
 from reserve.systems import PROFILES, USUAL
 from tests.fakes import FakeClock
-from tests.stage import Stage
+from tests.stage import HERE, Stage
+from tests.stage import TOKEN as WEBHOOK_TOKEN
 from webhook_server import create_app
 from webhook_server.pages import add_pages
 
@@ -50,6 +51,11 @@ class Household:
     stage: Stage
     plans: Mapping[str, int]
     aside: list[Callable[[], None]]  # what a page has begun in the background
+
+    def works(self) -> None:
+        """Have done what was begun."""
+        while self.aside:
+            self.aside.pop(0)()
 
     def client(self, name: str | None = None) -> FlaskClient:
         """A browser in which *name* is signed in, or nobody."""
@@ -130,14 +136,24 @@ def household(made: Path, tmp_path: Path) -> Iterator[Household]:
     data = tmp_path / "data"
     copytree(made, data)
     with Stage(tmp_path / "stage") as stage:
-        settings = read_settings({"RESERVE_DATA": str(data)})
+        addresses = stage.simulated.environ(HERE)
+        del addresses["RECUS_WEB_URL"], addresses["RECUS_API_URL"]  # by which `made` knows players
+        settings = read_settings(
+            {
+                "RESERVE_DATA": str(data),
+                "RESERVE_SIGN_IN": "api",
+                "RESERVE_WEBHOOK_TOKEN": WEBHOOK_TOKEN,
+                **stage.simulated.keys,
+                **addresses,
+            }
+        )
         service = create_app(data=data, token=TOKEN, loopback=True, now=stage.clock.now)
         pages = add_pages(service, settings, exposed=False, clock=stage.clock, connect=stage.connect)
         pages.testing = True
         pages.extensions["house"].closing.set()  # so that what is live ends with its first word
         pages.config["PROPAGATE_EXCEPTIONS"] = False
-        aside = list[Callable[[], None]]()
-        pages.extensions["house"].facilities.aside = aside.append
+        aside, house = list[Callable[[], None]](), pages.extensions["house"]
+        house.facilities.aside = house.background.aside = aside.append
         yield Household(service, pages, settings, stage.clock, stage, {"anna": 1, "ben": 2}, aside)
         pages.extensions["house"].close()
         service.extensions["inbox"].close()

@@ -21,4 +21,14 @@ if (live) {
   const events = new EventSource(live.dataset.events);
   events.onmessage = (event) => { live.innerHTML = JSON.parse(event.data); };
 }
+async function again() {
+  const asked = document.getElementById("asked");
+  const answer = await fetch(asked.dataset.waits || location.href).catch(() => null);
+  if (!answer) { setTimeout(again, 5000); return; }
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("asked");
+  if (!fresh) { location.reload(); return; }
+  asked.innerHTML = fresh.innerHTML;
+  if ("waits" in fresh.dataset) setTimeout(again, 2000); else asked.removeAttribute("aria-busy");
+}
+if (document.querySelector("[data-waits]")) setTimeout(again, 1000);
 if (document.querySelector("time.countdown")) { count(); setInterval(count, 1000); }

@@ -1,0 +1,316 @@
+"""What pages ask a booking system for: what a player has, cancelling it, a check; and a text that proves."""
+
+from __future__ import annotations
+
+import re
+import threading
+from datetime import timedelta
+
+import pytest
+from flask.testing import FlaskClient
+
+from reserve.commands.store import secret_store
+from reserve.commands.wiring import host_of
+from reserve.storage.runs import Record, player_key
+from reserve.storage.secrets import Accounts
+from reserve.systems import PROFILES, USUAL
+from tests.stage import TOKEN as WEBHOOK_TOKEN
+from tests.webhook.pages.conftest import Household, post
+from webhook_server.pages.background import Background, Job, Kind
+
+BOOKINGS, CANCEL = "/accounts/player/bookings", "/accounts/player/bookings/cancel"
+CHECK, TEXT = "/accounts/player/check", "/accounts/player/text"
+
+
+def player(household: Household) -> FlaskClient:
+    """Anna, who has the account that the simulated booking system knows, and has reserved a court there."""
+    stage = household.stage
+    keep_player(household)
+    assert stage.book().exit_code == 0
+    return household.client("anna")
+
+
+def keep_player(household: Household, **changed: str) -> None:
+    account = household.stage.simulated.scenario.account
+    variables = {"RESERVE_SYSTEM": USUAL, "RESERVE_EMAIL": account.email, "RESERVE_PHONE": account.phone}
+    with secret_store(household.settings) as secrets:
+        Accounts(secrets).add("player", {**variables, "RESERVE_PASSWORD": account.password, **changed})
+
+
+def looked(household: Household, client: FlaskClient) -> str:
+    """The page of the bookings, read anew."""
+    post(client, BOOKINGS)
+    household.works()
+    return client.get(BOOKINGS).text
+
+
+def later(household: Household, **length: float) -> None:
+    household.clock.sleep_until(household.clock.now() + timedelta(**length))
+
+
+def the_id(page: str) -> str:
+    found = re.search(r"cancel\?id=([^\"]+)", page)
+    assert found, page
+    return found[1]
+
+
+def test_what_a_player_has_is_read_in_the_background_and_shown_when_it_is_there(household: Household) -> None:
+    client = player(household)
+    before = len(household.stage.ledger.all("signed-in"))
+
+    first = client.get(BOOKINGS).text
+    post(client, BOOKINGS)
+    meanwhile = client.get(BOOKINGS).text
+    household.works()
+    then = client.get(BOOKINGS).text
+
+    assert "Look now" in first
+    assert "Waiting for its turn" in meanwhile
+    assert '<noscript><meta http-equiv="refresh" content="3"></noscript>' in meanwhile
+    assert "Court 1, Alice Marble" in then
+    assert ">reserved<" in then
+    assert "refresh" not in then
+    assert len(household.stage.ledger.all("signed-in")) <= before + 1
+    assert household.client("ben").get(BOOKINGS).status_code == 404
+
+
+def test_a_court_is_cancelled_after_a_question_and_is_looked_up(household: Household) -> None:
+    client, ledger = player(household), household.stage.ledger
+    id_ = the_id(looked(household, client))
+
+    asked = client.get(f"{CANCEL}?id={id_}").text
+    assert not ledger.all("canceled")
+    post(client, CANCEL, {"id": id_})
+    assert not ledger.all("canceled")
+    household.works()
+    done = client.get(BOOKINGS).text
+
+    assert "Cancel this reservation?" in asked
+    assert "Court 1, Alice Marble" in asked
+    assert len(ledger.all("canceled")) == 1
+    assert "Cancelled Mon" in done
+    assert "No court is held or reserved." in done
+    assert client.get(f"{CANCEL}?id={id_}").status_code == 404
+    assert post(client, CANCEL, {"id": id_}).status_code == 404
+    assert set(ledger.violations) <= {"a place was given up"}
+
+
+def plan_a_game(household: Household, client: FlaskClient) -> None:
+    game = {"date": "+8", "time": "6pm-7:30pm", "court": "Alice Marble", "account": "player", "do": "save"}
+    assert post(client, "/plans/new", game).status_code == 302
+    # The service would hold its answer back in real time.
+    household.stage.webhook.extensions["inbox"].stop_waiting()
+
+
+def test_a_check_shows_each_step_and_until_when_all_is_ready(household: Household) -> None:
+    keep_player(household)
+    client = household.client("anna")
+    before = client.get(CHECK).text
+    plan_a_game(household, client)
+    offered = client.get(f"{CHECK}?plan=3").text
+
+    post(client, CHECK, {"plan": "3"})
+    meanwhile = client.get(CHECK).text
+    household.works()
+    done = client.get(CHECK).text
+
+    assert "none is planned with this account" in before
+    assert '<option value="3" selected>Alice Marble, Tue 10 Mar 18:00</option>' in offered
+    assert "Waiting for its turn" in meanwhile
+    assert "Ready until Tuesday 2026-03-03 08:00:00 PST" in done
+    assert "<strong>one-time code</strong>: asked for, received and entered" in done
+    assert 'class="word bad"' not in done
+    assert household.stage.ledger.attempts == []
+    assert post(client, CHECK, {"plan": "1"}).status_code == 404  # is for another account
+    post(client, CHECK, {"plan": "3"})
+    assert "was asked just now; ask again in 4 minutes" in client.get(CHECK).text
+
+
+def test_a_check_that_fails_says_what_to_do(household: Household) -> None:
+    keep_player(household, RESERVE_PASSWORD="wrong-canary")
+    client = household.client("anna")
+    plan_a_game(household, client)
+
+    post(client, CHECK, {"plan": "3"})
+    household.works()
+    done = client.get(CHECK).text
+
+    assert 'card run bad"><strong>Refused: ' in done
+    assert '<span class="word bad">failed</span><div><strong>sign-in</strong>' in done
+    assert "To do: Sign in on the site by hand" in done
+    assert "wrong-canary" not in done
+
+
+def test_a_sign_in_that_is_refused_is_said_and_is_not_repeated_at_once(household: Household) -> None:
+    keep_player(household, RESERVE_PASSWORD="wrong-canary")
+    client = household.client("anna")
+
+    page = looked(household, client)
+    again = looked(household, client)
+    later(household, minutes=1)
+    post(client, BOOKINGS)
+    post(client, BOOKINGS)
+    twice = client.get(BOOKINGS).text
+
+    assert '<p class="said bad">Refused: ' in page
+    assert "may lock the account" in page
+    assert "wrong-canary" not in page
+    assert "The booking system was asked just now; ask again in 1 minutes" in again or "ask again in" in again
+    assert "is being asked for this account; wait for that" in twice
+    assert len(household.aside) == 1
+
+
+def test_nothing_is_asked_while_a_run_of_the_player_is_under_way(household: Household) -> None:
+    client = player(household)
+    id_ = the_id(looked(household, client))
+    plan_a_game(household, client)
+    later(household, minutes=1)
+    post(client, BOOKINGS)  # waits for its turn
+    signed_in = len(household.stage.ledger.all("signed-in"))
+    with household.store() as store:
+        email = household.stage.simulated.scenario.account.email
+        key = player_key(USUAL, host_of(PROFILES[USUAL], household.settings), email)
+        with Record(store, "20260302T000000-live", key, household.clock.now).kept(
+            system=USUAL, request="Moscone", day="2026-03-09"
+        ):
+            household.works()
+            pages = [client.get(each).text for each in (BOOKINGS, CHECK, TEXT)]
+            post(client, CANCEL, {"id": id_})
+            for path in (BOOKINGS, CHECK):
+                post(client, path, {"plan": "3"})
+                pages.append(client.get(path, follow_redirects=True).text)
+    after = client.get(BOOKINGS).text
+
+    for page in pages:
+        assert "run of this account is under way" in page
+    assert all("<button>Look" not in page and "<button>Check" not in page for page in pages)
+    assert household.aside == []
+    assert len(household.stage.ledger.all("signed-in")) == signed_in
+    assert household.stage.ledger.all("canceled") == []
+    assert "Look again" in after
+
+
+def test_what_is_given_back_may_not_change_between_question_and_answer(household: Household) -> None:
+    client = player(household)
+    id_ = the_id(looked(household, client))
+    (order,) = (each for each in household.stage.simulated.orders.values() if each.status == "paid")
+
+    post(client, CANCEL, {"id": id_})
+    order.cents = 700
+    household.works()
+
+    page = client.get(BOOKINGS).text
+    assert "nothing was cancelled: what it gives back has changed" in page
+    assert household.stage.ledger.all("canceled") == []
+
+
+def test_a_text_that_comes_while_the_page_is_open_proves_the_forwarder(household: Household) -> None:
+    keep_player(household)
+    client, phone = household.client("anna"), household.stage.simulated.scenario.account.phone
+    send = household.stage.webhook.test_client().post
+
+    def again(page: str) -> str:
+        """What the browser shows next."""
+        found = re.search(r'content="3; url=([^"]+)"', page)
+        assert found, page
+        return client.get(found[1].replace("&amp;", "&")).text
+
+    opened = client.get(TEXT).text
+    waits = again(opened)
+    later(household, seconds=40)
+    told = {"from": "+14155550199", "to": phone, "text": "test 123456"}
+    assert send(f"/webhook/{WEBHOOK_TOKEN}", json=told).status_code == 200
+    later(household, seconds=3)
+    came = again(waits)
+    silent = client.get(TEXT).text
+    later(household, minutes=5)
+    none = again(silent)
+
+    for page in (opened, waits, silent):
+        assert "Waiting for a text" in page
+        assert f"which ends in {phone[-2:]}" in page
+    assert "A text came 40 s after you opened this page, 3 s ago" in came
+    assert "No text came in five minutes" in none
+    for page in (came, none):
+        assert "refresh" not in page
+    for page in (opened, came, none):
+        assert "123456" not in page or page is not came
+        assert phone not in page
+        assert re.sub(r"\D", "", phone)[-10:] not in page
+
+
+@pytest.mark.parametrize("query", ["after=x&since=y", "after=-1&since=-1", f"after={10**40}&since={10**40}"])
+def test_an_address_that_nobody_gave_out_waits_for_nothing_for_ever(household: Household, query: str) -> None:
+    keep_player(household)
+
+    assert household.client("anna").get(f"{TEXT}?{query}").status_code == 200
+
+
+def test_where_no_text_service_answers_that_is_said(household: Household) -> None:
+    keep_player(household)
+    del household.stage.apps["127.0.0.1"]
+
+    page = household.client("anna").get(TEXT).text
+
+    assert 'class="said bad"' in page
+    assert "refresh" not in page
+
+
+def test_another_persons_account_is_asked_nothing(household: Household) -> None:
+    client = player(household)
+    id_ = the_id(looked(household, client))
+    ben = household.client("ben")
+
+    answers = [ben.get(each) for each in (BOOKINGS, f"{CANCEL}?id={id_}", CHECK, TEXT)]
+    answers += [post(ben, each, {"id": id_, "plan": "1"}) for each in (BOOKINGS, CANCEL, CHECK)]
+    answers += [
+        ben.get(f"/accounts/ben-rec/bookings/cancel?id={id_}"),
+        post(ben, "/accounts/ben-rec/bookings/cancel", {"id": id_}),
+        post(ben, "/accounts/ben-rec/check", {"plan": "1"}),
+    ]
+
+    assert {answer.status_code for answer in answers} == {404}
+    assert household.aside == []
+
+
+def test_what_was_found_is_forgotten_after_a_while_and_what_goes_on_ends_with_the_service(
+    household: Household,
+) -> None:
+    client = player(household)
+    looked(household, client)
+    later(household, minutes=10)
+    forgotten = client.get(BOOKINGS).text
+    post(client, BOOKINGS)
+    background = household.pages.extensions["house"].background
+
+    background.close()
+    household.works()
+
+    assert "Alice Marble" not in forgotten
+    assert "Look now" in forgotten
+    assert "stopped by SIGTERM" in client.get(BOOKINGS).text
+
+
+def test_jobs_of_two_accounts_take_turns_in_threads(household: Household) -> None:
+    now, seen, go = household.clock.now, list[str](), threading.Event()
+    background = Background(now)
+
+    def first(job: Job) -> None:
+        go.wait(20)
+        seen.append("first")
+
+    def second(job: Job) -> None:
+        seen.append("second")
+        raise ValueError("a canary")
+
+    jobs = [Job(Kind.BOOKINGS, now()), Job(Kind.BOOKINGS, now())]
+    background.begin(("anna", "a"), jobs[0], first)
+    background.begin(("ben", "b"), jobs[1], second)
+    assert jobs[0].ended is None
+    go.set()
+    while any(job.ended is None for job in jobs):
+        go.wait(0)
+
+    assert sorted(seen) == ["first", "second"]
+    assert [job.exit_code for job in jobs] == [0, 70]
+    assert "canary" not in jobs[1].said
