@@ -129,7 +129,7 @@ def create_app(
         return jsonify(
             id=text.id if text else 0,
             received_at=came,
-            age_seconds=None if age is None else age.total_seconds(),  # of any number's
+            age_seconds=_in_seconds(age),  # of any number's
         )
 
     @app.get("/health")
@@ -137,7 +137,10 @@ def create_app(
         if "Authorization" in request.headers:
             refuse_strangers()  # a monitor needs no token, but a wrong one should not look right
         count, age = inbox.state()
-        return jsonify(texts=count, age_seconds=None if age is None else age.total_seconds())
+        told: dict[str, float | None] = {"texts": count, "age_seconds": _in_seconds(age)}
+        if access.has_header(request.headers.get("Authorization", "")):
+            told["newest_seconds"] = _in_seconds(inbox.age_of_newest())  # also of one that is forgotten
+        return jsonify(told)
 
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(Exception, _failed)
@@ -171,6 +174,10 @@ def _seconds(name: str, default: int) -> timedelta:
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value):
         abort(400, f"{name} is not a number of seconds")
     return timedelta(seconds=float(value))
+
+
+def _in_seconds(age: timedelta | None) -> float | None:
+    return None if age is None else age.total_seconds()
 
 
 def _refused(problem: HTTPException) -> Response:

@@ -6,24 +6,29 @@ import argparse
 import logging
 import os
 import signal
+import socket
 import sqlite3
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Mapping
+from contextlib import closing, nullcontext, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from dotenv import dotenv_values
-from flask import Flask
 
 from reserve import itself
 from reserve.errors import ReserveError
 from reserve.log_file import MOMENT, write_to
 from webhook_server import create_app, serve
-from webhook_server.access import is_loopback
+from webhook_server.access import Access, is_loopback
 from webhook_server.log_limit import LogLimit
+from webhook_server.pages_process import PagesProcess
+from webhook_server.server import PageServer, WebhookServer, handing_over
 from webhook_server.signatures import SIGNED, variable
 
+BEHIND = 5  # niceness of the pages: texts, codes and runs come first
 SETTINGS = f"""\
 environment variables, or lines of the file .env:
   WEBHOOK_TOKEN  secret: gateways post texts to /webhook/<token>, readers send it as their bearer token
@@ -39,14 +44,46 @@ environment variables, or lines of the file .env:
 """
 
 
+@dataclass(frozen=True)
+class Service:
+    """What the environment says about the service."""
+
+    host: str
+    port: str
+    token: str | None = field(repr=False)
+    proxy: str | None
+    data: Path
+    has_pages: bool
+    keys: Mapping[str, str] = field(repr=False)
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether others can reach it."""
+        return bool(self.proxy) or not is_loopback(self.host)
+
+
 def main() -> int:
     """Serve until SIGTERM or Ctrl-C; returns 2 when the settings make no sense."""
-    argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="python -m webhook_server",
         description="Receives texts from SMS gateways and hands out the one-time codes in them.",
         epilog=SETTINGS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args()
+    )
+    # How the service starts the process of its pages: where it listens, and its end of the door.
+    parser.add_argument("--pages", nargs=2, type=int, metavar=("PORT", "DOOR"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    _write_log()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    service = _service()
+    if options.pages:
+        return _serve_pages(service, *options.pages, stop)
+    return _serve_texts(service, stop)
+
+
+def _write_log() -> None:
     beginning = "%(asctime)s "
     if log := os.environ.get("RESERVE_LOG"):
         write_to(Path(log), lambda: datetime.now(UTC))
@@ -56,55 +93,88 @@ def main() -> int:
     form = f"{beginning}%(levelname)s %(message)s"
     logging.basicConfig(level=logging.INFO, format=form, datefmt=MOMENT, handlers=[lines])
     logging.raiseExceptions = False  # a full disk under the log stops nothing
+
+
+def _service() -> Service:
     settings: dict[str, str | None] = {}
     for file in reversed(itself.env_files()):
         settings |= dotenv_values(file, interpolate=False)  # a `$` in a key is a `$`
     settings |= os.environ
-    host = settings.get("WEBHOOK_HOST") or "127.0.0.1"
-    port = settings.get("WEBHOOK_PORT") or "5000"
-    token = settings.get("WEBHOOK_TOKEN") or None
-    proxy = settings.get("WEBHOOK_PROXY") or None
-    data = Path(settings.get("RESERVE_DATA") or itself.data())
-    with_pages = (settings.get("WEBHOOK_PAGES") or "1") == "1"  # `off` and `no` are no, too
-    keys = {gateway: key for gateway in SIGNED if (key := settings.get(variable(gateway)))}
+    return Service(
+        host=settings.get("WEBHOOK_HOST") or "127.0.0.1",
+        port=settings.get("WEBHOOK_PORT") or "5000",
+        token=settings.get("WEBHOOK_TOKEN") or None,
+        proxy=settings.get("WEBHOOK_PROXY") or None,
+        data=Path(settings.get("RESERVE_DATA") or itself.data()),
+        has_pages=(settings.get("WEBHOOK_PAGES") or "1") == "1",  # `off` and `no` are no, too
+        keys={gateway: key for gateway in SIGNED if (key := settings.get(variable(gateway)))},
+    )
 
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+
+def _serve_texts(service: Service, stop: threading.Event) -> int:
     try:
-        is_alone = is_loopback(host) and not proxy
-        app = create_app(data=data, token=token, loopback=is_alone, now=lambda: datetime.now(UTC), keys=keys)
+        app = create_app(
+            data=service.data,
+            token=service.token,
+            loopback=not service.is_exposed,
+            now=lambda: datetime.now(UTC),
+            keys=service.keys,
+        )
     except ValueError as problem:
         return _refuse(str(problem))
     except (OSError, sqlite3.Error) as problem:
-        return _refuse(f"cannot keep texts in {data}: {problem}")
-    if with_pages:
-        _add_pages(app, exposed=not is_alone, proxy=proxy)
+        return _refuse(f"cannot keep texts in {service.data}: {problem}")
+    ours, theirs = _ends() if service.has_pages else (None, None)
     try:
-        server = serve(app, host, int(port), proxy=proxy)
+        server = serve(app, service.host, int(service.port), proxy=service.proxy, pages=ours)
     except (OSError, OverflowError, ValueError) as problem:
         app.extensions["inbox"].close()
-        return _refuse(f"cannot listen on {host}, port {port}: {problem}")
+        return _refuse(f"cannot listen on {service.host}, port {service.port}: {problem}")
     with server:
-        shown = f"[{host}]" if ":" in host else host
+        shown = f"[{service.host}]" if ":" in service.host else service.host
+        token = f"{'with' if service.token else 'without'} a token"
         with suppress(OSError):  # a full disk under the output
-            print(
-                f"Listening on http://{shown}:{server.port}, {'with' if token else 'without'} a token",
-                flush=True,
-            )
-        stop.wait()
+            print(f"Listening on http://{shown}:{server.port}, {token}", flush=True)
+        with nullcontext() if theirs is None else closing(_pages(server, theirs)):
+            stop.wait()
     return 0
 
 
-def _add_pages(app: Flask, *, exposed: bool, proxy: str | None) -> None:
-    """Add the web page; texts and codes are worth more, so whatever is wrong with it is only said."""
+def _ends() -> tuple[socket.socket | None, socket.socket | None]:
+    """Both ends of the door to the pages; that there is none is only said, for texts are worth more."""
+    try:
+        return handing_over()
+    except OSError as problem:
+        logging.getLogger(__name__).warning("without the web page: %s", problem)
+        return None, None
+
+
+def _pages(server: WebhookServer, end: socket.socket) -> PagesProcess:
+    assert server.door is not None
+    return PagesProcess(["webhook_server", "--pages", str(server.port)], end, server.door)
+
+
+def _serve_pages(service: Service, port: int, door: int, stop: threading.Event) -> int:
+    """Serve pages until the service is gone, which listens on *port* and hands connections over by *door*."""
+    os.nice(BEHIND)
     try:
         from reserve.settings import read_settings
-        from webhook_server.pages import add_pages
+        from webhook_server.pages import create_pages
+        from webhook_server.pages.texts import TextsOfService
 
-        add_pages(app, read_settings(os.environ, *itself.env_files()), exposed=exposed, proxy=proxy)
+        pages = create_pages(
+            read_settings(os.environ, *itself.env_files()),
+            Access(service.token, exposed=service.is_exposed),
+            TextsOfService(service.host, port, service.token),
+            exposed=service.is_exposed,
+            proxy=service.proxy,
+        )
     except (ReserveError, OSError, ValueError, ImportError) as problem:
-        logging.getLogger(__name__).warning("without the web page: %s", problem)
+        logging.getLogger(__name__).warning("the web page cannot be shown: %s", problem)
+        return 2
+    with PageServer(pages, socket.socket(fileno=door), proxy=service.proxy, left=stop.set):
+        stop.wait()
+    return 0
 
 
 def _refuse(why: str) -> int:

@@ -31,6 +31,7 @@ class Access:
                 f"others can reach the service: make WEBHOOK_TOKEN at least {SHORTEST_TOKEN} characters long"
             )
         self._token = token
+        # Of the pages:
         self.has_pages = False
         self.knows: Callable[[str], bool] = lambda cookies: False  # whether somebody is signed in with them
 

@@ -1,7 +1,8 @@
 """The service on its port: waitress, and what it leaves open about strangers and about crowds.
 
-Whoever shows the token is served; all limits below are for the others. All that leans on the inside of
-waitress 3 is in this file.
+Whoever shows the token is served; all limits below are for the others. One server takes connections in and
+answers what is about texts; with its head a request for a page goes, connection and all, through a `Door` to
+the server of the pages, in a process of its own. All that leans on the inside of waitress 3 is in this file.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import socket
 import sys
 import threading
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, Self
 
 from flask import Flask
@@ -19,8 +21,10 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
+from waitress.utilities import Error
+from waitress.wasyncore import dispatcher
 
-from webhook_server.access import address_of, is_of_texts, neighbourhood
+from webhook_server.access import Access, address_of, is_of_texts, neighbourhood
 from webhook_server.inbox import Inbox
 
 LONGEST_HEAD = 16 * 1024  # bytes
@@ -30,7 +34,7 @@ IDLERS = 400  # of them, on which we work for nobody; beyond them one has to go 
 WAITERS = 64  # readers that wait hold a thread each
 READERS = WAITERS + 8  # threads for all that is no delivery
 DELIVERERS = 8  # threads for nothing but deliveries
-PAGERS = 6  # threads for the pages, which so take none from texts and codes
+PAGERS = 6  # threads for the pages
 
 # Seconds.
 PATIENCE = 10  # for a request to come in whole, from its first byte or from the connection
@@ -50,9 +54,21 @@ A_ROUND = 5
 logging.getLogger("waitress").setLevel(logging.CRITICAL)
 
 
+class Away(Error):  # type: ignore[misc]
+    """The answer to a request for a page while nobody answers those."""
+
+    code = 503
+    reason = "Service Unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The web page is not there right now; try again in a minute. Texts are taken in.")
+
+
 class Request(HTTPRequestParser):
     """A request that is complete as soon as its head tells that nobody will read its body."""
 
+    said = b""  # all that came of it, until we know that it is for this server
+    is_elsewhere = False  # whether it is for the other server
     is_ours = False  # whether it shows the token
     is_known = False  # whether it shows that, or that somebody is signed in
     sends = False  # whether its body is read
@@ -62,15 +78,21 @@ class Request(HTTPRequestParser):
     def received(self, data: bytes) -> int:
         """Take in what came; returns how much of it belongs to this request."""
         had_head = self.headers_finished
+        if not had_head:
+            self.said += data
         consumed = int(super().received(data))
         self.is_cut = self.error is not None
         if not self.headers_finished or self.empty or self.error:
             return consumed
+        if not had_head and not self.adj.is_for_us(self.path):
+            self.is_elsewhere = self.completed = True
+            self.expect_continue = False
+            return len(data)
         if not had_head:
+            self.said = b""
             access = self.adj.access
             self.is_ours = access.admits(self.path, self.headers.get("AUTHORIZATION", ""))
-            is_page = not is_of_texts(self.path)
-            self.is_known = self.is_ours or (is_page and access.knows(self.headers.get("COOKIE", "")))
+            self.is_known = self.is_ours or access.knows(self.headers.get("COOKIE", ""))
             self.sends = self.is_known or access.takes_form(self.command, self.path)
             if not self.is_known:
                 self.headers["CONNECTION"] = "close"
@@ -170,6 +192,53 @@ class Connection(HTTPChannel):
         return not self.lingers and bool(super().writable())
 
 
+class Door(dispatcher):  # type: ignore[misc]
+    """Where connections go to the other server, and come from it; a connection is never proxied."""
+
+    def __init__(self, server: Server, end: socket.socket, closed: Callable[[], object]) -> None:
+        """Hand over at this *end*; *closed* is called once nobody is at the other one."""
+        super().__init__(end, server.connections)
+        self.is_open = True  # whether somebody answers at the other end, or soon will
+        self._server = server
+        self._closed = closed
+
+    def give(self, connection: Connection) -> bool:
+        """Hand *connection* over with what was said on it; False when the other side takes no more."""
+        said, files = connection.requests[0].said, [connection.socket.fileno()]
+        try:
+            if not self.is_open or socket.send_fds(self.socket, [said], files) < len(said):
+                return False
+        except OSError:  # it is gone, or has not taken in what waits for it
+            return False
+        connection.end()  # our end of it
+        return True
+
+    def handle_read(self) -> None:
+        """Take in connections, and listen to what was said on them already."""
+        for _ in range(AT_ONCE):
+            try:
+                said, files, _, _ = socket.recv_fds(self.socket, 2 * LONGEST_BODY, 1)
+            except BlockingIOError:
+                break
+            except OSError:
+                said, files = b"", []
+            if not said:
+                self.handle_close()
+                break
+            for each in files:
+                self._server.take_over(socket.socket(fileno=each), said)
+
+    def writable(self) -> bool:
+        """Whether it waits to be written to."""
+        return False
+
+    def handle_close(self) -> None:
+        """Nobody is there any more."""
+        self.is_open = False
+        self.close()
+        self._closed()
+
+
 class Server(TcpWSGIServer):
     """Has room for whoever shows the token, and patience with the others."""
 
@@ -178,25 +247,41 @@ class Server(TcpWSGIServer):
     def __init__(
         self,
         app: Flask,
-        connections: dict[int, Any],
-        listening: socket.socket,
         settings: Adjustments,
+        access: Access,
         proxy: str | None,
+        listening: socket.socket | None = None,
     ) -> None:
-        """Serve *app* on the socket *listening*."""
+        """Serve *app* on the socket *listening*, and on connections that are handed over."""
         workers = ThreadedTaskDispatcher()
-        workers.set_thread_count(READERS)
-        place = (listening.family, listening.type, listening.proto, listening.getsockname())
-        settings.access = app.extensions["access"]
-        super().__init__(app, connections, True, listening, workers, settings, place, bind_socket=False)
-        self.deliverers = ThreadedTaskDispatcher()
-        self.deliverers.set_thread_count(DELIVERERS)
-        self.pagers = ThreadedTaskDispatcher()
-        self.pagers.set_thread_count(PAGERS)
+        workers.set_thread_count(settings.threads)
+        place = (socket.AF_INET, socket.SOCK_STREAM, 0, None)
+        if listening is not None:
+            place = (listening.family, listening.type, listening.proto, listening.getsockname())
+        self.connections: dict[int, Any] = {}  # by file; our own ends of all, and what else is listened to
+        settings.access, settings.is_for_us = access, lambda path: True
+        is_open = listening is not None
+        super().__init__(
+            app, self.connections, is_open, listening, workers, settings, place, bind_socket=False
+        )
+        self.door: Door | None = None
         self._proxy = proxy
         self.asked: Counter[str] = Counter()  # requests without the token in this minute, by address
         self._held: list[tuple[str, Connection]] = []
         self._rounds = 0
+        self._loop = 0  # the thread where the connections are at home
+
+    def share(
+        self, is_for_us: Callable[[str], bool], end: socket.socket, closed: Callable[[], object]
+    ) -> None:
+        """Before `run`: have requests for other paths than *is_for_us* answered at the other side of *end*."""
+        self.adj.is_for_us = is_for_us
+        self.door = Door(self, end, closed)
+
+    def run(self) -> None:
+        """Serve until `end_all`."""
+        self._loop = threading.get_ident()
+        super().run()
 
     def handle_accept(self) -> None:
         """Take in whoever has come, in the place of others if need be."""
@@ -207,9 +292,24 @@ class Server(TcpWSGIServer):
                 break
         self._make_room()
 
+    def take_over(self, connection: socket.socket, said: bytes) -> None:
+        """Go on with a connection on which this was *said*."""
+        try:
+            taken = self.channel_class(self, connection, connection.getpeername(), self.adj, self._map)
+        except OSError:  # it is gone already
+            connection.close()
+            return
+        taken.received(said)
+        self._make_room()
+
     def add_task(self, channel: Connection) -> None:
         """Have a request answered: at once, or if too many came from there without the token, a bit later."""
         request = channel.requests[0]
+        if getattr(request, "is_elsewhere", False):
+            # In another thread we are while answers to what came before it are not sent yet.
+            if self.door and threading.get_ident() == self._loop and self.door.give(channel):
+                return
+            request.error = Away()
         if getattr(request, "is_known", False):
             self._workers(request).add_task(channel)
             return
@@ -251,64 +351,51 @@ class Server(TcpWSGIServer):
             for needless in idle[:-IDLERS]:
                 needless.end()
 
+    def shut(self) -> None:
+        """Finish what has begun, for a while, and begin nothing more."""
+        self.task_dispatcher.shutdown()
+
     def _workers(self, request: HTTPRequestParser) -> ThreadedTaskDispatcher:
         """Who answers *request*."""
-        if not is_of_texts(getattr(request, "path", "")):
-            return self.pagers
-        is_delivery = getattr(request, "is_ours", False) and request.command == "POST"
-        return self.deliverers if is_delivery else self.task_dispatcher
+        return self.task_dispatcher
 
     def _address(self, channel: Connection, request: HTTPRequestParser) -> str:
         return address_of(channel.addr[0], request.headers.get("X_FORWARDED_FOR", ""), self._proxy)
 
 
-class WebhookServer:
-    """An app at work on its own threads; `port` is where, also when it was asked for port 0."""
+class TextServer(Server):
+    """Answers what is about texts and codes; a delivery never waits for a reader."""
 
-    def __init__(self, app: Flask, host: str, port: int, *, proxy: str | None = None) -> None:
-        """Listen from now on; raises OSError when the address is not to be had.
+    def __init__(self, *args: Any) -> None:
+        """Begin with threads for deliveries alone."""
+        super().__init__(*args)
+        self.deliverers = ThreadedTaskDispatcher()
+        self.deliverers.set_thread_count(DELIVERERS)
 
-        Behind a reverse proxy at the address *proxy*, strangers are told apart by what it says of them.
-        """
-        self._inbox: Inbox = app.extensions["inbox"]
-        pages = app.extensions.get("pages")
-        self._house = pages.extensions["house"] if pages else None
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.create_server((host, port), family=family)
-        self.port: int = listening.getsockname()[1]
-        self.connections: dict[int, Any] = {}  # by file; our own ends of all, and the listening one
-        settings = Adjustments(
-            sockets=[listening],
-            threads=READERS,
-            connection_limit=CONNECTIONS,  # then it lets them queue
-            max_request_header_size=LONGEST_HEAD,
-            max_request_body_size=sys.maxsize,  # the limit is ours, and answered in JSON
-            clear_untrusted_proxy_headers=False,  # address_of knows whom to believe
-            channel_timeout=sys.maxsize,
-            cleanup_interval=ROUND,
-            asyncore_use_poll=True,  # unlike select(), it bears that close() closes what it waits for
-            ident=None,
-        )
-        self._server = Server(app, self.connections, listening, settings, proxy)
-        self.strangers = self._server.asked
-        self._thread = threading.Thread(target=self._server.run, name="webhook service", daemon=True)
+    def shut(self) -> None:
+        """Finish what has begun, for a while, and begin nothing more."""
+        super().shut()
+        self.deliverers.shutdown()
+
+    def _workers(self, request: HTTPRequestParser) -> ThreadedTaskDispatcher:
+        is_delivery = getattr(request, "is_ours", False) and request.command == "POST"
+        return self.deliverers if is_delivery else self.task_dispatcher
+
+
+class _Running:
+    """A server at work on its own threads."""
+
+    def __init__(self, server: Server, name: str) -> None:
+        self._server = server
+        self._thread = threading.Thread(target=server.run, name=name, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Finish what has begun, then let go of port and inbox; may be called again."""
-        self._inbox.stop_waiting()
-        if self._house is not None:
-            self._house.closing.set()
         # The public close() only stops listening: workers stay, and run() goes on while a connection is open.
-        self._server.task_dispatcher.shutdown()
-        self._server.deliverers.shutdown()
-        self._server.pagers.shutdown()
+        self._server.shut()
         if self._thread.is_alive():
             self._server.trigger.pull_trigger(self._server.end_all)  # runs where the connections are at home
             self._thread.join()
-        self._inbox.close()
-        if self._house is not None:
-            self._house.close()
 
     def __enter__(self) -> Self:
         """Serve until the block ends."""
@@ -319,6 +406,99 @@ class WebhookServer:
         self.close()
 
 
-def serve(app: Flask, host: str, port: int, *, proxy: str | None = None) -> WebhookServer:
+class WebhookServer(_Running):
+    """An app at work on its own threads; `port` is where, also when it was asked for port 0."""
+
+    def __init__(
+        self,
+        app: Flask,
+        host: str,
+        port: int,
+        *,
+        proxy: str | None = None,
+        pages: Flask | socket.socket | None = None,
+    ) -> None:
+        """Listen from now on; raises OSError when the address is not to be had.
+
+        Behind a reverse proxy at the address *proxy*, strangers are told apart by what it says of them.
+        Requests for *pages* are answered by an app of this process, or at the other end of a socket.
+        """
+        self._inbox: Inbox = app.extensions["inbox"]
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.create_server((host, port), family=family)
+        self.port: int = listening.getsockname()[1]
+        server = TextServer(app, _settings(READERS), app.extensions["access"], proxy, listening)
+        self.connections, self.strangers = server.connections, server.asked
+        self._pages: PageServer | None = None
+        if isinstance(pages, Flask):
+            ours, theirs = handing_over()
+            self._pages, pages = PageServer(pages, theirs, proxy=proxy), ours
+        if pages is not None:
+            server.share(is_of_texts, pages, lambda: None)
+        self.door = server.door
+        super().__init__(server, "webhook service")
+
+    def close(self) -> None:
+        """Finish what has begun, then let go of port and inbox; may be called again."""
+        self._inbox.stop_waiting()
+        if self._pages is not None:
+            self._pages.close()
+        super().close()
+        self._inbox.close()
+
+
+class PageServer(_Running):
+    """The pages at work on threads of their own, on connections that are handed over to them."""
+
+    def __init__(
+        self,
+        pages: Flask,
+        end: socket.socket,
+        *,
+        proxy: str | None = None,
+        left: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Serve from now on; *left* is called when nobody is at the other *end* any more."""
+        self._house = pages.extensions["house"]
+        server = Server(pages, _settings(PAGERS), pages.extensions["access"], proxy)
+        server.share(lambda path: not is_of_texts(path), end, left)
+        self.strangers = server.asked
+        super().__init__(server, "web page")
+
+    def close(self) -> None:
+        """Finish what has begun, then let go of the store; may be called again."""
+        self._house.closing.set()
+        super().close()
+        self._house.close()
+
+
+def _settings(threads: int) -> Adjustments:
+    return Adjustments(
+        threads=threads,
+        connection_limit=CONNECTIONS,  # then it lets them queue
+        max_request_header_size=LONGEST_HEAD,
+        max_request_body_size=sys.maxsize,  # the limit is ours, and answered in JSON
+        clear_untrusted_proxy_headers=False,  # address_of knows whom to believe
+        channel_timeout=sys.maxsize,
+        cleanup_interval=ROUND,
+        asyncore_use_poll=True,  # unlike select(), it bears that close() closes what it waits for
+        ident=None,
+    )
+
+
+def handing_over() -> tuple[socket.socket, socket.socket]:
+    """Both ends of what connections are handed over through; raises OSError where there is no such thing."""
+    # Whole messages, each with its connection, and an end to them when a process is gone.
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+def serve(
+    app: Flask,
+    host: str,
+    port: int,
+    *,
+    proxy: str | None = None,
+    pages: Flask | socket.socket | None = None,
+) -> WebhookServer:
     """Serve *app* from other threads until the returned server is closed."""
-    return WebhookServer(app, host, port, proxy=proxy)
+    return WebhookServer(app, host, port, proxy=proxy, pages=pages)

@@ -146,9 +146,9 @@ def _simulated(options: argparse.Namespace, data: Path) -> Iterator[tuple[Club, 
     clock, token = Clock(), secrets.token_hex(16)
     with TemporaryDirectory(prefix="first-serve-rehearsal-") as folder:
         app = webhook_server.create_app(data=Path(folder), token=token, loopback=True, now=clock.now)
-        password = add_page(app, data) if options.web else None
-        with webhook_server.serve(app, "127.0.0.1", 0) as inbox:
-            if password:
+        pages, password = page(app, data) if options.web else (None, "")
+        with webhook_server.serve(app, "127.0.0.1", 0, pages=pages) as inbox:
+            if pages:
                 where = f"http://localhost:{inbox.port}/"
                 print(f"Watch it at {where} as {PERSON!r}, with the password {password}", file=sys.stderr)
             webhook = f"http://127.0.0.1:{inbox.port}"
@@ -160,19 +160,20 @@ def _simulated(options: argparse.Namespace, data: Path) -> Iterator[tuple[Club, 
                 yield simulated, simulated.environ_of_player(server.url, webhook, token)
 
 
-def add_page(app: Flask, data: Path) -> str:
-    """Have *app* show what is kept in *data* on the web page; returns the password of PERSON."""
+def page(app: Flask, data: Path) -> tuple[Flask, str]:
+    """What shows, beside *app*, what is kept in *data* on the web page; and the password of PERSON."""
     from contextlib import closing
 
     from reserve.commands.store import open_store
     from reserve.storage.people import People
-    from webhook_server.pages import add_pages
+    from webhook_server.access import Access
+    from webhook_server.pages import create_pages
 
     settings, password = Settings(data=data), secrets.token_urlsafe(9)
     with closing(open_store(settings)) as store:
         People(store).keep(PERSON, password)
-    add_pages(app, settings, exposed=False)
-    return password
+    access = Access(None, exposed=False)
+    return create_pages(settings, access, app.extensions["inbox"], exposed=False), password
 
 
 def stay_open() -> None:

@@ -39,14 +39,14 @@ def test_a_rehearsal_has_a_folder_of_its_own_and_real_history_knows_of_nothing(
 def test_a_rehearsal_can_be_watched_on_the_web_page_by_whoever_has_its_password(tmp_path: Path) -> None:
     app = create_app(data=tmp_path / "inbox", token="t" * 16, loopback=True, now=Clock().now)
 
-    password = rehearse.add_page(app, tmp_path / "data")
+    page, password = rehearse.page(app, tmp_path / "data")
 
-    client = app.test_client()
+    client = page.test_client()
     token = client.get("/sign-in").text.partition('csrf_token" value="')[2].partition('"')[0]
     fields = {"name": rehearse.PERSON, "password": password, "csrf_token": token}
     assert client.post("/sign-in", data=fields).status_code == 302
     assert "Coming up" in client.get("/").text
-    app.extensions["pages"].extensions["house"].close()
+    page.extensions["house"].close()
     app.extensions["inbox"].close()
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import sys
 import traceback
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask, render_template, request
 from werkzeug.exceptions import HTTPException
@@ -15,42 +13,35 @@ from reserve.clock import Clock
 from reserve.commands.wiring import Connect, connect
 from reserve.errors import ReserveError
 from reserve.settings import Settings
-from webhook_server.access import Access, address_of, is_of_texts
+from webhook_server.access import Access, address_of
 from webhook_server.pages.asking import add_asking
 from webhook_server.pages.guard import guard, is_signed_in, knows
 from webhook_server.pages.house import House
 from webhook_server.pages.machines import add_machines
 from webhook_server.pages.planning import add_planning
 from webhook_server.pages.reading import add_reading
+from webhook_server.pages.texts import Texts
 from webhook_server.pages.writing import add_writing
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-TURN = 0.001  # seconds that a page may keep the processor while a text waits for it
 LONGEST_FORM = 32 * 1024  # bytes
 
 log = logging.getLogger(__name__)
 
 
-def add_pages(
-    app: Flask,
+def create_pages(
     settings: Settings,
+    access: Access,
+    texts: Texts,
     *,
     exposed: bool,
     proxy: str | None = None,
     clock: Clock | None = None,
     connect: Connect = connect,
 ) -> Flask:
-    """Have *app*, the webhook service, answer whatever is not about texts with pages; returns what does so.
-
-    They are an application of their own, so that nothing of them is in the way of a text or of a code.
-    """
-    access: Access = app.extensions["access"]
-    sys.setswitchinterval(TURN)
+    """The pages, an application beside the webhook service, which says what there is to say of *texts*."""
     house = House(settings, clock or Clock(), connect)
     pages = Flask(__name__)
-    pages.extensions["house"] = house
+    pages.extensions |= {"house": house, "access": access}
     pages.config.update(MAX_CONTENT_LENGTH=LONGEST_FORM, MAX_FORM_PARTS=50, MAX_FORM_MEMORY_SIZE=LONGEST_FORM)
     pages.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
 
@@ -60,22 +51,12 @@ def add_pages(
     guard(pages, house, exposed=exposed, address=address)
     add_reading(pages, house)
     add_planning(pages, house)
-    add_writing(pages, house, app.extensions["inbox"])
+    add_writing(pages, house, texts)
     add_asking(pages, house)
-    add_machines(pages, house, access, app.extensions["inbox"])
+    add_machines(pages, house, access, texts)
     pages.register_error_handler(HTTPException, _refused)
     pages.register_error_handler(ReserveError, _cannot)
     pages.register_error_handler(Exception, _failed)
-
-    of_texts: Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]] = app.wsgi_app
-
-    def both(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        answers: Any = of_texts if is_of_texts(environ.get("PATH_INFO", "")) else pages.wsgi_app
-        found: Iterable[bytes] = answers(environ, start_response)
-        return found
-
-    app.wsgi_app = both  # type: ignore[method-assign]
-    app.extensions["pages"] = pages
     access.knows, access.has_pages = knows(pages), True
     return pages
 

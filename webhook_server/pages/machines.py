@@ -15,10 +15,10 @@ from reserve.errors import ExitCode
 from reserve.storage.run_folder import calendars
 from reserve.storage.schema import PLANS, RUNS
 from webhook_server.access import Access
-from webhook_server.inbox import Inbox
 from webhook_server.pages.guard import still_mine
 from webhook_server.pages.house import House, Mine
 from webhook_server.pages.reading import under_way
+from webhook_server.pages.texts import Texts
 
 IN_CALENDAR = 100  # reservations
 STREAMS = 4  # that are open at once; each has a thread
@@ -26,7 +26,7 @@ LOOK_EVERY = 1.0  # seconds
 LOOKS = 25  # then the browser asks again
 
 
-def add_machines(pages: Flask, house: House, access: Access, inbox: Inbox) -> None:
+def add_machines(pages: Flask, house: House, access: Access, texts: Texts) -> None:
     """Add what programs read."""
     streams = threading.BoundedSemaphore(STREAMS)
 
@@ -39,7 +39,7 @@ def add_machines(pages: Flask, house: House, access: Access, inbox: Inbox) -> No
         is_reader = access.needs_token and access.has_header(request.headers.get("Authorization", ""))
         if not is_reader and not current_user.is_authenticated:
             abort(401, "sign in, or send the header Authorization: Bearer <token>")
-        return Response(_metrics(house, inbox), mimetype="text/plain; version=0.0.4")
+        return Response(_metrics(house, texts), mimetype="text/plain; version=0.0.4")
 
     @pages.get("/calendar/<secret>.ics")
     def calendar_feed(secret: str) -> Response:
@@ -83,9 +83,9 @@ def add_machines(pages: Flask, house: House, access: Access, inbox: Inbox) -> No
         return answer
 
 
-def _metrics(house: House, inbox: Inbox) -> str:
+def _metrics(house: House, texts: Texts) -> str:
     """Figures in the text format of Prometheus; nothing in them says who or where."""
-    count, age = inbox.state()
+    count, age = texts.state()
     with house.store.engine.connect() as connection:
         ended = connection.execute(
             select(RUNS.c.exit_code, func.count()).where(RUNS.c.ended.is_not(None)).group_by(RUNS.c.exit_code)

@@ -16,13 +16,13 @@ from reserve.errors import UsageError
 from reserve.storage.typed_codes import hand_over, waiting
 from reserve.systems import PROFILES
 from reserve.systems.profile import EMAIL
-from webhook_server.inbox import Inbox
 from webhook_server.pages.guard import mine
 from webhook_server.pages.house import House
 from webhook_server.pages.saying import done, said
+from webhook_server.pages.texts import Texts
 
 
-def add_writing(pages: Flask, house: House, inbox: Inbox) -> None:
+def add_writing(pages: Flask, house: House, texts: Texts) -> None:
     """Add the pages that change something."""
 
     @pages.get("/code")
@@ -54,7 +54,7 @@ def add_writing(pages: Flask, house: House, inbox: Inbox) -> None:
             except UsageError:
                 shown.append({"name": name, "system": "cannot be read"})
         variables = {name: profile.account_variables for name, profile in PROFILES.items()}
-        age = inbox.age_of_newest()
+        age = texts.age_of_newest()
         newest = "No text came in the last ten minutes."
         if age is not None:
             newest = f"The last text came {int(age.total_seconds())} seconds ago."

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -32,7 +33,8 @@ from tests.fakes import FakeClock
 from tests.stage import HERE, Stage
 from tests.stage import TOKEN as WEBHOOK_TOKEN
 from webhook_server import create_app
-from webhook_server.pages import add_pages
+from webhook_server.access import is_of_texts
+from webhook_server.pages import create_pages
 
 TOKEN = "a-token-that-is-no-secret"
 PASSWORD = "correct horse battery"
@@ -71,6 +73,19 @@ class Household:
     def store(self) -> _Opened:
         """The store, to look what happened."""
         return _Opened(open_store(self.settings))
+
+
+def add_pages(app: Flask, settings: Settings, **named: Any) -> Flask:
+    """Pages beside *app*, whose test client gets them as whoever comes to the service's port does."""
+    pages = create_pages(settings, app.extensions["access"], app.extensions["inbox"], **named)
+    of_texts = app.wsgi_app
+
+    def both(environ: dict[str, Any], start_response: Any) -> Any:
+        answers = of_texts if is_of_texts(environ["PATH_INFO"]) else pages.wsgi_app
+        return answers(environ, start_response)
+
+    app.wsgi_app = both  # type: ignore[method-assign]
+    return pages
 
 
 class _Opened:

@@ -15,7 +15,7 @@ from webhook_server.server import FREE, WebhookServer
 
 @pytest.fixture
 def server(household: Household) -> Iterator[WebhookServer]:
-    with serve(household.service, "127.0.0.1", 0) as server:
+    with serve(household.service, "127.0.0.1", 0, pages=household.pages) as server:
         yield server
 
 

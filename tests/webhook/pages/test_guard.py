@@ -24,9 +24,17 @@ from reserve.storage.runs import Record, player_key
 from reserve.storage.sign_ins import EACH, SIGNED_IN_FOR, WHILE, SignIns
 from reserve.systems import PROFILES, USUAL
 from tests.fakes import FakeClock
-from tests.webhook.pages.conftest import CANARY, PASSWORD, SCRIPT, TOKEN, Household, post, token_in
+from tests.webhook.pages.conftest import (
+    CANARY,
+    PASSWORD,
+    SCRIPT,
+    TOKEN,
+    Household,
+    add_pages,
+    post,
+    token_in,
+)
 from webhook_server import create_app, serve
-from webhook_server.pages import add_pages
 from webhook_server.pages.guard import KEY_FILE, knows, ours
 
 ARGUMENTS = {

@@ -150,7 +150,7 @@ def url(household: Household) -> Iterator[str]:
             cause=CauseWord.RIVALS,
             margin=timedelta(milliseconds=31),
         )
-    with serve(household.service, "127.0.0.1", 0) as server:
+    with serve(household.service, "127.0.0.1", 0, pages=household.pages) as server:
         yield f"http://127.0.0.1:{server.port}"
 
 

@@ -1,0 +1,87 @@
+"""The process of the pages, beside ours: started, started again when it ends, and gone when we are."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+
+from webhook_server.server import Door
+
+REFUSED = 2  # the exit code of a process that would not do better a second time
+
+# Seconds.
+SOONEST, LATEST = 1.0, 60.0  # from the end of one to the next; longer from time to time, until one lasts
+GRACE = 4.0  # to finish what it has begun
+
+log = logging.getLogger(__name__)
+
+
+class PagesProcess:
+    """A process that answers what goes through a door; nothing waits for it, whatever it does."""
+
+    def __init__(
+        self, command: Sequence[str], end: socket.socket, door: Door, *, soonest: float = SOONEST
+    ) -> None:
+        """Keep *command* running from now on; to it is added the number of the file that is its *end*."""
+        self.process: subprocess.Popen[bytes] | None = None
+        self._command = [sys.executable, "-m", *command, str(end.fileno())]
+        self._end = end  # ours as well: whoever comes while it starts again is answered then
+        self._door = door
+        self._soonest = soonest
+        self._pause = soonest
+        self._alone = threading.Lock()
+        self._stop = threading.Event()
+        self._keeper = threading.Thread(target=self._keep_running, name="pages", daemon=True)
+        self._keeper.start()
+
+    def close(self) -> None:
+        """End it; may be called again."""
+        with self._alone:
+            self._stop.set()
+            if self.process is not None:
+                self.process.terminate()
+        self._keeper.join(GRACE)
+        if self._keeper.is_alive() and self.process is not None:
+            self.process.kill()
+        self._keeper.join()
+        self._end.close()
+
+    def _keep_running(self) -> None:
+        while not self._stop.is_set():
+            code = self._run()
+            self._door.is_open = False
+            if self._stop.is_set():
+                return
+            if code == REFUSED:
+                log.warning("without the web page; the line before says why")
+                return
+            log.error("the process of the web page ended (%s); the next starts in %.0f s", code, self._pause)
+            self._stop.wait(self._pause)
+            self._pause = min(2 * self._pause, LATEST)
+            self._door.is_open = True
+
+    def _run(self) -> int | None:
+        """Run it until its end; returns its exit code, None when it cannot start."""
+        lasting = threading.Timer(LATEST, self._has_lasted)
+        with self._alone:
+            if self._stop.is_set():
+                return None
+            try:
+                # A group of its own: Ctrl-C is for us, and we end it.
+                self.process = subprocess.Popen(
+                    self._command, pass_fds=[self._end.fileno()], stdin=subprocess.DEVNULL, process_group=0
+                )
+            except OSError as problem:
+                log.error("the process of the web page cannot start: %s", problem)
+                return None
+        lasting.start()
+        code = self.process.wait()
+        lasting.cancel()
+        return code
+
+    def _has_lasted(self) -> None:
+        self._pause = self._soonest
