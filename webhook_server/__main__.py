@@ -79,7 +79,8 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     service = _service()
     if options.pages:
-        return _serve_pages(service, *options.pages, stop)
+        port, door = options.pages
+        return _serve_pages(service, port, door, stop)
     return _serve_texts(service, stop)
 
 
@@ -151,7 +152,8 @@ def _ends() -> tuple[socket.socket | None, socket.socket | None]:
 
 def _pages(server: WebhookServer, end: socket.socket) -> PagesProcess:
     assert server.door is not None
-    return PagesProcess(["webhook_server", "--pages", str(server.port)], end, server.door)
+    command = [sys.executable, "-m", "webhook_server", "--pages", str(server.port)]
+    return PagesProcess(command, end, server.door)
 
 
 def _serve_pages(service: Service, port: int, door: int, stop: threading.Event) -> int:

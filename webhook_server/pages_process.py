@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 
@@ -26,9 +25,9 @@ class PagesProcess:
     def __init__(
         self, command: Sequence[str], end: socket.socket, door: Door, *, soonest: float = SOONEST
     ) -> None:
-        """Keep *command* running from now on; to it is added the number of the file that is its *end*."""
+        """Keep *command* running from now on; its last argument is the file that is its *end*."""
         self.process: subprocess.Popen[bytes] | None = None
-        self._command = [sys.executable, "-m", *command, str(end.fileno())]
+        self._command = [*command, str(end.fileno())]
         self._end = end  # ours as well: whoever comes while it starts again is answered then
         self._door = door
         self._soonest = soonest

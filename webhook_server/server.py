@@ -54,7 +54,7 @@ A_ROUND = 5
 logging.getLogger("waitress").setLevel(logging.CRITICAL)
 
 
-class Away(Error):  # type: ignore[misc]
+class Away(Error):
     """The answer to a request for a page while nobody answers those."""
 
     code = 503
@@ -192,7 +192,7 @@ class Connection(HTTPChannel):
         return not self.lingers and bool(super().writable())
 
 
-class Door(dispatcher):  # type: ignore[misc]
+class Door(dispatcher):
     """Where connections go to the other server, and come from it; a connection is never proxied."""
 
     def __init__(self, server: Server, end: socket.socket, closed: Callable[[], object]) -> None:
@@ -274,7 +274,7 @@ class Server(TcpWSGIServer):
     def share(
         self, is_for_us: Callable[[str], bool], end: socket.socket, closed: Callable[[], object]
     ) -> None:
-        """Before `run`: have requests for other paths than *is_for_us* answered at the other side of *end*."""
+        """Before it runs: have requests for paths that are not for us answered at the other side of *end*."""
         self.adj.is_for_us = is_for_us
         self.door = Door(self, end, closed)
 

@@ -34,7 +34,8 @@ from reserve.storage.plans import PlanStore
 from reserve.storage.schema import RUNS
 from tests.waterfall.runs import TWO_HELD, facts
 from webhook_server import create_app, serve
-from webhook_server.pages import add_pages
+from webhook_server.access import Access
+from webhook_server.pages import create_pages
 
 OUT = Path(__file__).parents[2] / "build" / "pages.json"
 TOKEN, PASSWORD, NUMBER = "a-token-that-is-no-secret", "correct horse battery", "+14155550142"
@@ -182,8 +183,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = Path(name)
         lay_out(folder)
         app = create_app(data=folder, token=TOKEN, loopback=True, now=lambda: datetime.now(UTC))
-        add_pages(app, read_settings({"RESERVE_DATA": name}), exposed=False)
-        with serve(app, "127.0.0.1", 0) as server:
+        texts, access = app.extensions["inbox"], Access(TOKEN, exposed=False)
+        pages = create_pages(read_settings({"RESERVE_DATA": name}), access, texts, exposed=False)
+        with serve(app, "127.0.0.1", 0, pages=pages) as server:
             url = f"http://127.0.0.1:{server.port}"
             session = signed_in(url)
             figures: dict[str, Any] = {

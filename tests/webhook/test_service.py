@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 from requests import Response
@@ -41,7 +42,7 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 @contextmanager
 def process(folder: Path, **settings: str) -> Iterator[subprocess.Popen[str]]:
-    environment = {"PYTHONPATH": str(REPOSITORY), "PATH": os.environ["PATH"]} | settings
+    environment = {"PYTHONPATH": str(REPOSITORY), "PATH": os.environ["PATH"], "WEBHOOK_PAGES": "0"} | settings
     file = folder / ".env"
     if not file.exists() or "RESERVE_DATA" not in file.read_text():
         environment.setdefault("RESERVE_DATA", str(folder / "data"))
@@ -187,8 +188,12 @@ def test_whoever_says_no_to_pages_gets_none(tmp_path: Path, said: str) -> None:
 def test_texts_come_in_though_a_package_of_the_pages_is_broken(tmp_path: Path) -> None:
     (tmp_path / "flask_login.py").write_text("raise ImportError('of another version')")
 
-    with process(tmp_path, WEBHOOK_TOKEN=TOKEN, WEBHOOK_PORT="0") as started:
+    with process(tmp_path, WEBHOOK_TOKEN=TOKEN, WEBHOOK_PORT="0", WEBHOOK_PAGES="1") as started:
         assert deliver(where(started)).status_code == 200
+        assert started.stderr
+        lines = [started.stderr.readline() for _ in range(3)]
+
+    assert "the web page cannot be shown: of another version" in "".join(lines)
 
 
 def test_help_names_every_key(tmp_path: Path) -> None:
@@ -200,13 +205,15 @@ def test_help_names_every_key(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_cleanly(tmp_path: Path, number: int) -> None:
-    with process(tmp_path, WEBHOOK_TOKEN=TOKEN, WEBHOOK_PORT="0") as started:
+def test_a_signal_ends_it_cleanly_and_the_process_of_its_pages(tmp_path: Path, number: int) -> None:
+    with process(tmp_path, WEBHOOK_TOKEN=TOKEN, WEBHOOK_PORT="0", WEBHOOK_PAGES="1") as started:
         deliver(where(started))
+        (pages,) = psutil.Process(started.pid).children()
         started.send_signal(number)
         _, log = started.communicate(timeout=60)
 
     assert started.returncode == 0
+    assert not pages.is_running()
     assert re.search(r"text \d+ from smspool", log)
     assert "Traceback" not in log
     assert TOKEN not in log

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -77,7 +78,7 @@ class Household:
 
 def add_pages(app: Flask, settings: Settings, **named: Any) -> Flask:
     """Pages beside *app*, whose test client gets them as whoever comes to the service's port does."""
-    pages = create_pages(settings, app.extensions["access"], app.extensions["inbox"], **named)
+    pages = create_pages(settings, copy(app.extensions["access"]), app.extensions["inbox"], **named)
     of_texts = app.wsgi_app
 
     def both(environ: dict[str, Any], start_response: Any) -> Any:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import time
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 
 import pytest
 import requests
@@ -54,3 +58,48 @@ def test_who_is_signed_in_is_not_counted_among_strangers_but_guesses_at_the_toke
         f"{url}/webhook/{TOKEN}/forwarder", json={"from": "x", "text": "code 482913"}, timeout=60
     )
     assert taken.status_code == 200
+
+
+def test_a_connection_may_carry_texts_and_pages_in_turn(server: WebhookServer) -> None:
+    paths = ["/newest?phonenumber=4155550100", "/healthz", "/newest?phonenumber=4155550100", "/healthz"]
+    answers, ends = [], set()
+
+    with closing(HTTPConnection("127.0.0.1", server.port, timeout=60)) as connection:
+        for path in paths:
+            connection.request("GET", path, headers={"Authorization": f"Bearer {TOKEN}"})
+            answers.append(json.load(connection.getresponse()))
+            ends.add(connection.sock and connection.sock.getsockname())
+
+    assert ["ok" in answer for answer in answers] == [False, True, False, True]
+    assert len(ends) == 1
+
+
+def test_a_form_that_comes_in_pieces_is_handed_over_whole(server: WebhookServer) -> None:
+    form = b"name=anna&password=x"
+    head = b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n"
+
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for part in (head[:7], head[7:40], head[40:], b"\r\n" + form[:5], form[5:]):
+            connection.sendall(part)
+            time.sleep(0.01)  # so that it is read in pieces; nothing hangs on it
+        answer = connection.recv(4096)
+
+    assert answer.startswith(b"HTTP/1.1 400 BAD REQUEST")  # read, and without a token of the form
+
+
+def test_what_comes_close_behind_a_request_about_texts_is_never_mixed_up_with_it(
+    server: WebhookServer,
+) -> None:
+    two = f"GET /health HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+    two += "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        connection.sendall(two.encode())
+        answers = b""
+        while part := connection.recv(4096):
+            answers += part
+
+    assert answers.count(b"HTTP/1.1 ") == 2
+    assert answers.startswith(b"HTTP/1.1 200 OK")
+    assert b"HTTP/1.1 503 Service Unavailable" in answers

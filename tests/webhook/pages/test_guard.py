@@ -343,9 +343,9 @@ def test_behind_a_proxy_one_stranger_locks_out_nobody_else(made: Path, tmp_path:
     data, clock = copytree(made, tmp_path / "data"), FakeClock()
     service = create_app(data=data, token=TOKEN, loopback=False, now=clock.now)
     settings = read_settings({"RESERVE_DATA": str(data)})
-    add_pages(service, settings, exposed=True, proxy="127.0.0.1", clock=clock)
+    pages = add_pages(service, settings, exposed=True, proxy="127.0.0.1", clock=clock)
 
-    with serve(service, "127.0.0.1", 0, proxy="127.0.0.1") as server:
+    with serve(service, "127.0.0.1", 0, proxy="127.0.0.1", pages=pages) as server:
 
         def ask(address: str, cookie: str = "", form: dict[str, str] | None = None) -> tuple[int, str, str]:
             headers = {"X-Forwarded-For": address, "Cookie": cookie}

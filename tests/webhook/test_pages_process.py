@@ -1,0 +1,136 @@
+"""The process of the pages beside the service: whatever it does, texts are taken in."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from tests.webhook.conftest import TOKEN
+from tests.webhook.test_service import deliver, process, where
+from webhook_server import create_app, serve
+from webhook_server.pages_process import PagesProcess
+from webhook_server.server import WebhookServer, handing_over
+
+# What a process of pages may do instead of answering; its last argument is its end of the door.
+HANG = "import threading; threading.Event().wait()"
+END = "raise SystemExit(1)"
+REFUSE = "raise SystemExit(2)"
+ANSWER = """
+import socket, sys
+door = socket.socket(fileno=int(sys.argv[-1]))
+while (taken := socket.recv_fds(door, 99999, 1))[0]:
+    with socket.socket(fileno=taken[1][0]) as visitor:
+        visitor.setblocking(True)
+        visitor.sendall(b"HTTP/1.1 200 OK\\r\\nConnection: close\\r\\n\\r\\n" + taken[0].split()[1])
+    if b"/end" in taken[0]:
+        raise SystemExit(1)
+"""
+
+
+@contextmanager
+def beside(folder: Path, program: str, soonest: float = 0.01) -> Iterator[tuple[WebhookServer, PagesProcess]]:
+    """The service, and *program* as its pages."""
+    (folder / "stand_in.py").write_text(program)
+    app = create_app(data=folder / "data", token=TOKEN, loopback=True, now=lambda: datetime.now(UTC))
+    ours, theirs = handing_over()
+    with serve(app, "127.0.0.1", 0, pages=ours) as server:
+        assert server.door is not None
+        run_it = [sys.executable, str(folder / "stand_in.py")]
+        with closing(PagesProcess(run_it, theirs, server.door, soonest=soonest)) as pages:
+            yield server, pages
+
+
+def url(server: WebhookServer) -> str:
+    return f"http://127.0.0.1:{server.port}"
+
+
+def test_a_page_that_hangs_delays_no_text(tmp_path: Path) -> None:
+    with (
+        beside(tmp_path, HANG) as (server, _),
+        socket.create_connection(("127.0.0.1", server.port)) as visitor,
+    ):
+        visitor.sendall(b"GET /runs HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+        assert deliver(url(server)).status_code == 200
+        visitor.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            visitor.recv(1)
+
+
+def test_who_comes_while_too_many_wait_for_a_page_is_told_so(tmp_path: Path) -> None:
+    with beside(tmp_path, HANG) as (server, _):
+        assert server.door is not None
+        server.door.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        waiting = []
+        for _ in range(20):
+            waiting.append(socket.create_connection(("127.0.0.1", server.port)))
+            waiting[-1].sendall(b"GET /runs HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+        refused = requests.get(f"{url(server)}/healthz", timeout=60)
+        taken = deliver(url(server))
+        for each in waiting:
+            each.close()
+
+    assert refused.status_code == 503
+    assert "try again" in refused.text
+    assert taken.status_code == 200
+
+
+def test_pages_that_end_are_there_again_and_meanwhile_texts_are_taken_in(tmp_path: Path) -> None:
+    with beside(tmp_path, ANSWER) as (server, pages):
+        first = requests.get(f"{url(server)}/end", timeout=60)
+        gone = pages.process
+        assert gone is not None
+        gone.wait(60)
+        taken = deliver(url(server))
+        while (again := requests.get(f"{url(server)}/healthz", timeout=60)).status_code == 503:
+            pass
+
+        assert [each.status_code for each in (first, taken, again)] == [200, 200, 200]
+        assert pages.process is not gone
+
+
+def test_each_start_of_pages_that_do_not_last_comes_later_than_the_one_before(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with beside(tmp_path, END, soonest=0.05) as (server, _):
+        while len(caplog.messages) < 3:
+            pass
+        assert deliver(url(server)).status_code == 200
+
+    pauses = [record.args[1] for record in caplog.records if isinstance(record.args, tuple) and record.args]
+    assert pauses[:3] == [0.05, 0.1, 0.2]
+
+
+def test_pages_that_refuse_to_start_are_not_started_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    with beside(tmp_path, REFUSE) as (server, pages):
+        while not caplog.messages:
+            pass
+        assert requests.get(f"{url(server)}/sign-in", timeout=60).status_code == 503
+        assert deliver(url(server)).status_code == 200
+        assert pages.process is not None
+        assert pages.process.returncode == 2
+
+    assert caplog.messages[0] == "without the web page; the line before says why"
+
+
+def test_the_pages_are_gone_when_the_service_is_killed(tmp_path: Path) -> None:
+    with process(tmp_path, WEBHOOK_TOKEN=TOKEN, WEBHOOK_PORT="0", WEBHOOK_PAGES="1") as started:
+        assert requests.get(f"{where(started)}/healthz", timeout=60).json() == {"ok": True}
+        (pages,) = psutil.Process(started.pid).children()
+        started.kill()
+
+        psutil.wait_procs([pages], 60)
+        assert not pages.is_running()
