@@ -304,13 +304,15 @@ class RivalHold:
 class Account:
     """Who plays, and how the booking system knows them; secrets stay out of `repr`.
 
-    `details` holds what only one booking system asks for, by the name of its environment variable.
+    `details` holds what only one booking system asks for, by the name of its environment variable; `name` is
+    that of the stored account it is from.
     """
 
     email: str
     password: str = field(repr=False)
     phone: str | None = field(default=None, repr=False)
     details: Mapping[str, str] = field(default_factory=dict, repr=False)
+    name: str | None = None
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reserve import itself
 from reserve.booking.context import Leads
@@ -34,19 +35,24 @@ from reserve.commands.wiring import build_run
 from reserve.errors import ReserveError, UsageError
 from reserve.model import BookingRequest
 from reserve.settings import Settings, read_file
-from reserve.storage.secrets import Accounts, SecretStore
+from reserve.storage.secrets import Accounts
 from reserve.systems import PROFILES
 from reserve.systems.profile import EMAIL, PASSWORD, PHONE, Profile, Variable
+
+if TYPE_CHECKING:
+    from reserve.commands.belongings import Belongings
 
 ACTIONS = {
     "add": "store an account; asks at a terminal, else reads the environment",
     "list": "show what is stored, without secrets",
-    "remove": "forget an account",
+    "remove": "forget an account and its refresh tokens",
+    "give": "have an account, and what shares its phone number, be the person's named with --for",
     "refresh": "renew refresh tokens, so that they do not die; for cron",
     "rotate-key": "encrypt all of it with a new key",
     "web-password": "let the person NAME sign in to the web page; the first one is its owner",
     "web-remove": "let a person sign in no more",
 }
+NAMED = ("add", "remove", "give", "web-password", "web-remove")
 LONGEST_PASSWORD = 10_000  # letters that are read of a descriptor, which may have no end
 EARLIER_TOKENS = "tokens.json"  # in the data folder, in plain text
 
@@ -55,12 +61,13 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     """Do what *arguments* say with the stored accounts, and return the exit code."""
     options = _parser().parse_args(arguments)
     refuse_garbled(options)
-    if options.name is None and options.what in ("add", "remove", "web-password", "web-remove"):
+    if options.name is None and options.what in NAMED:
         raise UsageError(f"account {options.what}: which one? Write a NAME behind it")
     actions = {
         "add": add,
         "list": list_all,
         "remove": remove,
+        "give": give,
         "refresh": refresh,
         "rotate-key": rotate_key,
         "web-password": web_password,
@@ -78,6 +85,9 @@ def _parser() -> Parser:
     adding = parser.add_argument_group("for add")
     adding.add_argument("--system", metavar="NAME", help=SYSTEM_HELP)
     adding.add_argument("--password-fd", type=int, metavar="N", help="read the password from this descriptor")
+    parser.add_argument(
+        "--for", metavar="PERSON", dest="person", help="with add and give: whose it is on the web page"
+    )
     of_page = parser.add_argument_group("for web-password (with --password-fd, too)")
     of_page.add_argument(
         "--accounts", metavar="NAMES", help="the stored accounts that are this person's alone, with commas"
@@ -104,7 +114,7 @@ def add(options: argparse.Namespace, settings: Settings) -> int:
         if each.name in given
     }
     refuse_no_secret(given, profile)
-    keep(options.name, system, given, settings)
+    keep(options.name, system, given, settings, options.person)
     print(f"Stored {options.name!r} for {system}; use it with --account {options.name}.")
     for line in leftovers(settings, profile, given):
         print(line)
@@ -116,10 +126,21 @@ def known(settings: Settings, profile: type[Profile]) -> dict[str, str]:
     return {**_earlier(settings, profile), **in_environment(settings, profile)}
 
 
-def keep(name: str, system: str, given: Mapping[str, str], settings: Settings) -> None:
-    """Store the account *name*, encrypted, in the place of what was there."""
-    with secret_store(settings) as secrets:
-        Accounts(secrets).add(name, {"RESERVE_SYSTEM": system, **given})
+def keep(
+    name: str, system: str, given: Mapping[str, str], settings: Settings, person: str | None = None
+) -> None:
+    """Store the account *name*, encrypted, in the place of what was there, as `Belongings.add` does."""
+    with belongings(settings) as kept:
+        kept.add(name, {"RESERVE_SYSTEM": system, **given}, person)
+
+
+@contextmanager
+def belongings(settings: Settings) -> Iterator[Belongings]:
+    """The stored accounts, and whose they are."""
+    from reserve.commands.belongings import Belongings
+
+    with closing(open_store(settings)) as store:
+        yield Belongings(store, settings)
 
 
 def name_in(text: str, option: str) -> str:
@@ -167,30 +188,34 @@ def list_all(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def remove(options: argparse.Namespace, settings: Settings) -> int:
-    """Forget an account, and whose it was on the web page; this works without the key."""
-    from reserve.storage.people import People
-
-    with secret_store(settings) as secrets:
-        if not Accounts(secrets).remove(options.name):
+    """Forget an account, its tokens, and whose it was on the web page; this works without the key."""
+    with belongings(settings) as kept:
+        if not kept.remove(options.name):
             raise UsageError(f"there is no account {options.name!r}; see `account list`")
-    with closing(open_store(settings)) as store:
-        People(store).forget_account(options.name)
     print(f"Removed {options.name!r}.")
+    return 0
+
+
+def give(options: argparse.Namespace, settings: Settings) -> int:
+    """Have an account be another person's on the web page, with what shares its phone."""
+    if options.person is None:
+        raise UsageError("account give: to whom? Name the person with --for")
+    with belongings(settings) as kept:
+        moved = kept.give(options.name, options.person)
+    print(f"{', '.join(map(repr, moved))}: {options.person!r} alone sees that on the web page now.")
     return 0
 
 
 def web_password(options: argparse.Namespace, settings: Settings) -> int:
     """Keep a password of the web page, as its hash."""
-    from reserve.storage.people import People
-
     name = name_in(options.name, "NAME")
-    with closing(open_store(settings)) as store:
-        known = Accounts(SecretStore(store, settings.data, settings.fernet_key)).names
+    with belongings(settings) as kept:
+        known = kept.accounts.names
         accounts = None if options.accounts is None else listed(options.accounts)
         for each in accounts or ():
             if each not in known:
                 raise UsageError(f"--accounts: there is no account {each!r}; see `account list`")
-        person = People(store).keep(name, _new_password(options), accounts)
+        person = kept.let_in(name, _new_password(options), accounts)
     whose = "every account and plan that is nobody else's" if person.is_owner else "their own accounts"
     print(f"{name!r} can sign in to the web page now, and sees {whose}.")
     return 0
@@ -237,7 +262,7 @@ def refresh(options: argparse.Namespace, settings: Settings) -> int:
     with secret_store(settings) as secrets:
         accounts = Accounts(secrets)
         names = [options.name] if options.name else accounts.names
-        stored = {name: accounts.read(name) for name in names}
+        stored = {name: {**accounts.read(name), "RESERVE_ACCOUNT": name} for name in names}
     if not stored:
         system = one_of(settings.system, PROFILES, "RESERVE_SYSTEM")
         variables = in_environment(settings, PROFILES[system])

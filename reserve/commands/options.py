@@ -290,7 +290,7 @@ def stored_account(name: str, system: str | None, settings: Settings) -> Mapping
         stored = Accounts(secrets).read(name)
     if system and as_word(system) != stored["RESERVE_SYSTEM"]:
         raise UsageError(f"--account: {name!r} is for {stored['RESERVE_SYSTEM']}, not for --system {system}")
-    return stored
+    return {**stored, "RESERVE_ACCOUNT": name}
 
 
 def account_named(name: str | None, system: str, settings: Settings) -> Account:
@@ -328,7 +328,8 @@ def account_of(variables: Mapping[str, str], profile: type[Profile]) -> Account:
     if not password and "password" in profile.needs:
         raise UsageError("--password is missing; set RESERVE_PASSWORD")
     details = {name: text for name, text in variables.items() if not name.startswith("RESERVE_")}
-    return Account(email, password, phone_number(phone) if phone else None, details)
+    name = variables.get("RESERVE_ACCOUNT")
+    return Account(email, password, phone_number(phone) if phone else None, details, name)
 
 
 def refuse_unlimited_payment(request: BookingRequest, profile: type[Profile], settings: Settings) -> None:

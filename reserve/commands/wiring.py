@@ -121,7 +121,8 @@ def build_run(
     player = player_key(system_type.name, host, account.email)
 
     given = account.details.get(system_type.token_variable or "")
-    tokens = StoredTokens(SecretStore(store, settings.data, settings.fernet_key), player, given=given)
+    secret_store = SecretStore(store, settings.data, settings.fernet_key)
+    tokens = StoredTokens(secret_store, player, given=given, account=account.name)
     context = _context(system_type, settings, clock, connect, timeline, folder, tokens)
     system = system_type(account, request, context)
     where = f"{system_type.name} {host}"

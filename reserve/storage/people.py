@@ -83,17 +83,19 @@ class People:
         fits = check_password_hash(person.password if person else NOBODYS, password[: LONGEST + 1])
         return person if fits else None
 
-    def gives(self, name: str, account: str) -> None:
-        """Have *account*, which is new, belong to the person *name*."""
-        person = self.get(name)
-        if person is not None:
-            self._set(name, accounts=json.dumps(sorted(person.accounts | {account})))
+    def give(self, name: str, accounts: Iterable[str]) -> None:
+        """Have *accounts* belong to the person *name* alone; the owner's are what is nobody else's."""
+        given = frozenset(accounts)
+        for person in self.all():
+            left = person.accounts - given
+            if person.name == name and not person.is_owner:
+                left |= given
+            if left != person.accounts:
+                self._set(person.name, accounts=json.dumps(sorted(left)))
 
     def forget_account(self, account: str) -> None:
         """Have *account*, which goes, belong to nobody: another one may get its name."""
-        for person in self.all():
-            if account in person.accounts:
-                self._set(person.name, accounts=json.dumps(sorted(person.accounts - {account})))
+        self.give("", [account])
 
     def remove(self, name: str) -> bool:
         """Forget a person, and tell whether there was one; removing the owner is for the caller to refuse."""

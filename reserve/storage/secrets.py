@@ -100,7 +100,11 @@ class SecretStore:
         """Forget what is kept under *name*, and tell whether there was anything; needs no key."""
         self._aside(name).unlink(missing_ok=True)
         with self._engine.begin() as connection:
-            return bool(connection.execute(delete(SECRETS).where(SECRETS.c.name == name)).rowcount)
+            was_there = bool(connection.execute(delete(SECRETS).where(SECRETS.c.name == name)).rowcount)
+        if self._engine.dialect.name == "sqlite":
+            with self._engine.connect() as connection:  # what was written is in its log as well
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        return was_there
 
     def change_key(self) -> int:
         """Encrypt everything with a new key; returns how many secrets. Whenever we are killed, one key fits.
@@ -263,15 +267,17 @@ class Accounts:
         """Keep *variables* under *name*, in the place of what was there."""
         self._secrets.write(ACCOUNT + name, json.dumps(dict(variables)))
 
-    def remove(self, name: str) -> bool:
-        """Forget an account, and tell whether there was one; needs no key.
+    def remove(self, name: str, player: str | None = None) -> bool:
+        """Forget an account with the tokens of *player*, and tell whether there was one; needs no key.
 
-        With the last one go the tokens, so that a key that was lost is no longer missed.
+        With the last one go all tokens, so that a key that was lost is no longer missed.
         """
         was_there = self._secrets.delete(ACCOUNT + name)
         if was_there and not self.names:
             for token in self._secrets.names(TOKEN):
                 self._secrets.delete(token)
+        elif was_there and player is not None:
+            self._secrets.delete(TOKEN + player)
         return was_there
 
 
@@ -282,9 +288,15 @@ class StoredTokens(Tokens):
     is written beside the old one first, read back, and only then the old one is forgotten.
     """
 
-    def __init__(self, secrets: SecretStore, player: str, given: str | None = None) -> None:
-        """Those of *player*; the one that was *given* by hand comes first until another has replaced it."""
+    def __init__(
+        self, secrets: SecretStore, player: str, given: str | None = None, *, account: str | None = None
+    ) -> None:
+        """Those of *player*; the one that was *given* by hand comes first until another has replaced it.
+
+        When the stored *account* that they are for is removed meanwhile, nothing is kept any more.
+        """
         self._secrets = secrets
+        self._account = account
         self._name = TOKEN + player
         self._given = given
 
@@ -319,6 +331,8 @@ class StoredTokens(Tokens):
             if self._read()[0][:1] != [token]:
                 raise ServiceError("the new refresh token cannot be read back from the disk")
             self._write([token])
+            if self._account is not None and self._account not in Accounts(self._secrets).names:
+                self._secrets.delete(self._name)  # looked at after it was written: whoever is last, it goes
         except ReserveError as failure:
             given = _fingerprint(self._given) if self._given else None
             try:

@@ -40,11 +40,12 @@ def test_the_first_person_is_the_owner_and_an_account_is_one_persons(store: Stor
     owner = people.keep("anna", PASSWORD)
     people.keep("ben", PASSWORD, ["one", "two"])
     people.keep("cleo", "another password", ["two"])
-    people.gives("ben", "three")
+    people.give("ben", ["three"])
+    people.give("anna", ["one"])
 
     assert [(each.name, each.is_owner, sorted(each.accounts)) for each in people.all()] == [
         ("anna", True, []),
-        ("ben", False, ["one", "three"]),
+        ("ben", False, ["three"]),
         ("cleo", False, ["two"]),
     ]
     assert people.signing_in("anna", PASSWORD) == owner

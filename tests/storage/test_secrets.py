@@ -372,7 +372,7 @@ def test_a_stored_account_never_takes_anothers_password_from_the_environment(env
 
     assert booking.settings.system == "atrium"
     assert booking.account == Account(
-        "mine@example.com", "", None, {"ATRIUM_REFRESH_TOKEN": "t", "ATRIUM_OCCUPANT_ID": "1"}
+        "mine@example.com", "", None, {"ATRIUM_REFRESH_TOKEN": "t", "ATRIUM_OCCUPANT_ID": "1"}, "mine"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,19 +11,19 @@ from functools import cached_property
 from sqlalchemy import ColumnElement, true
 
 from reserve.clock import Clock
+from reserve.commands.belongings import Belongings, player_of
 from reserve.commands.plan import Plans
 from reserve.commands.store import open_store
-from reserve.commands.wiring import Connect, connect, host_of
+from reserve.commands.wiring import Connect, connect
 from reserve.errors import UsageError
 from reserve.settings import Settings
 from reserve.storage.database import Store
 from reserve.storage.people import People, Person
 from reserve.storage.plans import PlanStore, StoredPlan
-from reserve.storage.runs import PastRun, RunStore, player_key
+from reserve.storage.runs import PastRun, RunStore
 from reserve.storage.schema import RUNS
 from reserve.storage.secrets import TOKEN, Accounts, SecretStore
 from reserve.storage.sign_ins import SignIns
-from reserve.systems import PROFILES
 from webhook_server.pages.background import Background
 from webhook_server.pages.facilities import Facilities
 
@@ -81,6 +81,11 @@ class House:
     def accounts(self) -> Accounts:
         """The stored accounts."""
         return Accounts(self.secrets)
+
+    @property
+    def belongings(self) -> Belongings:
+        """The stored accounts, and whose they are."""
+        return Belongings(self.store, self.settings)
 
     @property
     def plan_store(self) -> PlanStore:
@@ -162,13 +167,6 @@ class Mine:
         """Whether a refresh token is kept for one of the accounts."""
         return f"{TOKEN}{self.player(account)}" in self.house.secrets.names(TOKEN)
 
-    def may_keep(self, system: str, email: str) -> bool:
-        """Whether this player is nobody else's: with the account come the runs, and the refresh token."""
-        others = {self.player(name) for name in self.house.accounts.names if not self.has_account(name)}
-        if not self.person.is_owner:
-            others.add(self._key(system, self.house.settings.email or ""))
-        return self._key(system, email) not in others
-
     def is_at_work(self, account: str) -> bool:
         """Whether a run of the player is under way whose account is one of these, on whichever machine."""
         of_player = (RUNS.c.player == self.player(account)) & RUNS.c.ended.is_(None)
@@ -176,9 +174,4 @@ class Mine:
 
     def player(self, account: str) -> str:
         """The fingerprint of the player whose account is one of these."""
-        variables: Mapping[str, str] = self.house.accounts.read(account)
-        return self._key(variables["RESERVE_SYSTEM"], variables.get("RESERVE_EMAIL", ""))
-
-    def _key(self, system: str, email: str) -> str:
-        host = host_of(PROFILES[system], self.house.settings) if system in PROFILES else ""
-        return player_key(system, host, email.strip())
+        return player_of(self.house.accounts.read(account), self.house.settings)

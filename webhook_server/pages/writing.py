@@ -9,7 +9,7 @@ from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from reserve.commands.account import fitting, keep, name_in, refuse_no_secret
+from reserve.commands.account import fitting, name_in, refuse_no_secret
 from reserve.commands.mailbox import digits_in
 from reserve.commands.options import one_of
 from reserve.errors import UsageError
@@ -68,28 +68,22 @@ def add_writing(pages: Flask, house: House, texts: Texts) -> None:
         try:
             name = name_in(form.get("name", "").strip(), "name")
             system = one_of(form.get("system", ""), PROFILES, "system")
-            if name in house.accounts.names:
-                raise UsageError(f"there is an account {name!r} already; choose another name")
             planned = {each.body.get("account") for each in house.plan_store.all() if not own.has_plan(each)}
             if name in planned:
                 raise UsageError(f"plans of somebody else are for {name!r}; choose another name")
             given = _given(form, system)
-            if not own.may_keep(system, given[EMAIL.name]):
-                raise UsageError(f"this account at {system} belongs to somebody else here")
+            variables = {"RESERVE_SYSTEM": system, **given}
+            house.belongings.add(name, variables, own.person.name, is_new=True)
         except UsageError as failure:
             flash(said(failure), "bad")
             return redirect(url_for("accounts"))
-        keep(name, system, given, house.settings)
-        if not own.person.is_owner:
-            house.people.gives(own.person.name, name)
         return done([f"Stored {name!r} for {system}."], "accounts")
 
     @pages.post("/accounts/<name>/remove")
     def remove_account(name: str) -> Response:
         if name not in mine(house).accounts:
             abort(404)
-        house.people.forget_account(name)
-        house.accounts.remove(name)
+        house.belongings.remove(name)
         return done([f"Removed {name!r}."], "accounts")
 
     @pages.post("/calendar")

@@ -118,11 +118,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("household")
     settings = read_settings({"RESERVE_DATA": str(folder)})
     with secret_store(settings) as secrets:
-        for name in ("anna-rec", "ben-rec"):
+        for name, phone in (("anna-rec", "+14155550142"), ("ben-rec", "+14155550143")):
             variables = {"RESERVE_EMAIL": f"{name}@example.com", "RESERVE_PASSWORD": CANARY}
-            Accounts(secrets).add(
-                name, {"RESERVE_SYSTEM": USUAL, **variables, "RESERVE_PHONE": "+14155550142"}
-            )
+            Accounts(secrets).add(name, {"RESERVE_SYSTEM": USUAL, **variables, "RESERVE_PHONE": phone})
     store = open_store(settings)
     People(store).keep("anna", PASSWORD)
     People(store).keep("ben", PASSWORD, ["ben-rec"])

@@ -140,8 +140,9 @@ def test_what_is_somebody_elses_is_not_there(household: Household) -> None:
         ben, "/plans/new", {"date": "2026-03-09", "time": "18:00", "court": "x", "account": "anna-rec"}
     )
     assert "Choose one of your accounts" in refused.text
-    post(ben, "/accounts", {"name": "anna-rec", "system": "recus", "RESERVE_EMAIL": "a@b.example"})
-    assert "already" in ben.get("/accounts").text
+    fields = {"RESERVE_EMAIL": "a@b.example", "RESERVE_PASSWORD": "x"}
+    post(ben, "/accounts", {"name": "anna-rec", "system": "recus", **fields})
+    assert "choose another name" in ben.get("/accounts").text
 
 
 def test_nobody_comes_to_what_is_somebody_elses_by_an_account_like_theirs(household: Household) -> None:
@@ -150,6 +151,9 @@ def test_nobody_comes_to_what_is_somebody_elses_by_an_account_like_theirs(househ
 
     post(ben, "/accounts", {**fields, "name": "same-player"})
     refused = ben.get("/accounts").text
+    phone = {"RESERVE_EMAIL": "ben3@example.com", "RESERVE_PHONE": "(415) 555-0142"}
+    post(ben, "/accounts", {**fields, **phone, "name": "same-phone"})
+    texts = ben.get("/accounts").text
     own = {**fields, "RESERVE_EMAIL": "ben2@example.com"}
     post(ben, "/accounts", {**own, "name": "annas-next"})
     post(ben, "/accounts/annas-next/remove")
@@ -157,8 +161,9 @@ def test_nobody_comes_to_what_is_somebody_elses_by_an_account_like_theirs(househ
     post(anna, "/accounts/anna-rec/remove")
     post(ben, "/accounts", {**own, "name": "anna-rec"})
 
-    assert "belongs to somebody else here" in refused
-    assert "same-player" not in refused
+    assert "account at recus belongs to somebody else here" in refused
+    assert "phone number belongs to somebody else here" in texts
+    assert not any(name in refused + texts for name in ("same-player", "same-phone"))
     assert ben.get("/runs/20260301T000000-anna").status_code == 404
     assert "annas-next" not in ben.get("/accounts").text
     assert "annas-next" in anna.get("/accounts").text
