@@ -11,13 +11,15 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, event, inspect, text
 
 from reserve.clock import Clock
 from reserve.notify.channels import channels, send
 from reserve.notify.outbox import Outbox, entry_in
 from reserve.notify.sender import Sender
 from reserve.settings import Settings
+from reserve.storage import migrations
+from reserve.storage.migrations import upgrade
 from tests.fakes import FakeClock
 from tests.postgres import postgres
 
@@ -70,6 +72,7 @@ def pytest_collection_finish() -> None:
     """Spare the garbage collector what is loaded by now: it would look at all of it again and again."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)  # a list of facilities is twice as much, and no garbage
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -92,6 +95,36 @@ def senders(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
 
     monkeypatch.setattr("reserve.commands.telling.start_sender", start_sender)
     return started
+
+
+MAKING: dict[str, list[tuple[str, Any]]] = {}  # by kind of database, what Alembic had it do for a new store
+
+
+def quick_upgrade(connection: Connection) -> None:
+    """As `migrations.upgrade`, which a new store does not wait for: what it did the first time is repeated."""
+    kind = connection.dialect.name
+    made = MAKING.get(kind)
+    if inspect(connection).get_table_names():
+        upgrade(connection)
+    elif made is None:
+        done: list[tuple[str, Any]] = []
+
+        def note(*said: Any) -> None:
+            done.append((said[2], said[3]))  # the statement, and its parameters
+
+        event.listen(connection, "before_cursor_execute", note)
+        upgrade(connection)
+        event.remove(connection, "before_cursor_execute", note)
+        MAKING[kind] = [each for each in done if not each[0].lstrip().startswith(("SELECT", "PRAGMA"))]
+    else:
+        for statement, parameters in made:
+            connection.exec_driver_sql(statement, parameters)
+
+
+@pytest.fixture(autouse=True)
+def quick_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables of new stores are made quickly; `tests/storage/test_migrations.py` tells how they really are."""
+    monkeypatch.setattr(migrations, "upgrade", quick_upgrade)
 
 
 @pytest.fixture

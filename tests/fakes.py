@@ -5,14 +5,17 @@ from __future__ import annotations
 import heapq
 import random
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from io import BytesIO
 from itertools import count
+from queue import SimpleQueue
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -79,7 +82,7 @@ class FakeClock(Clock):
         self._lock = threading.RLock()
         self._owner = threading.get_ident()
         self._known = {self._owner}
-        self._asleep: set[threading.Event] = set()
+        self._asleep: set[_Baton] = set()
         self._steps = 0
         self._looks = 0
         self._broken = ""
@@ -118,8 +121,8 @@ class FakeClock(Clock):
         if threading.get_ident() not in self._known:
             self._drag(moment)
         elif moment > self._now:
-            wake = threading.Event()
-            self._put(moment, wake.set)
+            wake = _Baton()
+            self._put(moment, wake.hand)
             self._rest(wake)
 
     def sleep(self, length: timedelta) -> None:
@@ -128,7 +131,7 @@ class FakeClock(Clock):
 
     def call_at(self, moment: datetime, call: Callable[[], None]) -> None:
         """Call *call* in a thread of its own when time reaches *moment*; it may sleep."""
-        self._put(moment, self._thread(call).start, call)
+        self._put(moment, self._starting(call), call)
 
     def together(self, calls: Sequence[Callable[[], T]], is_hurried: Callable[[], bool] = never) -> list[T]:
         """Do all *calls*, one at a time between sleeps; raise the first failure when all have ended."""
@@ -150,7 +153,7 @@ class FakeClock(Clock):
                 wait.end()
 
         for place in range(len(calls)):
-            self._put(self._now, self._thread(partial(do, place)).start)
+            self._put(self._now, self._starting(partial(do, place)))
         self._rest(wait.wake)
         if failures:
             raise failures[0]
@@ -171,7 +174,7 @@ class FakeClock(Clock):
                 failures.append(failure)
             wait.end()
 
-        self._put(self._now, self._thread(do).start)
+        self._put(self._now, self._starting(do))
         self._rest(wait.wake)
         if failures:
             raise failures[0]
@@ -195,8 +198,8 @@ class FakeClock(Clock):
             self._agenda = sorted(entry for entry in self._agenda if entry[2] != number)
             return len(self._agenda) < before
 
-    def _thread(self, call: Callable[[], None]) -> threading.Thread:
-        """A thread that has the baton when it starts, and passes it on when it ends."""
+    def _starting(self, call: Callable[[], None]) -> Callable[[], None]:
+        """What starts a thread that has the baton from then on, and passes it on when *call* has ended."""
 
         def run() -> None:
             me = threading.get_ident()
@@ -207,16 +210,16 @@ class FakeClock(Clock):
                 self._known.discard(me)
                 self._pass_on()
 
-        return threading.Thread(target=run, daemon=True)
+        return partial(_Hand.do, run)
 
-    def _rest(self, wake: threading.Event) -> None:
+    def _rest(self, wake: _Baton) -> None:
         """Pass the baton on and wait for it to come back."""
         if threading.get_ident() not in self._known:
             raise RuntimeError("a thread that the clock did not start cannot share its time with others")
         self._asleep.add(wake)
         self._pass_on()
         seen = self._steps
-        while not wake.wait(self._patience):
+        while not wake.is_taken(self._patience):
             if self._steps == seen:
                 self._break("nobody moves: the one with the baton waits for somebody who sleeps")
             seen = self._steps
@@ -263,13 +266,54 @@ class FakeClock(Clock):
         with self._lock:
             self._broken = self._broken or reason
             for wake in list(self._asleep):
-                wake.set()
+                wake.hand()
         self._check()
 
     def _check(self) -> None:
         """Raise if the clock is broken; a thread of its own ends silently, its starter says why."""
         if self._broken:
             raise (RuntimeError if threading.get_ident() == self._owner else SystemExit)(self._broken)
+
+
+class _Baton:
+    """What somebody waits for; an Event would take several times as long, and a run has a thousand."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def hand(self) -> None:
+        """Let whoever waits go on; the second time nothing happens."""
+        with suppress(RuntimeError):
+            self._lock.release()
+
+    def is_taken(self, patience: float) -> bool:
+        """Wait for it; False when that took so many real seconds."""
+        return self._lock.acquire(timeout=patience)
+
+
+class _Hand:
+    """A thread that does one call after the other, as to start one takes longer than most calls."""
+
+    idle: ClassVar[deque[_Hand]] = deque()
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        threading.Thread(target=self._work, daemon=True).start()
+
+    @classmethod
+    def do(cls, call: Callable[[], None]) -> None:
+        """Have *call* done by one that is idle, or by a new one."""
+        try:
+            hand = cls.idle.pop()
+        except IndexError:
+            hand = cls()
+        hand._calls.put(call)
+
+    def _work(self) -> None:
+        while True:  # a call that fails ends this thread, and is reported like that of any other
+            self._calls.get()()
+            self.idle.append(self)
 
 
 class MachineClock(Clock):
@@ -312,7 +356,7 @@ class _Wait:
     """Somebody who waits for others no longer than *length*, and no longer than `HURRY` once hurried."""
 
     def __init__(self, clock: FakeClock, length: timedelta, is_hurried: Callable[[], bool]) -> None:
-        self.wake = threading.Event()
+        self.wake = _Baton()
         self.clock, self.is_hurried = clock, is_hurried
         self.ends = None if length == timedelta.max else clock._now + length
         self._set_alarm()
@@ -330,7 +374,7 @@ class _Wait:
             soon = self.clock._now + HURRY
             self.ends = soon if self.ends is None else min(self.ends, soon)
         if self.ends is not None and self.clock._now >= self.ends:
-            self.wake.set()
+            self.wake.hand()
             return False
         self._set_alarm()
         return True
@@ -338,7 +382,7 @@ class _Wait:
     def end(self) -> None:
         """What was waited for has ended; nothing happens when nobody waits any more."""
         if self.alarm is None or self.clock._remove(self.alarm):
-            self.clock._put(self.clock._now, self.wake.set)
+            self.clock._put(self.clock._now, self.wake.hand)
 
 
 @dataclass

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -117,21 +118,30 @@ def name_of(path: Path) -> str:
 
 
 PATHS = [HERE / "main.py", *(HERE / "reserve").rglob("*.py"), *(HERE / "webhook_server").rglob("*.py")]
-TREES = {name_of(path): ast.parse(path.read_text()) for path in sorted(PATHS)}
+MODULES = {name_of(path): path for path in sorted(PATHS)}
 
 
-def imports(name: str) -> Iterator[str]:
+@cache
+def nodes(name: str) -> Sequence[ast.AST]:
+    """Whatever stands in the module *name*."""
+    return [*ast.walk(ast.parse(MODULES[name].read_text()))]
+
+
+@cache
+def imports(name: str) -> Sequence[str]:
     """Every module that *name* imports, at its top or inside a function, and for types too."""
-    for node in ast.walk(TREES[name]):
+    found = []
+    for node in nodes(name):
         if isinstance(node, ast.Import):
-            yield from (each.name for each in node.names)
+            found += [each.name for each in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{name} has a relative import"
             inner = [f"{node.module}.{each.name}" for each in node.names]
-            modules = [each for each in inner if each in TREES]
-            yield from modules
+            modules = [each for each in inner if each in MODULES]
+            found += modules
             if len(modules) < len(inner):
-                yield str(node.module)
+                found.append(str(node.module))
+    return found
 
 
 def lies_in(name: str, places: str) -> bool:
@@ -150,18 +160,18 @@ def allowed_to(name: str) -> str:
 
 def attributes(name: str) -> Iterator[str]:
     """Every plain `thing.attribute` in the module *name*."""
-    for node in ast.walk(TREES[name]):
+    for node in nodes(name):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             yield f"{node.value.id}.{node.attr}"
 
 
 def called(name: str) -> set[str]:
     """Every plain function that the module *name* calls."""
-    calls = [node.func for node in ast.walk(TREES[name]) if isinstance(node, ast.Call)]
+    calls = [node.func for node in nodes(name) if isinstance(node, ast.Call)]
     return {function.id for function in calls if isinstance(function, ast.Name)}
 
 
-@pytest.mark.parametrize("name", [name for name in TREES if name.startswith("reserve.")])
+@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("reserve.")])
 def test_a_module_imports_only_what_is_below_it(name: str) -> None:
     allowed = allowed_to(name.removeprefix("reserve."))
 
@@ -171,26 +181,26 @@ def test_a_module_imports_only_what_is_below_it(name: str) -> None:
 
 
 def test_nothing_imports_in_a_circle_not_even_for_its_types() -> None:
-    graph = {name: {each for each in imports(name) if each in TREES} - {name} for name in TREES}
+    graph = {name: {each for each in imports(name) if each in MODULES} - {name} for name in MODULES}
 
     assert list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
 
 
 def test_every_row_of_the_table_is_about_a_module_that_exists() -> None:
-    assert {row for row in MAY_IMPORT if f"reserve.{row}" not in TREES} == set()
+    assert {row for row in MAY_IMPORT if f"reserve.{row}" not in MODULES} == set()
 
 
 @pytest.mark.parametrize("library", HOME)
 def test_a_library_is_imported_in_its_home_only(library: str) -> None:
-    users = {name for name in TREES for each in imports(name) if lies_in(each, library)}
+    users = {name for name in MODULES for each in imports(name) if lies_in(each, library)}
 
     assert users
     assert {name for name in users if not lies_in(name, HOME[library])} == set()
 
 
 def test_reserve_and_the_webhook_service_meet_over_http_except_in_a_rehearsal_and_where_files_lie() -> None:
-    to_service = {name for name in TREES for each in imports(name) if lies_in(each, "webhook_server")}
-    to_reserve = {(name, each) for name in TREES for each in imports(name) if lies_in(each, "reserve")}
+    to_service = {name for name in MODULES for each in imports(name) if lies_in(each, "webhook_server")}
+    to_reserve = {(name, each) for name in MODULES for each in imports(name) if lies_in(each, "reserve")}
 
     assert {name for name in to_service if lies_in(name, "reserve main")} == {"reserve.commands.rehearse"}
     of_pages = {each for each in to_reserve if lies_in(each[0], "webhook_server.pages")}
@@ -207,12 +217,12 @@ def test_reserve_and_the_webhook_service_meet_over_http_except_in_a_rehearsal_an
 
 
 def test_the_product_does_not_import_the_tests() -> None:
-    assert {name for name in TREES for each in imports(name) if lies_in(each, "tests")} == set()
+    assert {name for name in MODULES for each in imports(name) if lies_in(each, "tests")} == set()
 
 
 def test_the_environment_is_read_once_and_becomes_settings() -> None:
-    readers = {name for name in TREES if {"os.environ", "os.getenv"} & set(attributes(name))}
-    to_settings = {name for name in TREES if "read_settings" in called(name)}
+    readers = {name for name in MODULES if {"os.environ", "os.getenv"} & set(attributes(name))}
+    to_settings = {name for name in MODULES if "read_settings" in called(name)}
 
     assert readers == {"reserve.commands", "reserve.simulator.__main__", "webhook_server.__main__"}
     assert to_settings == {
@@ -225,7 +235,7 @@ def test_the_environment_is_read_once_and_becomes_settings() -> None:
 def test_only_the_clock_and_the_webhook_services_entrance_ask_what_time_it_is() -> None:
     present = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
 
-    askers = {name for name in TREES if present & set(attributes(name))}
+    askers = {name for name in MODULES if present & set(attributes(name))}
 
     assert askers == {"reserve.clock", "webhook_server.__main__"}
 
@@ -233,8 +243,8 @@ def test_only_the_clock_and_the_webhook_services_entrance_ask_what_time_it_is() 
 def test_no_booking_system_puts_an_id_into_a_path_without_quoting_it() -> None:
     by_hand = {
         name
-        for name, tree in TREES.items()
-        for node in ast.walk(tree)
+        for name in MODULES
+        for node in nodes(name)
         if lies_in(name, "reserve.systems") and isinstance(node, ast.JoinedStr)
         for first in node.values[:1]
         if isinstance(first, ast.Constant) and str(first.value).startswith("/")
@@ -244,7 +254,7 @@ def test_no_booking_system_puts_an_id_into_a_path_without_quoting_it() -> None:
 
 
 def test_only_the_entrances_print_or_exit() -> None:
-    talkers = {name for name in TREES if "print" in called(name) or "sys.exit" in attributes(name)}
+    talkers = {name for name in MODULES if "print" in called(name) or "sys.exit" in attributes(name)}
 
     assert {name for name in talkers if not lies_in(name, " ".join(ENTRANCES))} == set()
 

@@ -3,25 +3,14 @@
 import pytest
 
 from reserve.simulator import SIMULATED_SYSTEMS
-from tests.proofs.matrix import verdicts
 from tests.proofs.mornings import OWN, morning, numbers
-from tests.proofs.referee import Verdict
 
 SOME = range(5000, 5010)
 
 
-@pytest.fixture(scope="module")
-def found() -> dict[str, list[Verdict]]:
-    """The verdicts about some mornings, by system."""
-    judged = verdicts([(system, seed) for system in SIMULATED_SYSTEMS for seed in SOME], morning)
-    return {system: [judged.pop(0) for _ in SOME] for system in SIMULATED_SYSTEMS}
-
-
 @pytest.mark.parametrize("system", SIMULATED_SYSTEMS)
-def test_on_ten_mornings_nothing_is_reserved_twice_and_nothing_is_lost_in_silence(
-    found: dict[str, list[Verdict]], system: str
-) -> None:
-    counts = numbers(found[system])
+def test_on_ten_mornings_nothing_is_reserved_twice_and_nothing_is_lost_in_silence(system: str) -> None:
+    counts = numbers([morning((system, seed)) for seed in SOME])
 
     assert counts["failures"] == []
     assert (counts["mornings"], counts["doubles"], counts["silent"]) == (10, 0, 0)

@@ -26,6 +26,11 @@ OF_PLANS = ("plans", "turns", "beats")  # a program that only booked did not mak
 
 
 @pytest.fixture
+def quick_tables() -> None:
+    """Here they are really made by the revisions."""
+
+
+@pytest.fixture
 def engine(tmp_path: Path, database: str | None) -> Iterator[Engine]:
     """The database of a store in *tmp_path*, past the program."""
     made = create_engine(database or f"sqlite:///{tmp_path / NAME}")
