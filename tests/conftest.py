@@ -101,7 +101,7 @@ MAKING: dict[str, list[tuple[str, Any]]] = {}  # by kind of database, what Alemb
 
 
 def quick_upgrade(connection: Connection) -> None:
-    """As `migrations.upgrade`, which a new store does not wait for: what it did the first time is repeated."""
+    """As `migrations.upgrade`, but for a new store what it did the first time is only repeated."""
     kind = connection.dialect.name
     made = MAKING.get(kind)
     if inspect(connection).get_table_names():

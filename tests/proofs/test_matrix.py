@@ -14,6 +14,8 @@ from reserve.simulator import SIMULATED_SYSTEMS
 from reserve.simulator.faults import loses_the_answer
 from tests.proofs.matrix import (
     PLAIN,
+    Case,
+    NamedCase,
     cases,
     named_cases,
     positions,
@@ -30,7 +32,7 @@ EVERY = 61  # cells one is tried; it shares no factor with the number of trouble
 
 @pytest.mark.parametrize("system", SIMULATED_SYSTEMS)
 def test_whatever_breaks_there_is_at_most_one_reservation_and_no_lie(system: str) -> None:
-    cells = [*cases([system]), *named_cases([system])]
+    cells: list[Case | NamedCase] = [*cases([system]), *named_cases([system])]
 
     numbers = summary([verdict(cell) for cell in cells[::EVERY]])
 

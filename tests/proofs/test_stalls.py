@@ -8,7 +8,6 @@ from reserve.simulator import SIMULATED_SYSTEMS
 from tests.proofs.stalls import Case, SetClock, Stall, StalledServer, cases, numbers
 from tests.proofs.stalls_store import HELD, StalledStore
 
-
 SAMPLE: list[Case] = [
     *(SetClock(system, 8.0, -60.0) for system in SIMULATED_SYSTEMS),
     StalledStore("recus", "is locked", HELD),
