@@ -23,7 +23,9 @@ from reserve.storage.runs import Record, player_key
 from reserve.systems import PROFILES, USUAL
 from tests.waterfall.runs import TWO_HELD, facts
 from tests.webhook.pages.conftest import PASSWORD, Household
+from tests.webhook.pages.test_asking import BOOKINGS, CHECK, TEXT, keep_player, plan_a_game
 from webhook_server import serve
+from webhook_server.pages.background import EVERY, Kind
 
 SCREENS = Path(__file__).parents[3] / "build" / "screens"
 AXE = Path(axe_core_python.__file__).with_name("axe.min.js")
@@ -154,6 +156,41 @@ def url(household: Household) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.port}"
 
 
+def asks_the_booking_system(household: Household, person: Person) -> None:
+    """See what is booked, cancel it, check a plan, and wait for a text; on the phone in the dark."""
+    person.in_the_dark(person.size == "phone")
+    if person.size == "phone":
+        keep_player(household)
+        household.stage.book()
+        plan_a_game(household, household.client("anna"))
+    person.goes(BOOKINGS)
+    person.clicks("Look now" if person.size == "phone" else "Look again")
+    person.sees("Waiting for its turn")
+    person.looks("bookings-waiting")
+    household.works()
+    person.sees("Court 1, Alice Marble")
+    person.looks("bookings")
+    person.clicks("Cancel Mon 2026-03-09 18:00-19:30 Court 1, Alice Marble")
+    person.looks("cancel")
+    if person.size == "phone":
+        person.clicks("Keep it")
+    else:
+        person.clicks("Cancel it")
+        household.works()
+        person.sees("Cancelled Mon 2026-03-09")
+        person.sees("No court is held or reserved")
+    person.goes(TEXT)
+    person.sees("Waiting for a text")
+    person.looks("text")
+    person.goes(CHECK)
+    person.clicks("Check now" if person.size == "phone" else "Check again")
+    household.works()
+    person.sees("Ready until")
+    person.looks("check")
+    household.clock.sleep_until(household.clock.now() + EVERY[Kind.CHECK])
+    person.in_the_dark(False)
+
+
 def test_somebody_signs_in_plans_a_game_and_looks_at_what_happened(
     household: Household, url: str, tmp_path: Path
 ) -> None:
@@ -188,6 +225,7 @@ def test_somebody_signs_in_plans_a_game_and_looks_at_what_happened(
             person.sees("Reserved Court 1")
             person.looks("run")
             person.in_the_dark(False)
+            asks_the_booking_system(household, person)
             if size == "desk":
                 continue
             person.goes("/plans/1")
