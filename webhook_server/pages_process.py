@@ -14,7 +14,7 @@ REFUSED = 2  # the exit code of a process that would not do better a second time
 
 # Seconds.
 SOONEST, LATEST = 1.0, 60.0  # from the end of one to the next; longer from time to time, until one lasts
-GRACE = 4.0  # to finish what it has begun
+GRACE = 6.0  # to finish what it has begun; Docker gives us 10 in all
 
 log = logging.getLogger(__name__)
 

@@ -35,6 +35,8 @@ WAITERS = 64  # readers that wait hold a thread each
 READERS = WAITERS + 8  # threads for all that is no delivery
 DELIVERERS = 8  # threads for nothing but deliveries
 PAGERS = 6  # threads for the pages
+STREAMS = 64  # of what goes on, that are open at once; each holds a thread, which mostly sleeps
+STREAM = "/events"
 
 # Seconds.
 PATIENCE = 10  # for a request to come in whole, from its first byte or from the connection
@@ -382,6 +384,25 @@ class TextServer(Server):
         return self.deliverers if is_delivery else self.task_dispatcher
 
 
+class _Pages(Server):
+    """Answers with pages, which never wait for the threads of streams."""
+
+    def __init__(self, *args: Any) -> None:
+        """Begin with threads for streams alone."""
+        super().__init__(*args)
+        self.streamers = ThreadedTaskDispatcher()
+        self.streamers.set_thread_count(STREAMS + 1)  # one more tells that it is one too many
+
+    def shut(self) -> None:
+        """Finish what has begun, for a while, and begin nothing more."""
+        super().shut()
+        self.streamers.shutdown()
+
+    def _workers(self, request: HTTPRequestParser) -> ThreadedTaskDispatcher:
+        is_stream = getattr(request, "path", "") == STREAM
+        return self.streamers if is_stream else self.task_dispatcher
+
+
 class _Running:
     """A server at work on its own threads."""
 
@@ -460,7 +481,7 @@ class PageServer(_Running):
     ) -> None:
         """Serve from now on; *left* is called when nobody is at the other *end* any more."""
         self._house = pages.extensions["house"]
-        server = Server(pages, _settings(PAGERS), pages.extensions["access"], proxy)
+        server = _Pages(pages, _settings(PAGERS), pages.extensions["access"], proxy)
         server.share(lambda path: not is_of_texts(path), end, left)
         self.strangers = server.asked
         super().__init__(server, "web page")

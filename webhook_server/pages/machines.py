@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 
-from flask import Flask, Response, abort, render_template, request, stream_with_context
+from flask import Flask, Response, abort, request, stream_with_context
 from flask_login import current_user
 from sqlalchemy import func, select
 
@@ -15,20 +15,18 @@ from reserve.errors import ExitCode
 from reserve.storage.run_folder import calendars
 from reserve.storage.schema import PLANS, RUNS
 from webhook_server.access import Access
-from webhook_server.pages.guard import still_mine
 from webhook_server.pages.house import House, Mine
-from webhook_server.pages.reading import under_way
+from webhook_server.pages.live import LOOK_EVERY, Live
 from webhook_server.pages.texts import Texts
+from webhook_server.server import STREAM, STREAMS
 
 IN_CALENDAR = 100  # reservations
-STREAMS = 4  # that are open at once; each has a thread
-LOOK_EVERY = 1.0  # seconds
 LOOKS = 25  # then the browser asks again
 
 
 def add_machines(pages: Flask, house: House, access: Access, texts: Texts) -> None:
     """Add what programs read."""
-    streams = threading.BoundedSemaphore(STREAMS)
+    streams, live = threading.BoundedSemaphore(STREAMS), Live(house)
 
     @pages.get("/healthz")
     def healthz() -> dict[str, bool]:
@@ -51,28 +49,24 @@ def add_machines(pages: Flask, house: House, access: Access, texts: Texts) -> No
         among = [kept[run.run_id] for run in house.runs.read(won, most=IN_CALENDAR) if run.run_id in kept]
         return Response(merged(kept.values(), among), mimetype="text/calendar")
 
-    @pages.get("/events")
+    @pages.get(STREAM)
     def events() -> Response:
-        def look() -> str | None:
-            own = still_mine(house)
-            return render_template("under_way.html", under_way=under_way(own)) if own else None
-
         def changes() -> Iterator[str]:
             before = None
             yield "retry: 1000\n\n"
             for _ in range(LOOKS):
-                if (now := look()) is None:
+                if (now := live.seen()) is None:
                     return  # signed out, or removed
                 if now != before:
                     yield f"data: {json.dumps(now)}\n\n"
                     before = now
                 else:
                     yield ": still here\n\n"
-                if house.closing.wait(LOOK_EVERY):
+                if house.closing.wait(LOOK_EVERY.total_seconds()):
                     return
 
         def once() -> Iterator[str]:
-            yield f"retry: 5000\ndata: {json.dumps(look() or '')}\n\n"
+            yield f"retry: 5000\ndata: {json.dumps(live.seen() or '')}\n\n"
 
         is_held = streams.acquire(blocking=False)
         said = stream_with_context(changes() if is_held else once())

@@ -6,15 +6,16 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 
 import pytest
 import requests
+from sqlalchemy import event
 
 from tests.webhook.pages.conftest import TOKEN, Household
 from webhook_server import serve
-from webhook_server.server import FREE, WebhookServer
+from webhook_server.server import FREE, STREAM, WebhookServer
 
 
 @pytest.fixture
@@ -103,3 +104,32 @@ def test_what_comes_close_behind_a_request_about_texts_is_never_mixed_up_with_it
     assert answers.count(b"HTTP/1.1 ") == 2
     assert answers.startswith(b"HTTP/1.1 200 OK")
     assert b"HTTP/1.1 503 Service Unavailable" in answers
+
+
+def test_fifty_who_watch_are_no_more_to_read_than_one_and_delay_no_page(
+    household: Household, server: WebhookServer
+) -> None:
+    house, looks = household.pages.extensions["house"], list[str]()
+    house.closing.clear()  # so that streams last
+    cookie = household.client("anna").get_cookie("first-serve")
+    assert cookie is not None
+    head = f"HTTP/1.1\r\nHost: localhost\r\nCookie: first-serve={cookie.value}\r\n\r\n"
+
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        looks.append(statement)
+
+    event.listen(house.store.engine, "before_cursor_execute", note)
+    with ExitStack() as open_:
+        for _ in range(50):
+            stream = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+            open_.enter_context(stream)
+            stream.sendall(f"GET {STREAM} {head}".encode())
+            said = b""
+            while b"data:" not in said:
+                said += stream.recv(4096)
+        headers = {"Cookie": f"first-serve={cookie.value}"}
+        page = requests.get(f"http://127.0.0.1:{server.port}/code", headers=headers, timeout=60)
+        house.closing.set()
+
+    assert page.status_code == 200
+    assert len([each for each in looks if "FROM runs" in each]) == 1
