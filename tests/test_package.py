@@ -36,7 +36,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(folder: Path, *words: str, python: tuple[str, ...] = (sys.executable,)) -> tuple[int, str]:
     """The exit code of the installed program, and what it printed."""
-    environ = {"PYTHONPATH": str(folder), "HOME": str(folder.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    environ = {"PYTHONPATH": str(folder), "HOME": str(folder.parent)}
     result = subprocess.run(
         [*python, *words], cwd=folder.parent, env=environ, capture_output=True, text=True, timeout=60
     )

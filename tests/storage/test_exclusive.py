@@ -6,10 +6,9 @@ import fcntl
 import os
 import signal
 import stat
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from reserve.errors import ServiceError
 from reserve.storage.database import Store
 from reserve.storage.exclusive import AdvisoryLock, Exclusive
 from tests.postgres import postgres
+from tests.storage.processes import running
 
 REPOSITORY = Path(__file__).parents[2]
 Machine = Callable[[str], Exclusive]
@@ -57,16 +57,12 @@ def machine(tmp_path: Path, database: str | None) -> Iterator[Machine]:
 
 
 @pytest.fixture
-def holder(tmp_path: Path, database: str | None) -> Iterator[subprocess.Popen[str]]:
+def holder(tmp_path: Path, database: str | None) -> Iterator[BaseProcess]:
     """A process on another machine that holds the name."""
-    words = [sys.executable, "-c", HOLDER, str(folder_of("elsewhere", tmp_path, database)), database or ""]
-    with subprocess.Popen(
-        words, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
+    folder = folder_of("elsewhere", tmp_path, database)
+    Store(folder, database).close()  # which is quicker here
+    with running(HOLDER, str(folder), database or "") as process:
         yield process
-        process.kill()
 
 
 def test_a_name_has_one_holder_and_then_the_next(machine: Machine) -> None:
@@ -114,13 +110,14 @@ def test_a_name_that_another_process_holds_is_not_ours(machine: Machine) -> None
     assert [lock.take(), lock.is_held()] == [False, True]
 
 
-def test_a_stopped_process_holds_its_name(machine: Machine, holder: subprocess.Popen[str]) -> None:
-    holder.send_signal(signal.SIGSTOP)
+def test_a_stopped_process_holds_its_name(machine: Machine, holder: BaseProcess) -> None:
+    assert holder.pid
+    os.kill(holder.pid, signal.SIGSTOP)
 
     assert not machine("here").lock("name").take()
 
 
-def test_a_killed_process_holds_nothing(machine: Machine, holder: subprocess.Popen[str]) -> None:
+def test_a_killed_process_holds_nothing(machine: Machine, holder: BaseProcess) -> None:
     lock = machine("here").lock("name")
 
     holder.kill()

@@ -5,13 +5,12 @@ import pickle
 import re
 import signal
 import stat
-import subprocess
-import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import partial
+from multiprocessing.process import BaseProcess
 from operator import add
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from reserve.storage.runs import PastRun, Record, RunStore, player_key
 from reserve.storage.schema import ACTIONS, RUNS
 from tests.fakes import START, offer
 from tests.postgres import postgres
+from tests.storage.processes import exit_codes, running
 
 REPOSITORY = Path(__file__).parents[2]
 PLAYER = player_key("recus", "api.rec.us", "player@example.com")
@@ -35,7 +35,6 @@ DAY = "2026-03-09"
 LOSE = text("SELECT pg_terminate_backend(pid, 1000) FROM pg_locks WHERE locktype = 'advisory'")
 
 # A run in a process of its own that is under way when it says so, until somebody ends it.
-# It imports nothing of the tests, which would take it longer than all that it does.
 UNDER_WAY = f"""
 import pickle
 import sys
@@ -60,23 +59,18 @@ def store(tmp_path: Path, database: str | None) -> Iterator[Store]:
 
 
 @pytest.fixture
-def other(tmp_path: Path, database: str | None, store: Store) -> Iterator[subprocess.Popen[str]]:
+def other(tmp_path: Path, database: str | None, store: Store) -> Iterator[BaseProcess]:
     """A run of the same player in another process, under way; on another machine, if those can share."""
     folder = tmp_path / ("elsewhere" if database else "data")
-    command = [sys.executable, "-c", UNDER_WAY, str(folder), database or ""]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=REPOSITORY, text=True, stdin=pipe, stdout=pipe) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "under way\n"
+    with running(UNDER_WAY, str(folder), database or "") as process:
         yield process
-        process.kill()
 
 
 def record(store: Store, run_id: str = "mine", player: str = PLAYER) -> Record:
     return Record(store, run_id, player, lambda: START)
 
 
-def die(process: subprocess.Popen[str], store: Store) -> None:
+def die(process: BaseProcess, store: Store) -> None:
     """Kill a run, and wait until the database has noticed."""
     process.kill()
     for name in ("run other", f"{PLAYER} {DAY}"):
@@ -119,7 +113,7 @@ def test_an_action_is_read_by_the_next_process(tmp_path: Path, database: str | N
     assert (run.started, run.ended, held) == (START, None, {"order-1"})
 
 
-def test_an_action_outlives_a_killed_process(store: Store, other: subprocess.Popen[str]) -> None:
+def test_an_action_outlives_a_killed_process(store: Store, other: BaseProcess) -> None:
     die(other, store)
 
     (run,) = cut_off(store)
@@ -127,13 +121,14 @@ def test_an_action_outlives_a_killed_process(store: Store, other: subprocess.Pop
     assert [(action.kind, action.court) for action in run.actions] == [("asking", "Court 1")]
 
 
-def test_a_run_under_way_is_not_cut_off(store: Store, other: subprocess.Popen[str]) -> None:
+def test_a_run_under_way_is_not_cut_off(store: Store, other: BaseProcess) -> None:
     assert cut_off(store) == []
     assert RunStore(store).alive(["other", "mine"]) == {"other"}
 
 
-def test_a_stopped_process_is_still_alive(store: Store, other: subprocess.Popen[str]) -> None:
-    other.send_signal(signal.SIGSTOP)
+def test_a_stopped_process_is_still_alive(store: Store, other: BaseProcess) -> None:
+    assert other.pid
+    os.kill(other.pid, signal.SIGSTOP)
 
     assert cut_off(store) == []
 
@@ -145,7 +140,7 @@ def test_a_run_that_ended_is_not_cut_off(store: Store) -> None:
     assert cut_off(store) == []
 
 
-def test_what_became_of_a_cut_off_run_is_noted_by_another(store: Store, other: subprocess.Popen[str]) -> None:
+def test_what_became_of_a_cut_off_run_is_noted_by_another(store: Store, other: BaseProcess) -> None:
     die(other, store)
 
     record(store).end(None, "Not reserved: cut off.", of="other")
@@ -154,23 +149,19 @@ def test_what_became_of_a_cut_off_run_is_noted_by_another(store: Store, other: s
     assert [(run.sentence, run.exit_code) for run in history(store)] == [("Not reserved: cut off.", None)]
 
 
-def test_the_runs_of_other_players_are_none_of_our_business(
-    store: Store, other: subprocess.Popen[str]
-) -> None:
+def test_the_runs_of_other_players_are_none_of_our_business(store: Store, other: BaseProcess) -> None:
     die(other, store)
 
     assert cut_off(store, player_key("recus", "api.rec.us", "other@example.com")) == []
 
 
-def test_a_second_run_for_the_same_day_is_refused_and_says_why(
-    store: Store, other: subprocess.Popen[str]
-) -> None:
+def test_a_second_run_for_the_same_day_is_refused_and_says_why(store: Store, other: BaseProcess) -> None:
     with pytest.raises(AlreadyReserved, match=r"another run .* 2026-03-09 is under way"), kept(record(store)):
         pass
 
 
 def test_a_second_run_for_the_same_day_may_wait_until_the_first_has_ended(
-    store: Store, other: subprocess.Popen[str]
+    store: Store, other: BaseProcess
 ) -> None:
     waited = []
 
@@ -183,14 +174,12 @@ def test_a_second_run_for_the_same_day_may_wait_until_the_first_has_ended(
         assert waited == [1, 1, 1]
 
 
-def test_another_day_and_another_player_may_run_at_the_same_time(
-    store: Store, other: subprocess.Popen[str]
-) -> None:
+def test_another_day_and_another_player_may_run_at_the_same_time(store: Store, other: BaseProcess) -> None:
     with kept(record(store), day="2026-03-10"), kept(record(store, "third", "somebody else")):
         assert len(history(store)) == 3
 
 
-def test_a_killed_run_excludes_nobody(store: Store, other: subprocess.Popen[str]) -> None:
+def test_a_killed_run_excludes_nobody(store: Store, other: BaseProcess) -> None:
     die(other, store)
 
     with kept(record(store)):
@@ -204,15 +193,9 @@ def test_two_processes_write_at_the_same_time_and_nothing_is_lost(
     script = script.replace(
         'record.note("asking", [COURT])', 'for _ in range(50): record.note("asking", [COURT])'
     )
-    command = [sys.executable, "-c", script, str(tmp_path / "data"), database or ""]
-    writers = [
-        subprocess.Popen(
-            [*command, name], cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        )
-        for name in ("one", "two")
-    ]
+    words = str(tmp_path / "data"), database or ""
 
-    assert [writer.wait() for writer in writers] == [0, 0]
+    assert exit_codes(script, (*words, "one"), (*words, "two")) == [0, 0]
     assert [len(run.actions) for run in history(store)] == [50, 50]
 
 

@@ -26,6 +26,7 @@ from reserve.simulator import AtriumScenario, SimulatedAtrium, serve
 from reserve.storage.database import Store
 from reserve.storage.schema import SECRETS
 from reserve.storage.secrets import Accounts, SecretStore, StoredTokens
+from tests.storage.processes import exit_codes
 
 HERE = Path(__file__).parents[2]
 MINE = {"RESERVE_SYSTEM": "atrium", "RESERVE_EMAIL": "player@example.com", "RESERVE_PASSWORD": "c4nary"}
@@ -259,8 +260,7 @@ def test_a_change_of_the_key_that_is_killed_anywhere_leaves_everything_readable(
     Accounts(SecretStore(store, tmp_path)).add("mine", MINE)
     Accounts(SecretStore(store, tmp_path)).add("other", MINE)
 
-    command = [sys.executable, "-c", CUT_OFF, str(tmp_path), str(calls), database or ""]
-    assert subprocess.run(command, cwd=HERE, timeout=60).returncode == -signal.SIGKILL
+    assert exit_codes(CUT_OFF, (str(tmp_path), str(calls), database or "")) == [-signal.SIGKILL]
 
     assert Accounts(SecretStore(store, tmp_path)).read("mine") == MINE
     assert SecretStore(store, tmp_path).change_key() == 2
@@ -313,10 +313,7 @@ def test_a_process_killed_while_a_token_rotates_loses_neither(
 ) -> None:
     StoredTokens(SecretStore(store, tmp_path), "player").replace("old")
 
-    command = [sys.executable, "-c", KILLED, str(tmp_path), str(writes), database or ""]
-    killed = subprocess.run(command, cwd=HERE, timeout=60)
-
-    assert killed.returncode == -signal.SIGKILL
+    assert exit_codes(KILLED, (str(tmp_path), str(writes), database or "")) == [-signal.SIGKILL]
     assert StoredTokens(SecretStore(store, tmp_path), "player").kept() == kept
 
 

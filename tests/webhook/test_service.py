@@ -1,6 +1,7 @@
 """The service at work: real HTTP, and the real process."""
 
 import hmac
+import logging
 import os
 import re
 import signal
@@ -23,6 +24,7 @@ from requests import Response
 from tests.webhook.conftest import TOKEN
 from tests.webhook.test_gateways import sample
 from webhook_server import create_app, serve
+from webhook_server.__main__ import main
 from webhook_server.access import is_loopback
 from webhook_server.server import LONGEST_BODY, WAITERS
 from webhook_server.signatures import SIGNED, variable
@@ -227,22 +229,39 @@ def test_a_signal_ends_it_cleanly_and_the_process_of_its_pages(tmp_path: Path, n
         ({"WEBHOOK_TOKEN": "two words"}, "WEBHOOK_TOKEN"),
         ({"WEBHOOK_PROXY": "127.0.0.1", "WEBHOOK_TOKEN": "1"}, "at least 16 characters"),
         ({"WEBHOOK_PORT": "http"}, "port http"),
-        ({"WEBHOOK_PORT": "70000"}, "port 70000"),
         ({"WEBHOOK_PORT": "taken"}, "cannot listen"),
         ({"RESERVE_DATA": "/dev/null/data"}, "cannot keep texts"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused_in_one_sentence(
-    tmp_path: Path, settings: dict[str, str], why: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    settings: dict[str, str],
+    why: str,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["webhook_server"])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # those of the tests stay
+    monkeypatch.setattr(logging, "raiseExceptions", True)  # put back afterwards
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = str(other.getsockname()[1])
-        settings = {name: value.replace("taken", taken) for name, value in settings.items()}
-        with process(tmp_path, **settings) as started:
-            out, problem = started.communicate(timeout=60)
+        for name, value in {"WEBHOOK_PAGES": "0", "RESERVE_DATA": "data", **settings}.items():
+            monkeypatch.setenv(name, value.replace("taken", taken))
+        code = main()
+
+    out, problem = capsys.readouterr()
+    assert (code, out) == (2, "")
+    assert why in problem
+    assert problem.count("\n") == 1
+
+
+def test_the_real_process_refuses_them_likewise(tmp_path: Path) -> None:
+    with process(tmp_path, WEBHOOK_PORT="70000") as started:
+        out, problem = started.communicate(timeout=60)
 
     assert (started.returncode, out) == (2, "")
-    assert why in problem
+    assert "port 70000" in problem
     assert problem.count("\n") == 1
 
 
