@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from reserve.clock import POLITE, SECOND, measure, weigh
+from reserve.clock import POLITE, PROBES, SECOND, measure, weigh
 from tests.benchmarks.figures import spread
 from tests.fakes import START, FakeClock, StampingServer
 
@@ -77,6 +77,7 @@ METHODS = {
     ("ours", 5): ours(5),
     ("ours", 8): ours(8),
     ("ours", 10): ours(10),
+    ("ours", PROBES): ours(PROBES),
 }
 
 
@@ -112,7 +113,7 @@ def row(name: str, probes: int, rtt: float, jitter: float, runs: int = RUNS) -> 
 
 
 def aimed(server: StampingServer) -> timedelta:
-    """The lead that a run finds: ten probes, and one more on each connection as it is warmed."""
+    """The lead that a run finds: its probes, and one more on each connection as it is warmed."""
     clock = server.clock
     found = measure(server.probe, clock)
     warmed = []

@@ -47,7 +47,8 @@ NAP = 0.1  # seconds; how the field waits
 QUICK = [network for network in NETWORKS if network.rtt == 60]
 WARMED = 4  # connections, whose answers tell more about the server's clock
 WARMING = timedelta(seconds=2.5)  # as long as before an opening
-MEASURED = 3  # times that we measure the server's clock per network; the openings alternate with them
+MEASURED = 3  # times that we measure the server's clock per network...
+ABREAST = 3  # ...each time over so many sets of connections; the openings alternate with all of them
 CHUNK = 10  # openings that one process asks one by one for
 START = datetime(2026, 11, 27, 18, tzinfo=UTC)
 SLOT = Slot(START, START + timedelta(minutes=90))
@@ -274,11 +275,14 @@ def work(task: Task) -> dict[str, list[Arrivals]]:
 
 def measure_clocks(hosts: Hosts, networks: Sequence[Network], times: int) -> dict[Network, list[ServerTime]]:
     """The server's time over each network, several times; this takes ten seconds a time."""
-    measuring = [Ours(hosts.url(network), "clock", WARMED) for network in networks]
+    measuring = [Ours(hosts.url(network), "clock", WARMED) for network in networks for _ in range(ABREAST)]
     rounds = [Clock().together([each.measure for each in measuring]) for _ in range(times)]
     for each in measuring:
         each.close()
-    return {network: [one[place] for one in rounds] for place, network in enumerate(networks)}
+    return {
+        network: [one for found in rounds for one in found[place * ABREAST : (place + 1) * ABREAST]]
+        for place, network in enumerate(networks)
+    }
 
 
 def extent(arrivals: Arrivals, courts: int) -> tuple[float, float]:

@@ -141,12 +141,12 @@ def test_of_two_servers_behind_one_name_the_one_whose_clock_is_behind_is_not_ask
     servers = [behind, ahead, ahead] if first else [ahead, ahead, behind]
     connections = [Stamped(server, f"Court {number}") for number, server in enumerate(servers)]
 
-    found = server_time(context_of(FakeSystem(clock)), connections, until=START + 17 * SECOND)
+    found = server_time(context_of(FakeSystem(clock)), connections, until=START + 21 * SECOND)
 
     late = behind.arrival(found.likely(START + 60 * SECOND)) - (START + 60 * SECOND)
     assert timedelta(0) <= late <= 0.15 * SECOND
-    assert clock.now() <= START + 17 * SECOND
-    assert len(ahead.asked) + len(behind.asked) <= 19
+    assert clock.now() <= START + 21 * SECOND
+    assert len(ahead.asked) + len(behind.asked) <= 20
 
 
 def test_the_answers_that_warm_the_connections_tell_more_about_the_servers_time(clock: FakeClock) -> None:
@@ -159,5 +159,5 @@ def test_the_answers_that_warm_the_connections_tell_more_about_the_servers_time(
 
     finer = found.with_more(probes, 4)
     assert len(probes) == 4
-    assert 2 * (found.bound - finer.bound) > timedelta(milliseconds=2)  # of the four that halving left
+    assert 2 * (found.bound - finer.bound) > timedelta(milliseconds=1)  # of the two that halving left
     assert abs(server.arrival(finer.likely(opening)) - opening) < timedelta(milliseconds=1)
