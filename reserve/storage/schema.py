@@ -1,7 +1,7 @@
 """The tables of the store, as they are today; `reserve.storage.migrations` makes them so.
 
-A change here needs a revision there, and HEAD names the last one. Revisions are numbered in their order. Which
-rows an index leaves out is told there only: SQLAlchemy would load all of PostgreSQL's dialect to hear of it.
+A change here needs a revision there, and HEAD names the last one. Revisions are numbered in their order.
+Which rows an index leaves out is told there only: to hear of it, SQLAlchemy would load PostgreSQL's dialect.
 """
 
 from __future__ import annotations

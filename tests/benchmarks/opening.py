@@ -274,7 +274,7 @@ def work(task: Task) -> dict[str, list[Arrivals]]:
 
 
 def measure_clocks(hosts: Hosts, networks: Sequence[Network], times: int) -> dict[Network, list[ServerTime]]:
-    """The server's time over each network, several times; this takes ten seconds a time."""
+    """The server's time over each network, several times; this takes 16 seconds a time."""
     measuring = [Ours(hosts.url(network), "clock", WARMED) for network in networks for _ in range(ABREAST)]
     rounds = [Clock().together([each.measure for each in measuring]) for _ in range(times)]
     for each in measuring:
