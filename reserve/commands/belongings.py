@@ -6,6 +6,7 @@ the one-time codes that are sent to it. So whatever stores or moves accounts doe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from reserve.storage.people import Person
 
 CHANGING = "whose accounts are whose"  # of those who change it, one is at work at a time
+WHOLE_NUMBER = 8  # digits from which the end of a number means one phone, when texts are handed out
 OF_SETTINGS = ""  # the name under which we compare the account of the environment: it is the owner's
 
 
@@ -153,12 +155,13 @@ def _shared(one: Mapping[str, str], other: Mapping[str, str]) -> str | None:
     emails = {each.get(EMAIL.name, "").strip().casefold() for each in (one, other)}
     if len(systems) == 1 and len(emails) == 1 and emails != {""}:
         return f"account at {systems.pop()}"
-    phones = {_normal(each.get(PHONE.name, "")) for each in (one, other)}
-    return "phone number" if len(phones) == 1 and phones != {""} else None
+    shorter, longer = sorted((_digits(each.get(PHONE.name, "")) for each in (one, other)), key=len)
+    is_one_phone = shorter == longer != "" or (len(shorter) >= WHOLE_NUMBER and longer.endswith(shorter))
+    return "phone number" if is_one_phone else None
 
 
-def _normal(phone: str) -> str:
-    """A phone number as it is written in one way only."""
+def _digits(phone: str) -> str:
+    """A phone number as the webhook service compares it."""
     with suppress(UsageError):
-        return phone_number(phone) if phone else ""
-    return phone.strip()
+        phone = phone_number(phone) if phone else ""
+    return re.sub(r"[^0-9]", "", phone).lstrip("0")

@@ -30,6 +30,7 @@ def settings(tmp_path: Path, database: str | None) -> Settings:
         kept = Belongings(store, found)
         kept.add("anna-rec", variables("anna@example.com", ANNAS))
         kept.add("anna-two", variables("a@example.com", "(415) 555-0142"))
+        kept.add("anna-3", variables("third@example.com", "+14312345678"))
         kept.add("ben-rec", variables("ben@example.com", BENS))
         People(store).keep("anna", PASSWORD)
         People(store).keep("ben", PASSWORD, ["ben-rec"])
@@ -65,6 +66,7 @@ def whose(kept: Belongings) -> dict[str, list[str]]:
         ("new@example.com", ANNAS, "ben", "phone number"),
         ("new@example.com", "+1 415-555-0142", "ben", "phone number"),
         ("new@example.com", BENS, None, "phone number"),
+        ("new@example.com", "+4312345678", "ben", "phone number"),  # the end of Anna's third one
         (" Anna@Example.com", NEW, "ben", "account at recus"),
         ("new@example.com", NEW, "ben", None),
         ("ben@example.com", BENS, "ben", None),
