@@ -249,6 +249,18 @@ class ActionKind(StrEnum):
     RELEASED = "released"
 
 
+class Phase(StrEnum):
+    """What a run under way is about, for whoever watches it; a run goes forward only."""
+
+    WAITING = "waiting"  # until it is time to sign in
+    SIGNING_IN = "signing-in"
+    SIGNED_IN = "signed-in"
+    CODE_ASKED = "code-asked"
+    CODE_ACCEPTED = "code-accepted"
+    RACING = "racing"  # and aiming before that
+    WAIT_LIST = "wait-list"
+
+
 class SpanKind(StrEnum):
     """What a run spends its time on, besides the attempts."""
 

@@ -42,6 +42,7 @@ from reserve.model import (
     Offers,
     Opening,
     Order,
+    Phase,
     Reservation,
     Slot,
 )
@@ -681,6 +682,9 @@ class NoRecord(Record):
 
     def note(self, kind: ActionKind, about: Sequence[Hold | Offer]) -> str | None:
         return None
+
+    def reach(self, phase: Phase) -> None:
+        pass
 
 
 def context_of(

@@ -12,7 +12,7 @@ from reserve.booking.stop import Stop
 from reserve.booking.timeline import Timeline
 from reserve.clock import UNKNOWN, Clock, ServerTime
 from reserve.errors import Blocked, ServiceError
-from reserve.model import ActionKind, Attempt, Hold, Offer
+from reserve.model import ActionKind, Attempt, Hold, Offer, Phase
 from reserve.storage.runs import Record
 from reserve.systems.base import BookingSystem
 
@@ -54,12 +54,21 @@ class RunContext:
     trip: timedelta = timedelta()  # there and back, the quickest that we saw
     attempts: list[Attempt] = field(default_factory=list)
     released: list[str] = field(default_factory=list)  # order ids
+    phase: Phase | None = None  # that was said last
     left: list[Hold] = field(default_factory=list)  # those that could not be released, until they lapse
 
     def write(self, kind: ActionKind, about: Sequence[Hold | Offer]) -> None:
         """Write an action into the record, before or after it is done; trouble with that costs no court."""
         if about and (trouble := self.record.note(kind, about)):
             self.timeline.say(trouble)
+
+    def reach(self, phase: Phase) -> None:
+        """Tell whoever watches what the run is about; just before the opening there is no time for that."""
+        now, opens_at, phases = self.clock.now(), self.timeline.opens_at, list(Phase)
+        is_near = opens_at is not None and timedelta(0) < opens_at - now <= self.leads.warm
+        if not is_near and (self.phase is None or phases.index(phase) > phases.index(self.phase)):
+            self.phase = phase
+            self.record.reach(phase)
 
     def wait_until(self, moment: datetime) -> None:
         """Sleep until *moment*; raises `Interrupted` soon after a request to stop."""

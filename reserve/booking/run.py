@@ -24,7 +24,7 @@ from reserve.causes.cause import cause_of
 from reserve.causes.facts import Facts, bounded, written
 from reserve.clock import UNKNOWN, Watch
 from reserve.errors import NotOpenYet, ReserveError, SlotTaken
-from reserve.model import ActionKind, Hold, Offers, Opening, Reservation, SpanKind
+from reserve.model import ActionKind, Hold, Offers, Opening, Phase, Reservation, SpanKind
 from reserve.storage.exclusive import Lock
 from reserve.storage.typed_codes import Mailbox
 from reserve.systems.base import CourtConnection
@@ -102,6 +102,7 @@ class Run:
         self.record.hurry(opening.opens_at - self.clock.now() + self.request.patience + SETTLING)
         self.verification.verify(found, opening)
 
+        context.reach(Phase.RACING)
         with connected(self.system, opening) as connections:
             together = min(self.system.fan_out if self.request.at_once else 1, len(opening.offers))
             moments = aim(context, connections, opening, self.verification, found.facility, together)
@@ -137,6 +138,8 @@ class Run:
     def wait_for_sign_in(self, opening: Opening, *, in_turn: bool) -> None:
         """Wait until it is time to sign in; when that is long, other runs of the player may ask meanwhile."""
         moment = opening.opens_at - self.context.leads.sign_in
+        if moment > self.clock.now():
+            self.context.reach(Phase.WAITING)
         if moment - self.clock.now() < LONG_WAIT:
             self.sign_in.wait_until(moment)
             self.record.stay_alone()

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from reserve.booking.context import RunContext
 from reserve.errors import ServiceError
-from reserve.model import SpanKind
+from reserve.model import Phase, SpanKind
 
 SHORT_WAIT = timedelta(minutes=2)  # no sign-in dies within that
 RENEW_AGAIN = timedelta(minutes=5)  # after a failure; the sign-in may still live (Atrium facts 2.2)
@@ -28,9 +28,11 @@ class SignIn:
     def make(self) -> None:
         """Make the booking system know the player."""
         context = self._context
+        context.reach(Phase.SIGNING_IN)
         with context.timeline.span(SpanKind.SIGN_IN):
             context.patiently(context.system.sign_in, context.system.may_sign_in_again)
         self._note_renewal(context.system.renew_every)
+        context.reach(Phase.SIGNED_IN)
         context.timeline.say("signed in")
 
     def wait_until(self, moment: datetime) -> None:

@@ -25,7 +25,7 @@ from reserve.errors import (
     UsageError,
     WrongCode,
 )
-from reserve.model import Hold, Offers, Opening, Span, SpanKind
+from reserve.model import Hold, Offers, Opening, Phase, Span, SpanKind
 from reserve.storage.exclusive import Lock
 from reserve.storage.typed_codes import Mailbox
 
@@ -188,6 +188,7 @@ class Verification:
         else:
             say("asked for a one-time code" if self._sent == 1 else "asked for another one-time code")
         self._agreed += 1
+        self._context.reach(Phase.CODE_ASKED)
         self.is_awaited = True
         self._asked_at = self._context.clock.now()
         self._awaited_since = self._awaited_since or self._asked_at
@@ -316,5 +317,6 @@ class Verification:
                 context.clock.sleep(BETWEEN_ENTRIES)
             else:
                 break
+        context.reach(Phase.CODE_ACCEPTED)
         say("one-time code accepted")
         return True

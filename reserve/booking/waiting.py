@@ -19,7 +19,7 @@ from reserve.errors import (
     SlotTaken,
     Throttled,
 )
-from reserve.model import Hold
+from reserve.model import Hold, Phase
 from reserve.systems.base import CourtConnection
 
 LOG_EVERY = timedelta(minutes=10)
@@ -43,6 +43,7 @@ class WaitingList:
         timeline.say(f"on the waiting list until {ends:%a %Y-%m-%d %H:%M}: {every}")
         why: ReserveError = SlotTaken("every court we could ask was taken")
         self.context.record.step_aside()
+        self.context.reach(Phase.WAIT_LIST)
         logged_at, pause, looks = clock.now(), usual, 0
         while clock.now() + pause < ends:
             self.context.wait_until(clock.now() + pause)

@@ -52,12 +52,24 @@ class Errands:
         """Wait for each call from now on as long as a store may need, unless we stop."""
         self._left = inf
 
+    def later(self, call: Callable[[], object]) -> None:
+        """Have *call* made when its turn comes, and wait for nothing; it may fail."""
+        self._put(_Errand(call))
+
     def run(self, call: Callable[[], T]) -> T:
         """What *call* returns or raises; raises `TimeoutError` when nobody can wait for it any more.
 
         It is made all the same then, when those before it have ended.
         """
         errand = _Errand(call)
+        self._put(errand)
+        if not self._is_made_in_time(errand):
+            raise TimeoutError
+        if errand.failure is not None:
+            raise errand.failure
+        return errand.result  # type: ignore[no-any-return]
+
+    def _put(self, errand: _Errand) -> None:
         with self._lock:
             self._queue.append(errand)
             if not self._is_working:
@@ -65,11 +77,6 @@ class Errands:
                 # Begun first and noted then, as a signal may raise here; it waits for our lock.
                 threading.Thread(target=self._work, daemon=True).start()
                 self._is_working = True
-        if not self._is_made_in_time(errand):
-            raise TimeoutError
-        if errand.failure is not None:
-            raise errand.failure
-        return errand.result  # type: ignore[no-any-return]
 
     def _is_made_in_time(self, errand: _Errand) -> bool:
         began = now = self._clock.monotonic()

@@ -37,7 +37,7 @@ def done(**values: Any) -> Entry:
 
 
 def ended(run_id: str, **values: Any) -> Entry:
-    """How a run ended."""
+    """What became of a run."""
     return {"table": "runs", "key": {"run_id": run_id}, "row": values}
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from reserve.clock import never
 from reserve.errors import AlreadyReserved, ExitCode, NoDatabase, ServiceError, is_full
-from reserve.model import ActionKind, Bounds, Court, Hold, Offer, SeenOpening, Slot
+from reserve.model import ActionKind, Bounds, Court, Hold, Offer, Phase, SeenOpening, Slot
 from reserve.storage.database import Store
 from reserve.storage.errands import Errands
 from reserve.storage.exclusive import Lock
@@ -73,6 +73,8 @@ class PastRun(RunRow):
 
     facts: str | None  # for `reserve.causes.facts.read`
     actions: tuple[Action, ...]
+    phase: Phase | None = None
+    phase_at: datetime | None = None
 
     def orders(self, *kinds: ActionKind) -> set[str]:
         """The ids of the orders with an action of these kinds."""
@@ -295,6 +297,11 @@ class Record:
             entries.append(done(**what, **where, order_id=order_id))
         return self._keep(*entries)
 
+    def reach(self, phase: Phase) -> None:
+        """Have the store say what this run is about; waits for nothing."""
+        entry = ended(self.run_id, phase=str(phase), phase_at=self._now())
+        self._errands.later(lambda: write(self.store.engine, [entry]))
+
     def cut_off(self) -> list[PastRun]:
         """Earlier runs of the same player that never ended and are not under way, the earliest first."""
 
@@ -417,6 +424,7 @@ def player_key(system: str, address: str, email: str) -> str:
 def _past_run(rows: Sequence[RowMapping]) -> PastRun:
     """A run in the rows of its actions; in a single row without any if it did nothing."""
     run = {each.name: rows[0][each.name] for each in fields(PastRun) if each.name != "actions"}
+    run["phase"] = Phase(run["phase"]) if run["phase"] in list(Phase) else None
     return PastRun(**run, actions=tuple(_action(row) for row in rows if row[f"{OF_ACTION}id"] is not None))
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-HEAD = "0010"
+HEAD = "0011"
 
 
 class Moment(sa.TypeDecorator[datetime]):
@@ -47,6 +47,8 @@ RUNS = sa.Table(
     sa.Column("cause", sa.String),  # a CauseWord; None of a reservation
     sa.Column("margin_ms", sa.Integer),  # from the opening to our hold, or to our first request without one
     sa.Column("facts", sa.Text),  # from which the cause follows, as `reserve.causes.facts` writes them
+    sa.Column("phase", sa.String),  # a Phase; None when nobody can know
+    sa.Column("phase_at", Moment),
     sa.Index("runs_of_player", "player", "ended"),
     sa.Index("runs_started", "started"),
     sa.Index("runs_not_ended", "started"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Flask, Response, abort, render_template, request
@@ -16,7 +16,7 @@ from reserve.commands.history import end_of
 from reserve.commands.screen import Tone, tone_of
 from reserve.commands.why import explained
 from reserve.errors import CauseWord, ExitCode, UsageError
-from reserve.model import ActionKind
+from reserve.model import ActionKind, Phase
 from reserve.plans.due import plan_of
 from reserve.storage.plans import Occurrence, StoredPlan
 from reserve.storage.run_folder import rivals_of, steps_of
@@ -31,6 +31,19 @@ from webhook_server.pages.house import House, Mine
 SHOWN = 30  # openings, or runs, on one page
 WON, LOST = "won", "lost"
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+# What a run under way is about -> in words, and where that is on its way.
+PHASES = {
+    Phase.WAITING: ("waiting for the opening", 0),
+    Phase.SIGNING_IN: ("signing in", 1),
+    Phase.SIGNED_IN: ("signed in", 1),
+    Phase.CODE_ASKED: ("waiting for the code", 2),
+    Phase.CODE_ACCEPTED: ("code received", 2),
+    Phase.RACING: ("racing", 3),
+    Phase.WAIT_LIST: ("on the waiting list", 3),
+}
+WAY = ("wait", "sign in", "code", "race", "court")
+JUST_NOW, A_DAY = timedelta(minutes=10), timedelta(days=1)
+ENDS = {Tone.GOOD: "reserved", Tone.BAD: "not reserved", Tone.NEEDS_YOU: "needs you", Tone.PLAIN: "over"}
 # What a run under way did last -> what that means for the player.
 STATES = {
     ActionKind.ASKING: "asking for a court",
@@ -59,10 +72,12 @@ class Opening:
 
 @dataclass(frozen=True)
 class UnderWay:
-    """A run that goes on right now."""
+    """A run that goes on right now, or has just ended."""
 
     run: PastRun
     state: str
+    way: int  # how far it has come, by WAY
+    tone: str
     wants_code: bool
 
 
@@ -116,21 +131,24 @@ def _opening(stored: StoredPlan, each: Occurrence, now: datetime) -> Opening:
 
 
 def under_way(own: Mine) -> list[UnderWay]:
-    """The runs that go on right now, on whichever machine."""
-    runs = own.house.runs.read(own.runs & RUNS.c.ended.is_(None), most=SHOWN)
-    alive = own.house.runs.alive(run.run_id for run in runs) if runs else set()
+    """The runs that go on right now, on whichever machine, and those that ended a moment ago."""
+    now, runs = own.house.clock.now(), own.house.runs
+    has_ended = (RUNS.c.started > now - A_DAY) & (RUNS.c.ended > now - JUST_NOW)
+    found = runs.read(own.runs & (RUNS.c.ended.is_(None) | has_ended), most=SHOWN)
+    alive = runs.alive(run.run_id for run in found if run.ended is None)
     listening = set(waiting(own.house.settings.data)) if alive else set()
-    return [
-        UnderWay(run, _state(run, run.run_id in listening), run.run_id in listening)
-        for run in runs
-        if run.run_id in alive
-    ]
+    return [_under_way(run, run.run_id in listening) for run in found if run.ended or run.run_id in alive]
 
 
-def _state(run: PastRun, wants_code: bool) -> str:
-    if run.actions:
-        return STATES[run.actions[-1].kind]
-    return "waiting for the code" if wants_code else "getting ready"
+def _under_way(run: PastRun, wants_code: bool) -> UnderWay:
+    if run.ended is not None:
+        tone = tone_of(run.exit_code)
+        return UnderWay(run, ENDS[tone], len(WAY), CLASSES[tone], wants_code=False)
+    state, way = PHASES[run.phase] if run.phase else ("getting ready", 0)
+    last = run.actions[-1] if run.actions else None
+    if last and last.kind is not ActionKind.ASKING and not (run.phase_at and run.phase_at > last.moment):
+        state, way = STATES[last.kind], 3
+    return UnderWay(run, state, way, "", wants_code)
 
 
 def totals(own: Mine) -> list[Total]:
@@ -191,6 +209,7 @@ def add_reading(pages: Flask, house: House) -> None:
     def tone(exit_code: int | None) -> str:
         return CLASSES.get(tone_of(exit_code), "plain")
 
+    pages.jinja_env.globals["WAY"] = WAY
     pages.add_template_filter(words, "words")
     pages.add_template_filter(until, "until")
     pages.add_template_filter(since, "since")
