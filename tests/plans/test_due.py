@@ -901,4 +901,4 @@ def test_a_tick_loads_nothing_heavy_and_costs_little(tmp_path: Path, is_quiet: b
     assert {"alembic", "flask", "msgspec", "selenium", "requests", "rich"} & set(modules) == set()
     assert ("sqlalchemy" in modules) is not is_quiet
     assert float(megabytes) < 60
-    assert float(seconds) < 2  # 0.3 on an idle machine, 0.1 when it is quiet; a busy one counts more
+    assert float(seconds) < 4  # 0.3 on an idle machine, 0.1 when it is quiet; a slow and busy one counts more

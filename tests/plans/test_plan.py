@@ -100,7 +100,7 @@ def test_a_rule_that_never_comes_is_refused_soon() -> None:
     with pytest.raises(UsageError, match="means no day at all"):
         parse_rule("FREQ=DAILY;BYMONTHDAY=30;BYMONTH=2", SATURDAY)
 
-    assert process_time() - began < 1  # 0.2 on an idle machine; 3 when it is searched to the year 9999
+    assert process_time() - began < 2.5  # 0.2 on an idle machine; 3 when it is searched to the year 9999
 
 
 EVERY_SECOND = "FREQ=DAILY" + "".join(

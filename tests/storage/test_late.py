@@ -133,7 +133,10 @@ def test_a_call_that_is_late_goes_on_and_nobody_waits_for_the_next_one_either() 
     assert calls == ["slow", "quick", "last"]
 
 
-def test_a_run_that_is_stopped_ends_within_two_seconds_although_the_store_is_locked(tmp_path: Path) -> None:
+def test_a_run_that_is_stopped_ends_within_two_seconds_although_the_store_is_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reserve.storage.database.BUSY", 60_000)
     store, stop = Store(tmp_path), threading.Event()
     record = Record(store, "mine", "player", lambda: START, is_stopping=stop.is_set)
     with ExitStack() as lock:
@@ -143,7 +146,7 @@ def test_a_run_that_is_stopped_ends_within_two_seconds_although_the_store_is_loc
             began = time.monotonic()
             record.note(ActionKind.RELEASED, COURTS)
             record.end(143, "Not reserved: stopped by SIGTERM.")
-        assert time.monotonic() - began < 4  # two, on a machine with little else to do; else five and more
+        assert time.monotonic() - began < 9  # two, on a machine with little else to do; else ten and more
         (late,) = (tmp_path / FOLDER).iterdir()
         assert [json.loads(line)["table"] for line in late.read_text().splitlines()] == [
             "actions",
