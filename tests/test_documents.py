@@ -20,8 +20,8 @@ from reserve.errors import ExitCode
 from reserve.settings import read_settings
 from reserve.signals import SIGNALS
 from reserve.simulator.__main__ import parser
-from reserve.simulator.recus.faults import FAULTS
 from reserve.systems.registry import SYSTEMS
+from tests.booking.test_faults import EXIT_CODES
 from tests.documents import DOCUMENTS, HERE, PATHS, README, named, rows
 from tests.stage import Stage
 from webhook_server.gateways import GATEWAYS
@@ -186,26 +186,28 @@ def test_every_gateway_of_texts_is_in_the_documents() -> None:
     assert {name for name in GATEWAYS if name not in DOCUMENTS.lower()} == set()
 
 
-def test_every_fault_of_a_rehearsal_is_in_the_documents() -> None:
-    assert sorted(
-        fault for row in rows("fault of rec.us", "what happens", "exit code") for fault in named(row[0])
-    ) == sorted(FAULTS)
+FAULTS_OF_RECUS = [
+    (fault, code)
+    for cell, _, code in rows("fault of rec.us", "what happens", "exit code")
+    for fault in named(cell)
+]
+
+
+def test_the_documents_tell_of_every_fault_of_a_rehearsal_how_it_ends() -> None:
+    documented = {fault: int(code.partition(",")[0]) for fault, code in FAULTS_OF_RECUS}
+
+    assert documented == EXIT_CODES  # and so they end, also with rivals: tests/causes/test_every_fault.py
 
 
 @pytest.mark.parametrize(
     ("fault", "options", "code"),
-    [
-        (fault, options, int(code))
-        for row in rows("fault of rec.us", "what happens", "exit code")
-        for fault in named(row[0])
-        for options, code in (("", row[2].partition(",")[0]), *WITH_OPTION.findall(row[2]))
-    ],
+    [(fault, *found) for fault, code in FAULTS_OF_RECUS for found in WITH_OPTION.findall(code)],
 )
-def test_a_rehearsed_fault_ends_as_the_documents_say(
-    fault: str, options: str, code: int, tmp_path: Path
+def test_with_an_option_a_rehearsed_fault_ends_as_the_documents_say(
+    fault: str, options: str, code: str, tmp_path: Path
 ) -> None:
     with Stage(tmp_path, {"rivals": 2, "seed": 1, "faults": (fault,)}) as stage:
-        assert stage.book(*options.split()).exit_code == code
+        assert stage.book(*options.split()).exit_code == int(code)
 
 
 @pytest.mark.parametrize("words", calls("main.py", shell_lines(DOCUMENTS)), ids=" ".join)

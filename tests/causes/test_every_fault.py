@@ -25,7 +25,8 @@ from tests.booking.test_faults import fair
 from tests.stage import TOKEN, Stage
 from tests.systems import test_atrium, test_ntnui
 
-# What each fault means for a run without rivals; one that is not here costs no court.
+REHEARSED = {"recus": {"rivals": 2, "seed": 1}}  # as in the documents, which say how each of its faults ends
+# What each fault means for a run whose rivals leave it a court; one that is not here costs no court.
 ALONE: Mapping[str, Mapping[str, CauseWord]] = {
     "recus": {
         "no-sms": CauseWord.NO_CODE,
@@ -130,7 +131,7 @@ OTHERS = {
     "the machine wants it to stop": Case(143, CauseWord.STOPPED, signal=15),
 }
 CASES: list[tuple[str, Mapping[str, Any], CauseWord | None]] = [
-    (system, {"faults": (fault,)}, ALONE[system].get(fault))
+    (system, {**REHEARSED.get(system, {}), "faults": (fault,)}, ALONE[system].get(fault))
     for system in ALONE
     for fault in SIMULATED_SYSTEMS[system].faults
 ]
