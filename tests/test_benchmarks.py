@@ -38,8 +38,9 @@ def test_a_request_needs_at_least_its_way_and_a_fresh_connection_two_round_trips
             Task(hosts, network, courts=1, at_once=True, runs=1, measured=[UNKNOWN], name="test-trips")
         )
 
-    fields, ours = ([moment for _, moment, _ in found[method][0]] for method in METHODS[True])
+    fields, ours, limit = ([moment for _, moment, _ in found[method][0]] for method in METHODS[True])
     assert min(ours) >= network.rtt / 2
+    assert min(limit) >= 0
     assert min(fields) >= (3 + 2.5) * network.rtt  # a verification there and back, then the court
 
 
@@ -58,12 +59,11 @@ def test_one_number_is_its_own_spread() -> None:
 
 def test_people_never_beat_us_and_our_copy_sometimes_does() -> None:
     chance = random.Random(1)
+    mine, copies = ([race.ours(chance, 1, MODEL) for _ in range(20)] for _ in range(2))
+    people = [race.person(chance, 1, MODEL) for _ in range(20)]
 
-    against_people = [race.wins(race.ours, race.person, 3, 1, chance, MODEL) for _ in range(20)]
-    against_ourselves = [race.wins(race.ours, race.ours, 1, 1, chance, MODEL) for _ in range(20)]
-
-    assert all(against_people)
-    assert 0 < sum(against_ourselves) < 20
+    assert all(race.wins(one, people) for one in mine)
+    assert 0 < sum(race.wins(one, [copy]) for one, copy in zip(mine, copies, strict=True)) < 20
 
 
 def test_the_truth_lies_within_what_the_probes_say() -> None:
@@ -73,7 +73,7 @@ def test_the_truth_lies_within_what_the_probes_say() -> None:
 
 def test_the_drawings_can_be_drawn() -> None:
     times = {"p50": 3.0, "p95": 9.0, "max": 10.0}
-    network = {"rtt_ms": 60, "jitter_ms": 0}
+    network = {"rtt_ms": 60, "jitter_ms": 0, "loss": 0}
     arrivals: list[dict[str, Any]] = [
         {"method": method, "courts": courts, **network, "last_ms": times}
         for methods in METHODS.values()

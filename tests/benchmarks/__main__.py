@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import time
 
-from tests.benchmarks import clock, cost, opening, plots, race, wire
+from tests.benchmarks import burdens, clock, cost, goals, opening, plots, race, wire
 from tests.benchmarks.figures import keep
 
 PARTS = {
     "opening": opening.bench,
     "wire": wire.bench,
+    "burdens": burdens.bench,
     "clock": clock.bench,
     "race": race.bench,
     "cost": cost.bench,
@@ -30,6 +31,7 @@ def main() -> None:
             keep(name, bench(quick=options.quick))
             print(f"{time.monotonic() - began:.0f} s", flush=True)
     plots.draw()
+    keep("goals", goals.judged())
 
 
 if __name__ == "__main__":

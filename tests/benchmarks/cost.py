@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import secrets
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 
@@ -39,7 +41,23 @@ def bench(*, quick: bool) -> dict[str, Any]:
         used = f"{one['cpu_s']} s of CPU, peak {one['peak_mb']} MB, waiting {one['waiting_mb']['max']} MB"
         rest = f"{one['browsers']} browsers, {one['requests']} requests {one['last_words']}"
         print(f"{one['courts']:>2} courts: exit {one['exit_code']}, {used}, {rest}", flush=True)
-    return {"rows": rows, "about": ABOUT}
+    commands = [command(words, 3 if quick else 10) for words in (["due"], ["--help"])]
+    for one in commands:
+        print(f"{one['command']}: {one['cpu_s']} s of CPU", flush=True)
+    return {"rows": rows, "commands": commands, "about": ABOUT}
+
+
+def command(words: list[str], runs: int) -> dict[str, Any]:
+    """What one command costs that has nothing to do, in a folder with a store."""
+    used = []
+    with TemporaryDirectory(prefix="first-serve-cost-") as folder:
+        environ = {**os.environ, "RESERVE_DATA": folder}
+        for _ in range(runs + 1):  # the first makes the store
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run([sys.executable, "main.py", *words], env=environ, check=True, capture_output=True)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            used.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return {"command": " ".join(words), "cpu_s": round(median(used[1:]), 3), "runs": runs}
 
 
 def booking(courts: int) -> dict[str, Any]:
@@ -108,5 +126,6 @@ ABOUT = {
     "cpu_s": "of the Python process alone, without the browser and its driver, up to 0.1 s before its end",
     "waiting_mb": "resident memory in the last 30 s before the opening",
     "browsers": "most child processes alive at any time in the last 30 s before the opening",
+    "commands": "medians, with nothing to do",
     "requests": "all that came to the simulated rec.us, pages and scripts that the browser loads included",
 }

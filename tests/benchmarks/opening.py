@@ -1,4 +1,4 @@
-"""How long after the opening the requests arrive, by four methods, over real TLS and an imitated network."""
+"""How long after the opening the requests arrive, by five methods, over real TLS and an imitated network."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import json
 import os
 import random
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import cycle
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,25 +33,30 @@ from reserve.booking.race import Race
 from reserve.booking.stop import Stop
 from reserve.booking.timeline import Timeline
 from reserve.booking.verification import Verification
-from reserve.clock import Clock, ServerTime, measure, plan
+from reserve.clock import AWAKE, Clock, ServerTime, measure, plan
 from reserve.http import Http
 from reserve.model import Account, BookingRequest, Court, Offer, Slot
 from reserve.systems.base import Context
 from reserve.systems.recus.adapter import RecUs
 from tests.benchmarks.figures import spread
-from tests.benchmarks.server import HOST, NETWORKS, Network
+from tests.benchmarks.server import EVEN, HOST, JITTERY, NETWORKS, Network
+from tests.benchmarks.versions import former, played
 from tests.fakes import NoRecord
 
 COURTS = (1, 4, 12, 32)
+FORMER = "the former version with -m"
+RUNS = 30  # openings of each row
 WORKERS = 6  # processes for what mostly waits: asking for one court after the other
 TRUSTED = "REQUESTS_CA_BUNDLE"  # the environment variable that requests reads
 NAP = 0.1  # seconds; how the field waits
-QUICK = [network for network in NETWORKS if network.rtt == 60]
+QUICK = [EVEN, JITTERY]
+ONE_BY_ONE = COURTS[:-1]
 WARMED = 4  # connections, whose answers tell more about the server's clock
 WARMING = timedelta(seconds=2.5)  # as long as before an opening
 MEASURED = 3  # times that we measure the server's clock per network...
 ABREAST = 3  # ...each time over so many sets of connections; the openings alternate with all of them
-CHUNK = 10  # openings that one process asks one by one for
+CHUNK = 5  # openings that one process asks one by one for
+FEWER = 5  # openings of the field where it is not the headline: it is a hundred times slower anyway
 START = datetime(2026, 11, 27, 18, tzinfo=UTC)
 SLOT = Slot(START, START + timedelta(minutes=90))
 
@@ -74,10 +81,12 @@ class Hosts:
         opens_at = nanoseconds(moment)
         order(self.orders, run=run, opens_at=opens_at)
         ask(moment)
-        return [
-            (int(court), (arrived - opens_at) / 1e6, late / 1e6)
-            for court, arrived, late in order(self.orders, run=run)
-        ]
+        return in_ms(opens_at, order(self.orders, run=run))
+
+
+def in_ms(opens_at: int, arrived: Sequence[tuple[str, int, int]]) -> Arrivals:
+    """What the server tells, in ms after the opening."""
+    return [(int(court), (moment - opens_at) / 1e6, late / 1e6) for court, moment, late in arrived]
 
 
 def nanoseconds(moment: datetime) -> int:
@@ -167,6 +176,60 @@ class Field:
         requests.post(self.url + path, json=body, headers={"Authorization": f"Bearer {self.run}"}, timeout=15)
 
 
+class Limit:
+    """Who knows the server's clock and the quickest way exactly, and has everything encrypted before.
+
+    It cannot be early, and nobody who cannot be early can be sooner, but by what the machine takes to write.
+    """
+
+    def __init__(self, hosts: Hosts, network: Network, run: str, courts: int) -> None:
+        self.run, self.way = run, network.quickest
+        self.context = ssl.create_default_context(cafile=os.environ[TRUSTED])
+        self.address = HOST, hosts.ports[NETWORKS.index(network)]
+        self.connections = [self._connected() for _ in range(courts)]
+
+    def ask(self, opens_at: datetime) -> None:
+        """Write everything at once, then read the answers."""
+        for court, (_, tls, _, _) in enumerate(self.connections):
+            body = json.dumps({"courtSportIds": [str(court)], "participantUserId": self.run}).encode()
+            head = f"POST /v1/reservations HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {len(body)}\r\n\r\n"
+            tls.write(head.encode() + body)
+        letters = [(connection, outgoing.read()) for connection, _, _, outgoing in self.connections]
+        moment = opens_at.timestamp() - self.way
+        time.sleep(max(0.0, moment - time.time() - AWAKE.total_seconds()))
+        while time.time() < moment:
+            pass
+        for connection, letter in letters:
+            connection.sendall(letter)
+        for connection, tls, incoming, _ in self.connections:
+            answered = False
+            while not answered:
+                incoming.write(connection.recv(65_536))
+                with suppress(ssl.SSLWantReadError):
+                    answered = bool(tls.read(65_536))
+
+    def close(self) -> None:
+        """Let every connection go."""
+        for connection, *_ in self.connections:
+            connection.close()
+
+    def _connected(self) -> tuple[socket.socket, ssl.SSLObject, ssl.MemoryBIO, ssl.MemoryBIO]:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        connection = socket.create_connection(self.address)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        tls = self.context.wrap_bio(incoming, outgoing, server_hostname=HOST)
+        greeted = False
+        while not greeted:
+            try:
+                tls.do_handshake()
+                greeted = True
+            except ssl.SSLWantReadError:
+                connection.sendall(outgoing.read())
+                incoming.write(connection.recv(65_536))
+        connection.sendall(outgoing.read())
+        return connection, tls, incoming, outgoing
+
+
 class Ours:
     """This project's own code from the measuring on: connections to rec.us, server clock, attempts, race."""
 
@@ -229,7 +292,7 @@ def context_of(url: str, clock: Clock) -> Context:
 
 @dataclass(frozen=True)
 class Task:
-    """Some openings over one network, asked for by both sides alternately."""
+    """Some openings over one network, asked for by all sides in turn."""
 
     hosts: Hosts
     network: Network
@@ -238,38 +301,35 @@ class Task:
     runs: int
     measured: Sequence[ServerTime]
     name: str
-
-    @property
-    def methods(self) -> tuple[str, str]:
-        """What the two sides are called."""
-        return METHODS[self.at_once]
+    fields_runs: int = 0  # as many, if nothing is said
 
 
 METHODS = {
-    True: ("the field's way, all at once", "ours with -m"),
+    True: ("the field's way, all at once", "ours with -m", "the limit"),
     False: ("the field's way, one by one", "ours without -m"),
 }
 
 
 def work(task: Task) -> dict[str, list[Arrivals]]:
     """What arrived in each opening, by method."""
-    url, fields_run, our_run = task.hosts.url(task.network), f"field-{task.name}", f"ours-{task.name}"
-    field, ours = Field(url, fields_run, task.courts), Ours(url, our_run, task.courts)
-    fields_way = field.at_once if task.at_once else field.one_by_one
-    found: dict[str, list[Arrivals]] = {method: [] for method in task.methods}
-    chance, soon = random.Random(task.name), 0.08 + task.network.rtt / 1000
+    hosts, url, soon = task.hosts, task.hosts.url(task.network), 0.08 + task.network.rtt / 1000
+    field, ours = Field(url, f"field-{task.name}", task.courts), Ours(url, f"ours-{task.name}", task.courts)
+    limit = Limit(hosts, task.network, f"limit-{task.name}", task.courts)
+    chance, servers = random.Random(task.name), cycle(task.measured)
+    sides: list[tuple[str, float, Callable[[datetime], None], int]] = [
+        (field.run, 0.02, field.at_once if task.at_once else field.one_by_one, task.fields_runs or task.runs),
+        (f"ours-{task.name}", soon, lambda at: ours.ask(at, next(servers), at_once=task.at_once), task.runs),
+        (limit.run, soon, limit.ask, task.runs),
+    ]
+    found: dict[str, list[Arrivals]] = {method: [] for method in METHODS[task.at_once]}
     try:
         for number in range(task.runs):
-            server = task.measured[number % len(task.measured)]
-            our_way = partial(ours.ask, server=server, at_once=task.at_once)
-            arrivals = (
-                task.hosts.open(fields_run, 0.02 + chance.uniform(0, NAP), fields_way),
-                task.hosts.open(our_run, soon, our_way),
-            )
-            for method, one in zip(task.methods, arrivals, strict=True):
-                found[method].append(one)
+            for method, (run, ahead, ask, runs) in zip(METHODS[task.at_once], sides, strict=False):
+                if number < runs:
+                    found[method].append(hosts.open(run, ahead + chance.uniform(0, NAP), ask))
     finally:
         ours.close()
+        limit.close()
     return found
 
 
@@ -305,65 +365,84 @@ def row(method: str, network: Network, courts: int, openings: Sequence[Arrivals]
         "courts": courts,
         "rtt_ms": network.rtt,
         "jitter_ms": network.jitter,
+        "loss": network.loss,
         "runs": len(openings),
         "first_ms": spread([first for first, _ in extents]),
         "last_ms": spread([last for _, last in extents]),
         "early": sum(first < 0 for first, _ in extents) / len(extents),
+        "attempts": max(max(Counter(court for court, *_ in one).values()) for one in openings),
     }
 
 
 def bench(*, quick: bool) -> dict[str, Any]:
     """Rows for every method, network and number of courts, and what the other parts need of it."""
-    networks, runs = (QUICK, 8) if quick else (NETWORKS, 30)
+    networks, runs = (QUICK, 8) if quick else (NETWORKS, RUNS)
     rows: list[dict[str, Any]] = []
     lates: defaultdict[str, list[float]] = defaultdict(list)
     samples = {}
     with served() as hosts:
         measured = measure_clocks(hosts, networks, 1 if quick else MEASURED)
         for network in networks:
-            for courts in COURTS:
-                task = Task(hosts, network, courts, True, runs, measured[network], f"{network.name}-{courts}")
+            for courts in COURTS if network is EVEN else COURTS[1:]:
+                name, fields_runs = f"{network.name}-{courts}", runs if network is EVEN else FEWER
+                task = Task(hosts, network, courts, True, runs, measured[network], name, fields_runs)
+                more = []
                 for method, openings in work(task).items():
-                    rows.append(row(method, network, courts, openings))
+                    more.append(row(method, network, courts, openings))
                     lates[method] += [late for one in openings for _, _, late in one]
                     samples[method, network, courts] = openings
-                report(rows[-2:])
-        for network, found in one_by_one(hosts, networks, runs, measured):
-            for method, openings in found.items():
-                more = [row(method, network, courts, openings) for courts in most_courts(network)]
                 report(more)
                 rows += more
+        for method, openings in one_by_one(hosts, runs, measured[EVEN]).items():
+            more = [row(method, EVEN, courts, openings) for courts in ONE_BY_ONE]
+            report(more)
+            rows += more
+        formers, formers_ms = of_former(hosts, networks, runs)
+        rows += formers
     return {
         "rows": rows,
         "delay_error_ms": {method: spread(late) for method, late in lates.items()},
         "server_time": {str(network): [str(one) for one in times] for network, times in measured.items()},
-        "model": model(samples, measured),
+        "model": {**model(samples, measured), "former_ms": formers_ms},
         "about": ABOUT,
     }
 
 
-def most_courts(network: Network) -> tuple[int, ...]:
-    """How many are asked for one by one; 32 only at 60 ms, as 150 ms make a quarter of a minute of them."""
-    return COURTS if network.rtt == 60 else COURTS[:-1]
-
-
-def one_by_one(
-    hosts: Hosts, networks: Sequence[Network], runs: int, measured: Mapping[Network, Sequence[ServerTime]]
-) -> Iterator[tuple[Network, dict[str, list[Arrivals]]]]:
-    """What arrived, by network and method; several processes at a time, as this is mostly waiting."""
-    tasks = [
-        Task(
-            hosts, network, max(most_courts(network)), False, min(CHUNK, runs - done), measured[network],
-            f"{network.name}-from-{done}",
-        )
-        for done in range(0, runs, CHUNK)
-        for network in networks  # the quick ones, which need most of the processor, not all at once
-    ]  # fmt: skip
-    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
-        found = list(zip(tasks, pool.map(work, tasks), strict=True))
+def of_former(
+    hosts: Hosts, networks: Sequence[Network], runs: int
+) -> tuple[list[dict[str, Any]], list[list[float]]]:
+    """Rows of the former version on some of *networks*, and what the machine adds; none without a history."""
+    rows: list[dict[str, Any]] = []
+    if not (folder := former()):
+        print("no former version: this copy has no history")
+        return rows, []
+    formers_ms: list[list[float]] = []
     for network in networks:
-        parts = [part for task, part in found if task.network == network]
-        yield network, {name: [one for part in parts for one in part[name]] for name in METHODS[False]}
+        if network not in (NETWORKS[1], EVEN, JITTERY):
+            continue
+        with played(folder) as (play, _):
+            found = play(
+                "openings", url=hosts.url(network), orders=hosts.orders, courts=COURTS[1:], runs=runs,
+                measured=MEASURED, ahead=0.08 + network.rtt / 1000, name="former",
+            )  # fmt: skip
+        by_courts = {courts: [in_ms(*one) for one in opened] for courts, opened in found["openings"]}
+        more = [row(FORMER, network, courts, openings) for courts, openings in by_courts.items()]
+        report(more)
+        rows += more
+        if network is EVEN:
+            formers_ms = added(by_courts[4], found["leads_ms"])
+    return rows, formers_ms
+
+
+def one_by_one(hosts: Hosts, runs: int, measured: Sequence[ServerTime]) -> dict[str, list[Arrivals]]:
+    """What arrived, by method; several processes at a time, as this is mostly waiting."""
+    tasks = [
+        Task(hosts, EVEN, max(ONE_BY_ONE), False, min(CHUNK, runs - done), measured, f"one-by-one-{done}")
+        for done in range(0, runs, CHUNK)
+    ]
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+        parts = list(pool.map(work, tasks))
+    return {method: [one for part in parts for one in part[method]] for method in METHODS[False]}
 
 
 def model(
@@ -374,25 +453,30 @@ def model(
 
     The field's arrivals as they came; of ours, what the machine adds to the way and to the error of the lead.
     """
-    field, ours = METHODS[True]
-    network = next(network for network in measured if network.rtt == 60 and not network.jitter)
-    way, leads = network.rtt / 2, [one.lead / timedelta(milliseconds=1) for one in measured[network]]
+    field, ours, _ = METHODS[True]
+    leads = [one.lead / timedelta(milliseconds=1) for one in measured[EVEN]]
     return {
-        "field_ms": [[moment for _, moment, _ in one] for one in samples[field, network, 4]],
-        "ours_ms": [
-            [moment - way + leads[number % len(leads)] for _, moment, _ in one]
-            for number, one in enumerate(samples[ours, network, 4])
-        ],
+        "field_ms": [[moment for _, moment, _ in one] for one in samples[field, EVEN, 4]],
+        "ours_ms": added(samples[ours, EVEN, 4], leads),
     }
+
+
+def added(openings: Sequence[Arrivals], leads: Sequence[float]) -> list[list[float]]:
+    """What the machine adds to the even way and to the error of the lead, in ms."""
+    return [
+        [moment - EVEN.rtt / 2 + leads[number % len(leads)] for _, moment, _ in one]
+        for number, one in enumerate(openings)
+    ]
 
 
 def report(rows: Sequence[dict[str, Any]]) -> None:
     """Print *rows*."""
     for one in rows:
-        network = f"{one['rtt_ms']:>3} ± {one['jitter_ms']:<2}"
+        lost = f" -{one['loss']:.0%}" if one["loss"] else ""
+        network = f"{one['rtt_ms']:>3} ± {one['jitter_ms']:<2}{lost}"
         first, last = (f"{one[key]['p50']:>7} {one[key]['p95']:>7}" for key in ("first_ms", "last_ms"))
         print(
-            f"{network} {one['method']:30} {one['courts']:>3} |{first} |{last} | {one['early']:>4.0%}",
+            f"{network:12} {one['method']:30} {one['courts']:>3} |{first} |{last} | {one['early']:>4.0%}",
             flush=True,
         )
 
@@ -409,6 +493,9 @@ ABOUT = {
     "the field's way": "naps of 0.1 s on its own clock, a verification at the opening, then requests.post",
     "ours": "the project's own connections, measuring, attempts and race; connections are opened once "
     "per network and number of courts; the server's time is measured several times, and these alternate",
-    "one by one": "several processes at a time; fewer courts are the beginning of the same openings; 32 "
-    "courts at 60 ms only",
+    "the limit": "knows the clock and the quickest way exactly, and writes at once what it has encrypted",
+    "loss": "share of packets that come only when the kernel would have sent them anew: 0.2 s and a round "
+    "trip later, for nothing follows a request by which its loss would be noticed sooner; imitated",
+    "attempts": "most requests for one court of an opening",
+    "one by one": "several processes at a time; fewer courts are the beginning of the same openings",
 }

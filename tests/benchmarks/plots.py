@@ -15,6 +15,8 @@ COLOURS = {  # distinct also for those who see few colours, on white and on blac
     "the field's way, all at once": "#d9730d",
     "the field's way, one by one": "#b0479b",
     "the field's way": "#d9730d",
+    "the former version with -m": "#8a6d0a",
+    "the limit": "#6e7781",
 }
 STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #24292f } .small { font-size: 11px; fill: #57606a }
@@ -35,7 +37,7 @@ def draw() -> None:
 def opening(found: Mapping[str, Any]) -> str:
     """Last arrival by number of courts over 60 ms without jitter, on a scale of powers of ten."""
     left, right, top, bottom = 70, WIDTH - 250, 74, 400
-    rows = [row for row in found["rows"] if (row["rtt_ms"], row["jitter_ms"]) == (60, 0)]
+    rows = [row for row in found["rows"] if (row["rtt_ms"], row["jitter_ms"], row["loss"]) == (60, 0, 0)]
     courts = sorted({row["courts"] for row in rows})
 
     def across(count: int) -> float:
@@ -95,9 +97,9 @@ def race(found: Mapping[str, Any]) -> str:
         parts.append(text(across(share), bottom + 18, f"{share:.0%}", "small", "middle"))
     for place, (name, number) in enumerate(rivals):
         y = top + place * step
-        what = name if number > 1 else name.replace("copies", "copy")
+        what = name if number > 1 else name.replace("copies", "copy").replace("versions", "version")
         parts.append(text(left - 12, y + 24, f"against {number} {what}", anchor="end"))
-        even = across(1 / (number + 1)) if name.startswith("cop") else left
+        even = across(1 / (number + 1)) if name.startswith(("copies", "former")) else left
         for offset, row in enumerate(row for row in rows if (row["rivals"], row["number"]) == (name, number)):
             colour, share = COLOURS[row["method"]], row["wins"]
             width = max(2.0, across(share) - left)

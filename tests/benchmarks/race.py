@@ -8,7 +8,7 @@ Everybody asks for every court. A request wins a court if it is the earliest for
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NoReturn
 
@@ -26,6 +26,7 @@ from reserve.systems.base import CourtConnection
 from reserve.systems.recus.adapter import RecUs
 from tests.benchmarks.figures import kept
 from tests.benchmarks.opening import ACCOUNT, REQUEST, SLOT, context_of
+from tests.benchmarks.versions import former, played
 from tests.fakes import START, FakeClock, NoRecord, StampingServer
 
 OPENS_AT = START + timedelta(minutes=1)
@@ -37,8 +38,7 @@ WARMING = timedelta(seconds=2.5)  # as long as before an opening
 COURTS = (1, 4)
 MS = timedelta(milliseconds=1)
 
-# When a player's first request that is not too early arrives for each court, in ms after the opening.
-Player = Callable[[random.Random, int, Mapping[str, Any]], list[float]]
+MEETINGS = 5000  # of each kind
 
 
 class VirtualConnection(CourtConnection):
@@ -100,32 +100,49 @@ def person(chance: random.Random, courts: int, model: Mapping[str, Any]) -> list
     return [chance.uniform(3000, 8000) - error] * courts
 
 
-RIVALS: list[tuple[str, Player, int]] = [
-    ("people", person, 8),
-    ("scripts", script, 8),
-    ("copies of ours", ours, 1),
-    ("copies of ours", ours, 2),
-    ("copies of ours", ours, 4),
+RIVALS = [
+    ("people", "people", 8),
+    ("scripts", "scripts", 8),
+    ("former versions", "former", 1),
+    ("copies of ours", "ours", 1),
+    ("copies of ours", "ours", 2),
+    ("copies of ours", "ours", 4),
 ]
 
 
-def wins(me: Player, rival: Player, number: int, courts: int, chance: random.Random, model: Any) -> bool:
-    """Whether *me* is the first at one court or more, among *number* rivals."""
-    mine = me(chance, courts, model)
-    others = [rival(chance, courts, model) for _ in range(number)]
-    return any(mine[place] < min(other[place] for other in others) for place in range(courts))
+def wins(mine: Sequence[float], others: Sequence[Sequence[float]]) -> bool:
+    """Whether one is the first at one court or more."""
+    return any(moment < min(other[place] for other in others) for place, moment in enumerate(mine))
 
 
 def bench(*, quick: bool) -> dict[str, Any]:
-    """Rows for each kind of rivals, for ours and for the field's way in our place."""
-    model, runs = kept("opening")["model"], 200 if quick else 1000
+    """Rows for each kind of rivals, for ours and for the field's way in our place.
+
+    So many openings are imagined for each kind of player, and then met by each other in many ways.
+    """
+    model, runs = kept("opening")["model"], 100 if quick else 500
     rows = []
     print(f"{'who':18}{'against':20}{'courts':>6}  wins")
-    for method, me in (("ours with -m", ours), ("the field's way", script)):
-        for name, rival, number in RIVALS:
-            for courts in COURTS:
-                chance = random.Random(f"{method} {name} {number} {courts}")
-                won = sum(wins(me, rival, number, courts, chance, model) for _ in range(runs)) / runs
+    for courts in COURTS:
+        chance = random.Random(f"race {courts}")
+        known = {
+            name: [player(chance, courts, model) for _ in range(runs)]
+            for name, player in {"ours": ours, "scripts": script, "people": person}.items()
+        }
+        if model["former_ms"] and (folder := former()):
+            with played(folder) as (play, _):
+                formers = {"ours_ms": model["former_ms"]}
+                known["former"] = play("arrivals", courts=courts, runs=runs, model=formers, seed=courts)
+        for method, me in (("ours with -m", "ours"), ("the field's way", "scripts")):
+            for name, rival, number in RIVALS:
+                if rival not in known:
+                    continue
+                won = 0
+                for _ in range(MEETINGS):
+                    mine, others = chance.choice(known[me]), chance.sample(known[rival], number)
+                    while any(other is mine for other in others):
+                        others = chance.sample(known[rival], number)
+                    won += wins(mine, others)
                 rows.append(
                     {
                         "method": method,
@@ -136,9 +153,9 @@ def bench(*, quick: bool) -> dict[str, Any]:
                         "jitter_ms": JITTER,
                         "clock_error_ms": CLOCK_ERROR,
                         "runs": runs,
-                        "wins": round(won, 4),
+                        "wins": round(won / MEETINGS, 4),
                         "even": round(1 / (number + 1), 4),
                     }
                 )
-                print(f"{method:18}{number} {name:18}{courts:>6}  {won:.1%}", flush=True)
+                print(f"{method:18}{number} {name:18}{courts:>6}  {won / MEETINGS:.1%}", flush=True)
     return {"rows": rows, "about": " ".join(str(__doc__).split())}

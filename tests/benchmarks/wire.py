@@ -1,6 +1,7 @@
-"""When the requests of one stroke really leave: each packet to the server, stamped by the kernel.
+"""When the requests of one opening really leave: each packet to the server, stamped by the kernel.
 
-So the server's own work is not counted as ours. It needs the right to look at packets (root, on Linux).
+So the server's own work is not counted as ours. The server's clock is taken for ours and the way there for
+nothing, so all are due at the opening. It needs the right to look at packets (root, on Linux).
 """
 
 from __future__ import annotations
@@ -8,25 +9,21 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-from datetime import timedelta
-from typing import Any, ClassVar
-from unittest.mock import patch
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
 
-from reserve.booking import race
-from reserve.clock import UNKNOWN
-from reserve.stroke import Stroke
 from tests.benchmarks.figures import spread
-from tests.benchmarks.opening import Hosts, Ours, nanoseconds, served
-from tests.benchmarks.server import NETWORKS
+from tests.benchmarks.opening import RUNS, served
+from tests.benchmarks.server import EVEN, NETWORKS
+from tests.benchmarks.versions import played, versions
 
 COURTS = (4, 12, 32)
-NETWORK = next(each for each in NETWORKS if each.rtt == 60 and not each.jitter)
 ALL = 0x0003  # protocols
 STAMP = 35  # SO_TIMESTAMPNS
 OUTGOING = 4  # of the kinds of packets; loopback shows each twice
-SMALLEST = 300  # bytes of a request for a court; acknowledgements have none
-NEXT_ATTEMPT = 30_000_000  # nanoseconds, at least: half a round trip
-SOON = timedelta(seconds=0.7)  # enough for everything to be made ready
+BEFORE = 10_000_000  # nanoseconds before the opening nothing else is sent
+SOON = 0.7  # seconds, enough for everything to be made ready
 
 
 class Tap:
@@ -37,6 +34,7 @@ class Tap:
         self.port = port
         self.seen: list[tuple[int, int]] = []  # nanoseconds, and the port that it came from
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ALL))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
         self._socket.bind(("lo", 0))
         self._socket.setsockopt(socket.SOL_SOCKET, STAMP, 1)
         self._socket.settimeout(0.2)
@@ -63,64 +61,54 @@ class Tap:
             head = 14 + 4 * (packet[14] & 15)
             length = struct.unpack_from("!H", packet, 16)[0] + 14
             source, target = struct.unpack_from("!HH", packet, head)
-            content = length - head - 4 * (packet[head + 12] >> 4)
-            if target == self.port and content >= SMALLEST:
+            if target == self.port and length - head - 4 * (packet[head + 12] >> 4) > 0:
                 seconds, nanos = struct.unpack("qq", notes[0][2])
                 self.seen.append((seconds * 10**9 + nanos, source))
 
 
-class NotedStroke(Stroke):
-    """A stroke that tells when it was due, and from which ports its requests left, in their order."""
-
-    due: ClassVar[int]
-    ports: ClassVar[list[int]]
-
-    def go(self) -> None:
-        """Write, and note."""
-        super().go()
-        NotedStroke.due = nanoseconds(self.moment)
-        NotedStroke.ports = [each.connection.getsockname()[1] for each in self._departures]
-
-
-def one(hosts: Hosts, ours: Ours, run: str) -> tuple[list[float], bool]:
-    """Milliseconds from the moment of one stroke to each packet, and whether each was one, in order."""
-    tap = Tap(hosts.ports[NETWORKS.index(NETWORK)])
-    try:
-        # With a server whose clock is unknown, the stroke is due at the opening itself by our clock.
-        with patch.object(race, "Stroke", NotedStroke):
-            hosts.open(run, SOON.total_seconds(), lambda moment: ours.ask(moment, UNKNOWN, at_once=True))
-    finally:
-        tap.close()
-    first: dict[int, int] = {}
-    for stamp, source in tap.seen:
-        first.setdefault(source, stamp)
-    # A second piece of the same request would follow at once, the next attempt only after an answer.
-    left = [(stamp, source) for stamp, source in tap.seen if stamp - first[source] < NEXT_ATTEMPT]
-    lates = [(stamp - NotedStroke.due) / 1e6 for stamp, _ in left]
-    return lates, [source for _, source in left] == NotedStroke.ports
+def row(method: str, courts: int, opened: Sequence[tuple[int, Any]], tap: Tap) -> dict[str, Any]:
+    """How long after their moment the first and the last request left, and whether each was one packet."""
+    firsts, lasts, rights = [], [], []
+    for moment, arrived in opened:
+        there = max(arrival for _, arrival, _ in arrived)
+        packets: defaultdict[int, list[float]] = defaultdict(list)
+        for stamp, source in tap.seen:
+            if moment - BEFORE < stamp < there:
+                packets[source].append((stamp - moment) / 1e6)
+        whole = [max(stamps) for stamps in packets.values()]
+        if len(whole) != courts:
+            raise RuntimeError(f"{len(whole)} of {courts} requests were seen to leave")
+        firsts.append(min(whole))
+        lasts.append(max(whole))
+        in_order = [int(court) for court, *_ in arrived][:courts] == list(range(courts))
+        rights.append(in_order and all(len(stamps) == 1 for stamps in packets.values()))
+    return {
+        "method": method,
+        "courts": courts,
+        "runs": len(opened),
+        "first_ms": spread(firsts),
+        "last_ms": spread(lasts),
+        "apart_us": spread([(last - first) * 1000 for first, last in zip(firsts, lasts, strict=True)]),
+        "one_write_each_in_order": sum(rights) / len(rights),
+    }
 
 
 def bench(*, quick: bool) -> dict[str, Any]:
-    """The first and the last packet of a stroke, for each number of courts."""
+    """The first and the last packet of an opening, for each version and number of courts."""
     rows: list[dict[str, Any]] = []
     with served() as hosts:
-        for courts in COURTS:
-            ours = Ours(hosts.url(NETWORK), f"wire-{courts}", courts)
+        for method, folder in versions().items():
             try:
-                found = [one(hosts, ours, f"wire-{courts}") for _ in range(8 if quick else 30)]
+                tap = Tap(hosts.ports[NETWORKS.index(EVEN)])
             except PermissionError:
                 return {"rows": [], "about": "not measured: only root may look at packets"}
-            finally:
-                ours.close()
-            rows.append(
-                {
-                    "courts": courts,
-                    "runs": len(found),
-                    "first_ms": spread([min(late) for late, _ in found]),
-                    "last_ms": spread([max(late) for late, _ in found]),
-                    "apart_us": spread([(max(late) - min(late)) * 1000 for late, _ in found]),
-                    "one_write_each_in_order": sum(is_right for _, is_right in found) / len(found),
-                }
-            )
-            print(rows[-1], flush=True)
+            with played(folder) as (play, _):
+                found = play(
+                    "openings", url=hosts.url(EVEN), orders=hosts.orders, courts=COURTS,
+                    runs=8 if quick else RUNS, measured=0, ahead=SOON, name="wire",
+                )  # fmt: skip
+            tap.close()
+            for courts, opened in found["openings"]:
+                rows.append(row(method, courts, opened, tap))
+                print(rows[-1], flush=True)
     return {"rows": rows, "about": __doc__}
