@@ -116,7 +116,7 @@ def bench(*, quick: bool) -> dict[str, Any]:
             with played(HERE) as (play, pid):
                 play("arrivals", courts=1, runs=0, model={}, seed=0)  # it is there, all modules are loaded
                 with burden(pid) as how:
-                    aimed = play("openings", **link, **words, measured=1 if quick else 3, name="aimed")
+                    aimed = play("openings", **link, **words, measured=3, name="aimed")
                     due = play("openings", **link, **words, measured=0, name="due")
             [(_, opened)], [(_, sent)] = aimed["openings"], due["openings"]
             lates = [max(late for _, late, _ in in_ms(*one)) - EVEN.rtt / 2 for one in sent]

@@ -84,9 +84,9 @@ class Hosts:
         return in_ms(opens_at, order(self.orders, run=run))
 
 
-def in_ms(opens_at: int, arrived: Sequence[tuple[str, int, int]]) -> Arrivals:
+def in_ms(opens_at: int, arrived: Sequence[tuple[str, int, int, int]]) -> Arrivals:
     """What the server tells, in ms after the opening."""
-    return [(int(court), (moment - opens_at) / 1e6, late / 1e6) for court, moment, late in arrived]
+    return [(int(court), (moment - opens_at) / 1e6, late / 1e6) for court, moment, late, _ in arrived]
 
 
 def nanoseconds(moment: datetime) -> int:
@@ -423,7 +423,7 @@ def of_former(
         with played(folder) as (play, _):
             found = play(
                 "openings", url=hosts.url(network), orders=hosts.orders, courts=COURTS[1:], runs=runs,
-                measured=MEASURED, ahead=0.08 + network.rtt / 1000, name="former",
+                measured=MEASURED * ABREAST, ahead=0.08 + network.rtt / 1000, name="former",
             )  # fmt: skip
         by_courts = {courts: [in_ms(*one) for one in opened] for courts, opened in found["openings"]}
         more = [row(FORMER, network, courts, openings) for courts, openings in by_courts.items()]

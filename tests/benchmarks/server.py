@@ -82,13 +82,15 @@ NETWORKS = [Network(10, 0), Network(10, 10), EVEN, JITTERY, Network(150, 0), Net
 
 @dataclass
 class Book:
-    """What arrived for each run: court, moment in nanoseconds, and how late the delay handed it on."""
+    """What arrived for each run: court, moment in ns, how late the delay handed it on, the client's port."""
 
     opens_at: dict[str, int] = field(default_factory=dict)
-    arrivals: defaultdict[str, list[tuple[str, int, int]]] = field(default_factory=lambda: defaultdict(list))
+    arrivals: defaultdict[str, list[tuple[str, int, int, int]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
 
-    def answer(self, request: bytes, moment: int, late: int) -> bytes:
-        """Note *request*, which arrived at *moment*, and return what the client is answered."""
+    def answer(self, request: bytes, moment: int, late: int, port: int) -> bytes:
+        """Note *request*, which arrived at *moment* from *port*, and return what the client is answered."""
         head, _, body = request.partition(b"\r\n\r\n")
         if head.startswith(b"GET"):
             found = BEARER.search(head)
@@ -97,7 +99,7 @@ class Book:
             return reply("200 OK", {}, moment)
         order = json.loads(body)
         run, court = order["participantUserId"], order["courtSportIds"][0]
-        self.arrivals[run].append((court, moment, late))
+        self.arrivals[run].append((court, moment, late, port))
         message = REFUSALS[moment < self.opens_at[run]]
         error = {"type": "E_INELIGIBLE_SITE_BOOKING", "message": message}
         return reply("400 Bad Request", {"statusCode": 400, "errors": [error], **error}, moment)
@@ -127,6 +129,7 @@ class Connection(asyncio.Protocol):
         """The client may speak one round trip from now."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        self.port = transport.get_extra_info("peername")[1]
         self.open_from = self.loop.time() + self.network.rtt / 1000
 
     def data_received(self, data: bytes) -> None:
@@ -177,7 +180,7 @@ class Connection(asyncio.Protocol):
 
     def answer(self, request: bytes, moment: int, late: int) -> None:
         """Answer at the last moment, so that working on it makes no other arrival late."""
-        self.tls.write(self.book.answer(request, moment, late))
+        self.tls.write(self.book.answer(request, moment, late, self.port))
         self.write(self.outgoing.read())
 
     def write(self, data: bytes) -> None:

@@ -70,7 +70,7 @@ def row(method: str, courts: int, opened: Sequence[tuple[int, Any]], tap: Tap) -
     """How long after their moment the first and the last request left, and whether each was one packet."""
     firsts, lasts, rights = [], [], []
     for moment, arrived in opened:
-        there = max(arrival for _, arrival, _ in arrived)
+        there = max(arrival for _, arrival, _, _ in arrived)
         packets: defaultdict[int, list[float]] = defaultdict(list)
         for stamp, source in tap.seen:
             if moment - BEFORE < stamp < there:
@@ -80,7 +80,10 @@ def row(method: str, courts: int, opened: Sequence[tuple[int, Any]], tap: Tap) -
             raise RuntimeError(f"{len(whole)} of {courts} requests were seen to leave")
         firsts.append(min(whole))
         lasts.append(max(whole))
-        in_order = [int(court) for court, *_ in arrived][:courts] == list(range(courts))
+        court_of = {source: int(court) for court, _, _, source in arrived}
+        in_order = sorted(packets, key=lambda source: max(packets[source])) == sorted(
+            packets, key=court_of.__getitem__
+        )
         rights.append(in_order and all(len(stamps) == 1 for stamps in packets.values()))
     return {
         "method": method,
