@@ -230,6 +230,10 @@ class Door(dispatcher):
             for each in files:
                 self._server.take_over(socket.socket(fileno=each), said)
 
+    def readable(self) -> bool:
+        """Whether there is room for more."""
+        return len(self._server.connections) < CONNECTIONS
+
     def writable(self) -> bool:
         """Whether it waits to be written to."""
         return False
