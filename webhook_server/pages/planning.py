@@ -113,8 +113,15 @@ def add_planning(pages: Flask, house: House) -> None:
         with suppress(UsageError):  # the summary says that it cannot be read
             plan = plan_of(stored)
             skipped, facts = sorted(plan.skipped), in_words(plan)
+        own, name = mine(house), stored.body.get("account") or house.settings.account
         return render_template(
-            "plan.html", plan=summary, past=past, skipped=skipped, facts=facts, undo=undo_of(number)
+            "plan.html",
+            plan=summary,
+            past=past,
+            skipped=skipped,
+            facts=facts,
+            account=name if name in own.accounts else None,
+            undo=undo_of(number),
         )
 
     @pages.get("/plans/<int:number>/edit")

@@ -218,7 +218,11 @@ def add_reading(pages: Flask, house: House) -> None:
     def coming_up() -> str:
         own = mine(house)
         return render_template(
-            "coming_up.html", openings=openings(own), under_way=under_way(own), now=house.clock.now()
+            "coming_up.html",
+            openings=openings(own),
+            under_way=under_way(own),
+            accounts=own.accounts,
+            now=house.clock.now(),
         )
 
     @pages.get("/runs")

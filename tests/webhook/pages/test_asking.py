@@ -16,6 +16,7 @@ from reserve.storage.secrets import Accounts
 from reserve.systems import PROFILES, USUAL
 from tests.stage import TOKEN as WEBHOOK_TOKEN
 from tests.webhook.pages.conftest import Household, post
+from tests.webhook.pages.test_guard import crawl
 from webhook_server.pages.background import Background, Job, Kind
 
 BOOKINGS, CANCEL = "/accounts/player/bookings", "/accounts/player/bookings/cancel"
@@ -107,6 +108,7 @@ def test_a_check_shows_each_step_and_until_when_all_is_ready(household: Househol
     client = household.client("anna")
     before = client.get(CHECK).text
     plan_a_game(household, client)
+    assert f'href="{CHECK}?plan=3"' in client.get("/plans/3").text
     offered = client.get(f"{CHECK}?plan=3").text
 
     post(client, CHECK, {"plan": "3"})
@@ -271,6 +273,25 @@ def test_another_persons_account_is_asked_nothing(household: Household) -> None:
 
     assert {answer.status_code for answer in answers} == {404}
     assert household.aside == []
+
+
+def test_no_secret_of_a_player_is_on_any_page_about_it(household: Household) -> None:
+    client, simulated = player(household), household.stage.simulated
+    plan_a_game(household, client)
+    looked(household, client)
+    post(client, CHECK, {"plan": "3"})
+    household.works()
+
+    pages = dict(crawl(client))
+
+    assert {BOOKINGS, CHECK, TEXT} <= pages.keys()
+    assert any(path.startswith(CANCEL) for path in pages)
+    assert "one-time code" in pages[CHECK]
+    account = simulated.scenario.account
+    secrets = {each for kind in simulated.secrets.values() for each in kind} | {account.email, account.phone}
+    assert len(secrets) >= 4
+    for path, text in pages.items():
+        assert [each for each in secrets if each in text] == [], path
 
 
 def test_what_was_found_is_forgotten_after_a_while_and_what_goes_on_ends_with_the_service(
