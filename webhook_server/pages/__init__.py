@@ -43,6 +43,7 @@ def create_pages(
     pages = Flask(__name__)
     pages.extensions |= {"house": house, "access": access}
     pages.config.update(MAX_CONTENT_LENGTH=LONGEST_FORM, MAX_FORM_PARTS=50, MAX_FORM_MEMORY_SIZE=LONGEST_FORM)
+    pages.url_map.merge_slashes = False  # or it would lead to what a header Host names
     pages.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
 
     def address() -> str:

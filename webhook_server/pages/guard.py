@@ -78,6 +78,9 @@ def guard(pages: Flask, house: House, *, exposed: bool, address: Callable[[], st
             abort(403, "these pages are for this machine only, by the name localhost")
         if request.method not in ("GET", "HEAD", "OPTIONS"):
             csrf.protect()
+        values = [value for fields in (request.args, request.form) for _, value in fields.items(multi=True)]
+        if any("\0" in text for text in (request.path, *values)):  # which PostgreSQL takes for a bug of ours
+            abort(400, "this has a sign in it that nobody can type")
         if request.endpoint in OPEN or request.endpoint is None or current_user.is_authenticated:
             return None
         if request.method == "GET":

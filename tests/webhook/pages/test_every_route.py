@@ -22,7 +22,7 @@ IS_OPEN = {"/sign-in", "/static/<path:filename>", "/healthz", "/calendar/<secret
 OF_NOBODY = {"secret", "filename"}  # arguments that are about no person
 ANNAS = ("anna-rec", "20260301T000000-anna", "anna-rec@example.com")
 OTHER_METHODS = ("HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE", "PROPFIND")
-BREAK = "x\r\nX-Injected: 1"
+BREAK, NUL = "x\r\nX-Injected: 1", "x\0"
 
 
 def stored(household: Household) -> dict[str, list[object]]:
@@ -149,6 +149,26 @@ def test_nothing_that_is_sent_becomes_a_header_or_leads_elsewhere(household: Hou
                 assert "X-Injected" not in answer.headers
                 assert not any("X-Injected: 1" in value.splitlines()[1:] for _, value in answer.headers)
                 assert re.match(r"/(?![/\\])", answer.headers.get("Location", "/")), asked
+
+
+def test_what_postgresql_cannot_be_asked_for_is_refused(household: Household) -> None:
+    anna, stranger, adapter = household.client("anna"), household.client(), household.pages.url_map.bind("")
+    tokens = {client: token_in(client, "/sign-in") for client in (anna, stranger)}
+
+    for method, path, rule in routes(household):
+        words = {name: NUL if isinstance(ARGUMENTS[name], str) else 1 for name in rule.arguments}
+        for client, token in tokens.items():
+            data = {"csrf_token": token, "name": NUL, "id": NUL} if method == "POST" else None
+            for each in (adapter.build(rule.endpoint, words), f"{path}?before={quote(NUL)}&id={quote(NUL)}"):
+                if data or quote(NUL) in each:
+                    with client.open(each, method=method, data=data) as answer:
+                        assert answer.status_code in (400, 404), (method, each)
+
+
+def test_no_address_is_mended_by_leading_elsewhere(household: Household) -> None:
+    for path in ("/static//x", "/plans//new", "/runs/"):
+        with household.client("anna").get(path, headers={"Host": "localhost"}) as answer:
+            assert (answer.status_code, answer.headers.get("Location")) == (404, None), path
 
 
 def test_no_form_gives_back_a_script(household: Household) -> None:

@@ -18,7 +18,7 @@ from werkzeug.routing import Rule
 
 from reserve.commands.wiring import host_of
 from reserve.settings import read_settings
-from reserve.storage.people import People
+from reserve.storage.people import NOBODYS, People
 from reserve.storage.plans import PlanStore
 from reserve.storage.runs import Record, player_key
 from reserve.storage.sign_ins import EACH, SIGNED_IN_FOR, WHILE, SignIns
@@ -442,3 +442,57 @@ def test_metrics_are_for_readers_with_the_token_or_a_password_and_name_nobody(ho
     assert household.client().get("/metrics", headers={"Authorization": "Bearer x"}).status_code == 401
     assert 'first_serve_runs{exit_code="1"} 2' in found.text
     assert "anna" not in found.text
+
+
+def test_a_name_that_nobody_has_takes_as_long_to_refuse(household: Household) -> None:
+    with household.store() as store:
+        persons = [person.password for person in People(store).all()]
+
+    method = {each.split("$")[0] for each in (NOBODYS, *persons)}
+
+    assert len(method) == 1  # the same function, with the same cost
+    assert method.pop().startswith("scrypt:")
+
+
+def test_no_header_of_a_stranger_makes_another_stranger_of_him(household: Household) -> None:
+    client = household.client()
+    fields = {"name": "nobody", "password": "wrong", "csrf_token": token_in(client, "/sign-in")}
+    says = ("X-Forwarded-For", "X-Real-IP", "Forwarded", "X-Client-IP")
+
+    codes = [
+        client.post("/sign-in", data=fields, headers=dict.fromkeys(says, f"10.0.0.{number}")).status_code
+        for number in range(EACH + 1)
+    ]
+
+    assert codes == [403] * EACH + [429]
+
+
+@pytest.mark.parametrize(
+    ("exposed", "headers"),
+    [
+        (True, {}),
+        (True, {"X-Forwarded-Proto": "http", "X-Forwarded-Host": "evil.example", "Host": "evil.example"}),
+        (False, {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}),
+    ],
+)
+def test_cookies_and_addresses_are_those_of_the_service_whatever_a_request_says(
+    made: Path, tmp_path: Path, exposed: bool, headers: dict[str, str]
+) -> None:
+    data, clock = copytree(made, tmp_path / "data"), FakeClock()
+    service = create_app(data=data, token=TOKEN, loopback=not exposed, now=clock.now)
+    pages = add_pages(service, read_settings({"RESERVE_DATA": str(data)}), exposed=exposed, clock=clock)
+    client = service.test_client()
+
+    page, led = client.get("/sign-in", headers=headers), client.get("/plans", headers=headers)
+
+    pages.extensions["house"].close()
+    service.extensions["inbox"].close()
+    name, _, rest = page.headers["Set-Cookie"].partition("=")
+    flags = {each.strip() for each in rest.split(";")[1:]}
+    assert name == ("__Host-first-serve" if exposed else "first-serve")
+    assert flags - {"HttpOnly", "SameSite=Lax", "Path=/", "Secure"} == set()
+    assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= flags
+    assert ("Secure" in flags) == exposed
+    assert ("Strict-Transport-Security" in page.headers) == exposed
+    assert led.location == "/sign-in?next=/plans"
+    assert "evil" not in page.text
