@@ -15,7 +15,7 @@ test: .venv/tools browser database
 	@.venv/bin/ruff format --check
 	@.venv/bin/ruff check
 	@.venv/bin/mypy
-	@.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@.venv/bin/pytest -n 3 --dist worksteal
 
 bench: .venv/packages
 	@.venv/bin/python -m tests.benchmarks $(if $(QUICK),--quick)

@@ -59,7 +59,7 @@ def test_a_plan_with_a_stored_account_takes_nothing_of_the_environment(tmp_path:
 
     booking = booking_for(plan, WEDNESDAY, plan.choices[0], settings, waits=waits)
 
-    assert booking.account == Account("me@example.com", "", None, {"ATRIUM_REFRESH_TOKEN": "t"})
+    assert booking.account == Account("me@example.com", "", None, {"ATRIUM_REFRESH_TOKEN": "t"}, "mine")
 
 
 def test_a_plan_is_booked_at_its_own_system_whatever_the_settings_name() -> None:
