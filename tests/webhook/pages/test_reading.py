@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from itertools import chain
+from typing import Any
 
 import pytest
+from sqlalchemy import event, insert, select
 
 from reserve.storage.plans import PlanStore
+from reserve.storage.schema import RUNS
 from tests.webhook.pages.conftest import Household
 from webhook_server.pages.house import AT_ONCE
 from webhook_server.pages.planning import A_PAGE
@@ -37,3 +41,37 @@ def test_plans_come_page_by_page_each_persons_own(household: Household) -> None:
     assert max(map(len, shown)) == A_PAGE
     assert [">More<" in page for page in pages] == [True, True, False, False]
     assert beyond.status_code == 200
+
+
+@pytest.mark.parametrize("name", ["anna", "ben"])
+def test_what_comes_up_is_found_without_reading_all_the_runs_of_years(
+    household: Household, name: str
+) -> None:
+    engine, client = household.pages.extensions["house"].store.engine, household.client(name)
+    steps = [0]
+
+    def count() -> None:
+        steps[0] += 1
+
+    def counted(connection: Any, _: object) -> None:
+        connection.set_progress_handler(count, 10)  # of SQLite's own instructions
+
+    event.listen(engine, "connect", counted)
+    engine.dispose()
+
+    def effort() -> int:
+        client.get("/")
+        steps[0] = 0
+        assert client.get("/").status_code == 200
+        return steps[0]
+
+    before = effort()
+    with engine.begin() as connection:
+        old = dict(connection.execute(select(RUNS).where(RUNS.c.run_id.endswith(name))).mappings().one())
+        years = [
+            old | {"run_id": f"{number}", "started": old["started"] - timedelta(hours=number)}
+            for number in range(1000)
+        ]
+        connection.execute(insert(RUNS), years)
+
+    assert effort() < before + 100
