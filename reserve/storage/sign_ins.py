@@ -6,7 +6,7 @@ import secrets
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select
 
 from reserve.storage.database import Store
 from reserve.storage.people import Person, person_in
@@ -18,7 +18,7 @@ EACH, ALL, WHILE = (
     50,
     timedelta(minutes=5),
 )  # wrong passwords: from one address, by everybody, in this time
-AT_HOME_FOR = timedelta(days=90)  # an address from which somebody signed in
+KNOWN_FOR = timedelta(days=90)  # a browser in which somebody signed in
 TRYING = "signing in to the web page"  # of those who try, one is counted at a time
 
 
@@ -30,33 +30,40 @@ class SignIns:
         self._store = store
         self._engine = store.engine
 
-    def are_too_many(self, address: str, now: datetime) -> bool:
-        """Whether whoever asks from *address* has to wait; else it counts as a wrong one until `begin`."""
-        here, right = SIGN_INS.c.address == _hash(address), SIGN_INS.c.person.is_not(None)
-        with self._store.exclusive.held(TRYING), self._engine.begin() as connection:
-            for old in (~right & (SIGN_INS.c.moment <= now - WHILE), SIGN_INS.c.moment <= now - AT_HOME_FOR):
-                connection.execute(delete(SIGN_INS).where(old))
-            wrong = select(func.count()).select_from(SIGN_INS).where(~right)
-            if (connection.scalar(wrong.where(here)) or 0) >= EACH:
-                return True
-            # Strangers at many addresses may not lock out who signs in from where they always do.
-            is_home = connection.execute(select(SIGN_INS.c.id).where(here, right)).first() is not None
-            if not is_home and (connection.scalar(wrong) or 0) >= ALL:
-                return True
-            connection.execute(insert(SIGN_INS).values(moment=now, address=_hash(address)))
-            return False
+    def trying(self, name: str, address: str, browser: str, now: datetime) -> int | None:
+        """The number of an attempt to sign in, which counts as a wrong one until `begin`; None: too many.
 
-    def begin(self, person: str, address: str, now: datetime) -> str:
-        """Begin a session of *person*, who knew the password; returns the secret by which it is known."""
-        secret, here = secrets.token_urlsafe(24), SIGN_INS.c.address == _hash(address)
-        wrong = here & SIGN_INS.c.person.is_(None)
-        last = select(func.max(SIGN_INS.c.id)).where(wrong).scalar_subquery()
+        A *browser* in which the person *name* signed in before is counted by itself, so that nobody else, at
+        the same address or at many, can lock that person out.
+        """
+        right = SIGN_INS.c.person.is_not(None)
+        with self._store.exclusive.held(TRYING), self._engine.begin() as connection:
+            for old in (~right & (SIGN_INS.c.moment <= now - WHILE), SIGN_INS.c.moment <= now - KNOWN_FOR):
+                connection.execute(delete(SIGN_INS).where(old))
+            known = (SIGN_INS.c.origin == _hash(browser)) & (SIGN_INS.c.person == name)
+            is_known = connection.execute(select(SIGN_INS.c.id).where(known)).first() is not None
+            origin = _hash(browser if is_known else address)
+            wrong = select(func.count()).select_from(SIGN_INS).where(~right)
+            if (connection.scalar(wrong.where(SIGN_INS.c.origin == origin)) or 0) >= EACH:
+                return None
+            if not is_known and (connection.scalar(wrong) or 0) >= ALL:
+                return None
+            number = insert(SIGN_INS).values(moment=now, origin=origin).returning(SIGN_INS.c.id)
+            return int(connection.execute(number).scalar_one())
+
+    def begin(self, person: str, now: datetime, *, attempt: int = 0, browser: str = "") -> tuple[str, str]:
+        """Begin a session of *person*, whose *attempt* it was; returns its secret, and that of the browser.
+
+        The browser is known by another secret than before: nobody can have planted it.
+        """
+        secret, known = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
         with self._engine.begin() as connection:
             connection.execute(delete(SESSIONS).where(SESSIONS.c.began <= now - SIGNED_IN_FOR))
-            connection.execute(delete(SIGN_INS).where(here, SIGN_INS.c.person == person))
-            connection.execute(update(SIGN_INS).where(SIGN_INS.c.id == last).values(person=person))
             connection.execute(insert(SESSIONS).values(secret=_hash(secret), person=person, began=now))
-        return secret
+            was_known = (SIGN_INS.c.origin == _hash(browser)) & (SIGN_INS.c.person == person)
+            connection.execute(delete(SIGN_INS).where((SIGN_INS.c.id == attempt) | was_known))
+            connection.execute(insert(SIGN_INS).values(moment=now, origin=_hash(known), person=person))
+        return secret, known
 
     def person(self, secret: str, now: datetime) -> Person | None:
         """Who is signed in by this *secret*, if anybody still is."""

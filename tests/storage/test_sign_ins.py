@@ -14,7 +14,7 @@ from reserve.storage.backup import back_up, restore
 from reserve.storage.database import Store
 from reserve.storage.people import People
 from reserve.storage.schema import PEOPLE
-from reserve.storage.sign_ins import ALL, AT_HOME_FOR, EACH, SIGNED_IN_FOR, WHILE, SignIns
+from reserve.storage.sign_ins import ALL, EACH, KNOWN_FOR, SIGNED_IN_FOR, WHILE, SignIns
 from tests.fakes import FakeClock
 
 PASSWORD = "correct horse battery"
@@ -38,7 +38,7 @@ def test_a_session_is_good_on_every_machine_and_ends_on_all_of_them(
     machines: tuple[Store, Store], clock: FakeClock
 ) -> None:
     here, there = map(SignIns, machines)
-    secrets = [here.begin(name, HOME, clock.now()) for name in ("anna", "anna", "anna", "ben", "ben")]
+    secrets = [here.begin(name, clock.now())[0] for name in ("anna", "anna", "anna", "ben", "ben")]
 
     def signed_in() -> list[str | None]:
         return [getattr(there.person(secret, clock.now()), "name", None) for secret in secrets]
@@ -50,7 +50,7 @@ def test_a_session_is_good_on_every_machine_and_ends_on_all_of_them(
     assert signed_in() == [None, None, None, "ben", "ben"]
     People(machines[0]).keep("ben", "another password")
     assert signed_in() == [None] * 5
-    secrets = [here.begin("ben", HOME, clock.now())]
+    secrets = [here.begin("ben", clock.now())[0]]
     People(machines[0]).remove("ben")
     People(machines[0]).keep("ben", PASSWORD)
     assert signed_in() == [None]  # it is another Ben
@@ -60,14 +60,19 @@ def test_a_session_ends_a_fortnight_after_the_password_however_often_it_is_used(
     machines: tuple[Store, Store], clock: FakeClock
 ) -> None:
     sign_ins, began = SignIns(machines[0]), clock.now()
-    secret = sign_ins.begin("anna", HOME, began)
+    secret = sign_ins.begin("anna", began)[0]
 
     for days in range(14):
         assert sign_ins.person(secret, began + timedelta(days=days))
 
     assert sign_ins.person(secret, began + SIGNED_IN_FOR) is None
-    sign_ins.begin("ben", HOME, began + SIGNED_IN_FOR)
+    sign_ins.begin("ben", began + SIGNED_IN_FOR)
     assert sign_ins.person(secret, began) is None  # forgotten
+
+
+def may(sign_ins: SignIns, address: str, clock: FakeClock, *, name: str = "anna", browser: str = "") -> bool:
+    """Whether a password may be tried, which is a wrong one."""
+    return sign_ins.trying(name, address, browser, clock.now()) is not None
 
 
 def test_wrong_passwords_count_on_all_machines_together(
@@ -75,48 +80,66 @@ def test_wrong_passwords_count_on_all_machines_together(
 ) -> None:
     here, there = map(SignIns, machines)
 
-    asked = [each.are_too_many(HOME, clock.now()) for each in (here, there) * 3]
+    tried = [may(each, HOME, clock) for each in (here, there) * 3]
 
-    assert asked == [False] * EACH + [True]
-    assert not there.are_too_many("10.1.1.2", clock.now())
-    assert not here.are_too_many(HOME, clock.now() + WHILE)
+    assert tried == [True] * EACH + [False]
+    assert may(there, "10.1.1.2", clock)
+    clock.sleep_until(clock.now() + WHILE)
+    assert may(here, HOME, clock)
 
 
-def test_strangers_everywhere_do_not_lock_out_who_signed_in_from_home(
+def test_a_right_password_is_no_wrong_one(machines: tuple[Store, Store], clock: FakeClock) -> None:
+    sign_ins, browser = SignIns(machines[0]), ""
+
+    for _ in range(2 * EACH):
+        attempt = sign_ins.trying("anna", HOME, browser, clock.now())
+        assert attempt is not None
+        _, browser = sign_ins.begin("anna", clock.now(), attempt=attempt, browser=browser)
+
+    assert [may(sign_ins, HOME, clock) for _ in range(EACH + 1)] == [True] * EACH + [False]
+
+
+def test_nobody_locks_out_who_signed_in_before_in_the_same_browser(
     machines: tuple[Store, Store], clock: FakeClock
 ) -> None:
     here, there = map(SignIns, machines)
-    assert not here.are_too_many(HOME, clock.now())
-    here.begin("anna", HOME, clock.now())
+    planted = "what somebody else has put there"
+    _, browser = here.begin("anna", clock.now(), browser=planted)
 
-    asked = [here.are_too_many(f"10.0.0.{number}", clock.now()) for number in range(ALL + 1)]
+    everywhere = [may(here, f"10.0.0.{number}", clock) for number in range(ALL + 1)]
+    at_home = [may(here, HOME, clock, browser=each) for each in ("", planted, browser[:-1])]
 
-    assert asked == [False] * ALL + [True]
-    at_home = [there.are_too_many(HOME, clock.now()) for _ in range(EACH + 1)]
-    assert at_home == [False] * EACH + [True]
-    People(machines[0]).remove("anna")
-    clock.sleep_until(clock.now() + WHILE)
-    for number in range(ALL):
-        here.are_too_many(f"10.0.0.{number}", clock.now())
-    assert there.are_too_many(HOME, clock.now())  # is nobody's home any more
+    assert everywhere == [True] * ALL + [False]
+    assert at_home == [False] * 3
+    assert not may(here, HOME, clock, name="ben", browser=browser)  # it is Anna's
+    mine = [may(there, HOME, clock, browser=browser) for _ in range(EACH + 1)]
+    assert mine == [True] * EACH + [False]
 
 
-def test_an_address_is_a_home_for_a_time_only(machines: tuple[Store, Store], clock: FakeClock) -> None:
+@pytest.mark.parametrize("database", [None])
+@pytest.mark.parametrize("ended", ["time", "removed", "signed in anew"])
+def test_a_browser_is_known_for_a_time_and_by_its_last_secret(
+    machines: tuple[Store, Store], clock: FakeClock, ended: str
+) -> None:
     sign_ins = SignIns(machines[0])
-    sign_ins.are_too_many(HOME, clock.now())
-    sign_ins.begin("anna", HOME, clock.now())
-    later = clock.now() + AT_HOME_FOR
+    _, browser = sign_ins.begin("anna", clock.now())
+    if ended == "time":
+        clock.sleep_until(clock.now() + KNOWN_FOR)
+    elif ended == "removed":
+        People(machines[0]).remove("anna")
+    else:
+        sign_ins.begin("anna", clock.now(), browser=browser)
 
     for number in range(ALL):
-        sign_ins.are_too_many(f"10.0.0.{number}", later)
+        may(sign_ins, f"10.0.0.{number}", clock)
 
-    assert sign_ins.are_too_many(HOME, later)
+    assert not may(sign_ins, HOME, clock, browser=browser)
 
 
 def test_a_backup_signs_nobody_in_again(tmp_path: Path, clock: FakeClock) -> None:
     with closing(Store(tmp_path / "data")) as store:
         People(store).keep("anna", PASSWORD)
-        secret = SignIns(store).begin("anna", HOME, clock.now())
+        secret, _ = SignIns(store).begin("anna", clock.now())
         back_up(store, tmp_path / "all.backup")
         assert SignIns(store).person(secret, clock.now())
 

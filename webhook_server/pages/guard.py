@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from reserve.storage.people import Person
 from reserve.storage.secrets import write_new
-from reserve.storage.sign_ins import SIGNED_IN_FOR
+from reserve.storage.sign_ins import KNOWN_FOR, SIGNED_IN_FOR
 from webhook_server.access import is_local
 from webhook_server.pages.house import House, Mine
 
@@ -64,6 +64,7 @@ def guard(pages: Flask, house: House, *, exposed: bool, address: Callable[[], st
         WTF_CSRF_SSL_STRICT=False,  # the same
     )
     csrf, login = CSRFProtect(pages), LoginManager(pages)
+    known_by = f"{pages.config['SESSION_COOKIE_NAME']}-browser"
     hashing = pages.extensions["hashing"] = threading.Lock()  # one at a time leaves processors for codes
     login.session_protection = None  # a phone changes its address
 
@@ -110,20 +111,23 @@ def guard(pages: Flask, house: House, *, exposed: bool, address: Callable[[], st
 
     @pages.post("/sign-in")
     def sign_in_form() -> AnyResponse | tuple[str, int]:
-        if house.sign_ins.are_too_many(address(), house.clock.now()):
+        now, browser = house.clock.now(), request.cookies.get(known_by, "")
+        name, password = request.form.get("name", "")[:60], request.form.get("password", "")[:1000]
+        attempt = house.sign_ins.trying(name, address(), browser, now)
+        if attempt is None:
             abort(429, "too many wrong passwords; wait five minutes")
         with hashing:
-            person = house.people.signing_in(
-                request.form.get("name", "")[:60], request.form.get("password", "")[:1000]
-            )
+            person = house.people.signing_in(name, password)
         if person is None:
             flash("That name and password do not go together.", "bad")
             return render_template("sign_in.html", is_set_up=bool(house.people.all())), 403
-        secret = house.sign_ins.begin(person.name, address(), house.clock.now())
+        secret, browser = house.sign_ins.begin(person.name, now, attempt=attempt, browser=browser)
         session.clear()  # nobody goes on in a session that somebody else has begun
         session.permanent = True
         login_user(Visitor(person, secret))
-        return redirect(ours(pages, request.args.get("next", "")))
+        answer = redirect(ours(pages, request.args.get("next", "")))
+        answer.set_cookie(known_by, browser, KNOWN_FOR, secure=exposed, httponly=True, samesite="Lax")
+        return answer
 
     @pages.post("/sign-out")
     def sign_out() -> AnyResponse:

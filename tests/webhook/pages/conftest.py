@@ -65,7 +65,7 @@ class Household:
         client = self.service.test_client()
         if name is not None:
             with self.store() as store:
-                secret = SignIns(store).begin(name, "127.0.0.1", self.clock.now())
+                secret, _ = SignIns(store).begin(name, self.clock.now())
             serializer = self.pages.session_interface.get_signing_serializer(self.pages)  # type: ignore[attr-defined]
             session = {"_user_id": secret, "_permanent": True}
             client.set_cookie("first-serve", serializer.dumps(session))

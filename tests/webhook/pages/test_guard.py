@@ -322,7 +322,16 @@ def test_a_password_is_guessed_a_few_times_only(household: Household) -> None:
     client = household.client()
     fields = {"name": "nobody", "password": "wrong", "csrf_token": token_in(client, "/sign-in")}
 
+    known = household.client()
+    mine = {"name": "anna", "password": PASSWORD, "csrf_token": token_in(known, "/sign-in")}
+    assert known.post("/sign-in", data=mine).status_code == 302
+    post(known, "/sign-out")
     codes = [client.post("/sign-in", data=fields).status_code for _ in range(EACH + 1)]
+    mine["csrf_token"] = token_in(known, "/sign-in")
+    browser = known.get_cookie("first-serve-browser")
+    assert browser is not None
+    assert (browser.http_only, browser.same_site, browser.secure) == (True, "Lax", False)
+    assert known.post("/sign-in", data=mine).status_code == 302  # at the same address
     right = client.post("/sign-in", data={**fields, "name": "anna", "password": PASSWORD}).status_code
     household.clock.sleep_until(household.clock.now() + WHILE)
     later = client.post("/sign-in", data={**fields, "name": "anna", "password": PASSWORD}).status_code

@@ -19,6 +19,6 @@ def upgrade() -> None:
         "sign_ins",
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("moment", sa.DateTime, nullable=False),
-        sa.Column("address", sa.String, nullable=False),
+        sa.Column("origin", sa.String, nullable=False),
         sa.Column("person", sa.String),
     )
