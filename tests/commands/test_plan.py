@@ -53,9 +53,9 @@ class Player:
         """What was asked for, but schedules: each is one day's, and read for a slot of the evening."""
         return [path for path in self.asked if not path.endswith("/schedule")]
 
-    def types(self, line: str) -> int:
-        """The exit code of `plan` with the words of *line*."""
-        options = plan_parser().parse_args(shlex.split(line))
+    def types(self, line: str, *more: str) -> int:
+        """The exit code of `plan` with the words of *line*, and *more* words, which may be long."""
+        options = plan_parser().parse_args([*shlex.split(line), *more])
         stage = self._stage
         plans = Plans(self.plan_store, read_settings(self.environ), stage.clock, stage.connect)
         return DO[options.do](plans, options)
@@ -438,7 +438,7 @@ def test_a_word_without_end_is_refused_by_the_name_of_its_option_and_not_repeate
     player: Player, option: str
 ) -> None:
     with pytest.raises(UsageError, match=f"{option}(:| has 100000 letters)") as refused:
-        player.types(f"{MARBLE} {ONCE} -y 19:30 {option} {'x' * 100_000}")
+        player.types(f"{MARBLE} {ONCE} -y 19:30", option, "x" * 100_000)
 
     assert len(str(refused.value)) < 200
 
