@@ -6,7 +6,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 # The hundreds of processes that the tests start would compile the program again and again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: cluster package deploy-check demo lock test bench picture cron matrix mornings soak kills stalls notices pages clean browser database
+.PHONY: cluster package deploy-check demo lock test bench results picture cron matrix mornings soak kills stalls notices pages clean browser database
 
 demo: .venv/packages browser
 	@.venv/bin/python main.py rehearse $(if $(WEB),--web)
@@ -19,6 +19,10 @@ test: .venv/tools browser database
 
 bench: .venv/packages
 	@.venv/bin/python -m tests.benchmarks $(if $(QUICK),--quick)
+
+# What was measured last, into README.md, docs/results.md and the drawings.
+results: .venv/packages
+	@.venv/bin/python -m tests.benchmarks.results
 
 # Attacks on the promise of at most one reservation; each writes build/<name>.json.
 matrix mornings soak kills stalls notices pages: .venv/packages

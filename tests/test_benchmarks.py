@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reserve.clock import UNKNOWN
-from tests.benchmarks import clock, opening, plots, race
+from tests.benchmarks import clock, figures, goals, opening, plots, race, results
 from tests.benchmarks.figures import machine, spread
 from tests.benchmarks.opening import METHODS, Task, extent, work
 from tests.benchmarks.server import NETWORKS
@@ -69,6 +70,25 @@ def test_people_never_beat_us_and_our_copy_sometimes_does() -> None:
 def test_the_truth_lies_within_what_the_probes_say() -> None:
     assert clock.row("ours", 10, 60, 10, runs=10)["inside"] == 1
     assert clock.opening_row(60, 10, runs=10)["first_ms"]["p50"] < 9
+
+
+def test_what_is_measured_has_its_place_in_the_documents_and_nothing_else_changes() -> None:
+    for document, heading in ((results.README, "## How fast"), (results.RESULTS, "# Results")):
+        before = document.read_text()
+        after = results.between(before, heading, "as measured\n")
+        assert f"{heading}\n\nas measured\n\n## " in after
+        assert set(after.splitlines()) - {"as measured"} < set(before.splitlines())
+
+
+def test_a_goal_is_met_only_by_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "FOLDER", tmp_path)
+    goal = goals.Goal("pigs that fly", "pigs", lambda found: float(found["flown"]), least=1)
+    assert (goal.judged()["figure"], goal.judged()["met"]) == (None, False)
+
+    figures.keep("pigs", {"flown": 2})
+    assert (goal.judged()["figure"], goal.judged()["met"]) == (2, True)
+    figures.keep("pigs", {"flown": 0})
+    assert goal.judged()["met"] is False
 
 
 def test_the_drawings_can_be_drawn() -> None:
