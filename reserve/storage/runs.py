@@ -149,6 +149,14 @@ class RunStore:
             rows = connection.execute(query.group_by(RUNS.c.player, RUNS.c.exit_code, RUNS.c.cause))
             return [(code, cause, many) for code, cause, many in rows]
 
+    def margins(self, wanted: ColumnElement[bool], *, most: int) -> list[tuple[int, int]]:
+        """Exit codes and margins in milliseconds of the latest runs that are *wanted* and raced."""
+        raced = RUNS.c.exit_code.is_not(None) & RUNS.c.margin_ms.is_not(None)
+        query = select(RUNS.c.exit_code, RUNS.c.margin_ms).where(wanted, raced)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(RUNS.c.started.desc()).limit(most))
+            return [(code, margin) for code, margin in rows]
+
     def ids(self) -> list[str]:
         """The ids of all runs, latest first."""
         with self._engine.connect() as connection:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import Any
 
 from flask import Flask, Response, abort, render_template, request
@@ -43,7 +43,17 @@ PHASES = {
     Phase.WAIT_LIST: ("on the waiting list", 3),
 }
 WAY = ("wait", "sign in", "code", "race", "court")
-JUST_NOW, A_DAY = timedelta(minutes=10), timedelta(days=1)
+LATEST = 500  # runs whose margins are drawn
+MARGINS = (
+    (-1, "early"),
+    (10, "10"),
+    (30, "30"),
+    (100, "100"),
+    (300, "300"),
+    (1_000, "1000"),
+    (math.inf, "more"),
+)
+JUST_NOW, A_DAY, FEW = timedelta(minutes=10), timedelta(days=1), 3
 ENDS = {Tone.GOOD: "reserved", Tone.BAD: "not reserved", Tone.NEEDS_YOU: "needs you", Tone.PLAIN: "over"}
 # What a run under way did last -> what that means for the player.
 STATES = {
@@ -92,6 +102,17 @@ class Total:
     is_won: bool
 
 
+@dataclass(frozen=True)
+class Column:
+    """How many of the latest runs had their court, or asked for one, so soon after the opening."""
+
+    label: str
+    won: int
+    lost: int
+    won_share: float  # percent of the highest column
+    lost_share: float
+
+
 def openings(own: Mine) -> list[Opening]:
     """The next openings, the first one first."""
     now, found, seen = own.house.clock.now(), list[Opening](), 0
@@ -136,11 +157,11 @@ def under_way(own: Mine) -> list[UnderWay]:
     now, runs = own.house.clock.now(), own.house.runs
     has_ended = (RUNS.c.started > now - A_DAY) & (RUNS.c.ended > now - JUST_NOW)
     # Each by its index; both in one query would read all runs there are.
-    both = (runs.read(own.runs & each, most=SHOWN) for each in (RUNS.c.ended.is_(None), has_ended))
-    found = sorted(chain.from_iterable(both), key=lambda run: run.started, reverse=True)[:SHOWN]
-    alive = runs.alive(run.run_id for run in found if run.ended is None)
+    begun = runs.read(own.runs & RUNS.c.ended.is_(None), most=SHOWN)
+    alive = runs.alive(run.run_id for run in begun) if begun else set()
     listening = set(waiting(own.house.settings.data)) if alive else set()
-    return [_under_way(run, run.run_id in listening) for run in found if run.ended or run.run_id in alive]
+    going_on = [_under_way(run, wants_code=run.run_id in listening) for run in begun if run.run_id in alive]
+    return going_on + [_under_way(run, wants_code=False) for run in runs.read(own.runs & has_ended, most=FEW)]
 
 
 def _under_way(run: PastRun, wants_code: bool) -> UnderWay:
@@ -164,6 +185,18 @@ def totals(own: Mine) -> list[Total]:
     most = max(counted.values(), default=1)
     ordered = sorted(counted.items(), key=lambda each: (not each[0][0], -each[1]))
     return [Total(label, many, max(1, round(100 * many / most)), won) for (won, label), many in ordered]
+
+
+def margins(own: Mine) -> list[Column]:
+    """How soon after their openings the latest runs had a court, or asked for one in vain."""
+    counted = {label: [0, 0] for _, label in MARGINS}
+    for code, margin in own.house.runs.margins(own.runs, most=LATEST):
+        label = next(label for most, label in MARGINS if margin <= most)
+        counted[label][code != ExitCode.SUCCESS] += 1
+    most = max(map(sum, counted.values()))
+    shares = 100 / most if most else 0
+    found = [Column(label, won, lost, won * shares, lost * shares) for label, (won, lost) in counted.items()]
+    return found if most else []
 
 
 def words(cause: str | None) -> str:
@@ -234,12 +267,16 @@ def add_reading(pages: Flask, house: House) -> None:
         asked = {name: request.args.get(name, "")[:60] for name in ("ended", "cause", "before")}
         found = runs_shown(own, **asked)
         alive = own.house.runs.alive(run.run_id for run in found if not run.sentence)
+        counted = totals(own) if not asked["before"] else []
         shown: list[dict[str, Any]] = [{"run": run, "end": end_of(run, alive)} for run in found[:SHOWN]]
         return render_template(
             "runs.html",
             shown=shown,
             has_more=len(found) > SHOWN,
-            totals=totals(own) if not asked["before"] else [],
+            totals=counted,
+            many=sum(each.runs for each in counted),
+            won=sum(each.runs for each in counted if each.is_won),
+            margins=margins(own) if not asked["before"] else [],
             causes=list(CauseWord),
             asked=asked,
         )
