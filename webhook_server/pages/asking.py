@@ -223,8 +223,7 @@ def add_asking(pages: Flask, house: House) -> None:
         for stored, occurrence in plans_of(one):
             with suppress(UsageError):  # one that cannot be read cannot be booked, either
                 plan = plan_of(stored)
-                where = ", else ".join(each.facility for each in plan.choices) or "the session"
-                start = wall(stored, occurrence)
+                where, start = plan.choices[0].facility or "the session", wall(stored, occurrence)
                 plans.append({"number": stored.plan_id, "what": f"{where}, {start:%a %-d %b %H:%M}"})
             if len(plans) == CHECKED:
                 break
@@ -266,8 +265,8 @@ def add_asking(pages: Flask, house: House) -> None:
             moment(request.args.get("since", type=int)),
         )
         began = began or now
-        if newest > after:
-            came = texts.came_at
+        if newest > max(after, 0):
+            came = texts.came_at or now
         waits = not trouble and came is None and now - began < TEXT_WAITED_FOR
         since = int(began.timestamp())
         return page(

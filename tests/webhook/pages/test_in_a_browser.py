@@ -23,7 +23,7 @@ from reserve.storage.runs import Record, player_key
 from reserve.systems import PROFILES, USUAL
 from tests.waterfall.runs import TWO_HELD, facts
 from tests.webhook.pages.conftest import PASSWORD, Household
-from tests.webhook.pages.test_asking import BOOKINGS, CHECK, TEXT, keep_player, plan_a_game
+from tests.webhook.pages.test_asking import BOOKINGS, CHECK, TEXT, plan_a_game, player
 from webhook_server import serve
 from webhook_server.pages.background import EVERY, Kind
 
@@ -160,9 +160,7 @@ def asks_the_booking_system(household: Household, person: Person) -> None:
     """See what is booked, cancel it, check a plan, and wait for a text; on the phone in the dark."""
     person.in_the_dark(person.size == "phone")
     if person.size == "phone":
-        keep_player(household)
-        household.stage.book()
-        plan_a_game(household, household.client("anna"))
+        plan_a_game(household, player(household))
     person.goes(BOOKINGS)
     person.clicks("Look now" if person.size == "phone" else "Look again")
     person.sees("Waiting for its turn")
