@@ -37,6 +37,7 @@ EXIT_CODES = {
     "clock-ahead": 0,
     "clock-behind": 0,
     "opens-late": 0,
+    "proxy-clock": 0,
     "daily-limit": 5,
     "weekly-limit": 5,
     "already-reserved": 5,

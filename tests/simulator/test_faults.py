@@ -171,6 +171,13 @@ def clock_behind() -> object:
     return visitor.hold().status_code == 400 and "15:59:59" in visitor.get("/v1/sports").headers["Date"]
 
 
+@shows("proxy-clock")
+def proxy_clock() -> object:
+    visitor = arrived("proxy-clock")
+    visitor.clock.step(timedelta(milliseconds=-20))
+    return visitor.hold().status_code == 400 and "16:00:00" in visitor.get("/v1/sports").headers["Date"]
+
+
 @shows("opens-late")
 def opens_late() -> object:
     visitor = arrived("opens-late")

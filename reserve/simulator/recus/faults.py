@@ -75,6 +75,10 @@ FAULTS: dict[str, NamedFault] = {
         "the list of bookings is answered 400",
         Fault(BOOKINGS, 0, "status", **_refusal(400, "E_INVALID_REQUEST", "The query is invalid")),
     ),
+    "proxy-clock": switch(
+        "the header Date is that of a proxy, 30 ms ahead of the clock that decides",
+        date_ahead=timedelta(milliseconds=30),
+    ),
     "rolling-window": switch(
         "slots open one by one, so many hours ahead, and not within two hours of their start",
         windows="rolling",
