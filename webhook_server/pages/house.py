@@ -116,9 +116,13 @@ class Mine:
         return frozenset[str]().union(*others)
 
     @cached_property
+    def _names(self) -> list[str]:
+        return self.house.accounts.names
+
+    @cached_property
     def accounts(self) -> list[str]:
         """The names of the stored accounts."""
-        return [name for name in self.house.accounts.names if self.has_account(name)]
+        return [name for name in self._names if self.has_account(name)]
 
     @cached_property
     def systems(self) -> list[str]:
@@ -154,7 +158,7 @@ class Mine:
     def runs(self) -> ColumnElement[bool]:
         """Which runs are this person's: those of the players whose accounts are."""
         if self.person.is_owner:
-            others = [*map(self.player, self._of_others & {*self.house.accounts.names})]
+            others = [*map(self.player, self._of_others & {*self._names})]
             return RUNS.c.player.not_in(others) if others else true()
         return RUNS.c.player.in_([*map(self.player, self.accounts)])
 
