@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ from reserve.storage.people import People
 from reserve.storage.plans import PlanStore
 from reserve.storage.runs import Record
 from reserve.storage.schema import RUNS
+from reserve.waterfall.page import OF_PICTURE
 from tests.webhook.pages.conftest import Household
+from webhook_server import pages
 from webhook_server.pages.house import AT_ONCE
 from webhook_server.pages.planning import A_PAGE
 
@@ -125,3 +128,15 @@ def test_where_there_is_nothing_yet_a_page_says_what_to_do_next(
         People(store).keep("cleo", "correct horse battery", [])
 
     assert said in household.client("cleo").get(path).text
+
+
+def test_the_picture_of_a_run_and_the_page_around_it_share_no_class() -> None:
+    sheet = Path(pages.__file__).with_name("static") / "style.css"
+
+    of_page, of_picture = (
+        set(re.findall(r"\.([a-z][a-z-]*)(?=[^{};]*\{)", text)) for text in (sheet.read_text(), OF_PICTURE)
+    )
+
+    assert {"card", "columns"} <= of_page
+    assert "rival" in of_picture
+    assert of_page & of_picture == set()
