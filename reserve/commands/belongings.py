@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from reserve.storage.people import Person
 
 CHANGING = "whose accounts are whose"  # of those who change it, one is at work at a time
+MOST = 20  # new accounts of one person: each is read for every page of the owner
 WHOLE_NUMBER = 8  # digits from which the end of a number means one phone, when texts are handed out
 OF_SETTINGS = ""  # the name under which we compare the account of the environment: it is the owner's
 
@@ -47,7 +48,7 @@ class Belongings:
         """Keep *variables* as the account *name* of *person*, without one of whoever has that name already.
 
         Raises `UsageError`, and has kept nothing, when its player or its phone is somebody else's, and when
-        it *is_new* though there is one.
+        it *is_new* though there is one, or too many.
         """
         with self._store.exclusive.held(CHANGING):
             if is_new and name in self.accounts.names:
@@ -55,6 +56,8 @@ class Belongings:
             people = self._people(person)
             whose = _whose(people, self.accounts.names)
             whose[name] = person or whose.get(name, whose[OF_SETTINGS])
+            if is_new and sum(each == whose[name] for each in whose.values()) > MOST:
+                raise UsageError(f"one person has {MOST} accounts at most; remove one first")
             self._refuse_what_is_others({name: variables}, whose)
             self.accounts.add(name, variables)
             if person is not None:

@@ -112,6 +112,19 @@ def test_an_account_keeps_its_person_and_is_new_only_once(kept: Belongings) -> N
         kept.add("ben-rec", variables("x@example.com", NEW), "ben", is_new=True)
 
 
+@pytest.mark.parametrize("database", [None])
+def test_nobody_fills_the_store_with_accounts(kept: Belongings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reserve.commands.belongings.MOST", 3)
+    for number in range(2):
+        kept.add(f"b{number}", variables(f"b{number}@example.com", ""), "ben", is_new=True)
+
+    with pytest.raises(UsageError, match="one person has 3 accounts at most"):
+        kept.add("b3", variables("b3@example.com", ""), "ben", is_new=True)
+    kept.add("b1", variables("again@example.com", ""))
+
+    assert whose(kept)["ben"] == ["b0", "b1", "ben-rec"]
+
+
 def test_the_owner_moves_a_phone_with_all_that_is_about_it(
     settings: Settings, kept: Belongings, capsys: pytest.CaptureFixture[str]
 ) -> None:

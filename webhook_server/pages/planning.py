@@ -29,6 +29,7 @@ from webhook_server.pages.plan_form import edits_in, form_of, words_in
 from webhook_server.pages.saying import done, said
 
 A_PAGE = 20  # plans
+MOST = 100  # plans that one person adds here
 LONGEST_UNDO = 2_000  # letters; a cookie has no room for more
 
 
@@ -36,6 +37,12 @@ def refuse_of_others(account: str | None, own: Mine) -> None:
     """Raise `UsageError` for an account of somebody else, or one that is not there."""
     if not own.has_account(account) or (account and account not in own.accounts):
         raise UsageError("choose one of your accounts")
+
+
+def refuse_too_many(own: Mine) -> None:
+    """Raise `UsageError` when the person has as many plans as one may: every `due` of all looks at them."""
+    if sum(1 for _ in islice(own.plans(), MOST)) == MOST:
+        raise UsageError(f"{MOST} plans are the most; remove one first")
 
 
 def places(plans: Plans, plan: Plan, preview: Preview) -> dict[str, list[Published]]:
@@ -96,6 +103,7 @@ def add_planning(pages: Flask, house: House) -> None:
         try:
             options = plan_parser().parse_args(["add", *words_in(form)])
             refuse_of_others(options.account, mine(house))
+            refuse_too_many(mine(house))
             plan, preview = plans.planned(options)
         except ReserveError as failure:
             flash(said(failure), "bad")
@@ -194,6 +202,11 @@ def add_planning(pages: Flask, house: House) -> None:
             abort(404)
         body, number = body_of(plan_in(before["body"], house.clock.now().date(), "plan")), before["plan"]
         if number is None:
+            try:
+                refuse_too_many(own)
+            except UsageError as failure:
+                flash(said(failure), "bad")
+                return redirect(url_for("all_plans"))
             (number,) = house.plan_store.add([body])
         elif own.plan(number) is None:
             abort(404)

@@ -38,6 +38,25 @@ def test_a_plan_is_shown_with_its_opening_before_it_is_saved(household: Househol
     assert "Alice Marble: tennis" in anna.get("/").text
 
 
+def test_nobody_fills_the_store_with_plans(household: Household, monkeypatch: pytest.MonkeyPatch) -> None:
+    anna, undoing = household.client("anna"), household.client("ben")
+    post(undoing, "/plans/2/remove")
+    monkeypatch.setattr("webhook_server.pages.planning.MOST", 1)
+
+    refused = post(anna, "/plans/new", {**GAME, "do": "save"})
+    post(undoing, "/plans/undo")
+
+    assert "1 plans are the most" in refused.text
+    with household.store() as store:
+        assert [stored.plan_id for stored in PlanStore(store).all()] == [1, 2]
+    monkeypatch.setattr("webhook_server.pages.planning.MOST", 0)
+    post(anna, "/plans/1/remove")
+    post(anna, "/plans/undo")
+    assert "0 plans are the most" in anna.get("/plans").text
+    with household.store() as store:
+        assert [stored.plan_id for stored in PlanStore(store).all()] == [2]
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
