@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 from reserve.causes.words import length
 from reserve.commands.booked import Bookings, request_for
 from reserve.commands.check import TONES, Watching, check
-from reserve.commands.options import Booking, account_named
+from reserve.commands.options import Booking, account_of
 from reserve.commands.planned import booking_for
 from reserve.commands.wiring import texts_to
 from reserve.errors import ServiceError, UsageError
@@ -23,10 +23,10 @@ from reserve.model import Account
 from reserve.plans.due import plan_of, wall
 from reserve.settings import Settings
 from reserve.storage.plans import Occurrence, StoredPlan
-from reserve.systems import PROFILES
+from reserve.systems import PROFILES, USUAL
 from webhook_server.pages.background import Found, Job, Kind, State
 from webhook_server.pages.guard import mine
-from webhook_server.pages.house import House, Mine
+from webhook_server.pages.house import OF_SETTINGS, House, Mine
 from webhook_server.pages.reading import CLASSES
 from webhook_server.pages.saying import said
 
@@ -56,6 +56,11 @@ class OneAccount:
         return self.settings.system
 
     @property
+    def title(self) -> str:
+        """What a person calls it."""
+        return "the settings" if self.name == OF_SETTINGS else self.name
+
+    @property
     def needs_link(self) -> bool:
         """Whether the system is asked about one session only."""
         return "link" in PROFILES[self.system].needs
@@ -69,13 +74,14 @@ class OneAccount:
 def the_account(house: House, name: str) -> OneAccount:
     """The account called *name*, if it is that of the person; raises `UsageError` when it cannot be read."""
     own = mine(house)
-    if name not in own.accounts:
+    if name not in own.all_accounts:
         abort(404)
-    system = house.accounts.read(name)["RESERVE_SYSTEM"]
+    variables = own.variables(name)
+    system = variables["RESERVE_SYSTEM"]
     if system not in PROFILES:
         raise UsageError(f"account {name!r} is for {system!r}, which this version does not know")
     settings = replace(house.settings, system=system)
-    return OneAccount(own, name, account_named(name, system, settings), settings)
+    return OneAccount(own, name, account_of(variables, PROFILES[system]), settings)
 
 
 def plans_of(one: OneAccount) -> Iterator[tuple[StoredPlan, Occurrence]]:
@@ -88,7 +94,7 @@ def plans_of(one: OneAccount) -> Iterator[tuple[StoredPlan, Occurrence]]:
             stored = plans.get(each.plan_id)
             if stored is None or stored.is_paused or each.plan_id in known or not one.own.has_plan(stored):
                 continue
-            if (stored.body.get("account") or one.settings.account) == one.name:
+            if one.own.account_of(stored) == one.name and stored.body.get("system", USUAL) == one.system:
                 known.add(each.plan_id)
                 yield stored, each
         if len(ahead) < AT_ONCE:

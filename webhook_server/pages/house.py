@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, true
 
 from reserve.clock import Clock
 from reserve.commands.belongings import Belongings, player_of
+from reserve.commands.options import in_environment
 from reserve.commands.plan import Plans
 from reserve.commands.store import open_store
 from reserve.commands.wiring import Connect, connect
@@ -24,11 +25,13 @@ from reserve.storage.runs import PastRun, RunStore
 from reserve.storage.schema import RUNS
 from reserve.storage.secrets import TOKEN, Accounts, SecretStore
 from reserve.storage.sign_ins import SignIns
+from reserve.systems import PROFILES
 from webhook_server.pages.background import Background
 from webhook_server.pages.facilities import Facilities
 
 LARGEST = 2**31 - 1  # number that a database can look for
 AT_ONCE = 50  # plans in one query
+OF_SETTINGS = "~"  # in the place of a name, which it cannot be: the account in the settings
 
 
 class House:
@@ -125,6 +128,24 @@ class Mine:
         return [name for name in self._names if self.has_account(name)]
 
     @cached_property
+    def all_accounts(self) -> list[str]:
+        """The same, and the owner's `OF_SETTINGS`, where there is one."""
+        settings = self.house.settings
+        has_one = self.person.is_owner and settings.email and not settings.account
+        return [*self.accounts, *([OF_SETTINGS] if has_one else [])]
+
+    def variables(self, account: str) -> dict[str, str]:
+        """What one of all accounts consists of; raises `UsageError` when it cannot be read."""
+        settings = self.house.settings
+        if account == OF_SETTINGS:
+            return {"RESERVE_SYSTEM": settings.system, **in_environment(settings, PROFILES[settings.system])}
+        return self.house.accounts.read(account)
+
+    def account_of(self, stored: StoredPlan) -> str:
+        """The name of the account with which a plan is booked."""
+        return stored.body.get("account") or self.house.settings.account or OF_SETTINGS
+
+    @cached_property
     def systems(self) -> list[str]:
         """The booking systems of the stored accounts."""
         found = list[str]()
@@ -178,4 +199,4 @@ class Mine:
 
     def player(self, account: str) -> str:
         """The fingerprint of the player whose account is one of these."""
-        return player_of(self.house.accounts.read(account), self.house.settings)
+        return player_of(self.variables(account), self.house.settings)

@@ -121,14 +121,15 @@ def add_planning(pages: Flask, house: House) -> None:
         with suppress(UsageError):  # the summary says that it cannot be read
             plan = plan_of(stored)
             skipped, facts = sorted(plan.skipped), in_words(plan)
-        own, name = mine(house), stored.body.get("account") or house.settings.account
+        own = mine(house)
+        name = own.account_of(stored)
         return render_template(
             "plan.html",
             plan=summary,
             past=past,
             skipped=skipped,
             facts=facts,
-            account=name if name in own.accounts else None,
+            account=name if name in own.all_accounts else None,
             undo=undo_of(number),
         )
 

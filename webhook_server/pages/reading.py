@@ -257,7 +257,7 @@ def add_reading(pages: Flask, house: House) -> None:
             "coming_up.html",
             openings=openings(own),
             under_way=under_way(own),
-            accounts=own.accounts,
+            accounts=own.all_accounts,
             now=house.clock.now(),
         )
 

@@ -17,7 +17,7 @@ from reserve.storage.typed_codes import hand_over, waiting
 from reserve.systems import PROFILES
 from reserve.systems.profile import EMAIL
 from webhook_server.pages.guard import mine
-from webhook_server.pages.house import House
+from webhook_server.pages.house import OF_SETTINGS, House
 from webhook_server.pages.saying import done, said
 from webhook_server.pages.texts import Texts
 
@@ -44,13 +44,13 @@ def add_writing(pages: Flask, house: House, texts: Texts) -> None:
     def accounts(secret: str | None = None) -> str:
         own = mine(house)
         shown: list[dict[str, Any]] = []
-        for name in own.accounts:
+        for name in own.all_accounts:
             try:
-                stored = house.accounts.read(name)
+                stored = own.variables(name)
                 system, email = stored["RESERVE_SYSTEM"], _hidden(stored)
-                shown.append(
-                    {"name": name, "system": system, "email": email, "has_token": own.has_token(name)}
-                )
+                title = "Of the settings" if name == OF_SETTINGS else None
+                about = {"name": name, "title": title, "system": system, "email": email}
+                shown.append({**about, "has_token": own.has_token(name)})
             except UsageError:
                 shown.append({"name": name, "system": "cannot be read"})
         variables = {name: profile.account_variables for name, profile in PROFILES.items()}

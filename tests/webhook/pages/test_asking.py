@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 from flask.testing import FlaskClient
@@ -293,6 +294,32 @@ def test_no_secret_of_a_player_is_on_any_page_about_it(household: Household) -> 
     assert len(secrets) >= 4
     for path, text in pages.items():
         assert [each for each in secrets if each in text] == [], path
+
+
+def test_the_owner_has_the_account_of_the_settings_too(household: Household) -> None:
+    simulated, house = household.stage.simulated, household.pages.extensions["house"]
+    simulated.had_before(simulated.courts[0], simulated.scenario.slot)
+    account = simulated.scenario.account
+    house.settings = replace(
+        house.settings, email=account.email, password=account.password, phone=account.phone
+    )
+    anna, ben = household.client("anna"), household.client("ben")
+    game = {"date": "+8", "time": "6pm-7:30pm", "court": "Alice Marble", "do": "save"}
+    assert post(anna, "/plans/new", game).status_code == 302
+
+    post(anna, "/accounts/~/bookings")
+    household.works()
+
+    assert "Court 1, Alice Marble" in anna.get("/accounts/~/bookings").text
+    assert "Of the settings" in anna.get("/accounts").text
+    assert 'action="/accounts/~/remove"' not in anna.get("/accounts").text
+    assert "Alice Marble, Tue 10 Mar 18:00" in anna.get("/accounts/~/check?plan=3").text
+    assert 'href="/accounts/~/check?plan=3"' in anna.get("/plans/3").text
+    assert "Waiting for a text" in anna.get("/accounts/~/text").text
+    assert "Of the settings" not in ben.get("/accounts").text
+    for path in ("bookings", "check", "text"):
+        assert ben.get(f"/accounts/~/{path}").status_code == 404
+    assert post(anna, "/accounts/~/remove").status_code == 404
 
 
 def test_what_was_found_is_forgotten_after_a_while_and_what_goes_on_ends_with_the_service(
