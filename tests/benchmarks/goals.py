@@ -30,7 +30,15 @@ class Goal:
             figure = round(self.figure(kept(self.part)), 4)
         met = figure is not None and (self.most is None or figure <= self.most)
         met = met and (self.least is None or (figure or 0) >= self.least)
-        return {"goal": self.words, "most": self.most, "least": self.least, "figure": figure, "met": met}
+        verdict = "not measured" if figure is None else "met" if met else "missed"
+        return {
+            "goal": self.words,
+            "most": self.most,
+            "least": self.least,
+            "figure": figure,
+            "met": met,
+            "verdict": verdict,
+        }
 
 
 def row(found: dict[str, Any], **what: object) -> dict[str, Any]:
@@ -110,8 +118,7 @@ def judged() -> dict[str, Any]:
     print(f"\n{'goal':60}{'wanted':>9}{'measured':>10}")
     for one in rows:
         wanted = f"≤ {one['most']:g}" if one["least"] is None else f"≥ {one['least']:g}"
-        verdict = "not measured" if one["figure"] is None else "met" if one["met"] else "MISSED"
         figure = "-" if one["figure"] is None else f"{one['figure']:g}"
-        print(f"{one['goal']:60}{wanted:>9}{figure:>10}  {verdict}")
+        print(f"{one['goal']:60}{wanted:>9}{figure:>10}  {one['verdict']}")
     print(f"{sum(not one['met'] for one in rows)} of {len(rows)} are missed or not measured", flush=True)
     return {"rows": rows}
