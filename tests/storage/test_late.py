@@ -133,6 +133,23 @@ def test_a_call_that_is_late_goes_on_and_nobody_waits_for_the_next_one_either() 
     assert calls == ["slow", "quick", "last"]
 
 
+def test_what_is_for_watchers_is_written_in_its_turn_and_nobody_waits_for_it() -> None:
+    errands, may_end, calls = Errands(), threading.Event(), list[str]()
+
+    def fails() -> None:
+        raise OSError("no disk")
+
+    errands.later(may_end.wait)
+    errands.later(fails)
+    errands.later(lambda: calls.append("for watchers"))
+    before = [*calls]
+    may_end.set()
+    errands.run(lambda: calls.append("for us"))
+
+    assert before == []
+    assert calls == ["for watchers", "for us"]
+
+
 def test_a_run_that_is_stopped_ends_within_two_seconds_although_the_store_is_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
