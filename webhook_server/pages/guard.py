@@ -24,6 +24,7 @@ from webhook_server.access import is_local
 from webhook_server.pages.house import House, Mine
 
 KEY_FILE = "web.key"  # in the data folder: signs the cookies
+MOST_ENDED = 1_000  # sessions that have ended, and whose cookies count among strangers
 OPEN = {"sign_in", "sign_in_form", "static", "healthz", "metrics", "calendar_feed"}
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -64,6 +65,7 @@ def guard(pages: Flask, house: House, *, exposed: bool, address: Callable[[], st
         WTF_CSRF_SSL_STRICT=False,  # the same
     )
     csrf, login = CSRFProtect(pages), LoginManager(pages)
+    ended: set[str] = pages.extensions.setdefault("ended", set())  # sessions that somebody still came with
     known_by = f"{pages.config['SESSION_COOKIE_NAME']}-browser"
     hashing = pages.extensions["hashing"] = threading.Lock()  # one at a time leaves processors for codes
     login.session_protection = None  # a phone changes its address
@@ -71,7 +73,12 @@ def guard(pages: Flask, house: House, *, exposed: bool, address: Callable[[], st
     @login.user_loader  # type: ignore[untyped-decorator]
     def visitor(visitor_id: str) -> Visitor | None:
         person = house.sign_ins.person(visitor_id, house.clock.now())
-        return Visitor(person, visitor_id) if person else None
+        if person is None:
+            if len(ended) >= MOST_ENDED:
+                ended.clear()
+            ended.add(visitor_id)
+            return None
+        return Visitor(person, visitor_id)
 
     @pages.before_request
     def let_in() -> AnyResponse | None:
@@ -145,16 +152,17 @@ def mine(house: House) -> Mine:
 
 
 def knows(pages: Flask) -> Callable[[str], bool]:
-    """Whether a header Cookie has a session of *pages*; says nothing about who it is, or whether still."""
+    """Whether a header Cookie has a session of *pages*; that it has ended is known once it was looked up."""
     signing: Any = pages.session_interface
-    serializer = signing.get_signing_serializer(pages)
+    serializer, ended = signing.get_signing_serializer(pages), pages.extensions["ended"]
 
     def is_known(header: str) -> bool:
         # Runs where texts come in, and for strangers: http.cookies takes half a second for some headers.
         cookies = (each.strip().partition("=") for each in header.split(";"))
         value = next((value for name, _, value in cookies if name == pages.config["SESSION_COOKIE_NAME"]), "")
         with suppress(BadSignature):
-            return "_user_id" in serializer.loads(value, max_age=int(SIGNED_IN_FOR.total_seconds()))
+            said = serializer.loads(value, max_age=int(SIGNED_IN_FOR.total_seconds()))
+            return "_user_id" in said and said["_user_id"] not in ended
         return False
 
     return is_known

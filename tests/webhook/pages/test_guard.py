@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
@@ -36,6 +37,7 @@ from tests.webhook.pages.conftest import (
 )
 from webhook_server import create_app, serve
 from webhook_server.pages.guard import KEY_FILE, knows, ours
+from webhook_server.pages.house import House
 
 ARGUMENTS = {
     "number": 1,
@@ -296,6 +298,52 @@ def test_no_cookie_of_a_stranger_keeps_texts_waiting(household: Household) -> No
     assert time.thread_time() - began < 0.25  # http.cookies would take a second
     assert known == [False] * len(headers)
     assert is_known(f"other=1; {name}={session.value}")
+
+
+def test_who_was_signed_out_is_a_stranger_again(household: Household) -> None:
+    client = household.client("ben")
+    cookie = client.get_cookie("first-serve")
+    assert cookie is not None
+    is_known, header = knows(household.pages), f"first-serve={cookie.value}"
+    assert is_known(header)
+
+    with household.store() as store:
+        SignIns(store).end_all("ben")
+    client.get("/plans")
+
+    assert not is_known(header)
+
+
+def test_two_services_that_share_a_database_are_one(tmp_path: Path, empty_postgres: str) -> None:
+    clock, services, houses = FakeClock(), list[Flask](), list[House]()
+    for name in ("here", "there"):
+        data = tmp_path / name
+        data.mkdir()
+        (data / KEY_FILE).write_text("ab" * 32)
+        settings = read_settings({"RESERVE_DATA": str(data), "RESERVE_DATABASE_URL": empty_postgres})
+        services.append(create_app(data=data, token=TOKEN, loopback=True, now=clock.now))
+        pages = add_pages(services[-1], settings, exposed=False, clock=clock)
+        houses.append(pages.extensions["house"])
+        houses[-1].closing.set()
+    houses[1].people.keep("anna", PASSWORD)
+    here, there = (each.test_client() for each in services)
+
+    token = token_in(here, "/sign-in")
+    here.post("/sign-in", data={"name": "anna", "password": PASSWORD, "csrf_token": token})
+    cookie = here.get_cookie("first-serve")
+    assert cookie is not None
+    there.set_cookie("first-serve", cookie.value)
+    record = Record(houses[1].store, "20260302T000000-live", "somebody", clock.now)
+    with record.kept(system=USUAL, request="Moscone, tennis", day="2026-03-09"):
+        told = here.get("/events").text
+    posted = post(there, "/sign-out").status_code
+    after = [each.get("/plans").status_code for each in (here, there)]
+
+    for service, house in zip(services, houses, strict=True):
+        house.close()
+        service.extensions["inbox"].close()
+    assert "Moscone, tennis" in told
+    assert (posted, after) == (302, [302, 302])
 
 
 ELSEWHERE = [
