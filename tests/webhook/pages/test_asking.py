@@ -6,14 +6,18 @@ import re
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
 
 from flask.testing import FlaskClient
 
 from reserve.commands.store import secret_store
 from reserve.commands.wiring import host_of
+from reserve.simulator import SIMULATED_SYSTEMS
 from reserve.storage.runs import Record, player_key
 from reserve.storage.secrets import Accounts
 from reserve.systems import PROFILES, USUAL
+from tests.stage import OPENS_AT
 from tests.stage import TOKEN as WEBHOOK_TOKEN
 from tests.webhook.pages.conftest import Household, post
 from tests.webhook.pages.test_guard import crawl
@@ -294,6 +298,40 @@ def test_no_secret_of_a_player_is_on_any_page_about_it(household: Household) -> 
     assert len(secrets) >= 4
     for path, text in pages.items():
         assert [each for each in secrets if each in text] == [], path
+
+
+def test_a_system_that_lists_nothing_is_asked_about_the_session_of_a_link(household: Household) -> None:
+    simulated: Any = SIMULATED_SYSTEMS["ntnui"].opening(OPENS_AT, household.clock, None, seed=0)
+    household.stage.apps |= {
+        urlsplit(address).hostname or "": simulated.app for address in PROFILES["ntnui"].addresses.values()
+    }
+    simulated.had_before(simulated.courts[0], simulated.scenario.slot)
+    account, client = simulated.scenario.account, household.client("anna")
+    keep_player(
+        household,
+        RESERVE_SYSTEM="ntnui",
+        RESERVE_EMAIL=account.email,
+        RESERVE_PASSWORD=account.password,
+    )
+    link = simulated.words()[simulated.words().index("--link") + 1]
+
+    post(client, BOOKINGS)
+    without = client.get(BOOKINGS).text
+    post(client, BOOKINGS, {"link": link})
+    household.works()
+    found = client.get(BOOKINGS).text
+    id_ = the_id(found)
+    asked = client.get(f"{CANCEL}?id={id_}").text
+    post(client, CANCEL, {"id": id_})
+    household.works()
+
+    assert 'name="link"' in without
+    assert 'class="said bad"' in without
+    assert ">reserved<" in found
+    assert f'value="{link.replace("&", "&amp;")}"' in found
+    assert "it costs nothing; until when a place may be given up is not known" in asked
+    assert "Cancelled " in client.get(BOOKINGS).text
+    assert len(simulated.ledger.all("canceled")) == 1
 
 
 def test_the_owner_has_the_account_of_the_settings_too(household: Household) -> None:
