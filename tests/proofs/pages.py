@@ -51,7 +51,7 @@ OUT = REPOSITORY / "build" / "pages.json"
 TOKEN, PASSWORD, NUMBER = "a-token-that-is-no-secret", "correct horse battery", "+14155550142"
 RUNS_KEPT, PLANS_KEPT, PAST_KEPT = 10_000, 500, 10  # the last: slots that are over, of each plan
 PATHS = ["/", "/plans", "/runs", "/runs?ended=won", "/runs?cause=rivals", "/runs/20250101T000000-5000"]
-PATHS += ["/plans/7", "/plans/new", "/accounts", "/code"]
+PATHS += ["/plans/7", "/plans/new", "/accounts", "/code", "/accounts/~/bookings", "/accounts/~/check"]
 EACH = 40  # times that each page is asked for, alone
 
 # What must be reached.
@@ -106,6 +106,7 @@ def lay_out(folder: Path) -> None:
 def service(data: Path) -> Iterator[tuple[str, dict[str, psutil.Process]]]:
     """The service at work on what is in *data*: its address, and its processes by what they are for."""
     settings = {"WEBHOOK_TOKEN": TOKEN, "WEBHOOK_PORT": "0", "RESERVE_DATA": str(data)}
+    settings |= {"RESERVE_EMAIL": "anna@example.com", "RESERVE_PASSWORD": PASSWORD, "RESERVE_PHONE": NUMBER}
     started = subprocess.Popen(
         [sys.executable, "-m", "webhook_server"],
         cwd=REPOSITORY,
