@@ -23,7 +23,7 @@ DEPTHS = [
     1.8 * (number + 0.5) / 7 for number in range(7)
 ]  # how far below what we saw the quickest trip may be
 WIDTHS = (0.7, 0.9, 1.1, 1.35)  # the spread, in what the middle one of the trips was above the quickest
-STEPS = 24  # of what the unknown may be
+STEPS = 32  # of what the unknown may be
 FREAKS = 0.05  # of the trips are explained by nothing
 NARROWEST = 0.25  # of what the two ways may differ by at most: the ways need not be as we believe
 HALVINGS = 22  # of what the lead may be: some seconds to less than a microsecond
