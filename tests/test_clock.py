@@ -392,19 +392,21 @@ def test_time_goes_on_in_both_kinds() -> None:
 
 def test_a_call_is_made_later_while_we_go_on() -> None:
     clock = Clock()
-    done = threading.Event()
+    gone_on, done = threading.Event(), threading.Event()
     moment = clock.now() + ms(50)
-    seen: list[datetime] = []
+    seen: list[tuple[datetime, bool]] = []
 
     def call() -> None:
-        seen.append(clock.now())
+        seen.append((clock.now(), gone_on.wait(60)))
         done.set()
 
     clock.call_at(moment, call)
+    gone_on.set()
 
-    assert seen == []
     assert done.wait(60)
-    assert seen[0] >= moment
+    (called, while_we_went_on), *_ = seen
+    assert called >= moment
+    assert while_we_went_on
 
 
 def test_calls_made_together_meet_each_other() -> None:
