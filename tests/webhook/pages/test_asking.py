@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -379,10 +380,15 @@ def test_what_was_found_is_forgotten_after_a_while_and_what_goes_on_ends_with_th
 
 
 def test_jobs_of_two_accounts_take_turns_in_threads(household: Household) -> None:
-    now, seen, go = household.clock.now, list[str](), threading.Event()
-    background = Background(now)
+    now, seen, threads = household.clock.now, list[str](), list[threading.Thread]()
+    begun, go = threading.Event(), threading.Event()
+
+    def in_a_thread(call: Callable[[], None]) -> None:
+        threads.append(threading.Thread(target=call, daemon=True))
+        threads[-1].start()
 
     def first(job: Job) -> None:
+        begun.set()
         go.wait(20)
         seen.append("first")
 
@@ -390,14 +396,15 @@ def test_jobs_of_two_accounts_take_turns_in_threads(household: Household) -> Non
         seen.append("second")
         raise ValueError("a canary")
 
-    jobs = [Job(Kind.BOOKINGS, now()), Job(Kind.BOOKINGS, now())]
+    background, jobs = Background(now, in_a_thread), [Job(Kind.BOOKINGS, now()) for _ in range(2)]
     background.begin(("anna", "a"), jobs[0], first)
+    assert begun.wait(20)
     background.begin(("ben", "b"), jobs[1], second)
-    assert jobs[0].ended is None
+    assert [job.ended for job in jobs] == [None, None]
     go.set()
-    while any(job.ended is None for job in jobs):
-        go.wait(0)
+    for thread in threads:
+        thread.join(20)
 
-    assert sorted(seen) == ["first", "second"]
+    assert seen == ["first", "second"]
     assert [job.exit_code for job in jobs] == [0, 70]
     assert "canary" not in jobs[1].said
