@@ -146,7 +146,9 @@ def add_planning(pages: Flask, house: House) -> None:
         form, stored, plans = request.form, the_plan(number), house.plans
         try:
             words = edits_in(form, plan_of(stored))
-            change = plans.changed(stored, plan_parser().parse_args(["edit", str(number), *words]))
+            options = plan_parser().parse_args(["edit", str(number), *words])
+            refuse_of_others(options.account or stored.body.get("account"), mine(house))  # before it is used
+            change = plans.changed(stored, options)
             refuse_of_others(change.plan.account, mine(house))
         except ReserveError as failure:
             flash(said(failure), "bad")

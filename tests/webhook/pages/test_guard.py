@@ -147,6 +147,23 @@ def test_what_is_somebody_elses_is_not_there(household: Household) -> None:
     assert "choose another name" in ben.get("/accounts").text
 
 
+@pytest.mark.parametrize("account", ["anna-rec", "", "nobodys", "../anna-rec"])
+@pytest.mark.parametrize("path", ["/plans/new", "/plans/2/edit"])
+def test_nobody_plans_for_an_account_that_is_not_theirs(
+    household: Household, path: str, account: str
+) -> None:
+    ben = household.client("ben")
+    game = {"date": "+8", "time": "6pm-7:30pm", "court": "Alice Marble: Court 1", "account": account}
+
+    for do in ("preview", "save"):
+        refused = post(ben, path, {**game, "do": do})
+        assert refused.status_code == 400
+        assert "anna-rec" not in refused.text.replace(f"selected>{account}<", "")
+
+    with household.store() as store:
+        assert [each.body["account"] for each in PlanStore(store).all()] == ["anna-rec", "ben-rec"]
+
+
 def test_nobody_comes_to_what_is_somebody_elses_by_an_account_like_theirs(household: Household) -> None:
     ben, anna = household.client("ben"), household.client("anna")
     fields = {"system": USUAL, "RESERVE_EMAIL": " Anna-Rec@example.com", "RESERVE_PASSWORD": "a-guess"}
