@@ -47,11 +47,16 @@ def bench(*, quick: bool) -> dict[str, Any]:
     return {"rows": rows, "commands": commands, "about": ABOUT}
 
 
+def usual() -> dict[str, str]:
+    """Our environment, but that what was compiled is kept, as it is for a player."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def command(words: list[str], runs: int) -> dict[str, Any]:
     """What one command costs that has nothing to do, in a folder with a store."""
     used = []
     with TemporaryDirectory(prefix="first-serve-cost-") as folder:
-        environ = {**os.environ, "RESERVE_DATA": folder}
+        environ = {**usual(), "RESERVE_DATA": folder}
         for _ in range(runs + 1):  # the first makes the store
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
             subprocess.run([sys.executable, "main.py", *words], env=environ, check=True, capture_output=True)
@@ -71,7 +76,7 @@ def booking(courts: int) -> dict[str, Any]:
             simulated = SimulatedRecUs.opening(opens_at, clock, post_to(webhook, token), courts=courts)
             with serve(simulated.app) as server:
                 player = simulated.environ_of_player(server.url, webhook, token)
-                environ = {**os.environ, **player, "RESERVE_DATA": str(Path(folder) / "data")}
+                environ = {**usual(), **player, "RESERVE_DATA": str(Path(folder) / "data")}
                 used = watched([sys.executable, "main.py", *simulated.words()], environ, opens_at, clock)
             ledger = simulated.ledger
     return {
