@@ -44,6 +44,7 @@ from reserve.storage.people import People
 from reserve.storage.plans import PlanStore
 from reserve.storage.schema import OCCURRENCES, RUNS
 from tests.waterfall.runs import TWO_HELD, facts
+from webhook_server.pages.facilities import FOLDER as FACILITIES
 from webhook_server.server import STREAM
 
 REPOSITORY = Path(__file__).parents[2]
@@ -51,8 +52,10 @@ OUT = REPOSITORY / "build" / "pages.json"
 TOKEN, PASSWORD, NUMBER = "a-token-that-is-no-secret", "correct horse battery", "+14155550142"
 RUNS_KEPT, PLANS_KEPT, PAST_KEPT = 10_000, 500, 10  # the last: slots that are over, of each plan
 PATHS = ["/", "/plans", "/runs", "/runs?ended=won", "/runs?cause=rivals", "/runs/20250101T000000-5000"]
-PATHS += ["/plans/7", "/plans/new", "/accounts", "/code", "/accounts/~/bookings", "/accounts/~/check"]
+PATHS += ["/plans/7", "/plans/7/edit", "/plans/new", "/accounts", "/code"]
+PATHS += ["/accounts/~/bookings", "/accounts/~/check"]
 EACH = 40  # times that each page is asked for, alone
+NOBODY = "127.0.0.1:9"  # where nobody answers
 
 # What must be reached.
 PAGE_TIME, PAGE_SIZE = 100, 60_000  # milliseconds at p95; bytes of a page with its style
@@ -100,6 +103,10 @@ def lay_out(folder: Path) -> None:
     with store.engine.begin() as connection:
         connection.execute(insert(OCCURRENCES), past)
     store.close()
+    names = [f"Recreation Center number {number}" for number in range(60)]
+    (folder / FACILITIES).mkdir()
+    known = {"host": NOBODY, "read": now.isoformat(), "names": names}
+    (folder / FACILITIES / "recus.json").write_text(json.dumps(known))
 
 
 @contextmanager
@@ -107,6 +114,8 @@ def service(data: Path) -> Iterator[tuple[str, dict[str, psutil.Process]]]:
     """The service at work on what is in *data*: its address, and its processes by what they are for."""
     settings = {"WEBHOOK_TOKEN": TOKEN, "WEBHOOK_PORT": "0", "RESERVE_DATA": str(data)}
     settings |= {"RESERVE_EMAIL": "anna@example.com", "RESERVE_PASSWORD": PASSWORD, "RESERVE_PHONE": NUMBER}
+    # Whom the form for a plan would ask for facilities.
+    settings |= dict.fromkeys(("RECUS_WEB_URL", "RECUS_API_URL"), f"http://{NOBODY}")
     started = subprocess.Popen(
         [sys.executable, "-m", "webhook_server"],
         cwd=REPOSITORY,
