@@ -147,9 +147,9 @@ def add_planning(pages: Flask, house: House) -> None:
         try:
             words = edits_in(form, plan_of(stored))
             options = plan_parser().parse_args(["edit", str(number), *words])
-            refuse_of_others(options.account or stored.body.get("account"), mine(house))  # before it is used
+            kept = None if "account" in (options.without or ()) else stored.body.get("account")
+            refuse_of_others(options.account or kept, mine(house))  # before it is used
             change = plans.changed(stored, options)
-            refuse_of_others(change.plan.account, mine(house))
         except ReserveError as failure:
             flash(said(failure), "bad")
             return form_page(form, 400, number=number)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from werkzeug.datastructures import MultiDict
 
+from reserve.plans.due import plan_of
 from reserve.plans.plan import Choice, Plan
 from reserve.storage.plans import PlanStore
 from tests.systems.test_ntnui import Stage as SiteStage
@@ -128,6 +129,23 @@ def test_nobody_edits_the_plan_of_another_nor_undoes_it(household: Household) ->
     assert ben.get("/plans/1/edit").status_code == 404
     assert post(ben, "/plans/1/edit", {**GAME, "do": "save"}).status_code == 404
     assert post(ben, "/plans/undo").status_code == 404
+
+
+def test_a_plan_cannot_be_given_to_the_account_of_the_settings_by_whoever_does_not_own_that(
+    household: Household,
+) -> None:
+    with household.store() as store:
+        before = PlanStore(store).get(2)
+    assert before is not None
+
+    form = form_of(plan_of(before)).to_dict() | {"account": "", "do": "save"}
+    answer = post(household.client("ben"), "/plans/2/edit", form)
+
+    assert answer.status_code == 400
+    assert "Choose one of your accounts." in answer.text
+    assert household.stage.ledger.sent == []
+    with household.store() as store:
+        assert PlanStore(store).get(2) == before
 
 
 @pytest.mark.parametrize("plan", [ONCE, WEEKLY, RULE, EVERYTHING, SESSION], ids=lambda plan: plan.when)
