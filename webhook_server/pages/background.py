@@ -96,14 +96,14 @@ class Background:
         self._jobs: dict[tuple[Who, Kind], Job] = {}
 
     def begin(self, who: Who, job: Job, do: Callable[[Job], None], *, at_once: bool = False) -> None:
-        """Have *job* done, for one player one at a time, and not often unless it is to be *at once*.
+        """Have *job* done, for one person one at a time, and not often unless it is to be *at once*.
 
         Raises `UsageError` when that has to wait.
         """
         with self._alone:
             self._forget_old()
-            if any(each.ended is None for (whose, _), each in self._jobs.items() if whose == who):
-                raise UsageError("the booking system is being asked for this account; wait for that")
+            if any(each.ended is None for ((person, _), _), each in self._jobs.items() if person == who[0]):
+                raise UsageError("a booking system is being asked for you; wait for that")
             last = self._jobs.get((who, job.kind))
             wait = EVERY[job.kind] - (job.began - last.began) if last else timedelta(0)
             if wait > timedelta(0) and not at_once:

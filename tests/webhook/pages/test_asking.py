@@ -10,14 +10,17 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from flask.testing import FlaskClient
 
 from reserve.commands.store import secret_store
 from reserve.commands.wiring import host_of
+from reserve.errors import UsageError
 from reserve.simulator import SIMULATED_SYSTEMS
 from reserve.storage.runs import Record, player_key
 from reserve.storage.secrets import Accounts
 from reserve.systems import PROFILES, USUAL
+from tests.fakes import FakeClock
 from tests.stage import OPENS_AT
 from tests.stage import TOKEN as WEBHOOK_TOKEN
 from tests.webhook.pages.conftest import Household, post
@@ -163,7 +166,7 @@ def test_a_sign_in_that_is_refused_is_said_and_is_not_repeated_at_once(household
     assert "may lock the account" in page
     assert "wrong-canary" not in page
     assert "The booking system was asked just now; ask again in 1 minutes" in again or "ask again in" in again
-    assert "is being asked for this account; wait for that" in twice
+    assert "is being asked for you; wait for that" in twice
     assert len(household.aside) == 1
 
 
@@ -408,3 +411,19 @@ def test_jobs_of_two_accounts_take_turns_in_threads(household: Household) -> Non
     assert seen == ["first", "second"]
     assert [job.exit_code for job in jobs] == [0, 70]
     assert "canary" not in jobs[1].said
+
+
+def test_nobody_has_others_wait_behind_more_than_one_job(clock: FakeClock) -> None:
+    waiting: list[object] = []
+    background = Background(clock.now, waiting.append)
+
+    def never(_: Job) -> None:
+        """Nobody has its turn here."""
+
+    background.begin(("ben", "one"), Job(Kind.BOOKINGS, clock.now()), never)
+    for kind in Kind:
+        with pytest.raises(UsageError, match="being asked for you"):
+            background.begin(("ben", "another"), Job(kind, clock.now()), never)
+    background.begin(("anna", "hers"), Job(Kind.CHECK, clock.now()), never)
+
+    assert len(waiting) == 2
