@@ -115,7 +115,10 @@ class People:
         self._set(name, calendar=None)
 
     def of_calendar(self, secret: str) -> Person | None:
-        """Whose calendar is at the address with this *secret*, if anybody's."""
+        """Whose calendar is at the address with this *secret*, if anybody's.
+
+        It is looked up by its hash, so how long that takes says nothing about the secret.
+        """
         with self._engine.connect() as connection:
             query = select(PEOPLE).where(PEOPLE.c.calendar == _fingerprint(secret))
             row = connection.execute(query).mappings().first()

@@ -216,7 +216,8 @@ def test_every_answer_is_told_to_run_nothing_from_elsewhere(household: Household
         with client.open(path, method=method) as answer:
             said = answer.get_data(as_text=True)
         policy = answer.headers["Content-Security-Policy"]
-        assert "default-src 'none'" in policy
+        assert {"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"} <= {*policy.split("; ")}
+        assert answer.headers["X-Frame-Options"] == "DENY"
         assert "unsafe" not in policy
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Cache-Control"] == (
