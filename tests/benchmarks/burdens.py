@@ -47,12 +47,11 @@ def busy(pid: int) -> Iterator[str]:
 def tenth(pid: int) -> Iterator[str]:
     """Process *pid* may compute 10 ms of every 100; says who sees to it."""
     try:
-        group = _group()
+        group = _group(pid)
     except OSError:
         with _imitated(pid):
             yield "stopped by another process for the rest of 100 ms once it had computed 10"
         return
-    (group / "cgroup.procs").write_text(str(pid))
     try:
         yield "the kernel's quota: 10 ms of every 100"
     finally:
@@ -60,18 +59,18 @@ def tenth(pid: int) -> Iterator[str]:
         group.rmdir()
 
 
-def _group() -> Path:
-    """A group of processes with the quota; raises OSError where we may not make one."""
+def _group(pid: int) -> Path:
+    """A group of processes with the quota, and *pid* in it; raises OSError where we may not make one."""
     quota, period = round(QUOTA * MICROSECONDS), round(PERIOD * MICROSECONDS)
     if (GROUPS / "cgroup.controllers").exists():
         (GROUPS / "cgroup.subtree_control").write_text("+cpu")
-        NEW.mkdir(exist_ok=True)
-        (NEW / "cpu.max").write_text(f"{quota} {period}")
-        return NEW
-    OLD.mkdir(exist_ok=True)
-    (OLD / "cpu.cfs_period_us").write_text(str(period))
-    (OLD / "cpu.cfs_quota_us").write_text(str(quota))
-    return OLD
+        group, limits = NEW, {"cpu.max": f"{quota} {period}"}
+    else:
+        group, limits = OLD, {"cpu.cfs_period_us": str(period), "cpu.cfs_quota_us": str(quota)}
+    group.mkdir(exist_ok=True)
+    for name, limit in [*limits.items(), ("cgroup.procs", str(pid))]:
+        (group / name).write_text(limit)
+    return group
 
 
 @contextmanager

@@ -42,6 +42,11 @@ def keep(name: str, found: Mapping[str, Any]) -> None:
     (FOLDER / f"{name}.json").write_text(content + "\n")
 
 
+def forget(name: str) -> None:
+    """What was found earlier is not to be taken for what is found now."""
+    (FOLDER / f"{name}.json").unlink(missing_ok=True)
+
+
 def kept(name: str) -> dict[str, Any]:
     """What was found the last time."""
     found: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text())
