@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from reserve.commands.belongings import player_of
 from reserve.commands.store import secret_store
 from reserve.commands.wiring import host_of
 from reserve.redaction import Secrets
@@ -13,7 +14,7 @@ from reserve.storage.people import People
 from reserve.storage.plans import PlanStore
 from reserve.storage.run_folder import RunFolder
 from reserve.storage.runs import Record, player_key
-from reserve.storage.secrets import Accounts
+from reserve.storage.secrets import TOKEN, Accounts, StoredTokens
 from reserve.storage.typed_codes import Mailbox
 from reserve.systems import PROFILES, USUAL
 from tests.webhook.pages.conftest import Household, post
@@ -142,8 +143,12 @@ def test_an_account_is_stored_belongs_to_whoever_stored_it_and_is_removed(househ
     assert "ben-two" not in household.client("anna").get("/accounts").text
     with secret_store(household.settings) as secrets:
         assert Accounts(secrets).read("ben-two")["RESERVE_PASSWORD"] == "s3cret-of-ben"
+        player = player_of(Accounts(secrets).read("ben-two"), household.settings)
+        StoredTokens(secrets, player).replace("that a run was given")
+        assert len(secrets.names(TOKEN)) == 1
     post(ben, "/accounts/ben-two/remove")
     with secret_store(household.settings) as secrets:
+        assert secrets.names(TOKEN) == []
         assert Accounts(secrets).names == ["anna-rec", "ben-rec"]
 
 
