@@ -50,6 +50,7 @@ WORKERS = 6  # processes for what mostly waits: asking for one court after the o
 TRUSTED = "REQUESTS_CA_BUNDLE"  # the environment variable that requests reads
 NAP = 0.1  # seconds; how the field waits
 QUICK = [EVEN, JITTERY]
+FEWER_COURTS = (4, 32)  # on the other networks
 ONE_BY_ONE = COURTS[:-1]
 WARMED = 4  # connections, whose answers tell more about the server's clock
 WARMING = timedelta(seconds=2.5)  # as long as before an opening
@@ -383,7 +384,7 @@ def bench(*, quick: bool) -> dict[str, Any]:
     with served() as hosts:
         measured = measure_clocks(hosts, networks, 1 if quick else MEASURED)
         for network in networks:
-            for courts in COURTS if network is EVEN else COURTS[1:]:
+            for courts in COURTS if network in QUICK else FEWER_COURTS:
                 name, fields_runs = f"{network.name}-{courts}", runs if network is EVEN else FEWER
                 task = Task(hosts, network, courts, True, runs, measured[network], name, fields_runs)
                 more = []
