@@ -31,7 +31,7 @@ from pathlib import Path
 
 HOST = "127.0.0.1"
 LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
-BEARER = re.compile(rb"(?i)\r\nauthorization: *Bearer ([\w-]+)")
+BEARER = re.compile(rb"(?i)\r\nauthorization: *Bearer (\S+)")
 TOGETHER = (
     0.002  # seconds; pieces that leave within it travel together, as the head and the body of a request do
 )
