@@ -135,5 +135,5 @@ ABOUT = {
     "last_ms": "as in the opening; the server's time is found under the same burden",
     "late_ms": "of openings with a given moment, the last arrival less the way: no doubt about the server's "
     "time is in it",
-    "server": "in truth a machine of its own, so it goes first wherever we may say so",
+    "server": "in truth a machine of its own; here it shares the burden, and its lateness counts",
 }

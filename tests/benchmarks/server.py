@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import os
 import random
 import re
 import selectors
@@ -24,7 +23,6 @@ import ssl
 import sys
 import time
 from collections import defaultdict
-from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from pathlib import Path
@@ -221,8 +219,6 @@ async def serve(certificate: Path) -> None:
 
 def main() -> None:
     """Serve with the certificate that is named."""
-    with suppress(OSError):  # in truth it is a machine of its own, which does not care how busy this one is
-        os.nice(-20)
     # epoll counts in whole milliseconds, select in microseconds, and the delay must be exact.
     loop = asyncio.SelectorEventLoop(selectors.SelectSelector())
     loop.run_until_complete(serve(Path(sys.argv[1])))
