@@ -57,6 +57,7 @@ class PagesProcess:
                 return
             if code == REFUSED:
                 log.warning("without the web page; the line before says why")
+                self._end.close()  # and with it the connections of those who came while it started
                 return
             log.error("the process of the web page ended (%s); the next starts in %.0f s", code, self._pause)
             self._stop.wait(self._pause)

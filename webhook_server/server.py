@@ -2,7 +2,8 @@
 
 Whoever shows the token is served; all limits below are for the others. One server takes connections in and
 answers what is about texts; with its head a request for a page goes, connection and all, through a `Door` to
-the server of the pages, in a process of its own. All that leans on the inside of waitress 3 is in this file.
+the server of the pages, in a process of its own, and the connection ends with its answer: no text can come to
+where pages are made. All that leans on the inside of waitress 3 is in this file.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ class Request(HTTPRequestParser):
             self.is_ours = access.admits(self.path, self.headers.get("AUTHORIZATION", ""))
             self.is_known = self.is_ours or access.knows(self.headers.get("COOKIE", ""))
             self.sends = self.is_known or access.takes_form(self.command, self.path)
-            if not self.is_known:
+            if self.adj.is_of_pages or not self.is_known:
                 self.headers["CONNECTION"] = "close"
         if not self.completed and (not self.sends or self._is_too_long()):
             # The app refuses it, by its path or by its length.
@@ -195,7 +196,7 @@ class Connection(HTTPChannel):
 
 
 class Door(dispatcher):
-    """Where connections go to the other server, and come from it; a connection is never proxied."""
+    """Where connections go from one server to the other; a connection is never proxied."""
 
     def __init__(self, server: Server, end: socket.socket, closed: Callable[[], object]) -> None:
         """Hand over at this *end*; *closed* is called once nobody is at the other one."""
@@ -265,7 +266,7 @@ class Server(TcpWSGIServer):
         if listening is not None:
             place = (listening.family, listening.type, listening.proto, listening.getsockname())
         self.connections: dict[int, Any] = {}  # by file; our own ends of all, and what else is listened to
-        settings.access, settings.is_for_us = access, lambda path: True
+        settings.access, settings.is_for_us, settings.is_of_pages = access, lambda path: True, False
         is_open = listening is not None
         super().__init__(
             app, self.connections, is_open, listening, workers, settings, place, bind_socket=False
@@ -276,13 +277,6 @@ class Server(TcpWSGIServer):
         self._held: list[tuple[str, Connection]] = []
         self._rounds = 0
         self._loop = 0  # the thread where the connections are at home
-
-    def share(
-        self, is_for_us: Callable[[str], bool], end: socket.socket, closed: Callable[[], object]
-    ) -> None:
-        """Before it runs: have requests for paths that are not for us answered at the other side of *end*."""
-        self.adj.is_for_us = is_for_us
-        self.door = Door(self, end, closed)
 
     def run(self) -> None:
         """Serve until `end_all`."""
@@ -378,6 +372,11 @@ class TextServer(Server):
         self.deliverers = ThreadedTaskDispatcher()
         self.deliverers.set_thread_count(DELIVERERS)
 
+    def share(self, end: socket.socket) -> None:
+        """Before it runs: have requests for pages answered at the other side of *end*."""
+        self.adj.is_for_us = is_of_texts
+        self.door = Door(self, end, lambda: None)
+
     def shut(self) -> None:
         """Finish what has begun, for a while, and begin nothing more."""
         super().shut()
@@ -391,9 +390,11 @@ class TextServer(Server):
 class _Pages(Server):
     """Answers with pages, which never wait for the threads of streams."""
 
-    def __init__(self, *args: Any) -> None:
-        """Begin with threads for streams alone."""
+    def __init__(self, *args: Any, end: socket.socket, left: Callable[[], object]) -> None:
+        """Begin with threads for streams alone; connections come from the other *end* until it is *left*."""
         super().__init__(*args)
+        self.adj.is_of_pages = True
+        self.door = Door(self, end, left)
         self.streamers = ThreadedTaskDispatcher()
         self.streamers.set_thread_count(STREAMS + 1)  # one more tells that it is one too many
 
@@ -459,7 +460,7 @@ class WebhookServer(_Running):
             ours, theirs = handing_over()
             self._pages, pages = PageServer(pages, theirs, proxy=proxy), ours
         if pages is not None:
-            server.share(is_of_texts, pages, lambda: None)
+            server.share(pages)
         self.door = server.door
         super().__init__(server, "webhook service")
 
@@ -485,8 +486,8 @@ class PageServer(_Running):
     ) -> None:
         """Serve from now on; *left* is called when nobody is at the other *end* any more."""
         self._house = pages.extensions["house"]
-        server = _Pages(pages, _settings(PAGERS), pages.extensions["access"], proxy)
-        server.share(lambda path: not is_of_texts(path), end, left)
+        access = pages.extensions["access"]
+        server = _Pages(pages, _settings(PAGERS), access, proxy, end=end, left=left)
         self.strangers = server.asked
         super().__init__(server, "web page")
 

@@ -24,6 +24,11 @@ from webhook_server.server import WebhookServer, handing_over
 HANG = "import threading; threading.Event().wait()"
 END = "raise SystemExit(1)"
 REFUSE = "raise SystemExit(2)"
+REFUSE_THEN = """
+import socket, sys
+socket.socket(fileno=int(sys.argv[-1])).recv(1, socket.MSG_PEEK)  # once somebody has come
+raise SystemExit(2)
+"""
 ANSWER = """
 import socket, sys
 door = socket.socket(fileno=int(sys.argv[-1]))
@@ -124,6 +129,18 @@ def test_pages_that_refuse_to_start_are_not_started_again(
         assert pages.process.returncode == 2
 
     assert caplog.messages[0] == "without the web page; the line before says why"
+
+
+def test_who_comes_while_pages_start_that_refuse_to_does_not_wait_for_ever(tmp_path: Path) -> None:
+    with (
+        beside(tmp_path, REFUSE_THEN) as (server, _),
+        socket.create_connection(("127.0.0.1", server.port), timeout=60) as visitor,
+    ):
+        visitor.sendall(b"GET /runs HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+        assert visitor.recv(1) == b""
+        assert requests.get(f"{url(server)}/sign-in", timeout=60).status_code == 503
+        assert deliver(url(server)).status_code == 200
 
 
 def test_the_pages_are_gone_when_the_service_is_killed(tmp_path: Path) -> None:

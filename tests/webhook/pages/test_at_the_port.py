@@ -61,18 +61,23 @@ def test_who_is_signed_in_is_not_counted_among_strangers_but_guesses_at_the_toke
     assert taken.status_code == 200
 
 
-def test_a_connection_may_carry_texts_and_pages_in_turn(server: WebhookServer) -> None:
-    paths = ["/newest?phonenumber=4155550100", "/healthz", "/newest?phonenumber=4155550100", "/healthz"]
+def test_a_connection_ends_with_a_page_so_that_no_text_ever_comes_to_where_pages_are_made(
+    server: WebhookServer,
+) -> None:
+    paths = ["/newest?phonenumber=4155550100", "/newest?phonenumber=4155550100", "/healthz"]
     answers, ends = [], set()
 
     with closing(HTTPConnection("127.0.0.1", server.port, timeout=60)) as connection:
         for path in paths:
-            connection.request("GET", path, headers={"Authorization": f"Bearer {TOKEN}"})
-            answers.append(json.load(connection.getresponse()))
             ends.add(connection.sock and connection.sock.getsockname())
+            connection.request("GET", path, headers={"Authorization": f"Bearer {TOKEN}"})
+            ends.add(connection.sock and connection.sock.getsockname())
+            answers.append(json.load(connection.getresponse()))
+        is_open = connection.sock is not None
 
-    assert ["ok" in answer for answer in answers] == [False, True, False, True]
-    assert len(ends) == 1
+    assert ["ok" in answer for answer in answers] == [False, False, True]
+    assert len(ends) == 2  # none before the first, and one for all
+    assert not is_open
 
 
 def test_a_form_that_comes_in_pieces_is_handed_over_whole(server: WebhookServer) -> None:
