@@ -154,17 +154,17 @@ class _UnderWay:
     def write(self, connection: socket.socket, data: bytes) -> None:
         """Send the whole request in one piece; raises `Withheld` when nobody waits for an answer."""
         departure = self.departure
-        if departure is not None and not self._is_anew:
-            self._is_anew = True
-            try:
-                departure.write(connection, data)
-            finally:
-                self.sent = departure.sent
-                self.has_left = self.sent is not None
-            return
-        self.has_left = True  # noted before we look, as who gives up looks at it afterwards
+        planned, self._is_anew = None if self._is_anew else departure, True
+        self.has_left = planned is None  # noted before we look, as who gives up looks at it afterwards
         if self.is_over:
             raise Withheld
+        if planned is not None:
+            try:
+                planned.write(connection, data)
+            finally:
+                self.sent = planned.sent
+                self.has_left = self.sent is not None
+            return
         self.sent = self.clock.now()
         if departure is not None:
             departure.sent = self.sent

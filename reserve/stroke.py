@@ -6,17 +6,15 @@ writes no lock is taken and no other thread is waited for: the last of many leav
 
 from __future__ import annotations
 
-import select
 import socket
+import ssl
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from reserve.clock import Clock, never
 
 READY = timedelta(milliseconds=4)  # before the moment; what is not ready by then leaves by itself
-GONE = select.POLLIN | select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)
 
 
 class Withheld(Exception):
@@ -98,8 +96,10 @@ class Stroke:
             self._is_closed = True
         place = {departure: number for number, departure in enumerate(self._departures)}
         ready = sorted(self._ready, key=place.__getitem__)
-        alive = [each for each in ready if not self._is_dropped(each)]
         try:
+            for departure in ready:
+                departure.failure = _dropped(departure.connection)
+            alive = [departure for departure in ready if departure.failure is None]
             self.clock.meet(self.moment)
             if not self._is_over():
                 _write(alive, self.clock)
@@ -110,15 +110,22 @@ class Stroke:
             for departure in ready:
                 departure.has_left.set()
 
-    def _is_dropped(self, departure: Departure) -> bool:
-        """Whether its connection has something to read, which before a request can only be its end."""
-        poll = select.poll()
-        with suppress(ValueError, OSError):  # closed by ourselves, which the writing will tell
-            poll.register(departure.connection, GONE)
-            if poll.poll(0):
-                departure.failure = Dropped("the connection was closed while idle")
-                return True
-        return False
+
+def _dropped(connection: socket.socket) -> Dropped | None:
+    """That *connection* is no longer of use, if so: before a request, all there can be to read is its end.
+
+    A host may still have sent what belongs to the greeting of TLS: that is read here, and means nothing.
+    """
+    patience = connection.gettimeout()
+    try:
+        connection.settimeout(0)
+        connection.recv(1)
+    except (BlockingIOError, ssl.SSLWantReadError):
+        connection.settimeout(patience)
+        return None
+    except OSError:
+        pass
+    return Dropped("the connection was closed while idle")
 
 
 def _write(departures: list[Departure], clock: Clock) -> None:

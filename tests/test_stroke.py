@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import select
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from reserve.clock import Clock
 from reserve.http import Answer, Http, _UnderWay
-from reserve.stroke import Departure, Stroke, Withheld
+from reserve.stroke import Departure, Dropped, Stroke, Withheld
+from tests.test_http import self_signed
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 SOON = timedelta(seconds=0.5)  # enough for a busy machine to make everything ready
@@ -104,6 +108,30 @@ def test_a_connection_that_the_host_closes_while_all_wait_is_opened_anew_and_the
     assert all(departure.sent for departure in departures)
 
 
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_what_ends_the_greeting_of_a_new_connection_is_not_its_end(tmp_path: Path, *, is_closed: bool) -> None:
+    ours, theirs = socket.socketpair()
+    host, player = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    host.load_cert_chain(self_signed(tmp_path))
+    player.check_hostname, player.verify_mode = False, ssl.CERT_NONE
+    greeted = Clock().together(
+        [partial(host.wrap_socket, theirs, server_side=True), partial(player.wrap_socket, ours)]
+    )
+    clock = Clock()
+    stroke = Stroke(clock, clock.now() + SOON)
+    departure = stroke.add()
+    with greeted[0] as theirs, greeted[1] as ours:
+        assert select.select([ours], [], [], 5)[0]  # the tickets by which it could be greeted sooner again
+        if is_closed:
+            theirs.shutdown(socket.SHUT_RDWR)
+            with pytest.raises(Dropped):
+                leave(stroke, partial(departure.write, ours, b"request"))
+        else:
+            leave(stroke, partial(departure.write, ours, b"request"))
+            assert theirs.recv(100) == b"request"
+            assert ours.gettimeout() is None  # as before: the answer is waited for
+
+
 def test_a_request_that_is_not_wanted_is_not_sent_anew_where_the_host_closed_its_connection() -> None:
     ours, theirs = socket.socketpair()
     clock = Clock()
@@ -114,9 +142,13 @@ def test_a_request_that_is_not_wanted_is_not_sent_anew_where_the_host_closed_its
         leave(stroke, partial(departure.write, ours, b"request"))
 
 
-def test_nothing_leaves_when_nobody_waits_for_the_answer_any_more() -> None:
+@pytest.mark.parametrize("is_first", [False, True])
+def test_nothing_leaves_when_nobody_waits_for_the_answer_any_more(*, is_first: bool) -> None:
     ours, theirs = socket.socketpair()
-    under_way = _UnderWay(Clock(), None)
+    clock = Clock()
+    stroke = Stroke(clock, clock.now())
+    under_way = _UnderWay(clock, stroke.add() if is_first else None)
+    stroke.go()
     under_way.cut()
     with ours, theirs:
         with pytest.raises(Withheld):
