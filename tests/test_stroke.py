@@ -109,7 +109,9 @@ def test_a_connection_that_the_host_closes_while_all_wait_is_opened_anew_and_the
 
 
 @pytest.mark.parametrize("is_closed", [False, True])
-def test_what_ends_the_greeting_of_a_new_connection_is_not_its_end(tmp_path: Path, *, is_closed: bool) -> None:
+def test_what_ends_the_greeting_of_a_new_connection_is_not_its_end(
+    tmp_path: Path, *, is_closed: bool
+) -> None:
     ours, theirs = socket.socketpair()
     host, player = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
     host.load_cert_chain(self_signed(tmp_path))
