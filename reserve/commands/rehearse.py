@@ -8,7 +8,7 @@ import shlex
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -21,6 +21,7 @@ from reserve.commands import COMMANDS
 from reserve.commands.options import Parser, as_sentence, booking_parser, read_booking
 from reserve.errors import ExitCode, UsageError
 from reserve.settings import Settings, read_settings
+from reserve.systems import PROFILES
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         raise UsageError("--notify: no channel is configured; set RESERVE_NOTIFY, e.g. to ntfy://your-topic")
     leads = Leads(*(timedelta(seconds=seconds) for seconds in (20, 14, 4, 10, 2, 0.5)))
     data = own_folder()
-    with _simulated(options, data) as (simulated, player):
+    with _simulated(options) as (simulated, player, app), ExitStack() as until_the_end:
         # A way to sign in that wants a key has one when it is asked for, or when the player has one.
         has_key = options.sign_in == "api" or settings.of_systems.keys() & simulated.keys
         settings = replace(
@@ -61,6 +62,8 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
             chromedriver=settings.chromedriver,
             of_programs=settings.of_programs,
         )
+        if options.web:
+            until_the_end.enter_context(shown(app, settings))
         words = [word for word in simulated.words() if word != "-m" or not options.one_by_one]
         waits = options.wait_list or simulated.scenario.frees_after is not None
         words += ["--wait-list"] if waits else []
@@ -136,8 +139,8 @@ def _parser() -> Parser:
 
 
 @contextmanager
-def _simulated(options: argparse.Namespace, data: Path) -> Iterator[tuple[Club, Mapping[str, str]]]:
-    """A simulated system and a webhook service on free ports, and the environment that leads to both."""
+def _simulated(options: argparse.Namespace) -> Iterator[tuple[Club, Mapping[str, str], Flask]]:
+    """A simulated system, the environment that leads to it, and the webhook service, both on free ports."""
     import webhook_server
     from reserve.clock import Clock
     from reserve.simulator import post_to, serve
@@ -146,22 +149,37 @@ def _simulated(options: argparse.Namespace, data: Path) -> Iterator[tuple[Club, 
     clock, token = Clock(), secrets.token_hex(16)
     with TemporaryDirectory(prefix="first-serve-rehearsal-") as folder:
         app = webhook_server.create_app(data=Path(folder), token=token, loopback=True, now=clock.now)
-        pages, password = page(app, data) if options.web else (None, "")
-        with webhook_server.serve(app, "127.0.0.1", 0, pages=pages) as inbox:
-            if pages:
-                where = f"http://localhost:{inbox.port}/"
-                print(f"Watch it at {where} as {PERSON!r}, with the password {password}", file=sys.stderr)
+        with webhook_server.serve(app, "127.0.0.1", 0) as inbox:
             webhook = f"http://127.0.0.1:{inbox.port}"
             try:
                 simulated = simulated_for(options, clock, post_to(webhook, token))
             except ValueError as failure:
                 raise UsageError(str(failure)) from None
             with serve(simulated.app) as server:
-                yield simulated, simulated.environ_of_player(server.url, webhook, token)
+                hosts = dict.fromkeys(_hosts(), server.url)  # of other systems, too: nothing leaves here
+                yield simulated, hosts | simulated.environ_of_player(server.url, webhook, token), app
 
 
-def page(app: Flask, data: Path) -> tuple[Flask, str]:
-    """What shows, beside *app*, what is kept in *data* on the web page; and the password of PERSON."""
+def _hosts() -> Iterator[str]:
+    """The variables that name a host of a booking system."""
+    for profile in PROFILES.values():
+        yield from (name for name, usual in profile.addresses.items() if usual.startswith("https://"))
+
+
+@contextmanager
+def shown(app: Flask, settings: Settings) -> Iterator[None]:
+    """The web page of a rehearsal with these settings, on a free port, until the end; says where it is."""
+    import webhook_server
+
+    pages, password = page(app, settings)
+    with webhook_server.serve(app, "127.0.0.1", 0, pages=pages) as service:
+        where = f"http://localhost:{service.port}/"
+        print(f"Watch it at {where} as {PERSON!r}, with the password {password}", file=sys.stderr)
+        yield
+
+
+def page(app: Flask, settings: Settings) -> tuple[Flask, str]:
+    """The web page beside *app*, which asks the booking system of *settings* only; PERSON's password."""
     from contextlib import closing
 
     from reserve.commands.store import open_store
@@ -169,7 +187,7 @@ def page(app: Flask, data: Path) -> tuple[Flask, str]:
     from webhook_server.access import Access
     from webhook_server.pages import create_pages
 
-    settings, password = Settings(data=data), secrets.token_urlsafe(9)
+    password = secrets.token_urlsafe(9)
     with closing(open_store(settings)) as store:
         People(store).keep(PERSON, password)
     access = Access(None, exposed=False)

@@ -5,15 +5,20 @@ from __future__ import annotations
 import io
 import json
 import shlex
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
 from reserve import itself
 from reserve.clock import Clock
 from reserve.commands import main, rehearse
 from reserve.commands.rehearse import own_folder
+from reserve.commands.wiring import addresses_of
+from reserve.settings import Settings
+from reserve.systems import PROFILES
 from webhook_server import create_app
 
 
@@ -39,7 +44,7 @@ def test_a_rehearsal_has_a_folder_of_its_own_and_real_history_knows_of_nothing(
 def test_a_rehearsal_can_be_watched_on_the_web_page_by_whoever_has_its_password(tmp_path: Path) -> None:
     app = create_app(data=tmp_path / "inbox", token="t" * 16, loopback=True, now=Clock().now)
 
-    page, password = rehearse.page(app, tmp_path / "data")
+    page, password = rehearse.page(app, Settings(data=tmp_path / "data"))
 
     client = page.test_client()
     token = client.get("/sign-in").text.partition('csrf_token" value="')[2].partition('"')[0]
@@ -48,6 +53,29 @@ def test_a_rehearsal_can_be_watched_on_the_web_page_by_whoever_has_its_password(
     assert "Coming up" in client.get("/").text
     page.extensions["house"].close()
     app.extensions["inbox"].close()
+
+
+def test_the_page_of_a_rehearsal_asks_the_simulated_booking_system_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts, stayed = list[str](), list[str]()
+
+    @contextmanager
+    def shown(_: Flask, settings: Settings) -> Iterator[None]:
+        for profile in PROFILES.values():
+            hosts.extend(addresses_of(profile, settings).values())
+        yield
+        stayed.append("until the end")
+
+    monkeypatch.setattr(rehearse, "own_folder", lambda: tmp_path)
+    monkeypatch.setattr(rehearse, "shown", shown)
+    monkeypatch.setattr(rehearse, "stay_open", lambda: None)
+
+    assert main(["rehearse", "--web", "--fault", "winter-slot"]) == 2
+
+    assert stayed
+    assert [each for each in hosts if each.startswith("http://127.0.0.1:")]
+    assert not [each for each in hosts if each.startswith("https://")]
 
 
 def test_a_rehearsal_says_what_to_type_to_have_it_explained(
