@@ -327,15 +327,15 @@ def measure(
     was measured before is forgotten.
     """
     probes: list[Probe] = []
-    watch = Watch(clock)
+    watch, slowest = Watch(clock), timedelta(0)
     for left in reversed(range(budget)):
         last = bool(probes) and (left == 0 or timedelta(0) <= _blur(probes) <= good_enough)
+        moment = clock.now()
         if probes:
-            aim = _behind(probes) if last else _middle(probes)
-            moment = _before_a_second(clock.now() + POLITE, aim)
-            if until and moment + max(one.trip for one in probes) > until:
-                break
-            clock.sleep_until(moment)
+            moment = _before_a_second(moment + POLITE, _behind(probes) if last else _middle(probes))
+        if until and moment + slowest > until:
+            break
+        clock.sleep_until(moment)
         try:
             probes.append(probe())
         except TimeoutError:
@@ -343,6 +343,8 @@ def measure(
         except ValueError:
             if not probes:
                 break
+        finally:
+            slowest = max(slowest, clock.now() - moment)
         if watch.jumped():
             probes.clear()
             watch = Watch(clock)

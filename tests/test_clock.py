@@ -152,6 +152,19 @@ def test_measuring_ends_in_time(offset: timedelta, seconds: float) -> None:
     assert found.low <= server.offset <= found.high
 
 
+def test_a_server_that_does_not_answer_is_not_asked_for_longer_than_there_is_time(clock: FakeClock) -> None:
+    until, asked = START + 3.5 * SECOND, []
+
+    def probe() -> Probe:
+        asked.append(clock.now())
+        clock.sleep(SECOND)
+        raise TimeoutError
+
+    assert measure(probe, clock, until=until) is UNKNOWN
+    assert clock.now() <= until
+    assert len(asked) == 3
+
+
 def test_without_a_budget_nobody_is_asked(clock: FakeClock) -> None:
     server = StampingServer(clock, ms(0))
 
