@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -33,7 +33,11 @@ from webhook_server.pages.saying import said
 CHECKED = 10  # plans of an account to choose from
 AT_ONCE = 60  # openings that are read at once
 TEXT_WAITED_FOR = timedelta(minutes=5)
-BUSY = "a run of this account is under way, and nothing may disturb it; ask again when it has ended"
+BUSY = (
+    "a run of this account is under way, or about to begin, and nothing may disturb it;"
+    " ask again when it has ended"
+)
+CHANGED = "nothing was cancelled: it is not what you were asked about any more; look again"
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class OneAccount:
         return "link" in PROFILES[self.system].needs
 
     def refuse_while_it_runs(self) -> None:
-        """Raise `UsageError` while a run of this player is under way."""
+        """Raise `UsageError` while a run of this player is under way, or about to begin."""
         if self.own.is_at_work(self.name):
             raise UsageError(BUSY)
 
@@ -101,8 +105,8 @@ def plans_of(one: OneAccount) -> Iterator[tuple[StoredPlan, Occurrence]]:
             return
 
 
-def look(one: OneAccount, job: Job, *, give_up: Found | None = None) -> None:
-    """Read what the player has, after giving up what is to be given up."""
+def look(one: OneAccount, job: Job, *, give_up: Sequence[Found] = ()) -> None:
+    """Read what the player has, after giving up what is to be given up, all of one id."""
     house = one.own.house
     one.refuse_while_it_runs()
     where = request_for({"link": job.link}, one.settings, house.clock.now())
@@ -113,7 +117,7 @@ def look(one: OneAccount, job: Job, *, give_up: Found | None = None) -> None:
         job.state = State.SIGNING_IN
         bookings.sign_in()
         job.state = State.READING
-        if give_up is not None:
+        if give_up:
             cancel(bookings, job, give_up)
         try:
             refunds = dict[str, str | None]()
@@ -122,17 +126,20 @@ def look(one: OneAccount, job: Job, *, give_up: Found | None = None) -> None:
                     refunds[each.id] = bookings.refund(each)
             job.found = [Found(each, refunds[each.id]) for each in listed]
         except ServiceError as failure:
-            if give_up is None:
+            if not give_up:
                 raise
             job.said += job.mask(f" What is left cannot be read now: {failure}.")
 
 
-def cancel(bookings: Bookings, job: Job, agreed: Found) -> None:
+def cancel(bookings: Bookings, job: Job, agreed: Sequence[Found]) -> None:
     """Give up what the person agreed to give up, for what that person was told it gives back."""
-    found = bookings.meant(agreed.listed.id)
+    # By the whole id: with its beginning, as at a terminal, it could be another once this one is gone.
+    found = [each for each in bookings.all() if each.id == agreed[0].listed.id]
+    if not found or [str(each) for each in found] != [str(each.listed) for each in agreed]:
+        raise UsageError(CHANGED)
     bookings.refuse_begun(found[0])
     refund = bookings.refund(found[0])
-    if refund != agreed.refund:
+    if refund != agreed[0].refund:
         raise UsageError(f"nothing was cancelled: what it gives back has changed: {refund}; look again")
     job.state = State.CANCELLING
     job.said = bookings.cancel(found, refund)
@@ -201,6 +208,8 @@ def add_asking(pages: Flask, house: House) -> None:
 
     def listed(one: OneAccount, id_: str) -> tuple[Job, list[Found]]:
         job = house.background.latest(one.who, Kind.BOOKINGS)
+        if job and job.ended is None:  # a second click, or the way back
+            abort(back("bookings", one))
         found = [each for each in (job.found if job else None) or () if each.listed.id == id_]
         return (job, found) if job and found and id_ else abort(404)
 
@@ -217,7 +226,7 @@ def add_asking(pages: Flask, house: House) -> None:
         job = Job(Kind.BOOKINGS, house.clock.now(), before.link)
         try:
             one.refuse_while_it_runs()
-            house.background.begin(one.who, job, partial(look, one, give_up=found[0]), at_once=True)
+            house.background.begin(one.who, job, partial(look, one, give_up=found), at_once=True)
         except UsageError as failure:
             return back("bookings", one, failure)
         return back("bookings", one)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 
 from sqlalchemy import ColumnElement, true
@@ -17,6 +18,7 @@ from reserve.commands.plan import Plans
 from reserve.commands.store import open_store
 from reserve.commands.wiring import Connect, connect
 from reserve.errors import UsageError
+from reserve.plans.due import LEAD
 from reserve.settings import Settings
 from reserve.storage.database import Store
 from reserve.storage.people import People, Person
@@ -31,6 +33,7 @@ from webhook_server.pages.facilities import Facilities
 
 LARGEST = 2**31 - 1  # number that a database can look for
 AT_ONCE = 50  # plans in one query
+BEFORE_OPENING = LEAD + timedelta(minutes=5)  # the run begins, and what was asked before takes minutes
 OF_SETTINGS = "~"  # in the place of a name, which it cannot be: the account in the settings
 
 
@@ -193,8 +196,17 @@ class Mine:
         return f"{TOKEN}{self.player(account)}" in self.house.secrets.names(TOKEN)
 
     def is_at_work(self, account: str) -> bool:
-        """Whether a run of the player is under way whose account is one of these, on whichever machine."""
-        of_player = (RUNS.c.player == self.player(account)) & RUNS.c.ended.is_(None)
+        """Whether a run of the player is under way whose account is one of these, on whichever machine.
+
+        Also when one is about to begin, before what a person asks for would have ended.
+        """
+        player, now, store = self.player(account), self.house.clock.now(), self.house.plan_store
+        for each in store.openings(now, now + BEFORE_OPENING):
+            stored = store.get(each.plan_id)
+            with suppress(UsageError):  # no run begins with an account that cannot be read
+                if stored and not stored.is_paused and self.player(self.account_of(stored)) == player:
+                    return True
+        of_player = (RUNS.c.player == player) & RUNS.c.ended.is_(None)
         return bool(self.house.runs.alive(run.run_id for run in self.house.runs.rows(wanted=of_player)))
 
     def player(self, account: str) -> str:

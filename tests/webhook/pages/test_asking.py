@@ -90,6 +90,8 @@ def test_a_court_is_cancelled_after_a_question_and_is_looked_up(household: House
     asked = client.get(f"{CANCEL}?id={id_}").text
     assert not ledger.all("canceled")
     post(client, CANCEL, {"id": id_})
+    for again in (post(client, CANCEL, {"id": id_}), client.get(f"{CANCEL}?id={id_}")):  # a second click
+        assert (again.status_code, again.location) == (302, BOOKINGS)
     assert not ledger.all("canceled")
     household.works()
     done = client.get(BOOKINGS).text
@@ -211,6 +213,48 @@ def test_what_is_given_back_may_not_change_between_question_and_answer(household
     page = client.get(BOOKINGS).text
     assert "nothing was cancelled: what it gives back has changed" in page
     assert household.stage.ledger.all("canceled") == []
+
+
+@pytest.mark.parametrize("change", ["moved", "gone, and another's number begins with its id"])
+def test_nothing_is_cancelled_but_what_the_person_was_asked_about(household: Household, change: str) -> None:
+    client, simulated = player(household), household.stage.simulated
+    id_ = the_id(looked(household, client))
+    (order,) = (each for each in simulated.orders.values() if each.status == "paid")
+    post(client, CANCEL, {"id": id_})
+
+    if change == "moved":
+        a_day = timedelta(days=1)
+        order.slot = replace(order.slot, start=order.slot.start + a_day, end=order.slot.end + a_day)
+    else:
+        order.end("canceled", household.clock.now())
+        another = replace(order, id=f"{id_}0", court=simulated.courts[1], status="paid")
+        simulated.orders[another.id] = another
+    household.works()
+
+    assert "nothing was cancelled: it is not what you were asked about" in client.get(BOOKINGS).text
+    assert household.stage.ledger.all("canceled") == []
+
+
+def test_nothing_is_asked_when_a_run_of_the_player_is_about_to_begin(household: Household) -> None:
+    client = player(household)
+    id_ = the_id(looked(household, client))
+    plan_a_game(household, client)
+    later(household, minutes=1)
+    post(client, BOOKINGS)  # waits for its turn
+    asked = household.stage.ledger.requests.total()
+    household.clock.sleep_until(OPENS_AT + timedelta(days=1, minutes=-8))
+
+    household.works()
+    pages = [client.get(each).text for each in (BOOKINGS, CHECK, TEXT)]
+    post(client, CANCEL, {"id": id_})
+    for path in (BOOKINGS, CHECK):
+        post(client, path, {"plan": "3"})
+        pages.append(client.get(path, follow_redirects=True).text)
+
+    for page in pages:
+        assert "run of this account is under way, or about to begin" in page
+    assert household.aside == []
+    assert household.stage.ledger.requests.total() == asked
 
 
 def test_a_text_that_comes_while_the_page_is_open_proves_the_forwarder(household: Household) -> None:
