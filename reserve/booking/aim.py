@@ -84,6 +84,8 @@ def aim(
         if by is not None:
             timeline.say(f"{clocks_apart(by.bounds)} {by.at_openings}; aiming {aside(context.sooner)}")
     moments = plan(opening.opens_at - context.sooner, server, PLANNED)
+    if context.sooner > timedelta(0):  # if that is wrong, it costs no more than this one attempt
+        moments = [moments[0], *plan(opening.opens_at, server, PLANNED - 1)]
     if delay := delay_by(seen):
         soonest, latest = delay.bounds
         timeline.say(f"it opened {late(delay.bounds)} {delay.at_openings}; asking then too")
