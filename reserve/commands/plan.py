@@ -31,6 +31,7 @@ from reserve.settings import Settings
 from reserve.storage.plans import Occurrence, PlanStore, StoredPlan
 
 MINUTE = timedelta(minutes=1)
+MEANWHILE = "plan {} was changed or removed meanwhile, and is left as it is now; look at it, and try again"
 WITH_A_COURT = (ExitCode.SUCCESS, ExitCode.UNCONFIRMED, ExitCode.HELD)
 
 
@@ -165,10 +166,10 @@ class Plans:
         return Change(stored, old, plan, preview)
 
     def put(self, change: Change) -> None:
-        """Keep what a plan was changed to."""
+        """Keep what a plan was changed to; raises `UsageError` when it is another one meanwhile."""
         number = change.stored.plan_id
-        self.plan_store.change(number, body=body_of(change.plan))
-        self.note(number, change.preview)
+        if not self.note(number, change.preview, was=change.stored.body, body=body_of(change.plan)):
+            raise UsageError(MEANWHILE.format(number))
         self._forget_troubles(number, change.old)
 
     def _forget_troubles(self, number: int, gone: Plan) -> None:
@@ -236,14 +237,23 @@ class Plans:
             return "--phone is missing; set RESERVE_PHONE to receive the one-time code"
         return None
 
-    def note(self, number: int, preview: Preview | None) -> None:
-        """Keep what was seen of a plan, and schedule its next slot."""
+    def note(
+        self,
+        number: int,
+        preview: Preview | None,
+        *,
+        was: Mapping[str, Any] | None = None,
+        **values: object,
+    ) -> bool:
+        """Keep what was seen of a plan, and schedule its next slot, unless its body is not what it *was*."""
         seen: dict[str, object] = {"trouble": "no slot in the future"}
         if preview is not None:
             zone, rule = str(preview.zone), str(preview.rule)
             seen = {"zone": zone, "rule": rule, "trouble": preview.trouble}
-        self.plan_store.change(number, looked=self.clock.now(), **seen)
+        if not self.plan_store.change(number, was=was, looked=self.clock.now(), **seen, **values):
+            return False
         self.schedule(number, preview.begins if preview else None)
+        return True
 
     def schedule(self, number: int, begins: datetime | None = None) -> None:
         """Schedule the next slot of a plan, which is known not to exist before *begins*."""
@@ -383,9 +393,7 @@ class Plans:
         plan, day = plan_of(stored), self._day(text, stored)
         if not plan.has_slot_on(day):
             raise UsageError(f"DATE: plan {stored.plan_id} has no slot on {day}")
-        body = body_of(replace(plan, skipped=plan.skipped | {day}))
-        self.plan_store.change(stored.plan_id, body=body)
-        self.schedule(stored.plan_id)
+        self._have_skipped(stored, plan, plan.skipped | {day})
         said = f"Plan {stored.plan_id} will skip {day:%A} {day}."
         return [said, *self._cancel(stored, "its day was skipped", lambda start: start.date() == day)]
 
@@ -404,9 +412,14 @@ class Plans:
         plan, day = plan_of(stored), self._day(text, stored)
         if day not in plan.skipped:
             raise UsageError(f"DATE: plan {stored.plan_id} does not skip {day}")
-        self.plan_store.change(stored.plan_id, body=body_of(replace(plan, skipped=plan.skipped - {day})))
-        self.schedule(stored.plan_id)
+        self._have_skipped(stored, plan, plan.skipped - {day})
         return [f"Plan {stored.plan_id} will book {day:%A} {day} again."]
+
+    def _have_skipped(self, stored: StoredPlan, plan: Plan, days: frozenset[date]) -> None:
+        body = body_of(replace(plan, skipped=days))
+        if not self.plan_store.change(stored.plan_id, was=stored.body, body=body):
+            raise UsageError(MEANWHILE.format(stored.plan_id))
+        self.schedule(stored.plan_id)
 
     def export(self, options: argparse.Namespace) -> int:
         """Write every plan in the form that `import` reads."""
@@ -465,10 +478,10 @@ class Plans:
                 player = self.player(plan)
                 if player not in by_player:
                     by_player[player] = self.plans_of(player)
-                self.note(number, self.look(plan, _name(number), by_player[player]))
+                self.note(number, self.look(plan, _name(number), by_player[player]), was=stored.body)
             except ReserveError as failure:
                 failed += 1
-                self.plan_store.change(number, trouble=str(failure))
+                self.plan_store.change(number, was=stored.body, trouble=str(failure))
                 with suppress(UsageError):  # the same, when it cannot be read
                     self.schedule(number)
         problems = f"; {failed} with a problem, see `plan list`" if failed else ""

@@ -7,7 +7,7 @@ run; afterwards when the claim ends, unless the process that serves it extends i
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -94,15 +94,27 @@ class PlanStore:
             row = connection.execute(select(PLANS).where(PLANS.c.plan_id == plan_id)).first()
             return _stored(row) if row else None
 
-    def change(self, plan_id: int, **values: object) -> None:
-        """Set columns of a plan; its occurrences that nobody has begun are deleted, to be scheduled again."""
+    def change(self, plan_id: int, *, was: Mapping[str, Any] | None = None, **values: object) -> bool:
+        """Set columns of a plan; its occurrences that nobody has begun are deleted, to be scheduled again.
+
+        False, and nothing is done, when there is no such plan, or its body is not what it *was*: whoever
+        looked at that one does not know the one that somebody has made of it meanwhile.
+        """
         if "body" in values:
             values["body"] = json.dumps(values["body"], ensure_ascii=False)
+        is_it = PLANS.c.plan_id == plan_id
         with self._engine.begin() as connection:
-            connection.execute(update(PLANS).where(PLANS.c.plan_id == plan_id).values(**values))
+            if was is not None:
+                kept = connection.scalar(select(PLANS.c.body).where(is_it))
+                if kept is None or json.loads(kept) != was:
+                    return False
+                is_it &= PLANS.c.body == kept
+            if not connection.execute(update(PLANS).where(is_it).values(**values)).rowcount:
+                return False
             connection.execute(
                 delete(OCCURRENCES).where(OCCURRENCES.c.plan_id == plan_id, AHEAD, OCCURRENCES.c.claims == 0)
             )
+        return True
 
     def remove(self, plan_id: int) -> None:
         """Delete a plan and its occurrences; what it did stays in the history of runs."""

@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stdout, suppress
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -22,7 +22,7 @@ from reserve.errors import UsageError
 from reserve.plans import due
 from reserve.settings import read_settings
 from reserve.storage.database import Store
-from reserve.storage.plans import Occurrence, PlanStore
+from reserve.storage.plans import Occurrence, PlanStore, StoredPlan
 from reserve.storage.secrets import Accounts
 from tests.plans.test_plan import EARLIER_TOOL
 from tests.stage import OPENS_AT, Stage
@@ -38,12 +38,16 @@ class Player:
         self.plan_store = PlanStore(store)
         self.environ = environ
         self.asked: list[str] = []
+        self.meanwhile: Callable[[], object] | None = None  # somebody does this while a facility is asked
         self._stage, self.clock = stage, stage.clock
         stage.apps = {host: self._noting(app) for host, app in stage.apps.items()}
 
     def _noting(self, app: WSGIApplication) -> WSGIApplication:
         def noting(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             self.asked.append(environ["PATH_INFO"])
+            do, self.meanwhile = self.meanwhile, None
+            if do is not None:
+                do()
             return app(environ, start_response)
 
         return noting
@@ -56,9 +60,12 @@ class Player:
     def types(self, line: str, *more: str) -> int:
         """The exit code of `plan` with the words of *line*, and *more* words, which may be long."""
         options = plan_parser().parse_args([*shlex.split(line), *more])
-        stage = self._stage
-        plans = Plans(self.plan_store, read_settings(self.environ), stage.clock, stage.connect)
-        return DO[options.do](plans, options)
+        return DO[options.do](self.plans, options)
+
+    @property
+    def plans(self) -> Plans:
+        """What the commands do with the plans that are kept."""
+        return Plans(self.plan_store, read_settings(self.environ), self.clock, self._stage.connect)
 
 
 @pytest.fixture
@@ -118,6 +125,47 @@ def test_what_a_facility_publishes_is_read_once_to_refresh_fifty_plans(player: P
 
     assert len(player.read_once) == 2
     assert len(player.plan_store.occurrences(ended=False)) == 50
+
+
+def test_what_is_seen_of_a_plan_is_not_kept_for_one_that_it_has_become_meanwhile(player: Player) -> None:
+    player.types(MONDAYS)
+    (stored,) = player.plan_store.all()
+    player.plan_store.change(1, looked=None)
+    elsewhere = {**stored.body, "facility": "Moscone"}
+    player.meanwhile = lambda: player.plan_store.change(
+        1, body=elsewhere, rule="2 days 12:00:00", looked=OPENS_AT
+    )
+
+    player.types("refresh")
+
+    (kept,) = player.plan_store.all()
+    assert player.meanwhile is None
+    assert (kept.body["facility"], kept.rule) == ("Moscone", "2 days 12:00:00")
+
+
+CHANGES: dict[str, Callable[[Plans, StoredPlan], object]] = {
+    "edit": lambda plans, stored: plans.put(
+        plans.changed(stored, plan_parser().parse_args(["edit", "1", "--every", "tue 18:00"]))
+    ),
+    "skip": lambda plans, stored: plans.skipping(stored, "2026-03-16"),
+    "unskip": lambda plans, stored: plans.unskipping(stored, "2026-03-02"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("what", ["changed", "removed"])
+def test_no_change_undoes_what_somebody_does_meanwhile(player: Player, change: str, what: str) -> None:
+    player.types(MONDAYS)
+    (stored,) = player.plan_store.all()
+    if what == "removed":
+        player.plan_store.remove(1)
+    else:
+        player.plan_store.change(1, body={**stored.body, "max_price": "7.00"})
+
+    with pytest.raises(UsageError, match="plan 1 was changed or removed meanwhile"):
+        CHANGES[change](player.plans, stored)
+
+    assert [each.body.get("max_price") for each in player.plan_store.all()] == ["7.00"] * (what == "changed")
 
 
 @pytest.fixture

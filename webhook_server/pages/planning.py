@@ -150,6 +150,8 @@ def add_planning(pages: Flask, house: House) -> None:
             kept = None if "account" in (options.without or ()) else stored.body.get("account")
             refuse_of_others(options.account or kept, mine(house))  # before it is used
             change = plans.changed(stored, options)
+            if form.get("do") == "save":
+                plans.put(change)
         except ReserveError as failure:
             flash(said(failure), "bad")
             return form_page(form, 400, number=number)
@@ -158,7 +160,6 @@ def add_planning(pages: Flask, house: House) -> None:
             return form_page(
                 form, number=number, changes=changes, **meaning(change.plan, change.preview, number)
             )
-        plans.put(change)
         remember(stored, number)
         sentence = f"Changed plan {number}; a run that is under way goes on as it began."
         return done([sentence, *change.in_words], "one_plan", number=number)
