@@ -54,8 +54,8 @@ class Access:
         return self.has_header(authorization) or any(map(self.is_token, path.strip("/").split("/")[1:2]))
 
     def takes_form(self, method: str, path: str) -> bool:
-        """Whether a stranger may send a form there: to sign in."""
-        return self.has_pages and method == "POST" and path == "/sign-in"
+        """Whether a stranger may send a form there: to sign in, or to plan, as a session may have ended."""
+        return self.has_pages and method == "POST" and (path == "/sign-in" or path.startswith("/plans/"))
 
 
 def is_of_texts(path: str) -> bool:

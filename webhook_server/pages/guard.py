@@ -9,11 +9,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from flask import Flask, Response, abort, flash, redirect, render_template, request, session, url_for
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from flask_wtf import CSRFProtect
+from flask_wtf.csrf import CSRFError
 from itsdangerous import BadSignature
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -22,10 +23,14 @@ from reserve.storage.secrets import write_new
 from reserve.storage.sign_ins import KNOWN_FOR, SIGNED_IN_FOR
 from webhook_server.access import is_local
 from webhook_server.pages.house import House, Mine
+from webhook_server.pages.saying import FIELDS
 
 KEY_FILE = "web.key"  # in the data folder: signs the cookies
 MOST_ENDED = 1_000  # sessions that have ended, and whose cookies count among strangers
 OPEN = {"sign_in", "sign_in_form", "static", "healthz", "metrics", "calendar_feed"}
+# Forms that take long to fill in, and hold no secret: what was typed outlives the session.
+KEPT = {"new_plan_form", "edit_plan_form"}
+LONGEST_KEPT = 2_000  # letters; an address has no room for more
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -84,16 +89,29 @@ def guard(pages: Flask, house: House, *, exposed: bool, address: Callable[[], st
     def let_in() -> AnyResponse | None:
         if not exposed and not is_local(request.host):
             abort(403, "these pages are for this machine only, by the name localhost")
-        if request.method not in ("GET", "HEAD", "OPTIONS"):
-            csrf.protect()
         values = [value for fields in (request.args, request.form) for _, value in fields.items(multi=True)]
         if any("\0" in text for text in (request.path, *values)):  # which PostgreSQL takes for a bug of ours
             abort(400, "this has a sign in it that nobody can type")
         if request.endpoint in OPEN or request.endpoint is None or current_user.is_authenticated:
+            if request.method not in ("GET", "HEAD", "OPTIONS"):
+                csrf.protect()
             return None
         if request.method == "GET":
             return redirect(url_for("sign_in", next=request.full_path.rstrip("?")))
-        return abort(401, "sign in first")
+        if request.method != "POST":
+            return abort(401, "sign in first")
+        flash("You are signed out, so nothing was changed. Sign in, and go on from there.", "warn")
+        return redirect(url_for("sign_in", next=page_of_form(pages)))
+
+    @pages.errorhandler(CSRFError)
+    def of_another_session(_: CSRFError) -> tuple[str, int]:
+        sentence = (
+            "It is from before you last signed in, or this browser keeps no cookies. Nothing was changed."
+        )
+        back = page_of_form(pages)
+        return render_template(
+            "sentence.html", title="This page is too old", sentence=sentence, back=back
+        ), 400
 
     @pages.after_request
     def harden(answer: Response) -> Response:
@@ -104,6 +122,8 @@ def guard(pages: Flask, house: House, *, exposed: bool, address: Callable[[], st
         if request.endpoint == "static":
             answer.headers["Cache-Control"] = "public, max-age=86400"
             answer.headers.pop("Set-Cookie", None)
+        elif request.endpoint in KEPT and answer.status_code == 200:
+            answer.headers["Cache-Control"] = "private, no-cache"  # or a browser cannot go back to it
         else:
             answer.headers["Cache-Control"] = "no-store"
         return answer
@@ -143,7 +163,9 @@ def guard(pages: Flask, house: House, *, exposed: bool, address: Callable[[], st
         house.sign_ins.end(current_user.id)
         logout_user()
         session.clear()
-        return redirect(url_for("sign_in"))
+        answer = redirect(url_for("sign_in"))
+        answer.headers["Clear-Site-Data"] = '"cache"'  # nobody goes back to what was looked at
+        return answer
 
 
 def mine(house: House) -> Mine:
@@ -199,6 +221,16 @@ def ours(pages: Flask, wanted: str) -> str:
     except Exception:
         return url_for("coming_up")
     return f"{path}?{parts.query}" if parts.query else path
+
+
+def page_of_form(pages: Flask) -> str:
+    """The page with the form that was sent; of `KEPT`, with what was typed."""
+    page = ours(pages, request.path if request.endpoint else "")
+    if request.endpoint not in KEPT:
+        return page
+    names = (*FIELDS, "wait_list")
+    typed = urlencode([(name, text) for name in names for text in request.form.getlist(name) if text])
+    return f"{page}?{typed}" if typed and len(typed) <= LONGEST_KEPT else page
 
 
 def _key(data: Path) -> bytes:

@@ -26,10 +26,11 @@ from reserve.systems import PROFILES, SPORTS
 from webhook_server.pages.guard import mine
 from webhook_server.pages.house import LARGEST, House, Mine
 from webhook_server.pages.plan_form import edits_in, form_of, words_in
-from webhook_server.pages.saying import done, said
+from webhook_server.pages.saying import FIELDS, LABELS, done, field_of, said
 
 A_PAGE = 20  # plans
 MOST = 100  # plans that one person adds here
+LONGEST, MOST_COURTS = 300, 20  # letters of a field, and lines of courts, that the form shows again
 LONGEST_UNDO = 2_000  # letters; a cookie has no room for more
 
 
@@ -78,8 +79,15 @@ def add_planning(pages: Flask, house: House) -> None:
     def form_page(form: MultiDict[str, str], code: int = 200, **shown: Any) -> tuple[str, int]:
         own, system = mine(house), form.get("system") or house.settings.system
         known = house.facilities.known([system, house.settings.system, *own.systems])
-        lists = {"accounts": own.accounts, "sports": SPORTS, "systems": [*PROFILES], "known": known}
-        return render_template("plan_form.html", form=form, now=house.clock.now(), **lists, **shown), code
+        lists = {
+            "accounts": own.accounts,
+            "all_accounts": own.all_accounts,
+            "sports": SPORTS,
+            "systems": [*PROFILES],
+            "known": known,
+        }
+        shown |= {"labels": LABELS, "now": house.clock.now()}
+        return render_template("plan_form.html", form=form, **lists, **shown), code
 
     def meaning(plan: Plan, preview: Preview, but: int | None = None) -> dict[str, Any]:
         own, plans = mine(house), house.plans
@@ -91,11 +99,18 @@ def add_planning(pages: Flask, house: House) -> None:
             "places": places(plans, plan, preview),
         }
 
+    def typed_over(form: MultiDict[str, str]) -> MultiDict[str, str]:
+        """The form with what was typed before a session ended, which the address says."""
+        if typed := request.args:
+            form = MultiDict((name, typed.get(name, "")[:LONGEST]) for name in (*FIELDS, "wait_list"))
+            form.setlist("court", [text[:LONGEST] for text in typed.getlist("court")[:MOST_COURTS]])
+        return form
+
     @pages.get("/plans/new")
     def new_plan() -> tuple[str, int]:
         own = mine(house)
         account = own.accounts[0] if len(own.accounts) == 1 else ""
-        return form_page(MultiDict({"system": house.settings.system, "account": account}))
+        return form_page(typed_over(MultiDict({"system": house.settings.system, "account": account})))
 
     @pages.post("/plans/new")
     def new_plan_form() -> tuple[str, int] | Response:
@@ -107,7 +122,7 @@ def add_planning(pages: Flask, house: House) -> None:
             plan, preview = plans.planned(options)
         except ReserveError as failure:
             flash(said(failure), "bad")
-            return form_page(form, 400)
+            return form_page(form, 400, wrong=field_of(failure))
         if form.get("do") != "save":
             return form_page(form, **meaning(plan, preview))
         return done([f"Saved as plan {plans.save(plan, preview)}."], "all_plans")
@@ -136,7 +151,7 @@ def add_planning(pages: Flask, house: House) -> None:
     @pages.get("/plans/<int:number>/edit")
     def edit_plan(number: int) -> tuple[str, int] | Response:
         try:
-            return form_page(form_of(plan_of(the_plan(number))), number=number)
+            return form_page(typed_over(form_of(plan_of(the_plan(number)))), number=number)
         except UsageError as failure:
             flash(said(failure), "bad")
             return redirect(url_for("one_plan", number=number))
@@ -154,7 +169,7 @@ def add_planning(pages: Flask, house: House) -> None:
                 plans.put(change)
         except ReserveError as failure:
             flash(said(failure), "bad")
-            return form_page(form, 400, number=number)
+            return form_page(form, 400, wrong=field_of(failure), number=number)
         if form.get("do") != "save":
             changes = change.in_words
             return form_page(

@@ -28,6 +28,25 @@ FIELDS = {
     "max_price": "--max-price",
 }
 
+# What the form calls them.
+LABELS = {
+    "date": "Once, on",
+    "every": "Every",
+    "rrule": "A rule (RFC 5545)",
+    "court": "Facility, and its courts",
+    "time": "From",
+    "end": "To",
+    "until": "Last day",
+    "skip": "Not on",
+    "sport": "Sport",
+    "system": "Booking system",
+    "link": "Or the link of a session",
+    "account": "Account",
+    "max_price": "Price, at most",
+}
+FIELD_OF = {option: name for name, option in FIELDS.items()} | {"--only": "court"}
+OPTION = re.compile(r"--[a-z][a-z-]*(?=[ :,;.]|$)")
+
 
 def done(sentences: Sequence[str], where: str, **named: Any) -> Response:
     """Say that it is done, on the page *where*."""
@@ -38,9 +57,17 @@ def done(sentences: Sequence[str], where: str, **named: Any) -> Response:
 
 def said(failure: ReserveError) -> str:
     """What is wrong, for somebody who sees a form and no options."""
-    text = str(failure)
-    names = {option: name.replace("_", " ") for name, option in FIELDS.items()} | {"--rrule": "rule"}
-    text = re.sub(r"--[a-z][a-z-]*(?=[ :,;]|$)", lambda option: names.get(option[0], option[0]), text)
+    text = OPTION.sub(_as_labelled, str(failure))
     for command in ("plan add ", "plan edit ", ""):
         text = text.replace(f"; see {command}--help", "")
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?')) else '.'}"
+
+
+def field_of(failure: ReserveError) -> str | None:
+    """The field of the form for a plan that is wrong, as far as the sentence names one."""
+    return next((FIELD_OF[each] for each in OPTION.findall(str(failure)) if each in FIELD_OF), None)
+
+
+def _as_labelled(option: re.Match[str]) -> str:
+    name = FIELD_OF.get(option[0])
+    return f"“{LABELS[name]}”" if name else option[0]

@@ -31,14 +31,16 @@ def answer(server: WebhookServer, head: str, body: bytes = b"") -> bytes:
         return connection.recv(4096).partition(b"\r\n")[0]
 
 
-def test_a_strangers_form_is_not_waited_for_but_to_sign_in(server: WebhookServer) -> None:
-    refused = answer(server, "POST /plans/new HTTP/1.1")
-    forged = answer(server, "POST /plans/new HTTP/1.1\r\nCookie: first-serve=eyJfdXNlcl9pZCI6ImEifQ.x.y")
+def test_a_strangers_form_is_not_waited_for_but_to_sign_in_or_to_plan(server: WebhookServer) -> None:
+    refused = answer(server, "POST /code HTTP/1.1")
+    forged = answer(server, "POST /code HTTP/1.1\r\nCookie: first-serve=eyJfdXNlcl9pZCI6ImEifQ.x.y")
     read = answer(server, "POST /sign-in HTTP/1.1", b"x" * 500)
+    planned = answer(server, "POST /plans/new HTTP/1.1", b"x" * 500)
 
-    assert refused == b"HTTP/1.1 400 BAD REQUEST"  # before its body came
-    assert forged == b"HTTP/1.1 400 BAD REQUEST"
+    assert refused == b"HTTP/1.1 302 FOUND"  # before its body came
+    assert forged == b"HTTP/1.1 302 FOUND"
     assert read == b"HTTP/1.1 400 BAD REQUEST"
+    assert planned == b"HTTP/1.1 302 FOUND"
 
 
 def test_who_is_signed_in_is_not_counted_among_strangers_but_guesses_at_the_token_are(

@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 from werkzeug.datastructures import MultiDict
 
+from reserve.errors import UsageError
 from reserve.plans.due import plan_of
 from reserve.plans.plan import Choice, Plan
 from reserve.storage.plans import PlanStore
 from tests.systems.test_ntnui import Stage as SiteStage
-from tests.webhook.pages.conftest import Household, post
+from tests.webhook.pages.conftest import PASSWORD, Household, post, token_in
 from webhook_server.pages.facilities import FOLDER, Facilities
 from webhook_server.pages.plan_form import edits_in, form_of
+from webhook_server.pages.saying import said
 
 MARBLE = {"court": "Alice Marble: Court 1", "account": "anna-rec"}
 GAME = {**MARBLE, "date": "+8", "time": "6pm-7:30pm"}
@@ -99,8 +101,8 @@ def test_a_plan_is_edited_in_its_own_form_shown_first_and_put_back(household: Ho
     [
         ({}, "Nothing is to be changed."),
         ({"court": "Nowhere"}, "no facility is called"),
-        ({"court": ""}, "Court is missing."),
-        ({"every": "wed"}, "Give one of every, rule and date."),
+        ({"court": ""}, "“Facility, and its courts” is missing."),
+        ({"every": "wed"}, "Give one of “Every”, “A rule (RFC 5545)” and “Once, on”."),
         ({"account": "ben-rec"}, "Choose one of your accounts."),
         ({"date": "2020-01-01"}, "no slot in the future"),
     ],
@@ -253,3 +255,47 @@ def test_the_link_of_a_session_is_pasted_or_chosen(household: Household, tmp_pat
     assert len(links) > 1
     assert f"{len(links)} sessions of ntnui to choose from" in form
     assert "  opens " in shown.text
+
+
+def test_what_was_typed_outlives_the_session(household: Household) -> None:
+    client, typed = household.client("anna"), {"court": ["Alice Marble", "Moscone"], "every": "wed & fri 6pm"}
+    other = household.client()
+
+    signed_out = other.post("/plans/new", data={**typed, "do": "save", "csrf_token": "of before"})
+    page = signed_out.headers["Location"]
+    token = token_in(other, page)
+    fields = {"name": "anna", "password": PASSWORD, "csrf_token": token}
+    back = other.post(page, data=fields, follow_redirects=True).text
+    too_old = client.post("/plans/new", data={**typed, "do": "save", "csrf_token": "of before"})
+    link = re.search(r'class="button" href="([^"]+)"', too_old.text)
+
+    assert signed_out.status_code == 302
+    assert too_old.status_code == 400
+    assert "wed &amp; fri 6pm" in back
+    assert "Moscone" in back
+    assert link
+    assert "wed &amp; fri 6pm" in client.get(unescape(link[1])).text
+    with household.store() as store:
+        assert len(PlanStore(store).all()) == 2
+
+
+def test_the_field_that_is_wrong_is_marked(household: Household) -> None:
+    answer = post(household.client("anna"), "/plans/new", {**GAME, "time": "6 at night"}).text
+
+    assert re.findall('name="([a-z_]+)" aria-invalid="true"', answer) == ["time"]
+    assert "“From”: &#39;6 at night&#39; is not a time" in answer
+    assert "“Facility, and its courts”: Alice Marble has no" in said(
+        UsageError("--only: Alice Marble has no tennis court 'Court 9'")
+    )
+
+
+def test_a_browser_can_go_back_to_a_plan_that_was_looked_at_until_it_signs_out(household: Household) -> None:
+    client = household.client("anna")
+
+    looked = post(client, "/plans/new", GAME)
+    left = post(client, "/sign-out")
+
+    assert looked.status_code == 200
+    assert looked.headers["Cache-Control"] == "private, no-cache"
+    assert client.get("/plans").headers["Cache-Control"] == "no-store"
+    assert left.headers["Clear-Site-Data"] == '"cache"'

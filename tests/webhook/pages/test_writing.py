@@ -61,10 +61,10 @@ def test_nobody_fills_the_store_with_plans(household: Household, monkeypatch: py
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"date": "someday"}, "Date: &#39;someday&#39; is not a date"),
+        ({"date": "someday"}, "“Once, on”: &#39;someday&#39; is not a date"),
         ({"time": "6"}, "which is meant?"),
         ({"court": "Nowhere"}, "Nowhere"),
-        ({"court": ""}, "Court is missing."),
+        ({"court": ""}, "“Facility, and its courts” is missing."),
         ({"every": "wed 6pm"}, "Give one of"),
         ({"court": "--wait-list"}, "--wait-list"),
         ({"date": "2020-01-01"}, "no slot in the future"),
