@@ -7,6 +7,7 @@ import traceback
 from typing import Any
 
 from flask import Flask, render_template, request
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from reserve.clock import Clock
@@ -57,6 +58,7 @@ def create_pages(
     add_machines(pages, house, access, texts)
     pages.register_error_handler(HTTPException, _refused)
     pages.register_error_handler(ReserveError, _cannot)
+    pages.register_error_handler(OperationalError, _without_store)
     pages.register_error_handler(Exception, _failed)
     access.knows, access.has_pages = knows(pages), True
     return pages
@@ -83,6 +85,13 @@ def _cannot(problem: ReserveError) -> tuple[str, int]:
     log.error("%s failed: %s", request.url_rule, problem)
     told = str(problem) if is_signed_in() else "the store does not answer; the log of the service says more"
     return _page("This did not work", _sentence(told), 503)
+
+
+def _without_store(problem: OperationalError) -> tuple[str, int]:
+    log.error("%s failed: the store does not answer: %s", request.url_rule, problem.orig)
+    return _page(
+        "This did not work", "The store does not answer now; look what was done, and try again.", 503
+    )
 
 
 def _failed(problem: Exception) -> tuple[str, int]:

@@ -201,10 +201,10 @@ class Mine:
         Also when one is about to begin, before what a person asks for would have ended.
         """
         player, now, store = self.player(account), self.house.clock.now(), self.house.plan_store
-        for each in store.openings(now, now + BEFORE_OPENING):
-            stored = store.get(each.plan_id)
+        soon = {each.plan_id for each in store.openings(now, now + BEFORE_OPENING)}
+        for name in {self.account_of(each) for each in store.some(soon).values() if not each.is_paused}:
             with suppress(UsageError):  # no run begins with an account that cannot be read
-                if stored and not stored.is_paused and self.player(self.account_of(stored)) == player:
+                if self.player(name) == player:
                     return True
         of_player = (RUNS.c.player == player) & RUNS.c.ended.is_(None)
         return bool(self.house.runs.alive(run.run_id for run in self.house.runs.rows(wanted=of_player)))

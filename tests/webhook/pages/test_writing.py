@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -10,6 +12,7 @@ from reserve.commands.belongings import player_of
 from reserve.commands.store import secret_store
 from reserve.commands.wiring import host_of
 from reserve.redaction import Secrets
+from reserve.storage import database
 from reserve.storage.people import People
 from reserve.storage.plans import PlanStore
 from reserve.storage.run_folder import RunFolder
@@ -217,3 +220,18 @@ def test_many_runs_are_pages_of_thirty(household: Household) -> None:
     assert "Game 4 " in second
     assert "Game 33 " not in late
     assert late.count('class="card run bad"') == 18
+
+
+def test_a_store_that_is_locked_is_said_in_a_sentence(
+    household: Household, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(database, "BUSY", 1)
+    client = household.client("anna")
+    with closing(sqlite3.connect(household.settings.data / database.NAME)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answer = post(client, "/calendar", {"do": "revoke"})
+
+    assert answer.status_code == 503
+    assert "The store does not answer now; look what was done, and try again." in answer.text
+    assert "Traceback" not in caplog.text
+    assert caplog.messages[-1] == "/calendar failed: the store does not answer: database is locked"
