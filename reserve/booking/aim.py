@@ -195,7 +195,7 @@ def remember_opening(context: RunContext, facility: str, opens_at: datetime, del
     if delay is not None and delay[1] > timedelta(0):
         timeline.say(f"the window opened {late(delay)}")
     if ahead is not None and not ahead[0] <= timedelta(0) <= ahead[1]:
-        timeline.say(f"{clocks_apart(ahead)}, as its holds say; the next run goes by that")
+        timeline.say(f"{clocks_apart(ahead)}, as its holds say; kept for the next run")
     if delay is not None or ahead is not None:
         context.record.remember_opening(facility, SeenOpening(delay, ahead))
 

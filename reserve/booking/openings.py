@@ -67,7 +67,7 @@ def sooner_by(seen: Sequence[SeenOpening]) -> tuple[timedelta, Agreed | None]:
     ask too early; later in any case, as it would cost no more than that.
     """
     found = agreed([each.ahead for each in seen])
-    if found is None or found.bounds[0] <= NOUGHT <= found.bounds[1]:
+    if found is None or (found.bounds[0] < ROUNDING and found.bounds[1] >= NOUGHT):
         return NOUGHT, None
     sooner = max(-FARTHEST, min(FARTHEST, found.bounds[0]))
     return (NOUGHT, None) if sooner > NOUGHT and found.openings < found.looked else (sooner, found)
