@@ -184,20 +184,23 @@ def _warmed(
 def remember_opening(context: RunContext, facility: str, opens_at: datetime, delay: Bounds | None) -> None:
     """Keep for the next run how late the window of *facility* opened, and by whose clock, if we could tell.
 
-    No *delay* is told by what was refused in the first half of the time in which our own aim may be early.
+    No *delay* is told by what was refused in the first half of the time in which our own aim may be early, or
+    before the moment that the next run aims at.
     """
     server, timeline = context.server, context.timeline
     if server is UNKNOWN:
         return
-    if delay is not None and delay[1] > timedelta(0) and delay[0] < (server.lead - server.low) / 2:
-        delay = None
     ahead = ahead_by(context.attempts, server, opens_at=opens_at, sooner=context.sooner)
+    sooner, _ = sooner_by([SeenOpening(ahead=ahead)])
+    our_own = max((server.lead - server.low) / 2, context.sooner - sooner)
+    if delay is not None and delay[1] > timedelta(0) and delay[0] < our_own:
+        delay = None
     if delay is not None and delay[1] > timedelta(0):
         timeline.say(f"the window opened {late(delay)}")
     if ahead is not None and not ahead[0] <= timedelta(0) <= ahead[1]:
         timeline.say(f"{clocks_apart(ahead)}, as its holds say; kept for the next run")
     if delay is not None or ahead is not None:
-        context.record.remember_opening(facility, SeenOpening(delay, ahead))
+        context.record.remember_opening(facility, opens_at, SeenOpening(delay, ahead))
 
 
 def late(delay: Bounds) -> str:

@@ -76,10 +76,12 @@ def _write(connection: Connection, entries: Sequence[Entry], again: bool) -> Non
             is_it = [table.c[name] == value for name, value in key.items()]
             connection.execute(update(table).where(*is_it).values(**row))
             continue
-        same = [table.c[name] == value for name, value in row.items()]
-        if not again or connection.execute(select(1).select_from(table).where(*same)).first() is None:
+        is_opening = table is OPENINGS  # of which other runs may have told
+        known_by = ("facility", "learned") if is_opening else row
+        same = select(1).select_from(table).where(*(table.c[name] == row[name] for name in known_by))
+        if not (again or is_opening) or connection.execute(same).first() is None:
             connection.execute(insert(table).values(**row))
-        if table is OPENINGS:
+        if is_opening:
             _forget_all_but_the_latest(connection, row["facility"])
 
 

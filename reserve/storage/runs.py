@@ -345,14 +345,14 @@ class Record:
 
         return self._read(read, [])
 
-    def remember_opening(self, facility: str, seen: SeenOpening) -> None:
-        """Keep what an opening of *facility* showed, beside the latest before."""
+    def remember_opening(self, facility: str, opens_at: datetime, seen: SeenOpening) -> None:
+        """Keep what the opening of *facility* then showed; of several runs, what the first says."""
         soonest, latest = _units(seen.delay, MILLISECOND)
         least, most = _units(seen.ahead, MICROSECOND)
         self._keep(
             opened(
                 facility=f"{self._where} {facility}",
-                learned=self._now(),
+                learned=opens_at,
                 soonest_ms=soonest,
                 latest_ms=latest,
                 ahead_least_us=least,

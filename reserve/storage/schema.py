@@ -78,7 +78,7 @@ OPENINGS = sa.Table(
     "openings",
     SCHEMA,
     sa.Column("facility", sa.String, primary_key=True),
-    sa.Column("learned", Moment, primary_key=True),
+    sa.Column("learned", Moment, primary_key=True),  # at the opening of this moment
     sa.Column("soonest_ms", sa.Integer),  # after the published opening, by the server's clock
     sa.Column("latest_ms", sa.Integer),
     sa.Column("ahead_least_us", sa.Integer),  # of the clock that stamps answers is the one that decides

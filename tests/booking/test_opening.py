@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,7 +138,7 @@ def test_how_late_a_window_opened_is_remembered_unless_we_were_early_by_our_own_
     clock: FakeClock, seen: Bounds | None, kept: list[SeenOpening]
 ) -> None:
     class Remembered(NoRecord):
-        def remember_opening(self, facility: str, seen: SeenOpening) -> None:
+        def remember_opening(self, facility: str, opens_at: datetime, seen: SeenOpening) -> None:
             found.append(seen)
 
     found: list[SeenOpening] = []

@@ -8,7 +8,7 @@ import stat
 import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from datetime import timedelta
+from datetime import timedelta, timezone
 from functools import partial
 from multiprocessing.process import BaseProcess
 from operator import add
@@ -293,14 +293,15 @@ def test_the_latest_run_is_shown_first(store: Store) -> None:
     assert [run.run_id for run in RunStore(store).history(run_id="run-1")] == ["run-1"]
 
 
-def test_of_the_openings_of_a_facility_the_latest_eight_are_kept(store: Store) -> None:
-    second = timedelta(seconds=1)
-    for number in range(10):
-        late = Record(store, f"run-{number}", PLAYER, partial(add, START, timedelta(days=7 * number)))
-        late.remember_opening("Moscone", SeenOpening(delay=(number * second, number * second)))
+def test_of_the_openings_of_a_facility_the_latest_eight_are_kept_whoever_was_there(store: Store) -> None:
+    second, week, east = timedelta(seconds=1), timedelta(weeks=1), timezone(timedelta(hours=9))
     mine = Record(store, "run", PLAYER, lambda: START)
+    for number in range(10):
+        for player, opens_at in ((0, START + number * week), (0.1, START.astimezone(east) + number * week)):
+            delay = ((number + player) * second, (number + player) * second)
+            mine.remember_opening("Moscone", opens_at, SeenOpening(delay=delay))
     apart = (timedelta(milliseconds=-31.5), timedelta(milliseconds=-28))
-    mine.remember_opening("Alice Marble", SeenOpening(ahead=apart))
+    mine.remember_opening("Alice Marble", START, SeenOpening(ahead=apart))
 
     kept = [each.delay for each in mine.openings("Moscone")]
     assert kept == [(number * second, number * second) for number in range(9, 1, -1)]
