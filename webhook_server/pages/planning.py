@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date
+from hashlib import sha256
 from itertools import islice
 from typing import Any
 
@@ -13,7 +15,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from reserve.commands.courts import in_a_row
-from reserve.commands.plan import Plans, described, in_words
+from reserve.commands.plan import MEANWHILE, Plans, described, in_words
 from reserve.commands.plan_options import plan_parser
 from reserve.errors import ReserveError, UsageError
 from reserve.model import Published
@@ -206,7 +208,8 @@ def add_planning(pages: Flask, house: House) -> None:
     def remember(stored: StoredPlan, number: int | None = None) -> None:
         """Keep what *stored* was, until the next change: to have it back as plan *number*, or anew."""
         seen = {"zone": stored.zone, "rule": stored.rule, "is_paused": stored.is_paused}
-        before = {"plan": number, "body": stored.body, "seen": seen}
+        changed = house.plan_store.get(number) if number else None
+        before = {"plan": number, "body": stored.body, "seen": seen, "to": _mark(changed)}
         session["undo"] = before if len(str(before)) <= LONGEST_UNDO else None
 
     def undo_of(number: int | None) -> bool:
@@ -227,10 +230,22 @@ def add_planning(pages: Flask, house: House) -> None:
                 flash(said(failure), "bad")
                 return redirect(url_for("all_plans"))
             (number,) = house.plan_store.add([body])
-        elif own.plan(number) is None:
-            abort(404)
-        house.plan_store.change(number, body=body, looked=None, **before["seen"])
+            was = None
+        else:
+            kept = own.plan(number) or abort(404)
+            was = kept.body
+            if _mark(kept) != before.get("to"):  # by somebody else, or at a terminal
+                flash(said(UsageError(MEANWHILE.format(number))), "bad")
+                return redirect(url_for("one_plan", number=number))
+        house.plan_store.change(number, was=was, body=body, looked=None, **before["seen"])
         plans.schedule(number)  # by what was known; `due` looks again
         if before["plan"] is None:
             return done([f"It is back, as plan {number}."], "all_plans")
         return done([f"Plan {number} is as it was before."], "one_plan", number=number)
+
+
+def _mark(stored: StoredPlan | None) -> str | None:
+    """By what it is seen whether a plan was changed; a cookie has no room for all of it."""
+    if stored is None:
+        return None
+    return sha256(json.dumps([stored.body, stored.is_paused]).encode()).hexdigest()[:16]

@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 from werkzeug.datastructures import MultiDict
@@ -123,6 +124,28 @@ def test_an_edit_that_makes_no_sense_changes_nothing(
     assert said in answer.text
     with household.store() as store:
         assert PlanStore(store).get(3) == before
+
+
+@pytest.mark.parametrize("meanwhile", [{"body": {}}, {"is_paused": True}])
+def test_what_somebody_else_did_to_a_plan_meanwhile_is_not_undone(
+    household: Household, meanwhile: dict[str, Any]
+) -> None:
+    anna = household.client("anna")
+    post(anna, "/plans/new", {**GAME, "do": "save"})
+    post(anna, "/plans/3/edit", {**GAME, "date": "+9", "do": "save"})
+    with household.store() as store:
+        before = PlanStore(store).get(3)
+        assert before is not None
+        if "body" in meanwhile:
+            meanwhile = {"body": {**before.body, "max_price": "7.00"}}
+        PlanStore(store).change(3, **meanwhile)
+        changed = PlanStore(store).get(3)
+
+    post(anna, "/plans/undo")
+
+    assert "Plan 3 was changed or removed meanwhile, and is left as it is now" in anna.get("/plans/3").text
+    with household.store() as store:
+        assert PlanStore(store).get(3) == changed
 
 
 def test_nobody_edits_the_plan_of_another_nor_undoes_it(household: Household) -> None:
