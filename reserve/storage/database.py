@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,7 @@ class Store:
                 folder.mkdir(parents=True)
                 folder.chmod(0o700)
             if url is None:
-                # SQLite gives its side files the same mode; a file that is there keeps its time.
-                os.close(os.open(folder / NAME, os.O_CREAT | os.O_RDWR, 0o600))
+                _make(folder / NAME)
             file = URL.create("sqlite", database=str(folder / NAME))  # whatever letters are in the path
             self.engine = _engine(_address(url) if url else file)
             self.exclusive = Exclusive(self.engine, folder)
@@ -77,6 +76,16 @@ def answering() -> Iterator[None]:
     except OperationalError as failure:
         cause = str(failure.orig).partition("\n")[0]
         raise ServiceError(f"the store does not answer: {cause}; nothing is lost, try again") from failure
+
+
+def _make(file: Path) -> None:
+    """Make an empty *file*, unless it is there; SQLite gives its side files the same mode.
+
+    One that is there is never opened: closing it would take SQLite's locks on it from every other store of
+    this process, and the next process that closed the database would remove the journal in which they write.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
 def _engine(address: URL) -> Engine:

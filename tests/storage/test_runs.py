@@ -7,7 +7,7 @@ import signal
 import stat
 import traceback
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from datetime import timedelta, timezone
 from functools import partial
 from multiprocessing.process import BaseProcess
@@ -48,6 +48,18 @@ with record.kept(system="recus", request="a court", day="2026-03-09"):
     record.note("asking", [COURT])
     print("under way", flush=True)
     sys.stdin.read()
+"""
+
+# A process that ends with the number of runs in the store.
+COUNT = """
+import sys
+from contextlib import closing
+from pathlib import Path
+from reserve.storage.database import Store
+from reserve.storage.runs import RunStore
+with closing(Store(Path(sys.argv[1]))) as store:
+    found = len(RunStore(store).history())
+sys.exit(found)
 """
 
 
@@ -306,6 +318,17 @@ def test_of_the_openings_of_a_facility_the_latest_eight_are_kept_whoever_was_the
     kept = [each.delay for each in mine.openings("Moscone")]
     assert kept == [(number * second, number * second) for number in range(9, 1, -1)]
     assert mine.openings("Alice Marble") == [SeenOpening(ahead=apart)]
+
+
+def test_what_a_run_writes_is_kept_when_its_process_opens_the_store_twice(tmp_path: Path) -> None:
+    """A second store once took the first one's locks, and whoever closed the database removed its journal."""
+    store = Store(tmp_path)
+    record = Record(store, "a run", PLAYER, lambda: START)
+    with closing(store), record.kept(system="recus", request="a court", day=DAY):
+        Store(tmp_path).close()
+        assert exit_codes(COUNT, [str(tmp_path)]) == [1]
+        with Record(store, "another", "other", lambda: START).kept(system="recus", request="", day=DAY):
+            assert exit_codes(COUNT, [str(tmp_path)]) == [2]
 
 
 def test_a_long_history_is_read_in_one_query(store: Store) -> None:
