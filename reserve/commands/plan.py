@@ -371,7 +371,7 @@ class Plans:
         self.plan_store.change(stored.plan_id, is_paused=True)
         with suppress(UsageError):
             self._forget_troubles(stored.plan_id, plan_of(stored))
-        said = f"Plan {stored.plan_id} paused; `plan resume {stored.plan_id}` ends the pause."
+        said = f"Plan {stored.plan_id} is paused until it is resumed."
         return [said, *self._cancel(stored, "its plan was paused", lambda start: True)]
 
     def resume(self, options: argparse.Namespace) -> int:

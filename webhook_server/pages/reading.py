@@ -39,7 +39,7 @@ PHASES = {
     Phase.SIGNED_IN: ("signed in", 1),
     Phase.CODE_ASKED: ("waiting for the code", 2),
     Phase.CODE_ACCEPTED: ("code received", 2),
-    Phase.RACING: ("racing", 3),
+    Phase.RACING: ("ready, asks when it opens", 3),  # the race itself takes milliseconds
     Phase.WAIT_LIST: ("on the waiting list", 3),
 }
 WAY = ("wait", "sign in", "code", "race", "court")

@@ -41,7 +41,7 @@ def add_writing(pages: Flask, house: House, texts: Texts) -> None:
         return redirect(url_for("code"))
 
     @pages.get("/accounts")
-    def accounts(secret: str | None = None) -> str:
+    def accounts(secret: str | None = None, typed: MultiDict[str, str] | None = None) -> str:
         own = mine(house)
         shown: list[dict[str, Any]] = []
         for name in own.all_accounts:
@@ -59,11 +59,16 @@ def add_writing(pages: Flask, house: House, texts: Texts) -> None:
         if age is not None:
             newest = f"The last text came {int(age.total_seconds())} seconds ago."
         return render_template(
-            "accounts.html", accounts=shown, systems=variables, secret=secret, newest_text=newest
+            "accounts.html",
+            accounts=shown,
+            systems=variables,
+            secret=secret,
+            typed=typed or {},
+            newest_text=newest,
         )
 
     @pages.post("/accounts")
-    def add_account() -> Response:
+    def add_account() -> Response | tuple[str, int]:
         own, form = mine(house), request.form
         try:
             name = name_in(form.get("name", "").strip(), "name")
@@ -76,7 +81,7 @@ def add_writing(pages: Flask, house: House, texts: Texts) -> None:
             house.belongings.add(name, variables, own.person.name, is_new=True)
         except UsageError as failure:
             flash(said(failure), "bad")
-            return redirect(url_for("accounts"))
+            return accounts(typed=form), 400
         return done([f"Stored {name!r} for {system}."], "accounts")
 
     @pages.post("/accounts/<name>/remove")

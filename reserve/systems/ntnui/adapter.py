@@ -73,7 +73,7 @@ class Ntnui(NtnuiProfile, BookingSystem):
             session = session.on(request.day)
             link = str(session)
         if request.starts[0] != session.wall_time:
-            raise UsageError("--start-time is not the time of --link; leave it out")
+            raise UsageError(f"--start-time is not the time of --link, which is {session.wall_time:%H:%M}")
         return replace(request, facility=request.facility or "NTNUI", link=link)
 
     @property

@@ -23,7 +23,7 @@ SAID = {  # by the run -> by the page at that moment
     "to play on": "getting ready",
     "signed in": "signed in",
     "one-time code accepted": "code received",
-    "server is": "racing",
+    "server is": "ready, asks when it opens",
     "Court 1: held": "holding a court",
     "confirmed order": "confirming",
 }
@@ -83,7 +83,7 @@ def test_a_page_follows_a_run_from_waiting_to_reserved_on_another_machine(
         "signed in",
         "waiting for the code",
         "code received",
-        "racing",
+        "ready, asks when it opens",
         "holding a court",
         "confirming",
     ]

@@ -137,8 +137,7 @@ def test_an_account_is_stored_belongs_to_whoever_stored_it_and_is_removed(househ
 
     post(ben, "/accounts", {**fields, "name": "ben-two"})
     shown = ben.get("/accounts").text
-    post(ben, "/accounts", {**fields, "name": "../x", "RESERVE_EMAIL": "nonsense"})
-    refused = ben.get("/accounts").text
+    refused = post(ben, "/accounts", {**fields, "name": "../x", "RESERVE_EMAIL": "nonsense"}).text
 
     assert "ben-two" in shown
     assert "s3cret-of-ben" not in shown + refused
@@ -235,3 +234,17 @@ def test_a_store_that_is_locked_is_said_in_a_sentence(
     assert "The store does not answer now; look what was done, and try again." in answer.text
     assert "Traceback" not in caplog.text
     assert caplog.messages[-1] == "/calendar failed: the store does not answer: database is locked"
+
+
+def test_an_account_that_makes_no_sense_is_typed_only_once_but_for_its_password(household: Household) -> None:
+    typed = {"system": USUAL, "name": "mine", "RESERVE_EMAIL": "b@example.com", "RESERVE_PHONE": "of mum"}
+
+    refused = post(household.client("ben"), "/accounts", {**typed, "RESERVE_PASSWORD": "s3cret-of-ben"})
+
+    assert refused.status_code == 400
+    assert "is not a phone number" in refused.text
+    assert refused.text.count('<details class="card" open>') == 1
+    assert all(
+        f'value="{typed[name]}"' in refused.text for name in ("name", "RESERVE_EMAIL", "RESERVE_PHONE")
+    )
+    assert "s3cret-of-ben" not in refused.text
