@@ -93,6 +93,7 @@ def _write_log() -> None:
     lines.addFilter(LogLimit())
     form = f"{beginning}%(levelname)s %(message)s"
     logging.basicConfig(level=logging.INFO, format=form, datefmt=MOMENT, handlers=[lines])
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # new tables are no news for whoever reads texts
     logging.raiseExceptions = False  # a full disk under the log stops nothing
 
 

@@ -233,6 +233,8 @@ class Plans:
             account = account_named(plan.account, plan.system, self.settings)
         except UsageError as failure:
             return str(failure)
+        if preview.wants_code and account.phone is None and (name := plan.account or self.settings.account):
+            return f"account {name!r} has no phone number for the one-time code; store it again, with one"
         if preview.wants_code and account.phone is None:
             return "--phone is missing; set RESERVE_PHONE to receive the one-time code"
         return None

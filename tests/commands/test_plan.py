@@ -329,6 +329,18 @@ def test_a_slot_that_was_given_up_leaves_room_for_another_on_that_day(
     assert (slot["troubles"] == []) == is_free
 
 
+def test_a_stored_account_without_a_phone_is_named_and_no_option_is(
+    player: Player, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with secret_store(read_settings(player.environ)) as secrets:
+        home = {"RESERVE_SYSTEM": "recus", "RESERVE_EMAIL": "you@example.com", "RESERVE_PASSWORD": "secret"}
+        Accounts(secrets).add("home", home)
+
+    player.types(f"{MONDAYS} --account home")
+
+    assert "warning: account 'home' has no phone number" in capsys.readouterr().err
+
+
 def test_a_plan_without_a_phone_is_kept_with_a_warning(
     player: Player, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import traceback
+from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from flask import Flask, render_template, request
 from sqlalchemy.exc import OperationalError
@@ -46,6 +48,14 @@ def create_pages(
     pages.config.update(MAX_CONTENT_LENGTH=LONGEST_FORM, MAX_FORM_PARTS=50, MAX_FORM_MEMORY_SIZE=LONGEST_FORM)
     pages.url_map.merge_slashes = False  # or it would lead to what a header Host names
     pages.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    stamp = stamp_of(Path(pages.static_folder or ""))
+
+    @pages.url_defaults
+    def of_this_version(endpoint: str, values: dict[str, Any]) -> None:
+        if (
+            endpoint == "static"
+        ):  # which browsers keep for a day: after an upgrade, the page is new and its style old
+            values["of"] = stamp
 
     def address() -> str:
         return address_of(request.remote_addr or "", request.headers.get("X-Forwarded-For", ""), proxy)
@@ -62,6 +72,11 @@ def create_pages(
     pages.register_error_handler(Exception, _failed)
     access.knows, access.has_pages = knows(pages), True
     return pages
+
+
+def stamp_of(folder: Path) -> str:
+    """What changes with any file in *folder*."""
+    return f"{crc32(b''.join(each.read_bytes() for each in sorted(folder.iterdir()))):x}"
 
 
 def _page(title: str, sentence: str, code: int) -> tuple[str, int]:

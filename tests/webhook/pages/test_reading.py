@@ -140,3 +140,16 @@ def test_the_picture_of_a_run_and_the_page_around_it_share_no_class() -> None:
     assert {"card", "columns"} <= of_page
     assert "rival" in of_picture
     assert of_page & of_picture == set()
+
+
+def test_a_browser_that_keeps_a_style_sheet_for_a_day_asks_for_the_new_one_after_an_upgrade(
+    household: Household, tmp_path: Path
+) -> None:
+    page, folder = household.client("anna").get("/").text, tmp_path / "static"
+    folder.mkdir()
+    (folder / "style.css").write_text("a {}")
+    before = pages.stamp_of(folder)
+    (folder / "style.css").write_text("b {}")
+
+    assert pages.stamp_of(folder) != before
+    assert f"/static/style.css?of={pages.stamp_of(Path(pages.__file__).with_name('static'))}" in page
