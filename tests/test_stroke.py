@@ -120,10 +120,10 @@ def test_what_ends_the_greeting_of_a_new_connection_is_not_its_end(
         [partial(host.wrap_socket, theirs, server_side=True), partial(player.wrap_socket, ours)]
     )
     clock = Clock()
-    stroke = Stroke(clock, clock.now() + SOON)
-    departure = stroke.add()
     with greeted[0] as theirs, greeted[1] as ours:
         assert select.select([ours], [], [], 5)[0]  # the tickets by which it could be greeted sooner again
+        stroke = Stroke(clock, clock.now() + SOON)
+        departure = stroke.add()
         if is_closed:
             theirs.shutdown(socket.SHUT_RDWR)
             with pytest.raises(Dropped):
