@@ -62,8 +62,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
             chromedriver=settings.chromedriver,
             of_programs=settings.of_programs,
         )
-        if options.web:
-            until_the_end.enter_context(shown(app, settings))
+        where = until_the_end.enter_context(shown(app, settings)) if options.web else None
         words = [word for word in simulated.words() if word != "-m" or not options.one_by_one]
         waits = options.wait_list or simulated.scenario.frees_after is not None
         words += ["--wait-list"] if waits else []
@@ -78,8 +77,8 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         wired.folder.keep_rivals(rivals)
         violations = simulated.ledger.violations
         show_ledger(simulated, timeline, result)
-        if options.web:
-            stay_open()
+        if where:
+            stay_open(where)
         ledger = simulated.ledger.as_json(timeline.now())
     as_one = {"rehearsal": True, "outcome": result_as_json(result), "ledger": ledger}
     if options.notify:
@@ -167,15 +166,15 @@ def _hosts() -> Iterator[str]:
 
 
 @contextmanager
-def shown(app: Flask, settings: Settings) -> Iterator[None]:
+def shown(app: Flask, settings: Settings) -> Iterator[str]:
     """The web page of a rehearsal with these settings, on a free port, until the end; says where it is."""
     import webhook_server
 
     pages, password = page(app, settings)
     with webhook_server.serve(app, "127.0.0.1", 0, pages=pages) as service:
-        where = f"http://localhost:{service.port}/"
-        print(f"Watch it at {where} as {PERSON!r}, with the password {password}", file=sys.stderr)
-        yield
+        where = f"http://localhost:{service.port}/ as {PERSON!r}, with the password {password}"
+        print(f"Watch it at {where}", file=sys.stderr)
+        yield where
 
 
 def page(app: Flask, settings: Settings) -> tuple[Flask, str]:
@@ -194,9 +193,9 @@ def page(app: Flask, settings: Settings) -> tuple[Flask, str]:
     return create_pages(settings, access, app.extensions["inbox"], exposed=False), password
 
 
-def stay_open() -> None:
+def stay_open(where: str) -> None:
     """Wait for Ctrl-C, so that the page can be looked at."""
-    print("The page stays as it is until you press Ctrl-C.", file=sys.stderr)
+    print(f"Look around at {where}; Ctrl-C ends it.", file=sys.stderr)
     with suppress(KeyboardInterrupt):
         threading.Event().wait()
 

@@ -61,19 +61,19 @@ def test_the_page_of_a_rehearsal_asks_the_simulated_booking_system_and_no_other(
     hosts, stayed = list[str](), list[str]()
 
     @contextmanager
-    def shown(_: Flask, settings: Settings) -> Iterator[None]:
+    def shown(_: Flask, settings: Settings) -> Iterator[str]:
         for profile in PROFILES.values():
             hosts.extend(addresses_of(profile, settings).values())
-        yield
+        yield "here"
         stayed.append("until the end")
 
     monkeypatch.setattr(rehearse, "own_folder", lambda: tmp_path)
     monkeypatch.setattr(rehearse, "shown", shown)
-    monkeypatch.setattr(rehearse, "stay_open", lambda: None)
+    monkeypatch.setattr(rehearse, "stay_open", stayed.append)
 
     assert main(["rehearse", "--web", "--fault", "winter-slot"]) == 2
 
-    assert stayed
+    assert stayed == ["here", "until the end"]
     assert [each for each in hosts if each.startswith("http://127.0.0.1:")]
     assert not [each for each in hosts if each.startswith("https://")]
 
