@@ -50,12 +50,13 @@ WORKERS = 6  # processes for what mostly waits: asking for one court after the o
 TRUSTED = "REQUESTS_CA_BUNDLE"  # the environment variable that requests reads
 NAP = 0.1  # seconds; how the field waits
 QUICK = [EVEN, JITTERY]
+OFTEN = (NETWORKS[1], EVEN, JITTERY)  # networks that something is promised about
 FEWER_COURTS = (4, 32)  # on the other networks
 ONE_BY_ONE = COURTS[:-1]
 WARMED = 4  # connections, whose answers tell more about the server's clock
 WARMING = timedelta(seconds=2.5)  # as long as before an opening
-MEASURED = 3  # times that we measure the server's clock per network...
-ABREAST = 3  # ...each time over so many sets of connections; the openings alternate with all of them
+MEASURED = 3  # times that we measure the server's clock per network; the openings alternate with all of them
+SELDOM = 2  # times on the other networks
 CHUNK = 5  # openings that one process asks one by one for
 FEWER = 5  # openings of the field where it is not the headline: it is a hundred times slower anyway
 START = datetime(2026, 11, 27, 18, tzinfo=UTC)
@@ -334,16 +335,17 @@ def work(task: Task) -> dict[str, list[Arrivals]]:
     return found
 
 
-def measure_clocks(hosts: Hosts, networks: Sequence[Network], times: int) -> dict[Network, list[ServerTime]]:
-    """The server's time over each network, several times; this takes 16 seconds a time."""
-    measuring = [Ours(hosts.url(network), "clock", WARMED) for network in networks for _ in range(ABREAST)]
-    rounds = [Clock().together([each.measure for each in measuring]) for _ in range(times)]
-    for each in measuring:
-        each.close()
-    return {
-        network: [one for found in rounds for one in found[place * ABREAST : (place + 1) * ABREAST]]
-        for place, network in enumerate(networks)
-    }
+def measure_clocks(hosts: Hosts, network: Network, times: int) -> list[ServerTime]:
+    """The server's time over *network*, several times; this takes 16 seconds a time.
+
+    One after the other, as probes look for the same moment of a second and would be in the way of each other.
+    """
+    found = []
+    for _ in range(times):
+        ours = Ours(hosts.url(network), "clock", WARMED)
+        found.append(ours.measure())
+        ours.close()
+    return found
 
 
 def extent(arrivals: Arrivals, courts: int) -> tuple[float, float]:
@@ -382,7 +384,10 @@ def bench(*, quick: bool) -> dict[str, Any]:
     lates: defaultdict[str, list[float]] = defaultdict(list)
     samples = {}
     with served() as hosts:
-        measured = measure_clocks(hosts, networks, 1 if quick else MEASURED)
+        measured = {
+            network: measure_clocks(hosts, network, 1 if quick else MEASURED if network in OFTEN else SELDOM)
+            for network in networks
+        }
         for network in networks:
             for courts in COURTS if network in QUICK else FEWER_COURTS:
                 name, fields_runs = f"{network.name}-{courts}", runs if network is EVEN else FEWER
@@ -419,12 +424,12 @@ def of_former(
         return rows, []
     formers_ms: list[list[float]] = []
     for network in networks:
-        if network not in (NETWORKS[1], EVEN, JITTERY):
+        if network not in OFTEN:
             continue
         with played(folder) as (play, _):
             found = play(
                 "openings", url=hosts.url(network), orders=hosts.orders, courts=COURTS[1:], runs=runs,
-                measured=MEASURED * ABREAST, ahead=0.08 + network.rtt / 1000, name="former",
+                measured=MEASURED, ahead=0.08 + network.rtt / 1000, name="former",
             )  # fmt: skip
         by_courts = {courts: [in_ms(*one) for one in opened] for courts, opened in found["openings"]}
         more = [row(FORMER, network, courts, openings) for courts, openings in by_courts.items()]

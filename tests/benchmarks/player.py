@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from reserve.clock import UNKNOWN, Clock
+from reserve.clock import UNKNOWN
 from tests.benchmarks import race
 from tests.benchmarks.opening import Ours, nanoseconds, order
 
@@ -24,14 +24,15 @@ def openings(
 ) -> dict[str, Any]:
     """When each opening was, in ns, and what arrived, for each number of *courts*.
 
-    The server's time is found so many times before, all at once. Without, its clock is taken for ours and the
+    The server's time is found so many times before. Without, its clock is taken for ours and the
     way there for nothing: then the opening is when to send.
     """
-    measuring = [Ours(url, "clock", MEASURING) for _ in range(measured)]
-    servers = Clock().together([each.measure for each in measuring]) or [UNKNOWN]
-    for each in measuring:
-        each.close()
-    found = []
+    servers, found = [], []
+    for _ in range(measured):
+        measuring = Ours(url, "clock", MEASURING)
+        servers.append(measuring.measure())
+        measuring.close()
+    servers = servers or [UNKNOWN]
     for number in courts:
         run, opened = f"{name}-{number}", []
         ours = Ours(url, run, number)
