@@ -58,21 +58,16 @@ class People:
         if not SHORTEST <= len(password) <= LONGEST:
             raise UsageError(f"the password of the web page needs {SHORTEST} to {LONGEST} letters")
         with self._engine.begin() as connection:
-            known = [person_in(row) for row in connection.execute(select(PEOPLE)).mappings()]
-            old = next((each for each in known if each.name == name), None)
-            mine = (old.accounts if old else frozenset[str]()) if accounts is None else frozenset(accounts)
-            values = {"password": generate_password_hash(password), "accounts": json.dumps(sorted(mine))}
+            known = connection.scalars(select(PEOPLE.c.name)).all()
+            values = {"password": generate_password_hash(password)}
+            if accounts is not None or name not in known:
+                values["accounts"] = "[]"
             _sign_out(connection, name)
-            if old:
+            if name in known:
                 connection.execute(update(PEOPLE).where(PEOPLE.c.name == name).values(values))
             else:
                 connection.execute(insert(PEOPLE).values(name=name, is_owner=not known, **values))
-            for other in known:
-                if other.name != name and other.accounts & mine:
-                    left = json.dumps(sorted(other.accounts - mine))
-                    connection.execute(
-                        update(PEOPLE).where(PEOPLE.c.name == other.name).values(accounts=left)
-                    )
+            _give(connection, name, accounts or ())
         kept = self.get(name)
         assert kept is not None
         return kept
@@ -85,13 +80,8 @@ class People:
 
     def give(self, name: str, accounts: Iterable[str]) -> None:
         """Have *accounts* belong to the person *name* alone; the owner's are what is nobody else's."""
-        given = frozenset(accounts)
-        for person in self.all():
-            left = person.accounts - given
-            if person.name == name and not person.is_owner:
-                left |= given
-            if left != person.accounts:
-                self._set(person.name, accounts=json.dumps(sorted(left)))
+        with self._engine.begin() as connection:
+            _give(connection, name, accounts)
 
     def forget_account(self, account: str) -> None:
         """Have *account*, which goes, belong to nobody: another one may get its name."""
@@ -131,6 +121,17 @@ class People:
 
 def _sign_out(connection: Connection, name: str) -> None:
     connection.execute(delete(SESSIONS).where(SESSIONS.c.person == name))
+
+
+def _give(connection: Connection, name: str, accounts: Iterable[str]) -> None:
+    given = frozenset(accounts)
+    for person in [person_in(row) for row in connection.execute(select(PEOPLE)).mappings()]:
+        left = person.accounts - given
+        if person.name == name and not person.is_owner:
+            left |= given
+        if left != person.accounts:
+            values = {"accounts": json.dumps(sorted(left))}
+            connection.execute(update(PEOPLE).where(PEOPLE.c.name == person.name).values(values))
 
 
 def person_in(row: RowMapping) -> Person:

@@ -146,8 +146,6 @@ SIGN_INS = sa.Table(  # that somebody tried lately
     SCHEMA,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("moment", Moment, nullable=False),
-    sa.Column(
-        "origin", sa.String, nullable=False
-    ),  # the hash of an address, or of what a browser is known by
+    sa.Column("origin", sa.String, nullable=False),  # the hash of an address, or of what a browser says
     sa.Column("person", sa.String),  # who it was; None after a wrong password
 )

@@ -13,11 +13,8 @@ from reserve.storage.people import Person, person_in
 from reserve.storage.schema import PEOPLE, SESSIONS, SIGN_INS
 
 SIGNED_IN_FOR = timedelta(days=14)  # from the password on, however often somebody comes
-EACH, ALL, WHILE = (
-    5,
-    50,
-    timedelta(minutes=5),
-)  # wrong passwords: from one address, by everybody, in this time
+# Wrong passwords: from one address, by everybody, in this time.
+EACH, ALL, WHILE = 5, 50, timedelta(minutes=5)
 KNOWN_FOR = timedelta(days=90)  # a browser in which somebody signed in
 TRYING = "signing in to the web page"  # of those who try, one is counted at a time
 
