@@ -16,6 +16,7 @@ from reserve.commands.wiring import host_of
 from reserve.errors import UsageError
 from reserve.settings import Settings
 from reserve.storage.database import Store
+from reserve.storage.plans import PlanStore
 from reserve.storage.runs import player_key
 from reserve.storage.secrets import Accounts, SecretStore
 from reserve.systems import PROFILES
@@ -54,8 +55,8 @@ class Belongings:
             if is_new and name in self.accounts.names:
                 raise UsageError(f"there is an account {name!r} already; choose another name")
             people = self._people(person)
-            whose = _whose(people, self.accounts.names)
-            whose[name] = person or whose.get(name, whose[OF_SETTINGS])
+            whose = _whose(people, {*self.accounts.names, name})
+            whose[name] = person or whose[name]
             if is_new and sum(each == whose[name] for each in whose.values()) > MOST:
                 raise UsageError(f"one person has {MOST} accounts at most; remove one first")
             self._refuse_what_is_others({name: variables}, whose)
@@ -102,6 +103,7 @@ class Belongings:
     def remove(self, name: str) -> bool:
         """Forget an account, whose it is, and the refresh tokens of its player; False when there is none.
 
+        While plans are for it, its name stays that person's, as they do: it can be stored again under it.
         It works without the key of what is stored. Then nobody can tell whose tokens are whose; they stay,
         as unreadable as the account was, and go with the last account.
         """
@@ -113,8 +115,14 @@ class Belongings:
                 kept.append({**gone, EMAIL.name: self._settings.email or ""})
                 if player in {player_of(each, self._settings) for each in kept}:
                     player = None
-            self.people.forget_account(name)
+            if not self.plans_for(name):
+                self.people.forget_account(name)
             return self.accounts.remove(name, player)
+
+    def plans_for(self, name: str) -> list[int]:
+        """The numbers of the plans that are booked with the account *name*."""
+        plans, usual = PlanStore(self._store).all(), self._settings.account
+        return [each.plan_id for each in plans if (each.body.get("account") or usual) == name]
 
     def _people(self, person: str | None) -> list[Person]:
         people = self.people.all()

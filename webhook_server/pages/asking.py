@@ -18,7 +18,7 @@ from reserve.commands.check import TONES, Watching, check
 from reserve.commands.options import Booking, account_of
 from reserve.commands.planned import booking_for
 from reserve.commands.wiring import texts_to
-from reserve.errors import ServiceError, UsageError
+from reserve.errors import ReserveError, ServiceError, UsageError
 from reserve.model import Account
 from reserve.plans.due import plan_of, wall
 from reserve.settings import Settings
@@ -125,8 +125,8 @@ def look(one: OneAccount, job: Job, *, give_up: Sequence[Found] = ()) -> None:
                 if each.id not in refunds:
                     refunds[each.id] = bookings.refund(each)
             job.found = [Found(each, refunds[each.id]) for each in listed]
-        except ServiceError as failure:
-            if not give_up:
+        except ReserveError as failure:
+            if not give_up:  # else what was done has to be said
                 raise
             job.said += job.mask(f" What is left cannot be read now: {failure}.")
 

@@ -23,7 +23,7 @@ from reserve.storage.secrets import write_new
 from reserve.storage.sign_ins import KNOWN_FOR, SIGNED_IN_FOR
 from webhook_server.access import is_local
 from webhook_server.pages.house import House, Mine
-from webhook_server.pages.saying import FIELDS
+from webhook_server.pages.saying import TYPED
 
 KEY_FILE = "web.key"  # in the data folder: signs the cookies
 MOST_ENDED = 1_000  # sessions that have ended, and whose cookies count among strangers
@@ -228,8 +228,7 @@ def page_of_form(pages: Flask) -> str:
     page = ours(pages, request.path if request.endpoint else "")
     if request.endpoint not in KEPT:
         return page
-    names = (*FIELDS, "wait_list")
-    typed = urlencode([(name, text) for name in names for text in request.form.getlist(name) if text])
+    typed = urlencode([(name, text) for name in TYPED for text in request.form.getlist(name) if text])
     return f"{page}?{typed}" if typed and len(typed) <= LONGEST_KEPT else page
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from hashlib import sha256
 from itertools import islice
@@ -20,7 +21,7 @@ from reserve.commands.plan_options import plan_parser
 from reserve.errors import ReserveError, UsageError
 from reserve.model import Published
 from reserve.plans.due import plan_of
-from reserve.plans.file import body_of, plan_in
+from reserve.plans.file import body_of
 from reserve.plans.plan import Plan
 from reserve.plans.preview import Preview
 from reserve.storage.plans import StoredPlan
@@ -28,7 +29,7 @@ from reserve.systems import PROFILES, SPORTS
 from webhook_server.pages.guard import mine
 from webhook_server.pages.house import LARGEST, House, Mine
 from webhook_server.pages.plan_form import edits_in, form_of, words_in
-from webhook_server.pages.saying import FIELDS, LABELS, done, field_of, said
+from webhook_server.pages.saying import LABELS, TYPED, done, field_of, said
 
 A_PAGE = 20  # plans
 MOST = 100  # plans that one person adds here
@@ -104,7 +105,7 @@ def add_planning(pages: Flask, house: House) -> None:
     def typed_over(form: MultiDict[str, str]) -> MultiDict[str, str]:
         """The form with what was typed before a session ended, which the address says."""
         if typed := request.args:
-            form = MultiDict((name, typed.get(name, "")[:LONGEST]) for name in (*FIELDS, "wait_list"))
+            form = MultiDict((name, typed.get(name, "")[:LONGEST]) for name in TYPED)
             form.setlist("court", [text[:LONGEST] for text in typed.getlist("court")[:MOST_COURTS]])
         return form
 
@@ -153,7 +154,10 @@ def add_planning(pages: Flask, house: House) -> None:
     @pages.get("/plans/<int:number>/edit")
     def edit_plan(number: int) -> tuple[str, int] | Response:
         try:
-            return form_page(typed_over(form_of(plan_of(the_plan(number)))), number=number)
+            stored = the_plan(number)
+            form = form_of(plan_of(stored))
+            form["seen"] = _mark(stored)
+            return form_page(typed_over(form), number=number)
         except UsageError as failure:
             flash(said(failure), "bad")
             return redirect(url_for("one_plan", number=number))
@@ -162,6 +166,8 @@ def add_planning(pages: Flask, house: House) -> None:
     def edit_plan_form(number: int) -> tuple[str, int] | Response:
         form, stored, plans = request.form, the_plan(number), house.plans
         try:
+            if form.get("seen") != _mark(stored):  # or what the form still says would undo it
+                raise UsageError(MEANWHILE.format(number))
             words = edits_in(form, plan_of(stored))
             options = plan_parser().parse_args(["edit", str(number), *words])
             kept = None if "account" in (options.without or ()) else stored.body.get("account")
@@ -177,7 +183,7 @@ def add_planning(pages: Flask, house: House) -> None:
             return form_page(
                 form, number=number, changes=changes, **meaning(change.plan, change.preview, number)
             )
-        remember(stored, number)
+        remember(stored, replace(stored, body=body_of(change.plan)))
         sentence = f"Changed plan {number}; a run that is under way goes on as it began."
         return done([sentence, *change.in_words], "one_plan", number=number)
 
@@ -205,11 +211,10 @@ def add_planning(pages: Flask, house: House) -> None:
         remember(stored)
         return done(sentences, "all_plans")
 
-    def remember(stored: StoredPlan, number: int | None = None) -> None:
-        """Keep what *stored* was, until the next change: to have it back as plan *number*, or anew."""
+    def remember(stored: StoredPlan, to: StoredPlan | None = None) -> None:
+        """Keep what *stored* was, until the next change: to have it back anew, or in the place of *to*."""
         seen = {"zone": stored.zone, "rule": stored.rule, "is_paused": stored.is_paused}
-        changed = house.plan_store.get(number) if number else None
-        before = {"plan": number, "body": stored.body, "seen": seen, "to": _mark(changed)}
+        before = {"plan": to and to.plan_id, "body": stored.body, "seen": seen, "to": to and _mark(to)}
         session["undo"] = before if len(str(before)) <= LONGEST_UNDO else None
 
     def undo_of(number: int | None) -> bool:
@@ -222,7 +227,7 @@ def add_planning(pages: Flask, house: House) -> None:
         before, own, plans = session.pop("undo", None), mine(house), house.plans
         if not isinstance(before, dict) or not own.has_account(before["body"].get("account")):
             abort(404)
-        body, number = body_of(plan_in(before["body"], house.clock.now().date(), "plan")), before["plan"]
+        body, number = before["body"], before["plan"]
         if number is None:
             try:
                 refuse_too_many(own)
@@ -230,22 +235,22 @@ def add_planning(pages: Flask, house: House) -> None:
                 flash(said(failure), "bad")
                 return redirect(url_for("all_plans"))
             (number,) = house.plan_store.add([body])
-            was = None
+            is_ours, was = True, None
         else:
             kept = own.plan(number) or abort(404)
-            was = kept.body
-            if _mark(kept) != before.get("to"):  # by somebody else, or at a terminal
-                flash(said(UsageError(MEANWHILE.format(number))), "bad")
-                return redirect(url_for("one_plan", number=number))
-        house.plan_store.change(number, was=was, body=body, looked=None, **before["seen"])
-        plans.schedule(number)  # by what was known; `due` looks again
+            is_ours, was = _mark(kept) == before["to"], kept.body  # or somebody else's, or of a terminal
+        if not (
+            is_ours and house.plan_store.change(number, was=was, body=body, looked=None, **before["seen"])
+        ):
+            flash(said(UsageError(MEANWHILE.format(number))), "bad")
+            return redirect(url_for("one_plan", number=number))
+        with suppress(UsageError):  # of one that cannot be read
+            plans.schedule(number)  # by what was known; `due` looks again
         if before["plan"] is None:
             return done([f"It is back, as plan {number}."], "all_plans")
         return done([f"Plan {number} is as it was before."], "one_plan", number=number)
 
 
-def _mark(stored: StoredPlan | None) -> str | None:
+def _mark(stored: StoredPlan) -> str:
     """By what it is seen whether a plan was changed; a cookie has no room for all of it."""
-    if stored is None:
-        return None
     return sha256(json.dumps([stored.body, stored.is_paused]).encode()).hexdigest()[:16]

@@ -27,6 +27,8 @@ FIELDS = {
     "account": "--account",
     "max_price": "--max-price",
 }
+# What else the form says: a box to tick, and what the plan was by the time the form was filled in for it.
+TYPED = (*FIELDS, "wait_list", "seen")
 
 # What the form calls them.
 LABELS = {

@@ -88,8 +88,13 @@ def add_writing(pages: Flask, house: House, texts: Texts) -> None:
     def remove_account(name: str) -> Response:
         if name not in mine(house).accounts:
             abort(404)
-        house.belongings.remove(name)
-        return done([f"Removed {name!r}."], "accounts")
+        belongings = house.belongings
+        belongings.remove(name)
+        sentences = [f"Removed {name!r}."]
+        if plans := belongings.plans_for(name):
+            which = f"Plan{'s' if plans[1:] else ''} {', '.join(map(str, plans))}"
+            sentences.append(f"{which} cannot be booked until you add it again, under the same name.")
+        return done(sentences, "accounts")
 
     @pages.post("/calendar")
     def calendar() -> str | Response:

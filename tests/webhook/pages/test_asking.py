@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 import pytest
 from flask.testing import FlaskClient
 
+from reserve.commands.booked import Bookings, Listed
 from reserve.commands.store import secret_store
 from reserve.commands.wiring import host_of
-from reserve.errors import UsageError
+from reserve.errors import SignInError, UsageError
 from reserve.simulator import SIMULATED_SYSTEMS
 from reserve.storage.runs import Record, player_key
 from reserve.storage.secrets import Accounts
@@ -104,6 +105,25 @@ def test_a_court_is_cancelled_after_a_question_and_is_looked_up(household: House
     assert client.get(f"{CANCEL}?id={id_}").status_code == 404
     assert post(client, CANCEL, {"id": id_}).status_code == 404
     assert set(ledger.violations) <= {"a place was given up"}
+
+
+def test_that_a_court_was_cancelled_is_said_though_the_session_ends_right_after_it(
+    household: Household, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = player(household)
+    id_ = the_id(looked(household, client))
+
+    def ended(_: Bookings) -> list[Listed]:
+        raise SignInError("the session has ended")
+
+    post(client, CANCEL, {"id": id_})
+    monkeypatch.setattr(Bookings, "ahead", ended)
+    household.works()
+    page = client.get(BOOKINGS).text
+
+    assert len(household.stage.ledger.all("canceled")) == 1
+    assert 'class="said good">Cancelled Mon' in page
+    assert "What is left cannot be read now: the session has ended." in page
 
 
 def plan_a_game(household: Household, client: FlaskClient) -> None:

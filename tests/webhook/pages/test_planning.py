@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
+from werkzeug.test import TestResponse
 
 from reserve.errors import UsageError
 from reserve.plans.due import plan_of
@@ -32,6 +35,13 @@ RULE = replace(ONCE, rule="FREQ=WEEKLY;INTERVAL=2;BYDAY=TU;BYHOUR=18;BYMINUTE=0"
 CHOICES = (Choice("Alice Marble", ("Court 1, new", "Court 2"), (time(20),)), Choice("Moscone"))
 EVERYTHING = replace(WEEKLY, choices=CHOICES, max_price=Decimal("12.50"), wait_list=True)
 SESSION = replace(ONCE, choices=(Choice(""),), system="ntnui", sport="tennis", link="https://x.example/1")
+
+
+def edit(client: FlaskClient, number: int, fields: Mapping[str, str]) -> TestResponse:
+    """The answer to the form for a plan, opened now."""
+    seen = re.search(r'name="seen" value="(\w+)"', client.get(f"/plans/{number}/edit").text)
+    assert seen
+    return post(client, f"/plans/{number}/edit", {"seen": seen[1], **fields})
 
 
 @pytest.mark.parametrize(
@@ -69,10 +79,10 @@ def test_a_plan_is_edited_in_its_own_form_shown_first_and_put_back(household: Ho
     form = anna.get("/plans/3/edit").text
     change = {**GAME, "date": "+9", "time": "18:00-19:30", "court": "Alice Marble: Court 2", "wait_list": "1"}
 
-    shown = post(anna, "/plans/3/edit", {**change, "do": "preview"}).text
+    shown = edit(anna, 3, {**change, "do": "preview"}).text
     with household.store() as store:
         before = PlanStore(store).get(3)
-    post(anna, "/plans/3/edit", {**change, "do": "save"})
+    edit(anna, 3, {**change, "do": "save"})
     page = anna.get("/plans/3").text
     with household.store() as store:
         (moved,) = PlanStore(store).occurrences(3)
@@ -116,9 +126,8 @@ def test_an_edit_that_makes_no_sense_changes_nothing(
     with household.store() as store:
         before = PlanStore(store).get(3)
 
-    answer = post(
-        anna, "/plans/3/edit", {**GAME, "date": "2026-03-10", "time": "18:00-19:30", **changed, "do": "save"}
-    )
+    form = {**GAME, "date": "2026-03-10", "time": "18:00-19:30", **changed, "do": "save"}
+    answer = edit(anna, 3, form)
 
     assert answer.status_code == 400
     assert said in answer.text
@@ -132,7 +141,7 @@ def test_what_somebody_else_did_to_a_plan_meanwhile_is_not_undone(
 ) -> None:
     anna = household.client("anna")
     post(anna, "/plans/new", {**GAME, "do": "save"})
-    post(anna, "/plans/3/edit", {**GAME, "date": "+9", "do": "save"})
+    edit(anna, 3, {**GAME, "date": "+9", "do": "save"})
     with household.store() as store:
         before = PlanStore(store).get(3)
         assert before is not None
@@ -146,6 +155,43 @@ def test_what_somebody_else_did_to_a_plan_meanwhile_is_not_undone(
     assert "Plan 3 was changed or removed meanwhile, and is left as it is now" in anna.get("/plans/3").text
     with household.store() as store:
         assert PlanStore(store).get(3) == changed
+
+
+@pytest.mark.parametrize("do", ["preview", "save"])
+def test_a_form_that_was_open_while_its_plan_changed_undoes_nothing(household: Household, do: str) -> None:
+    anna = household.client("anna")
+    post(anna, "/plans/new", {**GAME, "do": "save"})
+    seen = re.search(r'name="seen" value="(\w+)"', anna.get("/plans/3/edit").text)
+    assert seen
+    with household.store() as store:
+        kept = PlanStore(store).get(3)
+        assert kept is not None
+        PlanStore(store).change(3, body={**kept.body, "max_price": 7.0})
+        changed = PlanStore(store).get(3)
+
+    form = {**GAME, "date": "2026-03-10", "court": "Alice Marble: Court 2", "max_price": "", "seen": seen[1]}
+    late = post(anna, "/plans/3/edit", {**form, "do": do})
+
+    assert late.status_code == 400
+    assert "Plan 3 was changed or removed meanwhile, and is left as it is now; look at it" in late.text
+    assert 'value="Alice Marble: Court 2"' in late.text
+    with household.store() as store:
+        assert PlanStore(store).get(3) == changed
+
+
+def test_a_plan_that_this_version_cannot_read_comes_back_as_it_was(household: Household) -> None:
+    anna = household.client("anna")
+    with household.store() as store:
+        kept = PlanStore(store).get(1)
+        assert kept is not None
+        later = {**kept.body, "of_a_later_version": True}
+        PlanStore(store).change(1, body=later)
+
+    post(anna, "/plans/1/remove")
+    post(anna, "/plans/undo")
+
+    with household.store() as store:
+        assert [stored.body for stored in PlanStore(store).all()][-1] == later
 
 
 def test_nobody_edits_the_plan_of_another_nor_undoes_it(household: Household) -> None:
@@ -164,7 +210,7 @@ def test_a_plan_cannot_be_given_to_the_account_of_the_settings_by_whoever_does_n
     assert before is not None
 
     form = form_of(plan_of(before)).to_dict() | {"account": "", "do": "save"}
-    answer = post(household.client("ben"), "/plans/2/edit", form)
+    answer = edit(household.client("ben"), 2, form)
 
     assert answer.status_code == 400
     assert "Choose one of your accounts." in answer.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
@@ -152,6 +153,26 @@ def test_an_account_is_stored_belongs_to_whoever_stored_it_and_is_removed(househ
     with secret_store(household.settings) as secrets:
         assert secrets.names(TOKEN) == []
         assert Accounts(secrets).names == ["anna-rec", "ben-rec"]
+
+
+def test_whoever_stores_an_account_anew_has_its_plans_again(household: Household) -> None:
+    ben, anna = household.client("ben"), household.client("anna")
+    fields = {"system": USUAL, "name": "ben-rec", "RESERVE_EMAIL": "ben-rec@example.com"}
+    fields |= {"RESERVE_PASSWORD": "another", "RESERVE_PHONE": "+14155550143"}
+
+    post(ben, "/accounts/ben-rec/remove")
+    said = ben.get("/accounts").text
+    meanwhile = [ben.get("/plans/2").status_code, anna.get("/plans/2").status_code]
+    taken = post(anna, "/accounts", {**fields, "RESERVE_EMAIL": "x@example.com", "RESERVE_PHONE": ""})
+    added = post(ben, "/accounts", fields)
+
+    assert meanwhile == [200, 404]
+    assert "Plan 2 cannot be booked until you add it again, under the same name." in said
+    assert "plans of somebody else are for" in unescape(taken.text).lower()
+    assert added.status_code == 302
+    assert "· ben-rec" in ben.get("/").text
+    with secret_store(household.settings) as secrets:
+        assert Accounts(secrets).read("ben-rec")["RESERVE_PASSWORD"] == "another"
 
 
 def test_a_calendar_is_at_a_secret_address_until_that_is_switched_off(household: Household) -> None:
