@@ -2,7 +2,7 @@
 
 import sys
 
-from reserve.commands import main
+from reserve.__main__ import run
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run())

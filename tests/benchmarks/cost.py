@@ -77,6 +77,7 @@ def booking(courts: int) -> dict[str, Any]:
             with serve(simulated.app) as server:
                 player = simulated.environ_of_player(server.url, webhook, token)
                 environ = {**usual(), **player, "RESERVE_DATA": str(Path(folder) / "data")}
+                subprocess.run([sys.executable, "main.py", "due"], env=environ, check=True)  # makes the store
                 used = watched([sys.executable, "main.py", *simulated.words()], environ, opens_at, clock)
             ledger = simulated.ledger
     return {
