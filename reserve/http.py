@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import Message
 from email.utils import parsedate_to_datetime
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from http.client import CONTINUE, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util.ssl_ import create_urllib3_context
 
 from reserve.clock import Clock, never
 from reserve.errors import LostAnswer, Overdue, ServiceError, UnknownAnswer, Unreachable
@@ -240,8 +241,22 @@ class _OurConnection(HTTPConnection):
             self._pieces.append(data)
 
 
+@cache
+def _trusting(file: str | None, folder: str | None) -> ssl.SSLContext:
+    """What encrypts, and knows the authorities in there: to read them takes longer than many a connection."""
+    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    context.load_verify_locations(file, folder)
+    return context
+
+
 class _OurTlsConnection(_OurConnection, HTTPSConnection):
-    """The same, encrypted."""
+    """The same, encrypted; all of them have the authorities read once."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        proxy = kwargs.get("proxy")
+        if proxy is None or proxy.scheme == "http":  # one that is encrypted itself is proved by them, too
+            kwargs["ssl_context"] = _trusting(kwargs.pop("ca_certs"), kwargs.pop("ca_cert_dir"))
+        super().__init__(*args, **kwargs)
 
 
 class _OurAdapter(HTTPAdapter):
@@ -431,7 +446,7 @@ def _greet(address: str, port: int, host: str, verify: object) -> None:
     trusted = verify if isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH
     folder = trusted if Path(trusted).is_dir() else None
     try:
-        context = ssl.create_default_context(cafile=None if folder else trusted, capath=folder)
+        context = _trusting(None if folder else trusted, folder)
         with (
             socket.create_connection((address, port), CONNECT) as connection,
             context.wrap_socket(connection, server_hostname=host),

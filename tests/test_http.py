@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from io import BufferedReader
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -558,18 +559,42 @@ def test_a_host_that_lets_us_in_is_reached_and_one_that_refuses_is_not() -> None
 
 
 def test_a_host_that_shows_a_certificate_of_its_own_making_has_not_proved_who_it_is(tmp_path: Path) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(self_signed(tmp_path))
-
-    def shake_hands(connection: socket.socket) -> None:
-        with suppress(OSError), context.wrap_socket(connection, server_side=True) as encrypted:
-            encrypted.recv(1)
-
     with (
-        listening(shake_hands) as port,
+        listening(shaking_hands(self_signed(tmp_path))) as port,
         pytest.raises(NotProved, match=r"certificate of 127\.0\.0\.1 is not accepted"),
     ):
         reached(f"https://127.0.0.1:{port}")
+
+
+def test_the_authorities_that_are_trusted_are_read_once_for_all_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = self_signed(tmp_path)
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes(certificate.read_bytes())
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(trusted))
+
+    with listening(shaking_hands(certificate)) as port:
+        url = f"https://127.0.0.1:{port}"
+        asked = [Http(url, headers={}).ask("GET", "/").status]
+        trusted.write_text("")  # whoever read it again would trust nobody
+        asked += [Http(url, headers={}).ask("GET", "/").status for _ in range(3)]
+        assert reached(url) is not None
+
+    assert asked == [204] * 4
+
+
+def shaking_hands(certificate: Path) -> Callable[[socket.socket], None]:
+    """What proves with *certificate* who it is, and says that there is nothing."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def shake_hands(connection: socket.socket) -> None:
+        with suppress(OSError), context.wrap_socket(connection, server_side=True) as encrypted:
+            if encrypted.recv(65_536):
+                encrypted.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+
+    return shake_hands
 
 
 def test_a_host_that_speaks_no_tls_has_not_proved_who_it_is() -> None:
@@ -583,6 +608,7 @@ def self_signed(folder: Path) -> Path:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     began = datetime(2020, 1, 1, tzinfo=UTC)
     made = x509.CertificateBuilder(name, name, key.public_key(), 1, began, began + timedelta(days=36_500))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False)
     pem = serialization.Encoding.PEM
     file = folder / "server.pem"
     file.write_bytes(
