@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import Connection, create_engine, event, inspect, text
 
 from reserve.clock import Clock
@@ -22,6 +23,16 @@ from reserve.storage import migrations
 from reserve.storage.migrations import upgrade
 from tests.fakes import FakeClock
 from tests.postgres import postgres
+
+# The same examples each time, however slow the machine is.
+settings.register_profile(
+    "steady",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("steady")
 
 # Which argument of an audited call names the host (Python's audit events table).
 LEAVING = {

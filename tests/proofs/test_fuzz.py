@@ -29,7 +29,7 @@ from tests.stage import Stage
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-careful = settings(derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+careful = settings(suppress_health_check=list(HealthCheck))
 
 STRANGE: st.SearchStrategy[Any] = st.sampled_from(
     [

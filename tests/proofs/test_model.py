@@ -41,9 +41,7 @@ def plans(of_hold: Sequence[str]) -> SearchStrategy[Plan]:
 
 PLANS = plans(OF_HOLD)
 SEEDS = st.integers(0, 2**32)
-careful = settings(
-    max_examples=200, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-)
+careful = settings(max_examples=200, suppress_health_check=list(HealthCheck))
 
 
 class Scenario:
