@@ -20,7 +20,8 @@ from reserve.stroke import Departure, Dropped, Stroke, Withheld
 from tests.test_http import self_signed
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-SOON = timedelta(seconds=0.5)  # enough for a busy machine to make everything ready
+SOON = timedelta(milliseconds=30)
+FAR = timedelta(minutes=1)  # until all is ready, and `leave` has the moment come
 
 
 class Court:
@@ -63,15 +64,27 @@ def courts(count: int) -> Iterator[list[Court]]:
         court.listening.close()
 
 
-def leave(stroke: Stroke, *calls: Callable[[], object]) -> None:
-    """Do all *calls*, and write what they make ready."""
-    stroke.clock.together([*calls, stroke.go])
+def leave(
+    stroke: Stroke,
+    *calls: Callable[[], object],
+    meanwhile: Callable[[], object] = lambda: None,
+) -> None:
+    """Do all *calls*, and once each has made a request ready, have the moment come."""
+
+    def go() -> None:
+        while len(stroke._ready) < len(calls) and stroke.clock.now() < stroke.moment:
+            stroke.clock.sleep(SOON / 10)
+        meanwhile()
+        stroke.moment = stroke.clock.now() + SOON
+        stroke.go()
+
+    stroke.clock.together([*calls, go])
 
 
 def test_each_request_leaves_whole_in_its_order_and_none_before_the_moment() -> None:
     with courts(6) as asked:
         clock = Clock()
-        stroke = Stroke(clock, clock.now() + SOON)
+        stroke = Stroke(clock, clock.now() + FAR)
         departures = [stroke.add() for _ in asked]
         calls = [partial(court.ask, departure) for court, departure in zip(asked, departures, strict=True)]
         leave(stroke, *reversed(calls))
@@ -91,16 +104,11 @@ def test_each_request_leaves_whole_in_its_order_and_none_before_the_moment() -> 
 def test_a_connection_that_the_host_closes_while_all_wait_is_opened_anew_and_the_request_sent_once() -> None:
     with courts(2) as asked:
         clock = Clock()
-        stroke = Stroke(clock, clock.now() + SOON)
+        stroke = Stroke(clock, clock.now() + FAR)
         departures = [stroke.add() for _ in asked]
         calls = [partial(court.ask, departure) for court, departure in zip(asked, departures, strict=True)]
 
-        def hang_up() -> None:
-            while not departures[0].data:
-                clock.sleep(SOON / 50)
-            asked[0].connection.shutdown(socket.SHUT_RDWR)
-
-        leave(stroke, *calls, hang_up)
+        leave(stroke, *calls, meanwhile=lambda: asked[0].connection.shutdown(socket.SHUT_RDWR))
 
     assert [court.connections for court in asked] == [2, 1]
     assert [len(court.arrived) for court in asked] == [1, 1]
@@ -121,8 +129,8 @@ def test_what_ends_the_greeting_of_a_new_connection_is_not_its_end(
     )
     clock = Clock()
     with greeted[0] as theirs, greeted[1] as ours:
-        assert select.select([ours], [], [], 5)[0]  # the tickets by which it could be greeted sooner again
-        stroke = Stroke(clock, clock.now() + SOON)
+        assert select.select([ours], [], [], 60)[0]  # the tickets by which it could be greeted sooner again
+        stroke = Stroke(clock, clock.now() + FAR)
         departure = stroke.add()
         if is_closed:
             theirs.shutdown(socket.SHUT_RDWR)
@@ -137,7 +145,7 @@ def test_what_ends_the_greeting_of_a_new_connection_is_not_its_end(
 def test_a_request_that_is_not_wanted_is_not_sent_anew_where_the_host_closed_its_connection() -> None:
     ours, theirs = socket.socketpair()
     clock = Clock()
-    stroke = Stroke(clock, clock.now() + SOON, lambda: True)
+    stroke = Stroke(clock, clock.now() + FAR, lambda: True)
     departure = stroke.add()
     theirs.close()
     with ours, pytest.raises(Withheld):
@@ -163,7 +171,7 @@ def test_nothing_leaves_when_nobody_waits_for_the_answer_any_more(*, is_first: b
 def test_nothing_leaves_once_nothing_is_wanted_any_more() -> None:
     with courts(1) as [court]:
         clock = Clock()
-        stroke = Stroke(clock, clock.now() + SOON, lambda: True)
+        stroke = Stroke(clock, clock.now() + FAR, lambda: True)
         departure = stroke.add()
         with pytest.raises(Withheld):
             leave(stroke, partial(court.ask, departure))
@@ -187,7 +195,7 @@ def test_what_is_ready_too_late_leaves_by_itself() -> None:
 def test_a_request_that_breaks_while_it_is_written_has_left() -> None:
     ours, theirs = socket.socketpair()
     clock = Clock()
-    stroke = Stroke(clock, clock.now() + SOON)
+    stroke = Stroke(clock, clock.now() + FAR)
     departure = stroke.add()
     ours.shutdown(socket.SHUT_WR)
     with ours, theirs, pytest.raises(BrokenPipeError):
