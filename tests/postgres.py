@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.machine import free_port
 
 # A shell, because it sees the end of its input also when we are killed.
 SERVER = """
@@ -49,7 +50,7 @@ def postgres(*settings: str) -> Iterator[str]:
     owner = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
     if owner:
         shutil.chown(folder, owner)
-    port = _free_port()
+    port = free_port()
     options = " ".join([f"-k {folder} -p {port} -h 127.0.0.1", *(f"-c {each}" for each in settings)])
     with subprocess.Popen(
         ["sh", "-c", SERVER, folder, options],
@@ -64,9 +65,3 @@ def postgres(*settings: str) -> Iterator[str]:
         if (answer := shell.stdout.readline().strip()) != "started":
             raise Missing(f"PostgreSQL does not start here: {answer}")
         yield f"postgresql+psycopg://reserve@127.0.0.1:{port}/postgres"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -21,7 +21,6 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import TCPServer
 
-import psutil
 import pytest
 from sqlalchemy.exc import OperationalError
 
@@ -42,6 +41,7 @@ from reserve.plans.file import body_of
 from reserve.settings import Settings, read_settings
 from reserve.storage.database import Store
 from reserve.storage.plans import PlanStore
+from tests.machine import children, free_port
 from tests.plans.test_due import ADDED, RULE, WEEKLY, keep, tick
 from webhook_server import create_app, serve
 
@@ -151,9 +151,7 @@ def serving(command: Sequence[str], folder: Path, log: Path) -> Iterator[str]:
 def test_the_webhook_service_starts_in_the_background_as_at_the_next_boot_and_answers(tmp_path: Path) -> None:
     machine = Machine(sys.executable, HERE, tmp_path / "100% mine", "/usr/bin:/bin")
     machine.data.mkdir()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     settings = Settings(webhook_url=f"http://127.0.0.1:{port}")
     line = f"export WEBHOOK_PORT={port}; {machine.service()}"
 
@@ -161,11 +159,9 @@ def test_the_webhook_service_starts_in_the_background_as_at_the_next_boot_and_an
         assert start_service(line, machine.data / "webhook.log", settings, Clock()) is None
         assert machine.service().replace("%", r"\%") in machine.lines()
     finally:
-        for each in psutil.Process().children():
-            with suppress(psutil.NoSuchProcess):  # of an earlier test, which has ended
-                if "webhook_server" in each.cmdline():
-                    each.terminate()
-                    each.wait()
+        for each in children("webhook_server"):
+            each.terminate()
+            each.wait()
 
 
 def test_why_the_webhook_service_does_not_start_is_said_in_its_own_words(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import TCPServer
 
-import psutil
 import pytest
 from icalendar import Calendar
 
@@ -29,6 +28,7 @@ from reserve.model import Slot
 from reserve.notify.notice import Kind, Notice
 from reserve.notify.outbox import Outbox
 from reserve.settings import Settings
+from tests.machine import children
 
 NOW = datetime(2026, 11, 27, 16, tzinfo=UTC)
 start_sender = telling.start_sender  # the real one, before the tests have another
@@ -113,7 +113,7 @@ def test_a_process_of_its_own_tells_apprises_channels_with_the_calendar_file_and
     ends = Clock().monotonic() + 60
     while Clock().monotonic() < ends and not _is_tried(tmp_path):
         Clock().sleep(timedelta(milliseconds=50))
-    (process,) = [each for each in psutil.Process().children() if "reserve.notify" in each.cmdline()]
+    (process,) = children("reserve.notify")
     seen = " ".join(process.cmdline())
     process.kill()
     process.wait(60)

@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -28,6 +27,7 @@ from reserve.clock import Clock
 from reserve.simulator import PLAYER, RecUsScenario, SimulatedRecUs, serve
 from reserve.simulator.phone import post_to
 from reserve.window import zone
+from tests.machine import free_port
 from tests.proofs.matrix import report
 
 REPOSITORY = Path(__file__).parents[2]
@@ -187,12 +187,6 @@ def crontab(text: str | None = None) -> str:
     """The crontab in there, or *text* as the new one."""
     words = ["crontab", "-l" if text is None else "-"]
     return subprocess.run(words, input=text, capture_output=True, text=True, check=True).stdout
-
-
-def free_port() -> int:
-    """A port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def hide_the_machine() -> None:

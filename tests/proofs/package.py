@@ -11,7 +11,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from reserve.simulator.scenario import PLAYER
+from tests.machine import free_port
 from tests.terminal import typed_at
 
 HERE = Path(__file__).parents[2]
@@ -85,9 +85,7 @@ def tried(tool: str, path: str) -> str:
 
 def first_use(program: str, home: Path, environ: dict[str, str]) -> str:
     """How many openings the first plan has of a player who did what `init` says."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     file = home / ".local/share/first-serve/.env"
     file.write_text(f"# mine\nWEBHOOK_PORT={port}\nRESERVE_WEBHOOK_URL={url}\nWEBHOOK_TOKEN={TOKEN}\n")

@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from tests.machine import free_port
 from tests.proofs.matrix import report
 from tests.proofs.siege import besiege
 from webhook_server.log_limit import LINES
@@ -40,12 +40,6 @@ REPOSITORY = Path(__file__).parents[2]
 def number(writer: int) -> str:
     """The phone number that a writer's texts are for."""
     return f"+1415555{writer:04}"
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 class Client:
