@@ -864,7 +864,7 @@ def test_a_process_of_its_own_gets_its_secrets_by_the_environment(
 
     log = tmp_path / "due.log"
     clock = Clock()
-    waited = clock.now() + timedelta(seconds=20)
+    waited = clock.now() + timedelta(seconds=60)
     while "Refused" not in log.read_text() and clock.now() < waited:
         clock.sleep(timedelta(milliseconds=50))
     assert "--occurrence: '1@nothing' is not due" in log.read_text()

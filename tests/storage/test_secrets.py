@@ -439,7 +439,7 @@ def typed_at_a_terminal(*answers: bytes, **environ: str) -> tuple[int, bytes]:
     os.close(theirs)
     shown = _answer(terminal, *answers)
     os.close(terminal)
-    return child.wait(30), shown
+    return child.wait(60), shown
 
 
 def test_at_a_terminal_secrets_are_asked_for_and_not_shown(environ: dict[str, str]) -> None:

@@ -187,7 +187,7 @@ def test_strangers_are_slowed_down_by_address_and_whoever_knows_the_token_is_not
         answered = [answer for connection in more if (answer := heard(connection))]
 
     assert [answer[:12] for answer in free] == [b"HTTP/1.1 404"] * FREE
-    assert 0 < len(answered) <= 3 * A_ROUND  # two rounds may pass meanwhile, on a slow machine three
+    assert 0 < len(answered) <= 5 * A_ROUND  # two rounds may pass meanwhile, on a slow machine some more
 
 
 @pytest.mark.parametrize(

@@ -456,7 +456,7 @@ def test_jobs_of_two_accounts_take_turns_in_threads(household: Household) -> Non
 
     def first(job: Job) -> None:
         begun.set()
-        go.wait(20)
+        go.wait(60)
         seen.append("first")
 
     def second(job: Job) -> None:
@@ -465,12 +465,12 @@ def test_jobs_of_two_accounts_take_turns_in_threads(household: Household) -> Non
 
     background, jobs = Background(now, in_a_thread), [Job(Kind.BOOKINGS, now()) for _ in range(2)]
     background.begin(("anna", "a"), jobs[0], first)
-    assert begun.wait(20)
+    assert begun.wait(60)
     background.begin(("ben", "b"), jobs[1], second)
     assert [job.ended for job in jobs] == [None, None]
     go.set()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
 
     assert seen == ["first", "second"]
     assert [job.exit_code for job in jobs] == [0, 70]

@@ -18,7 +18,7 @@ from webhook_server.pages.live import LOOK_EVERY
 from webhook_server.pages.reading import PHASES, under_way
 
 ANNA = Person("anna", "", is_owner=True, accounts=frozenset())
-SOON = 10.0  # real seconds: what a run is about is written beside it, and nobody waits for that
+SOON = 60.0  # real seconds: what a run is about is written beside it, and nobody waits for that
 SAID = {  # by the run -> by the page at that moment
     "to play on": "getting ready",
     "signed in": "signed in",
