@@ -10,8 +10,8 @@ import socket
 import sqlite3
 import sys
 import threading
-from collections.abc import Mapping
-from contextlib import closing, nullcontext, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from webhook_server.pages_process import PagesProcess
 from webhook_server.server import PageServer, WebhookServer, handing_over
 from webhook_server.signatures import SIGNED, variable
 
+USUAL, MOST = min(2, os.cpu_count() or 1), 8  # processes for the pages
 BEHIND = 5  # niceness of the pages: texts, codes and runs come first
 SETTINGS = f"""\
 environment variables, or lines of the file .env:
@@ -36,7 +37,8 @@ environment variables, or lines of the file .env:
   WEBHOOK_PORT   port to listen on (default 5000)
   WEBHOOK_PROXY  address of the reverse proxy before the service, as it connects (127.0.0.1); strangers are
                  then told apart by the last address in its X-Forwarded-For
-  WEBHOOK_PAGES  0, or anything but 1, switches the web page off; who may sign in: `account web-password`
+  WEBHOOK_PAGES  how many processes make the web page (default 2, or 1 where there is one processor); 0, or
+                 what is no number, switches it off; who may sign in: `account web-password`
   RESERVE_LOG    file for its lines, rotated; not read from .env (default: the output)
   RESERVE_DATA   folder where texts are kept for ten minutes (default data)
   {", ".join(map(variable, SIGNED))}
@@ -53,7 +55,7 @@ class Service:
     token: str | None = field(repr=False)
     proxy: str | None
     data: Path
-    has_pages: bool
+    pages: int  # processes for them
     keys: Mapping[str, str] = field(repr=False)
 
     @property
@@ -108,9 +110,14 @@ def _service() -> Service:
         token=settings.get("WEBHOOK_TOKEN") or None,
         proxy=settings.get("WEBHOOK_PROXY") or None,
         data=Path(settings.get("RESERVE_DATA") or itself.data()),
-        has_pages=(settings.get("WEBHOOK_PAGES") or "1") == "1",  # `off` and `no` are no, too
+        pages=_number(settings.get("WEBHOOK_PAGES") or str(USUAL)),
         keys={gateway: key for gateway in SIGNED if (key := settings.get(variable(gateway)))},
     )
+
+
+def _number(said: str) -> int:
+    """How many processes for the pages; `off` and `no` are none."""
+    return min(int(said), MOST) if said.isascii() and said.isdigit() else 0
 
 
 def _serve_texts(service: Service, stop: threading.Event) -> int:
@@ -126,9 +133,11 @@ def _serve_texts(service: Service, stop: threading.Event) -> int:
         return _refuse(str(problem))
     except (OSError, sqlite3.Error) as problem:
         return _refuse(f"cannot keep texts in {service.data}: {problem}")
-    ours, theirs = _ends() if service.has_pages else (None, None)
+    ends = _ends(service.pages)
     try:
-        server = serve(app, service.host, int(service.port), proxy=service.proxy, pages=ours)
+        server = serve(
+            app, service.host, int(service.port), proxy=service.proxy, pages=[ours for ours, _ in ends]
+        )
     except (OSError, OverflowError, ValueError) as problem:
         app.extensions["inbox"].close()
         return _refuse(f"cannot listen on {service.host}, port {service.port}: {problem}")
@@ -137,24 +146,32 @@ def _serve_texts(service: Service, stop: threading.Event) -> int:
         token = f"{'with' if service.token else 'without'} a token"
         with suppress(OSError):  # a full disk under the output
             print(f"Listening on http://{shown}:{server.port}, {token}", flush=True)
-        with nullcontext() if theirs is None else closing(_pages(server, theirs)):
+        with _pages(server, [theirs for _, theirs in ends]):
             stop.wait()
     return 0
 
 
-def _ends() -> tuple[socket.socket | None, socket.socket | None]:
-    """Both ends of the door to the pages; that there is none is only said, for texts are worth more."""
+def _ends(processes: int) -> list[tuple[socket.socket, socket.socket]]:
+    """Both ends of each door to the pages; that there is none is only said, for texts are worth more."""
     try:
-        return handing_over()
+        return [handing_over() for _ in range(processes)]
     except OSError as problem:
         logging.getLogger(__name__).warning("without the web page: %s", problem)
-        return None, None
+        return []
 
 
-def _pages(server: WebhookServer, end: socket.socket) -> PagesProcess:
-    assert server.door is not None
+@contextmanager
+def _pages(server: WebhookServer, ends: Sequence[socket.socket]) -> Iterator[None]:
+    """The processes of the pages, at their *ends* of the doors, until the block ends."""
     command = [sys.executable, "-m", "webhook_server", "--pages", str(server.port)]
-    return PagesProcess(command, end, server.door)
+    processes = [PagesProcess(command, end, door) for end, door in zip(ends, server.doors, strict=True)]
+    try:
+        yield
+    finally:
+        for each in processes:  # or one would wait for the end of the other
+            each.stop()
+        for each in processes:
+            each.close()
 
 
 def _serve_pages(service: Service, port: int, door: int, stop: threading.Event) -> int:

@@ -15,6 +15,8 @@ OF_TEXTS = (
     "newest",
     "health",
 )  # how the paths begin that are about texts
+# Pages that only show what is in the store.
+ANYWHERE = re.compile(r"/|/plans(/\d+)?|/runs(/[^/]+)?|/events|/static/.+|/picture\.css")
 
 
 class Access:
@@ -61,6 +63,11 @@ class Access:
 def is_of_texts(path: str) -> bool:
     """Whether *path* is about texts and codes, and no page."""
     return path.strip("/").split("/")[0] in OF_TEXTS
+
+
+def is_read_anywhere(method: str, path: str) -> bool:
+    """Whether each process of the pages answers this alike: nothing of it is in the memory of one of them."""
+    return method == "GET" and ANYWHERE.fullmatch(path) is not None
 
 
 def address_of(peer: str, forwarded: str, proxy: str | None) -> str:

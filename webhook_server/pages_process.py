@@ -1,4 +1,4 @@
-"""The process of the pages, beside ours: started, started again when it ends, and gone when we are."""
+"""A process of the pages, beside ours: started, started again when it ends, and gone when we are."""
 
 from __future__ import annotations
 
@@ -37,12 +37,16 @@ class PagesProcess:
         self._keeper = threading.Thread(target=self._keep_running, name="pages", daemon=True)
         self._keeper.start()
 
-    def close(self) -> None:
-        """End it; may be called again."""
+    def stop(self) -> None:
+        """Ask it to end, and wait for nothing."""
         with self._alone:
             self._stop.set()
             if self.process is not None:
                 self.process.terminate()
+
+    def close(self) -> None:
+        """End it; may be called again."""
+        self.stop()
         self._keeper.join(GRACE)
         if self._keeper.is_alive() and self.process is not None:
             self.process.kill()
@@ -59,7 +63,7 @@ class PagesProcess:
                 log.warning("without the web page; the line before says why")
                 self._end.close()  # and with it the connections of those who came while it started
                 return
-            log.error("the process of the web page ended (%s); the next starts in %.0f s", code, self._pause)
+            log.error("a process of the web page ended (%s); the next starts in %.0f s", code, self._pause)
             self._stop.wait(self._pause)
             self._pause = min(2 * self._pause, LATEST)
             self._door.is_open = True

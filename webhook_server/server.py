@@ -2,8 +2,9 @@
 
 Whoever shows the token is served; all limits below are for the others. One server takes connections in and
 answers what is about texts; with its head a request for a page goes, connection and all, through a `Door` to
-the server of the pages, in a process of its own, and the connection ends with its answer: no text can come to
-where pages are made. All that leans on the inside of waitress 3 is in this file.
+a server of the pages, in a process of its own, and the connection ends with its answer: no text can come to
+where pages are made. Where there are several of these, the first does all, and the others what needs nothing
+that one of them remembers. All that leans on the inside of waitress 3 is in this file.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import socket
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import cycle
 from typing import Any, Self
 
 from flask import Flask
@@ -25,7 +27,7 @@ from waitress.task import ThreadedTaskDispatcher
 from waitress.utilities import Error
 from waitress.wasyncore import dispatcher
 
-from webhook_server.access import Access, address_of, is_of_texts, neighbourhood
+from webhook_server.access import Access, address_of, is_of_texts, is_read_anywhere, neighbourhood
 from webhook_server.inbox import Inbox
 
 LONGEST_HEAD = 16 * 1024  # bytes
@@ -271,7 +273,6 @@ class Server(TcpWSGIServer):
         super().__init__(
             app, self.connections, is_open, listening, workers, settings, place, bind_socket=False
         )
-        self.door: Door | None = None
         self._proxy = proxy
         self.asked: Counter[str] = Counter()  # requests without the token in this minute, by address
         self._held: list[tuple[str, Connection]] = []
@@ -307,7 +308,7 @@ class Server(TcpWSGIServer):
         request = channel.requests[0]
         if getattr(request, "is_elsewhere", False):
             # In another thread we are while answers to what came before it are not sent yet.
-            if self.door and threading.get_ident() == self._loop and self.door.give(channel):
+            if threading.get_ident() == self._loop and self.give_away(channel):
                 return
             request.error = Away()
         if getattr(request, "is_known", False):
@@ -322,6 +323,10 @@ class Server(TcpWSGIServer):
             self._held.append((address, channel))
         else:
             channel.will_close = True  # unanswered
+
+    def give_away(self, channel: Connection) -> bool:
+        """Have the request of *channel* answered elsewhere; False where nobody does that."""
+        return False
 
     def maintenance(self, now: float) -> None:
         """Once a second: end the connections that had their time, and answer those who had to wait."""
@@ -369,13 +374,21 @@ class TextServer(Server):
     def __init__(self, *args: Any) -> None:
         """Begin with threads for deliveries alone."""
         super().__init__(*args)
+        self.doors: list[Door] = []
         self.deliverers = ThreadedTaskDispatcher()
         self.deliverers.set_thread_count(DELIVERERS)
 
-    def share(self, end: socket.socket) -> None:
-        """Before it runs: have requests for pages answered at the other side of *end*."""
+    def share(self, ends: Sequence[socket.socket]) -> None:
+        """Before it runs: have requests for pages answered at the other sides of these *ends*."""
         self.adj.is_for_us = is_of_texts
-        self.door = Door(self, end, lambda: None)
+        self.doors = [Door(self, end, lambda: None) for end in ends]
+        self._turns = cycle(self.doors)
+
+    def give_away(self, channel: Connection) -> bool:
+        """Hand *channel* over: in turns, or to the first where what is asked for is in its memory."""
+        request, first = channel.requests[0], self.doors[0]
+        door = next(self._turns) if is_read_anywhere(request.command, request.path) else first
+        return door.give(channel) or (door is not first and first.give(channel))
 
     def shut(self) -> None:
         """Finish what has begun, for a while, and begin nothing more."""
@@ -394,7 +407,7 @@ class _Pages(Server):
         """Begin with threads for streams alone; connections come from the other *end* until it is *left*."""
         super().__init__(*args)
         self.adj.is_of_pages = True
-        self.door = Door(self, end, left)
+        Door(self, end, left)
         self.streamers = ThreadedTaskDispatcher()
         self.streamers.set_thread_count(STREAMS + 1)  # one more tells that it is one too many
 
@@ -442,12 +455,12 @@ class WebhookServer(_Running):
         port: int,
         *,
         proxy: str | None = None,
-        pages: Flask | socket.socket | None = None,
+        pages: Flask | Sequence[socket.socket] = (),
     ) -> None:
         """Listen from now on; raises OSError when the address is not to be had.
 
         Behind a reverse proxy at the address *proxy*, strangers are told apart by what it says of them.
-        Requests for *pages* are answered by an app of this process, or at the other end of a socket.
+        Requests for *pages* are answered by an app of this process, or at the other ends of these sockets.
         """
         self._inbox: Inbox = app.extensions["inbox"]
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -458,10 +471,10 @@ class WebhookServer(_Running):
         self._pages: PageServer | None = None
         if isinstance(pages, Flask):
             ours, theirs = handing_over()
-            self._pages, pages = PageServer(pages, theirs, proxy=proxy), ours
-        if pages is not None:
+            self._pages, pages = PageServer(pages, theirs, proxy=proxy), [ours]
+        if pages:
             server.share(pages)
-        self.door = server.door
+        self.doors = server.doors
         super().__init__(server, "webhook service")
 
     def close(self) -> None:
@@ -524,7 +537,7 @@ def serve(
     port: int,
     *,
     proxy: str | None = None,
-    pages: Flask | socket.socket | None = None,
+    pages: Flask | Sequence[socket.socket] = (),
 ) -> WebhookServer:
     """Serve *app* from other threads until the returned server is closed."""
     return WebhookServer(app, host, port, proxy=proxy, pages=pages)

@@ -14,7 +14,7 @@ from hashlib import sha256
 from itertools import groupby
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, RowMapping, false, func, select, true
+from sqlalchemy import ColumnElement, RowMapping, case, false, func, select, true
 from sqlalchemy.exc import SQLAlchemyError
 
 from reserve.clock import never
@@ -149,13 +149,21 @@ class RunStore:
             rows = connection.execute(query.group_by(RUNS.c.player, RUNS.c.exit_code, RUNS.c.cause))
             return [(code, cause, many) for code, cause, many in rows]
 
-    def margins(self, wanted: ColumnElement[bool], *, most: int) -> list[tuple[int, int]]:
-        """Exit codes and margins in milliseconds of the latest runs that are *wanted* and raced."""
+    def margins(
+        self, wanted: ColumnElement[bool], *, limits: Sequence[int], most: int
+    ) -> list[tuple[int, int, int]]:
+        """Of the latest runs that are *wanted* and raced: exit code, which margin, and how many had both.
+
+        The margin is the number of the first of the *limits*, in milliseconds, that it does not exceed.
+        """
         raced = RUNS.c.exit_code.is_not(None) & RUNS.c.margin_ms.is_not(None)
-        query = select(RUNS.c.exit_code, RUNS.c.margin_ms).where(wanted, raced)
+        latest = select(RUNS.c.exit_code, RUNS.c.margin_ms).where(wanted, raced)
+        late = latest.order_by(RUNS.c.started.desc()).limit(most).subquery().c
+        within = [(late.margin_ms <= limit, number) for number, limit in enumerate(limits)]
+        margin = case(*within, else_=len(limits)).label("margin")
+        query = select(late.exit_code, margin, func.count()).group_by(late.exit_code, margin)
         with self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(RUNS.c.started.desc()).limit(most))
-            return [(code, margin) for code, margin in rows]
+            return [(code, number, many) for code, number, many in connection.execute(query)]
 
     def ids(self) -> list[str]:
         """The ids of all runs, latest first."""

@@ -235,12 +235,20 @@ def _in_file(path: Path) -> str | None:
 
 
 def write_new(path: Path, content: bytes) -> None:
-    """Make the file *path* with *content*, for its owner alone; on the disk when this returns."""
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(file, "wb") as written:
-        written.write(content)
-        written.flush()
-        os.fsync(written.fileno())
+    """Make the file *path* with *content*, for its owner alone; on the disk when this returns.
+
+    It is there as a whole or not at all; raises FileExistsError when somebody else made it.
+    """
+    new = path.with_name(f"{path.name}.{os.urandom(4).hex()}")
+    file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(file, "wb") as written:
+            written.write(content)
+            written.flush()
+            os.fsync(written.fileno())
+        os.link(new, path)
+    finally:
+        new.unlink()
 
 
 class Accounts:

@@ -6,7 +6,7 @@ import secrets
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select
 
 from reserve.storage.database import Store
 from reserve.storage.people import Person, person_in
@@ -17,6 +17,12 @@ SIGNED_IN_FOR = timedelta(days=14)  # from the password on, however often somebo
 EACH, ALL, WHILE = 5, 50, timedelta(minutes=5)
 KNOWN_FOR = timedelta(days=90)  # a browser in which somebody signed in
 TRYING = "signing in to the web page"  # of those who try, one is counted at a time
+
+_SIGNED_IN = (  # once for all: each page asks for it
+    select(PEOPLE)
+    .join(SESSIONS, SESSIONS.c.person == PEOPLE.c.name)
+    .where(SESSIONS.c.secret == bindparam("secret"), SESSIONS.c.began > bindparam("after"))
+)
 
 
 class SignIns:
@@ -64,10 +70,9 @@ class SignIns:
 
     def person(self, secret: str, now: datetime) -> Person | None:
         """Who is signed in by this *secret*, if anybody still is."""
-        is_it = (SESSIONS.c.secret == _hash(secret)) & (SESSIONS.c.began > now - SIGNED_IN_FOR)
-        query = select(PEOPLE).join(SESSIONS, SESSIONS.c.person == PEOPLE.c.name).where(is_it)
+        values = {"secret": _hash(secret), "after": now - SIGNED_IN_FOR}
         with self._engine.connect() as connection:
-            row = connection.execute(query).mappings().first()
+            row = connection.execute(_SIGNED_IN, values).mappings().first()
             return person_in(row) if row else None
 
     def end(self, secret: str) -> None:

@@ -1,8 +1,8 @@
 """`make pages`: how quick the web page is with the runs of years, and that no text or code waits for it.
 
-The service runs as it does for a player: one process for texts, one for pages. A crowd asks for pages from a
-third process while streams are open, and this one delivers texts and asks for codes. All share one machine,
-so build/pages.json says what share of a processor each of them took.
+The service runs as it does for a player: one process for texts, and those for pages. A crowd asks for pages
+from another process while streams are open, and this one delivers texts and asks for codes. All share one
+machine, so build/pages.json says what share of a processor each of them took.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def lay_out(folder: Path) -> None:
 
 
 @contextmanager
-def service(data: Path) -> Iterator[tuple[str, dict[str, psutil.Process]]]:
+def service(data: Path) -> Iterator[tuple[str, dict[str, list[psutil.Process]]]]:
     """The service at work on what is in *data*: its address, and its processes by what they are for."""
     settings = {"WEBHOOK_TOKEN": TOKEN, "WEBHOOK_PORT": "0", "RESERVE_DATA": str(data)}
     settings |= {"RESERVE_EMAIL": "anna@example.com", "RESERVE_PASSWORD": PASSWORD, "RESERVE_PHONE": NUMBER}
@@ -130,8 +130,7 @@ def service(data: Path) -> Iterator[tuple[str, dict[str, psutil.Process]]]:
             url = started.stdout.readline().split()[2].rstrip(",")
             assert requests.get(f"{url}/healthz", timeout=60).json() == {"ok": True}
             process = psutil.Process(started.pid)
-            (pages,) = process.children()
-            yield url, {"texts": process, "pages": pages}
+            yield url, {"texts": [process], "pages": process.children()}
         finally:
             started.terminate()
 
@@ -146,10 +145,10 @@ def signed_in(url: str) -> requests.Session:
     return session
 
 
-def seconds_of(process: psutil.Process) -> float:
-    """How much of a processor it has had."""
-    times = process.cpu_times()
-    return float(times.user + times.system)
+def seconds_of(processes: Sequence[psutil.Process]) -> float:
+    """How much of a processor they have had."""
+    times = [process.cpu_times() for process in processes]
+    return float(sum(each.user + each.system for each in times))
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:
@@ -164,7 +163,9 @@ def p95(values: Sequence[float]) -> float:
     return round(statistics.quantiles(values, n=20)[-1], 1)
 
 
-def each_page(url: str, session: requests.Session, pages: psutil.Process) -> dict[str, dict[str, float]]:
+def each_page(
+    url: str, session: requests.Session, pages: Sequence[psutil.Process]
+) -> dict[str, dict[str, float]]:
     """One page after the other: time at p95, what each took of a processor, and bytes."""
     style = len(session.get(f"{url}/static/style.css", timeout=30).content)
     found = {}
@@ -256,7 +257,11 @@ def deliver(url: str, number: int, is_over: Callable[[], bool]) -> dict[str, flo
 
 
 def crowd(
-    url: str, session: requests.Session, processes: Mapping[str, psutil.Process], seconds: int, streams: int
+    url: str,
+    session: requests.Session,
+    processes: Mapping[str, Sequence[psutil.Process]],
+    seconds: int,
+    streams: int,
 ) -> dict[str, Any]:
     """Mixed pages at RATE and *streams*, while texts are delivered and codes are asked for."""
     port = int(url.rpartition(":")[2])
@@ -264,13 +269,13 @@ def crowd(
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as visitors:
         visitors.submit(os.getpid).result()  # it has started
-        before = {name: seconds_of(process) for name, process in processes.items()}
+        before = {name: seconds_of(each) for name, each in processes.items()}
         ours, began = time.process_time(), time.perf_counter()
         visited: Future[dict[str, Any]] = visitors.submit(visit, port, {"Cookie": cookies}, seconds, streams)
         delivered = deliver(url, 500_000, visited.done)
         took, ours = time.perf_counter() - began, time.process_time() - ours
         found = visited.result()
-        used = {name: seconds_of(process) - before[name] for name, process in processes.items()}
+        used = {name: seconds_of(each) - before[name] for name, each in processes.items()}
     used |= {"crowd of this proof": found.pop("used"), "texts and codes of this proof": ours}
     shares = {name: round(100 * each / took, 1) for name, each in used.items()}
     return found | delivered | {"percent_of_one_processor": shares}
@@ -292,6 +297,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "runs": RUNS_KEPT,
                 "plans": PLANS_KEPT,
                 "processors": os.cpu_count(),
+                "processes_of_pages": len(processes["pages"]),
                 "load_before": round(os.getloadavg()[0], 1),
                 "texts_and_codes_alone": alone,
                 "pages": each_page(url, session, processes["pages"]),

@@ -25,7 +25,7 @@ from reserve.settings import KEY_FILE, read_settings
 from reserve.simulator import AtriumScenario, SimulatedAtrium, serve
 from reserve.storage.database import Store
 from reserve.storage.schema import SECRETS
-from reserve.storage.secrets import Accounts, SecretStore, StoredTokens
+from reserve.storage.secrets import Accounts, SecretStore, StoredTokens, write_new
 from tests.storage.processes import exit_codes
 
 HERE = Path(__file__).parents[2]
@@ -81,6 +81,24 @@ def test_the_key_file_is_the_players_alone(store: Store, tmp_path: Path) -> None
     Accounts(SecretStore(store, tmp_path)).add("mine", MINE)
 
     assert (tmp_path / KEY_FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_nobody_finds_a_key_that_is_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, sync, seen = tmp_path / "key", os.fsync, list[bool]()
+
+    def look(file: int) -> None:
+        seen.append(key.exists())
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", look)
+    write_new(key, b"whole")
+    with pytest.raises(FileExistsError):
+        write_new(key, b"another")
+
+    assert seen == [False, True]  # of the first one nothing was there before it was on the disk
+    assert key.read_bytes() == b"whole"
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert [*tmp_path.iterdir()] == [key]
 
 
 def test_a_given_key_needs_no_file(store: Store, tmp_path: Path) -> None:

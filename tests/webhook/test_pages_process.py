@@ -6,7 +6,7 @@ import logging
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,28 +30,34 @@ socket.socket(fileno=int(sys.argv[-1])).recv(1, socket.MSG_PEEK)  # once somebod
 raise SystemExit(2)
 """
 ANSWER = """
-import socket, sys
+import os, socket, sys
 door = socket.socket(fileno=int(sys.argv[-1]))
 while (taken := socket.recv_fds(door, 99999, 1))[0]:
     with socket.socket(fileno=taken[1][0]) as visitor:
         visitor.setblocking(True)
-        visitor.sendall(b"HTTP/1.1 200 OK\\r\\nConnection: close\\r\\n\\r\\n" + taken[0].split()[1])
+        visitor.sendall(b"HTTP/1.1 200 OK\\r\\nServer: %d\\r\\nConnection: close\\r\\n\\r\\n" % os.getpid())
     if b"/end" in taken[0]:
         raise SystemExit(1)
 """
 
 
 @contextmanager
-def beside(folder: Path, program: str, soonest: float = 0.01) -> Iterator[tuple[WebhookServer, PagesProcess]]:
-    """The service, and *program* as its pages."""
+def beside(
+    folder: Path, program: str, soonest: float = 0.01, processes: int = 1
+) -> Iterator[tuple[WebhookServer, list[PagesProcess]]]:
+    """The service, and as its pages so many times *program*."""
     (folder / "stand_in.py").write_text(program)
     app = create_app(data=folder / "data", token=TOKEN, loopback=True, now=lambda: datetime.now(UTC))
-    ours, theirs = handing_over()
-    with serve(app, "127.0.0.1", 0, pages=ours) as server:
-        assert server.door is not None
-        run_it = [sys.executable, str(folder / "stand_in.py")]
-        with closing(PagesProcess(run_it, theirs, server.door, soonest=soonest)) as pages:
-            yield server, pages
+    ends = [handing_over() for _ in range(processes)]
+    run_it = [sys.executable, str(folder / "stand_in.py")]
+    with serve(app, "127.0.0.1", 0, pages=[ours for ours, _ in ends]) as server, ExitStack() as running:
+        yield (
+            server,
+            [
+                running.enter_context(closing(PagesProcess(run_it, theirs, door, soonest=soonest)))
+                for (_, theirs), door in zip(ends, server.doors, strict=True)
+            ],
+        )
 
 
 def url(server: WebhookServer) -> str:
@@ -73,8 +79,7 @@ def test_a_page_that_hangs_delays_no_text(tmp_path: Path) -> None:
 
 def test_who_comes_while_too_many_wait_for_a_page_is_told_so(tmp_path: Path) -> None:
     with beside(tmp_path, HANG) as (server, _):
-        assert server.door is not None
-        server.door.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        server.doors[0].socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
         waiting = []
         for _ in range(20):
             waiting.append(socket.create_connection(("127.0.0.1", server.port)))
@@ -90,8 +95,25 @@ def test_who_comes_while_too_many_wait_for_a_page_is_told_so(tmp_path: Path) -> 
     assert taken.status_code == 200
 
 
+def test_processes_take_turns_but_what_one_remembers_the_first_is_asked_for(tmp_path: Path) -> None:
+    def who(path: str, method: str = "GET") -> int:
+        return int(requests.request(method, url(server) + path, timeout=60).headers["Server"])
+
+    with beside(tmp_path, ANSWER, soonest=60, processes=2) as (server, pages):
+        first, second, *others = (who(path) for path in ("/", "/plans", "/plans/7", "/runs/x"))
+        assert [first, second] == others == [each.process and each.process.pid for each in pages]
+        elsewhere = ("/accounts", "/accounts/x/check", "/sign-in", "/plans/new", "/plans/7/edit", "/healthz")
+        assert {who(path) for path in elsewhere} == {first}
+        assert {who("/plans/7", "POST"), who("/", "POST")} == {first}
+
+        psutil.Process(second).kill()
+        while server.doors[1].is_open:
+            pass
+        assert {who("/"), who("/runs")} == {first}
+
+
 def test_pages_that_end_are_there_again_and_meanwhile_texts_are_taken_in(tmp_path: Path) -> None:
-    with beside(tmp_path, ANSWER) as (server, pages):
+    with beside(tmp_path, ANSWER) as (server, [pages]):
         first = requests.get(f"{url(server)}/end", timeout=60)
         gone = pages.process
         assert gone is not None
@@ -120,7 +142,7 @@ def test_pages_that_refuse_to_start_are_not_started_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    with beside(tmp_path, REFUSE) as (server, pages):
+    with beside(tmp_path, REFUSE) as (server, [pages]):
         while not caplog.messages:
             pass
         assert requests.get(f"{url(server)}/sign-in", timeout=60).status_code == 503

@@ -207,15 +207,16 @@ def test_help_names_every_key(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_cleanly_and_the_process_of_its_pages(tmp_path: Path, number: int) -> None:
-    with process(tmp_path, WEBHOOK_TOKEN=TOKEN, WEBHOOK_PORT="0", WEBHOOK_PAGES="1") as started:
+def test_a_signal_ends_it_cleanly_and_the_processes_of_its_pages(tmp_path: Path, number: int) -> None:
+    with process(tmp_path, WEBHOOK_TOKEN=TOKEN, WEBHOOK_PORT="0", WEBHOOK_PAGES="2") as started:
         deliver(where(started))
-        (pages,) = psutil.Process(started.pid).children()
+        first, second = psutil.Process(started.pid).children()
         started.send_signal(number)
         _, log = started.communicate(timeout=60)
 
     assert started.returncode == 0
-    assert not pages.is_running()
+    assert not first.is_running()
+    assert not second.is_running()
     assert re.search(r"text \d+ from smspool", log)
     assert "Traceback" not in log
     assert TOKEN not in log

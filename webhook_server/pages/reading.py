@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -44,15 +43,8 @@ PHASES = {
 }
 WAY = ("wait", "sign in", "code", "race", "court")
 LATEST = 500  # runs whose margins are drawn
-MARGINS = (
-    (-1, "early"),
-    (10, "10"),
-    (30, "30"),
-    (100, "100"),
-    (300, "300"),
-    (1_000, "1000"),
-    (math.inf, "more"),
-)
+MARGINS = (-1, 10, 30, 100, 300, 1_000)  # milliseconds, at most
+OF_MARGINS = ("early", *map(str, MARGINS[1:]), "more")
 JUST_NOW, A_DAY, FEW = timedelta(minutes=10), timedelta(days=1), 3
 ENDS = {Tone.GOOD: "reserved", Tone.BAD: "not reserved", Tone.NEEDS_YOU: "needs you", Tone.PLAIN: "over"}
 # What a run under way did last -> what that means for the player.
@@ -189,10 +181,9 @@ def totals(own: Mine) -> list[Total]:
 
 def margins(own: Mine) -> list[Column]:
     """How soon after their openings the latest runs had a court, or asked for one in vain."""
-    counted = {label: [0, 0] for _, label in MARGINS}
-    for code, margin in own.house.runs.margins(own.runs, most=LATEST):
-        label = next(label for most, label in MARGINS if margin <= most)
-        counted[label][code != ExitCode.SUCCESS] += 1
+    counted = {label: [0, 0] for label in OF_MARGINS}
+    for code, margin, many in own.house.runs.margins(own.runs, limits=MARGINS, most=LATEST):
+        counted[OF_MARGINS[margin]][code != ExitCode.SUCCESS] += many
     most = max(map(sum, counted.values()))
     shares = 100 / most if most else 0
     found = [Column(label, won, lost, won * shares, lost * shares) for label, (won, lost) in counted.items()]

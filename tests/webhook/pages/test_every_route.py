@@ -17,6 +17,7 @@ from reserve.storage.schema import SCHEMA
 from tests.stage import OPENS_AT
 from tests.webhook.pages.conftest import SCRIPT, Household, token_in
 from tests.webhook.pages.test_guard import ARGUMENTS, routes
+from webhook_server.access import is_read_anywhere
 
 # What a stranger may get, and what is nobody's: whoever adds to this has to say why.
 IS_OPEN = {"/sign-in", "/static/<path:filename>", "/healthz", "/calendar/<secret>.ics", "/metrics"}
@@ -95,6 +96,40 @@ def test_no_page_that_is_looked_at_changes_anything(household: Household) -> Non
             client.head(path).close()
 
     assert stored(household) == before
+
+
+class Forgotten:
+    """What a process does not have in its memory; whoever asks for it fails."""
+
+    def __getattr__(self, name: str) -> object:
+        raise AssertionError(f"{name}: another process knows")
+
+
+def test_what_any_process_answers_needs_nothing_that_one_of_them_remembers(household: Household) -> None:
+    client, house = household.client("anna"), household.pages.extensions["house"]
+    kept = {name: getattr(house, name) for name in ("background", "facilities")}
+    anywhere = [(path, rule) for method, path, rule in routes(household) if is_read_anywhere(method, path)]
+
+    vars(house).update(dict.fromkeys(kept, Forgotten()))
+    codes = dict[str, int]()
+    for path, _ in anywhere:
+        with client.get(path) as answer:
+            codes[path] = answer.status_code
+    vars(house).update(kept)
+
+    assert set(codes.values()) == {200}, codes
+    assert {rule.endpoint for _, rule in anywhere} == {
+        *(
+            "coming_up",
+            "all_plans",
+            "one_plan",
+            "what_happened",
+            "one_run",
+            "events",
+            "static",
+            "picture_style",
+        )
+    }
 
 
 def test_no_method_is_a_way_around(household: Household) -> None:
