@@ -506,7 +506,7 @@ class PageServer(_Running):
 
     def close(self) -> None:
         """Finish what has begun, then let go of the store; may be called again."""
-        self._house.closing.set()
+        self._house.stop()
         super().close()
         self._house.close()
 

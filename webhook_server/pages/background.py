@@ -117,11 +117,15 @@ class Background:
             self._forget_old()
             return self._jobs.get((who, kind))
 
-    def close(self) -> None:
-        """Have what goes on stop, and what waits not begin."""
+    def stop(self) -> None:
+        """Have what goes on stop, and what waits not begin; nothing is waited for."""
         with self._alone:
             for job in self._jobs.values():
                 job.stop.ask(SIGTERM)
+
+    def close(self) -> None:
+        """Have all of it stop, and wait a while for what goes on."""
+        self.stop()
         if self._turn.acquire(timeout=ENDING):
             self._turn.release()
 

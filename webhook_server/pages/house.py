@@ -59,9 +59,14 @@ class House:
                 self._store = open_store(self.settings)
             return self._store
 
+    def stop(self) -> None:
+        """Have what goes on end by itself; nothing is waited for."""
+        self.closing.set()
+        self.background.stop()
+
     def close(self) -> None:
         """Let the store go."""
-        self.closing.set()
+        self.stop()
         self.background.close()
         with self._alone:
             if self._store is not None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
+from threading import Event
 
 import pytest
 import requests
@@ -15,6 +16,8 @@ from sqlalchemy import event
 
 from tests.webhook.pages.conftest import TOKEN, Household
 from webhook_server import serve
+from webhook_server.pages.background import Job, Kind
+from webhook_server.pages.facilities import in_a_thread
 from webhook_server.server import FREE, STREAM, WebhookServer
 
 
@@ -140,3 +143,35 @@ def test_fifty_who_watch_are_no_more_to_read_than_one_and_delay_no_page(
 
     assert page.status_code == 200
     assert len([each for each in looks if "FROM runs" in each]) == 2  # under way, and just ended
+
+
+def test_what_goes_on_in_the_background_is_asked_to_stop_before_pages_are_waited_for(
+    household: Household,
+) -> None:
+    background = household.pages.extensions["house"].background
+    working, begun, stopped = Event(), Event(), Event()
+
+    def work(job: Job) -> None:
+        working.set()
+        while not job.stop.is_asked:
+            time.sleep(0.01)
+        stopped.set()
+
+    def page() -> dict[str, bool]:
+        begun.set()
+        return {"ok": stopped.wait(60)}
+
+    household.pages.view_functions["healthz"] = page
+    background.aside = in_a_thread
+    with serve(household.service, "127.0.0.1", 0, pages=household.pages) as server:
+        background.begin(("anna", "hers"), Job(Kind.BOOKINGS, household.clock.now()), work)
+        visitor = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+        visitor.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert working.wait(60)
+        assert begun.wait(60)
+
+    answer = b""
+    with visitor:
+        while part := visitor.recv(4096):
+            answer += part
+    assert answer.endswith(b'{"ok":true}\n')
