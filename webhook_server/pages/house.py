@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from sqlalchemy import ColumnElement, true
@@ -34,6 +34,8 @@ from webhook_server.pages.facilities import Facilities
 LARGEST = 2**31 - 1  # number that a database can look for
 AT_ONCE = 50  # plans in one query
 BEFORE_OPENING = LEAD + timedelta(minutes=5)  # the run begins, and what was asked before takes minutes
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # before all openings
+SAVED = timedelta(minutes=2)  # so soon the run of a plan begins that is open already; else nobody calls `due`
 OF_SETTINGS = "~"  # in the place of a name, which it cannot be: the account in the settings
 
 
@@ -205,14 +207,25 @@ class Mine:
 
         Also when one is about to begin, before what a person asks for would have ended.
         """
-        player, now, store = self.player(account), self.house.clock.now(), self.house.plan_store
-        soon = {each.plan_id for each in store.openings(now, now + BEFORE_OPENING)}
-        for name in {self.account_of(each) for each in store.some(soon).values() if not each.is_paused}:
+        player = self.player(account)
+        for name in self._about_to_begin():
             with suppress(UsageError):  # no run begins with an account that cannot be read
                 if self.player(name) == player:
                     return True
         of_player = (RUNS.c.player == player) & RUNS.c.ended.is_(None)
         return bool(self.house.runs.alive(run.run_id for run in self.house.runs.rows(wanted=of_player)))
+
+    def _about_to_begin(self) -> set[str]:
+        """The accounts of the plans that open soon, or were saved just now and are open already."""
+        now, store = self.house.clock.now(), self.house.plan_store
+        ahead = store.openings(LONG_AGO, now + BEFORE_OPENING)
+        plans = store.some({each.plan_id for each in ahead})
+        return {
+            self.account_of(stored)
+            for each in ahead
+            if (stored := plans.get(each.plan_id)) and not stored.is_paused
+            if each.opens_at > now or (not each.claims and stored.looked and now - stored.looked < SAVED)
+        }
 
     def player(self, account: str) -> str:
         """The fingerprint of the player whose account is one of these."""

@@ -126,8 +126,8 @@ def test_that_a_court_was_cancelled_is_said_though_the_session_ends_right_after_
     assert "What is left cannot be read now: the session has ended." in page
 
 
-def plan_a_game(household: Household, client: FlaskClient) -> None:
-    game = {"date": "+8", "time": "6pm-7:30pm", "court": "Alice Marble", "account": "player", "do": "save"}
+def plan_a_game(household: Household, client: FlaskClient, date: str = "+8") -> None:
+    game = {"date": date, "time": "6pm-7:30pm", "court": "Alice Marble", "account": "player", "do": "save"}
     assert post(client, "/plans/new", game).status_code == 302
     # The service would hold its answer back in real time.
     household.stage.webhook.extensions["inbox"].stop_waiting()
@@ -275,6 +275,21 @@ def test_nothing_is_asked_when_a_run_of_the_player_is_about_to_begin(household: 
         assert "run of this account is under way, or about to begin" in page
     assert household.aside == []
     assert household.stage.ledger.requests.total() == asked
+
+
+def test_nothing_is_asked_right_after_a_game_was_planned_that_is_open_already(household: Household) -> None:
+    keep_player(household)
+    client = household.client("anna")
+
+    plan_a_game(household, client, date="+2")  # the next `due` begins its run
+    post(client, CHECK, {"plan": "3"})
+    at_once = client.get(CHECK).text
+    later(household, minutes=2)  # nobody calls `due` here: what else would find that out?
+    then = client.get(CHECK).text
+
+    assert "run of this account is under way, or about to begin" in at_once
+    assert household.aside == []
+    assert "<button>Check now" in then
 
 
 def test_a_text_that_comes_while_the_page_is_open_proves_the_forwarder(household: Household) -> None:
