@@ -77,7 +77,7 @@ class Opening:
 class UnderWay:
     """A run that goes on right now, or has just ended."""
 
-    run: PastRun
+    run: RunRow
     state: str
     way: int  # how far it has come, by WAY
     tone: str
@@ -149,17 +149,22 @@ def under_way(own: Mine) -> list[UnderWay]:
     now, runs = own.house.clock.now(), own.house.runs
     has_ended = (RUNS.c.started > now - A_DAY) & (RUNS.c.ended > now - JUST_NOW)
     # Each by its index; both in one query would read all runs there are.
-    begun = runs.read(own.runs & RUNS.c.ended.is_(None), most=SHOWN)
+    begun = runs.rows(wanted=own.runs & RUNS.c.ended.is_(None), most=SHOWN)
     alive = runs.alive(run.run_id for run in begun) if begun else set()
-    listening = set(waiting(own.house.settings.data)) if alive else set()
-    going_on = [_under_way(run, wants_code=run.run_id in listening) for run in begun if run.run_id in alive]
-    return going_on + [_under_way(run, wants_code=False) for run in runs.read(own.runs & has_ended, most=FEW)]
+    over = [_over(run) for run in runs.rows(wanted=own.runs & has_ended, most=FEW)]
+    if not alive:
+        return over
+    listening = set(waiting(own.house.settings.data))
+    going_on = runs.read(RUNS.c.run_id.in_(alive))
+    return [_going_on(run, wants_code=run.run_id in listening) for run in going_on] + over
 
 
-def _under_way(run: PastRun, wants_code: bool) -> UnderWay:
-    if run.ended is not None:
-        tone = tone_of(run.exit_code)
-        return UnderWay(run, ENDS[tone], len(WAY), CLASSES[tone], wants_code=False)
+def _over(run: RunRow) -> UnderWay:
+    tone = tone_of(run.exit_code)
+    return UnderWay(run, ENDS[tone], len(WAY), CLASSES[tone], wants_code=False)
+
+
+def _going_on(run: PastRun, wants_code: bool) -> UnderWay:
     state, way = PHASES[run.phase] if run.phase else ("getting ready", 0)
     last = run.actions[-1] if run.actions else None
     if last and last.kind is not ActionKind.ASKING and not (run.phase_at and run.phase_at > last.moment):
