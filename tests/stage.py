@@ -24,11 +24,11 @@ from reserve.http import Answer, Http
 from reserve.settings import read_settings
 from reserve.simulator import SIMULATED_SYSTEMS, Ledger
 from reserve.storage.database import NAME, Store
+from reserve.systems import PROFILES
 from reserve.systems.atrium.adapter import Atrium
 from reserve.systems.base import BookingSystem
 from reserve.systems.reading import read
 from reserve.systems.recus.adapter import RecUs
-from reserve.systems.registry import SYSTEMS
 from tests.fakes import FakeClock, InProcess, MachineClock
 
 TOKEN = "webhook-canary-token"
@@ -122,7 +122,7 @@ class Stage:
         self.simulated: Any = SIMULATED_SYSTEMS[self.system].opening(
             self.opens_at, self.clock, self._deliver, **settings
         )
-        where = [HERE, *SYSTEMS[self.system].addresses.values()]
+        where = [HERE, *PROFILES[self.system].addresses.values()]
         hosts = {host for address in where if (host := urlsplit(address).hostname)}
         self.apps: dict[str, Any] = {**dict.fromkeys(hosts, self.simulated.app), "127.0.0.1": self.webhook}
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from reserve.systems import PROFILES
+
 HERE = Path(__file__).parent.parent
 
 PLAIN = "itself errors redaction money model when window clock lead http browser signals tokens settings"
@@ -259,17 +261,32 @@ def test_only_the_entrances_print_or_exit() -> None:
     assert {name for name in talkers if not lies_in(name, " ".join(ENTRANCES))} == set()
 
 
+def loaded_by(script: str) -> list[set[str]]:
+    """The modules that are there at every `look()` of *script*, in a process of its own."""
+    look = "import sys\ndef look(): print(*sys.modules, file=sys.stderr)\n"
+    command = [sys.executable, "-c", look + script]
+    result = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True)
+    return [set(line.split()) for line in result.stderr.splitlines()]
+
+
+def libraries(modules: set[str]) -> set[str]:
+    """Other people's packages among *modules*."""
+    return {name.partition(".")[0] for name in modules} & (HOME.keys() - {"time", "dotenv"})
+
+
 def test_help_loads_nothing_heavy() -> None:
-    script = (
-        "import sys; from reserve.commands import main\n"
-        "try: main(['--help'])\n"
-        "finally: print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
-    )
+    (loaded,) = loaded_by("from reserve.commands import main\ntry: main(['--help'])\nfinally: look()")
 
-    result = subprocess.run(
-        [sys.executable, "-c", script], cwd=HERE, capture_output=True, text=True, check=True
-    )
-
-    loaded = set(result.stderr.split())
     assert "reserve" in loaded
-    assert loaded & (HOME.keys() - {"time", "dotenv"}) == set()
+    assert libraries(loaded) == set()
+
+
+def test_a_run_loads_the_booking_system_it_speaks_to_and_no_other() -> None:
+    script = "import reserve.commands.wiring\nfrom reserve.systems.registry import adapter_of\nlook()\n"
+    before, *after = loaded_by(script + "".join(f"adapter_of({name!r}); look()\n" for name in PROFILES))
+
+    adapters = [{name for name in loaded if name.endswith(".adapter")} for loaded in (before, *after)]
+    assert [len(each) for each in adapters] == [*range(len(PROFILES) + 1)]
+    needed = {"cryptography", "dateutil", "msgspec", "pytz", "requests", "sqlalchemy", "urllib3"}
+    assert libraries(before) == needed
+    assert libraries(after[-1]) == needed

@@ -17,7 +17,7 @@ from reserve.model import Slot
 from reserve.notify.notice import Kind
 from reserve.notify.outbox import Outbox
 from reserve.storage.run_folder import calendars
-from reserve.systems.registry import SYSTEMS
+from reserve.systems import PROFILES
 from tests.stage import Stage
 
 HOUR = timedelta(hours=1)
@@ -71,7 +71,7 @@ def test_a_cancelled_game_has_the_same_id_and_the_last_word() -> None:
     assert str(only(merged([cancelled, first, "nonsense", other], [again, "\0"]))["status"]) == "CANCELLED"
 
 
-@pytest.mark.parametrize("system", [name for name in SYSTEMS if name != "atrium"])  # where it is known how
+@pytest.mark.parametrize("system", [name for name in PROFILES if name != "atrium"])  # where it is known how
 def test_what_a_run_reserved_leaves_the_calendar_when_it_is_cancelled(
     tmp_path: Path, system: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,7 +20,7 @@ from reserve.errors import ExitCode
 from reserve.settings import read_settings
 from reserve.signals import SIGNALS
 from reserve.simulator.__main__ import parser
-from reserve.systems.registry import SYSTEMS
+from reserve.systems import PROFILES
 from tests.booking.test_faults import EXIT_CODES
 from tests.documents import DOCUMENTS, HERE, PATHS, README, named, rows
 from tests.stage import Stage
@@ -168,8 +168,8 @@ def test_every_environment_variable_that_is_read_is_in_the_documents() -> None:
         name
         for path in readers
         for name in re.findall(r'(?:said|get)\("([A-Z]+_[A-Z_]+|CHROMEDRIVER)"[,)]', path.read_text())
-    } | {name for system in SYSTEMS.values() for name in system.addresses}
-    read |= {each.name for system in SYSTEMS.values() for each in system.account_variables}
+    } | {name for system in PROFILES.values() for name in system.addresses}
+    read |= {each.name for system in PROFILES.values() for each in system.account_variables}
     read |= {variable(gateway) for gateway in SIGNED}
 
     assert len(read) > 30
@@ -179,7 +179,7 @@ def test_every_environment_variable_that_is_read_is_in_the_documents() -> None:
 def test_every_booking_system_is_in_the_documents() -> None:
     documented = {row[0].strip("`"): row[2] for row in rows("`--system`", "booking system", "state")}
 
-    assert {name for name, state in documented.items() if "not there yet" not in state} == set(SYSTEMS)
+    assert {name for name, state in documented.items() if "not there yet" not in state} == set(PROFILES)
 
 
 def test_every_gateway_of_texts_is_in_the_documents() -> None:

@@ -18,7 +18,7 @@ from reserve.model import Account, BookingRequest, Hold
 from reserve.notify.notice import Kind, Notice
 from reserve.settings import Settings
 from reserve.systems.base import BookingSystem
-from reserve.systems.registry import SYSTEMS
+from reserve.systems.registry import adapter_of
 from reserve.window import parse_day, parse_time
 
 NOON, HALF_AN_HOUR = time(12), timedelta(minutes=30)  # of a request for no slot in particular
@@ -28,7 +28,7 @@ def request_for(
     said: Mapping[str, str | None], settings: Settings, now: datetime, *, sign_in: str | None = None
 ) -> BookingRequest:
     """A request for nothing in particular; a `court` or `link` that is *said* tells where to look."""
-    kind = SYSTEMS[settings.system]
+    kind = adapter_of(settings.system)
     given = kind.completed({name: text.strip() for name, text in said.items() if text})
     request = BookingRequest(
         given.get("court", ""),

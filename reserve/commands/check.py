@@ -100,10 +100,10 @@ def check(
     from reserve.clock import our_error
     from reserve.commands.this_machine import this_machine
     from reserve.commands.wiring import addresses_of
-    from reserve.systems.registry import SYSTEMS
+    from reserve.systems.registry import adapter_of
 
     settings = booking.settings
-    answers_at = next(iter(addresses_of(SYSTEMS[settings.system], settings).values()), "")
+    answers_at = next(iter(addresses_of(adapter_of(settings.system), settings).values()), "")
     is_simulated = urlsplit(answers_at).hostname in ("localhost", "127.0.0.1")
     true_time = None if is_simulated else our_error
     machine = this_machine(settings, true_time, is_called_by_cron=is_called_by_cron)
@@ -130,10 +130,10 @@ def tried(booking: Booking, machine: Machine, *, is_quiet: bool, watch: Watching
     from reserve.checks.steps import Check
     from reserve.commands.screen import shown
     from reserve.commands.wiring import build_run, hurried_by
-    from reserve.systems.registry import SYSTEMS
+    from reserve.systems.registry import adapter_of
 
     stop, settings = watch.stop if watch else Stop(), booking.settings
-    drift, connect = Drift(SYSTEMS[settings.system].shapes), (watch and watch.connect) or hurried_by(stop)
+    drift, connect = Drift(adapter_of(settings.system).shapes), (watch and watch.connect) or hurried_by(stop)
 
     def heard(base_url: str, headers: Mapping[str, str]) -> Http:
         http = connect(base_url, headers)

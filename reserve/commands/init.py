@@ -34,8 +34,8 @@ from reserve.storage.secrets import Accounts
 from reserve.systems import PROFILES, USUAL
 from reserve.systems.base import BookingSystem
 from reserve.systems.place import called
-from reserve.systems.profile import PHONE
-from reserve.systems.registry import SYSTEMS
+from reserve.systems.profile import PHONE, Profile
+from reserve.systems.registry import adapter_of
 from reserve.when import WEEKDAYS
 
 EVENING = time(18)  # when most people play
@@ -197,7 +197,7 @@ class Interview:
 
     def place(self) -> str:
         """The facility, or the address of a session; one that the booking system knows, if it says so."""
-        kind = SYSTEMS[self.settings.system]
+        kind = adapter_of(self.settings.system)
         try:
             with self.public() as system:
                 known = system.facilities()
@@ -319,7 +319,7 @@ class Interview:
 
     def public(self, **wanted: Any) -> AbstractContextManager[BookingSystem]:
         """The booking system, to be asked what is public about what is *wanted*."""
-        kind = SYSTEMS[self.settings.system]
+        kind = PROFILES[self.settings.system]
         day = (self.clock.now() + AHEAD).date()
         request = BookingRequest("", kind.sports[0], day, (EVENING,), HALF_AN_HOUR)
         return public_system(
@@ -329,13 +329,13 @@ class Interview:
     def examples(self, place: str) -> list[tuple[str, list[str]]]:
         """Commands that work at *place* as they stand, the one to begin with last."""
         check = "Next, see whether all of it works; this holds no court:"
-        if "link" in SYSTEMS[self.settings.system].needs:
+        if "link" in PROFILES[self.settings.system].needs:
             return [(check, ["check", "--link", place])]
         try:
             slot, sport = self.slot_at(place)
         except ReserveError:  # closed for a week, or out of reach
             return [("Next, see the courts there:", ["courts", "-c", place])]
-        where = ["-c", place, *(["-s", sport] if SYSTEMS[self.settings.system].usual_sport is None else [])]
+        where = ["-c", place, *(["-s", sport] if PROFILES[self.settings.system].usual_sport is None else [])]
         times = ["-t", f"{slot.start:%H:%M}", "-y", f"{slot.end:%H:%M}"]
         every = f"{WEEKDAYS[slot.start.weekday()][:3]} {slot.start:%H:%M}-{slot.end:%H:%M}"
         return [
@@ -351,7 +351,7 @@ class Interview:
 
         Raises `UsageError` when there is none, and what reading it may raise.
         """
-        kind, first = SYSTEMS[self.settings.system], (self.clock.now() + AHEAD).date()
+        kind, first = PROFILES[self.settings.system], (self.clock.now() + AHEAD).date()
         for day in (first + timedelta(days=days) for days in range(DAYS)):
             with self.public(facility=place, day=day) as asked:
                 if kind.usual_sport is not None:  # where slots start at any time
@@ -373,7 +373,7 @@ def _link(kind: type[BookingSystem], text: str) -> str:
     return text
 
 
-def _unusual(slot: Slot, kind: type[BookingSystem]) -> tuple[bool, int]:
+def _unusual(slot: Slot, kind: type[Profile]) -> tuple[bool, int]:
     """Whether *slot* is shorter or longer than usual, and how many minutes it starts from the evening."""
     minutes = (slot.start.hour - EVENING.hour) * 60 + slot.start.minute - EVENING.minute
     return slot.end - slot.start != kind.usual_lengths[0], abs(minutes)

@@ -185,7 +185,7 @@ def read_booking(
     from reserve.clock import Clock
     from reserve.commands import wiring
     from reserve.commands.today import reading_today
-    from reserve.systems.registry import SYSTEMS
+    from reserve.systems.registry import adapter_of
 
     refuse_garbled(options)
     part_times(options)
@@ -196,7 +196,7 @@ def read_booking(
         settings = replace(settings, webhook_url=address(options.webhook_url, "--webhook-url"))
     if options.webhook_token:
         settings = replace(settings, webhook_token=token(options.webhook_token, "--webhook-token"))
-    kind = SYSTEMS[system]
+    kind = adapter_of(system)
     given = kind.completed(
         {name: text for name in REQUEST_OPTIONS if (text := (getattr(options, name, None) or "").strip())}
     )

@@ -25,7 +25,7 @@ from reserve.plans.plan import Choice, Plan
 from reserve.settings import Settings
 from reserve.systems.base import Answers, BookingSystem
 from reserve.systems.place import plain
-from reserve.systems.registry import SYSTEMS
+from reserve.systems.registry import adapter_of
 
 
 def amount(text: str | None) -> Decimal | None:
@@ -47,7 +47,7 @@ def booking_for(
 
     Raises `UsageError` when the plan cannot be booked so.
     """
-    plan, system = filled(plan, settings), SYSTEMS[plan.system]
+    plan, system = filled(plan, settings), adapter_of(plan.system)
     request = system.fitted(plan.request(start, choice, currency=system.currency, waits=waits))
     request = replace(request, sign_in=way_to_sign_in(plan.sign_in, system, settings))
     refuse_unlimited_payment(request, system, settings)

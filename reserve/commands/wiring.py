@@ -31,7 +31,7 @@ from reserve.storage.runs import Record, player_key
 from reserve.storage.secrets import SecretStore, StoredTokens
 from reserve.systems.base import Answers, BookingSystem, Context
 from reserve.systems.profile import Profile
-from reserve.systems.registry import SYSTEMS
+from reserve.systems.registry import adapter_of
 from reserve.tokens import Tokens
 
 USER_AGENT = f"FirstServe/{__version__} (reserves one court for one player)"
@@ -109,7 +109,7 @@ def build_run(
     """
     clock = clock or Clock()
     connect = connect or hurried_by(stop)
-    system_type = system_type or SYSTEMS[settings.system]
+    system_type = system_type or adapter_of(settings.system)
     phone = account.phone or ""  # is masked without its country, too
     timeline = Timeline(
         clock.now, Secrets([account.password, settings.webhook_token, phone, phone[1:], phone[2:]])
@@ -149,7 +149,7 @@ def public_system(
 
     Those that are given the same *answers* read what is published once.
     """
-    system_type = SYSTEMS[settings.system]
+    system_type = adapter_of(settings.system)
     context = _context(system_type, settings, clock, connect, Timeline(clock.now))
     if answers is not None:
         context = replace(context, answers=answers)

@@ -1,10 +1,15 @@
-"""The booking systems we speak."""
+"""The booking systems we speak; what speaks to one is loaded when it is asked for, and no other is."""
 
 from __future__ import annotations
 
-from reserve.systems.atrium.adapter import Atrium
-from reserve.systems.base import BookingSystem
-from reserve.systems.ntnui.adapter import Ntnui
-from reserve.systems.recus.adapter import RecUs
+from importlib import import_module
 
-SYSTEMS: dict[str, type[BookingSystem]] = {system.name: system for system in (RecUs, Atrium, Ntnui)}
+from reserve.systems.base import BookingSystem
+
+ADAPTERS = {"recus": "RecUs", "atrium": "Atrium", "ntnui": "Ntnui"}  # in the module `adapter` of each
+
+
+def adapter_of(name: str) -> type[BookingSystem]:
+    """What speaks to the booking system *name*."""
+    adapter: type[BookingSystem] = getattr(import_module(f"reserve.systems.{name}.adapter"), ADAPTERS[name])
+    return adapter

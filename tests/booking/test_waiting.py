@@ -31,7 +31,7 @@ from reserve.errors import (
 )
 from reserve.model import Hold
 from reserve.storage.runs import Record
-from reserve.systems.registry import SYSTEMS
+from reserve.systems import PROFILES
 from tests.fakes import EVENING, START, FakeClock, FakeConnection, FakeSystem, context_of, offer
 from tests.stage import OPENS_AT, Stage
 
@@ -311,7 +311,7 @@ def test_a_firewall_before_the_schedule_ends_the_looking_there_and_not_the_run(
         )
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", PROFILES)
 def test_a_sign_in_survives_a_wait_of_hours(tmp_path: Path, system: str) -> None:
     scenario = {"all_taken": True, "frees_after": timedelta(hours=2, minutes=5)}
     with Stage(tmp_path, scenario, system) as stage:

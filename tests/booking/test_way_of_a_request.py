@@ -18,7 +18,7 @@ from reserve import commands
 from reserve.clock import Clock
 from reserve.simulator import RecUsScenario, SimulatedRecUs, serve
 from reserve.simulator.recus.faults import HOLD
-from reserve.systems.registry import SYSTEMS
+from reserve.systems.recus import adapter as rec_us
 from reserve.window import zone
 from tests.stage import RecUsWithoutBrowser
 
@@ -69,7 +69,7 @@ def passed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[str]]:
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setitem(SYSTEMS, "recus", RecUsWithoutBrowser)
+        monkeypatch.setattr(rec_us, "RecUs", RecUsWithoutBrowser)
         monkeypatch.setattr(HTTPAdapter, "send", spy)
         assert commands.main(simulated.words()) == 0
     return stacks

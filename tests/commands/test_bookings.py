@@ -12,7 +12,7 @@ import pytest
 from reserve.commands import bookings
 from reserve.errors import UsageError
 from reserve.simulator.faults import Fault
-from reserve.systems.registry import SYSTEMS
+from reserve.systems import PROFILES
 from tests.stage import Stage
 
 CANCEL = "POST /v1/bookings/*/cancel"
@@ -46,7 +46,7 @@ def canceled(stage: Stage) -> int:
     return len(stage.ledger.all("canceled"))
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", PROFILES)
 def test_what_is_reserved_is_listed_and_can_be_cancelled_where_it_is_known_how(
     tmp_path: Path, system: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,9 +25,10 @@ from reserve.http import Http, NotProved, Reached
 from reserve.model import Offers
 from reserve.settings import Settings
 from reserve.simulator.faults import JSON, Fault
+from reserve.systems import PROFILES
 from reserve.systems.base import BookingSystem
 from reserve.systems.recus.adapter import RecUs
-from reserve.systems.registry import SYSTEMS
+from reserve.systems.registry import adapter_of
 from tests import shapes
 from tests.fakes import offer
 from tests.stage import RecUsWithoutBrowser, Stage
@@ -42,7 +43,7 @@ def facility(method: str, path: str) -> bool:
 
 def checked(stage: Stage, *options: str, machine: Machine = FINE, notify: str | None = None) -> list[Verdict]:
     """The verdict of each step."""
-    drift, connect = Drift(SYSTEMS[stage.system].shapes), stage.connect
+    drift, connect = Drift(adapter_of(stage.system).shapes), stage.connect
 
     def heard(base_url: str, headers: Mapping[str, str]) -> Http:
         http = connect(base_url, headers)
@@ -61,7 +62,7 @@ def words(verdicts: list[Verdict]) -> dict[str, str]:
     return {each.step: each.word for each in verdicts}
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", PROFILES)
 def test_every_step_passes_quickly_no_court_is_asked_for_and_nothing_is_new(
     tmp_path: Path, system: str
 ) -> None:

@@ -22,7 +22,6 @@ from reserve.plans.preview import Ask, NamedPlan, PlayerPlans, look
 from reserve.plans.rule import parse_rule, weekly
 from reserve.systems import PROFILES
 from reserve.systems.profile import Profile
-from reserve.systems.registry import SYSTEMS
 from reserve.when import read_every
 from reserve.window import (
     DaysAhead,
@@ -246,7 +245,7 @@ def test_a_plan_for_whatever_a_booking_system_has_is_kept_and_read_again(profile
 def test_the_published_schema_is_that_of_the_reader() -> None:
     assert json.loads(SCHEMA.read_text()) == schema(), f"write json.dumps(schema(), indent=1) to {SCHEMA}"
     systems = schema()["$defs"]["OneOff"]["properties"]["system"]["anyOf"][0]["enum"]
-    assert set(systems) == set(SYSTEMS)
+    assert set(systems) == set(PROFILES)
 
 
 def test_the_file_of_the_earlier_tool_is_read_as_it_is() -> None:

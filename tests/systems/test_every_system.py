@@ -10,12 +10,12 @@ import pytest
 
 from reserve.simulator import SIMULATED_SYSTEMS
 from reserve.systems import PROFILES
-from reserve.systems.registry import SYSTEMS
+from reserve.systems.registry import ADAPTERS, adapter_of
 from tests.stage import Stage
 
 SAMPLES = Path(__file__).parent / "samples"
 
-pytestmark = pytest.mark.parametrize("system", SYSTEMS)
+pytestmark = pytest.mark.parametrize("system", ADAPTERS)
 
 
 def stage(folder: Path, system: str, *faults: str) -> Stage:
@@ -89,7 +89,7 @@ def test_what_is_given_up_is_reserved_from_the_waiting_list(tmp_path: Path, syst
 def test_what_is_known_before_it_is_loaded_is_said_of_the_same_system(system: str) -> None:
     profile = PROFILES[system]
 
-    assert issubclass(SYSTEMS[system], profile)
-    assert list(SYSTEMS) == list(PROFILES)
+    assert issubclass(adapter_of(system), profile)
+    assert list(ADAPTERS) == list(PROFILES)
     assert {profile.token_variable} - {None} <= {each.name for each in profile.account_variables}
     assert "by-hand" in profile.ways_to_pay
