@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -33,6 +33,7 @@ from webhook_server.pages.facilities import Facilities
 
 LARGEST = 2**31 - 1  # number that a database can look for
 AT_ONCE = 50  # plans in one query
+LOOKUPS = 3  # pages that wait for booking systems at one time; half of the threads, so that others go on
 BEFORE_OPENING = LEAD + timedelta(minutes=5)  # the run begins, and what was asked before takes minutes
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # before all openings
 SAVED = timedelta(minutes=2)  # so soon the run of a plan begins that is open already; else nobody calls `due`
@@ -51,6 +52,7 @@ class House:
         self.facilities = Facilities(settings, clock, connect)
         self.background = Background(clock.now)
         self._alone = threading.Lock()
+        self._lookups = threading.BoundedSemaphore(LOOKUPS)
         self._store: Store | None = None
 
     @property
@@ -109,6 +111,16 @@ class House:
     def plans(self) -> Plans:
         """What the commands do with plans; what facilities publish is read once for each of these."""
         return Plans(self.plan_store, self.settings, self.clock, self.connect)
+
+    @contextmanager
+    def looking_up(self) -> Iterator[Plans]:
+        """The same, for a page that asks facilities; raises `UsageError` while too many do."""
+        if not self._lookups.acquire(blocking=False):
+            raise UsageError("the booking system answers slowly now; try again in a minute")
+        try:
+            yield self.plans
+        finally:
+            self._lookups.release()
 
     @property
     def runs(self) -> RunStore:

@@ -92,8 +92,8 @@ def add_planning(pages: Flask, house: House) -> None:
         shown |= {"labels": LABELS, "now": house.clock.now()}
         return render_template("plan_form.html", form=form, **lists, **shown), code
 
-    def meaning(plan: Plan, preview: Preview, but: int | None = None) -> dict[str, Any]:
-        own, plans = mine(house), house.plans
+    def meaning(plans: Plans, plan: Plan, preview: Preview, but: int | None = None) -> dict[str, Any]:
+        own = mine(house)
         trouble = plans.account_trouble(plan, preview)
         return {
             "lines": described(plan, preview, house.clock.now()),
@@ -117,17 +117,18 @@ def add_planning(pages: Flask, house: House) -> None:
 
     @pages.post("/plans/new")
     def new_plan_form() -> tuple[str, int] | Response:
-        form, plans = request.form, house.plans
+        form = request.form
         try:
             options = plan_parser().parse_args(["add", *words_in(form)])
             refuse_of_others(options.account, mine(house))
             refuse_too_many(mine(house))
-            plan, preview = plans.planned(options)
+            with house.looking_up() as plans:
+                plan, preview = plans.planned(options)
+                if form.get("do") != "save":
+                    return form_page(form, **meaning(plans, plan, preview))
         except ReserveError as failure:
             flash(said(failure), "bad")
             return form_page(form, 400, wrong=field_of(failure))
-        if form.get("do") != "save":
-            return form_page(form, **meaning(plan, preview))
         return done([f"Saved as plan {plans.save(plan, preview)}."], "all_plans")
 
     @pages.get("/plans/<int:number>")
@@ -164,7 +165,7 @@ def add_planning(pages: Flask, house: House) -> None:
 
     @pages.post("/plans/<int:number>/edit")
     def edit_plan_form(number: int) -> tuple[str, int] | Response:
-        form, stored, plans = request.form, the_plan(number), house.plans
+        form, stored = request.form, the_plan(number)
         try:
             if form.get("seen") != _mark(stored):  # or what the form still says would undo it
                 raise UsageError(MEANWHILE.format(number))
@@ -172,17 +173,15 @@ def add_planning(pages: Flask, house: House) -> None:
             options = plan_parser().parse_args(["edit", str(number), *words])
             kept = None if "account" in (options.without or ()) else stored.body.get("account")
             refuse_of_others(options.account or kept, mine(house))  # before it is used
-            change = plans.changed(stored, options)
-            if form.get("do") == "save":
-                plans.put(change)
+            with house.looking_up() as plans:
+                change = plans.changed(stored, options)
+                if form.get("do") != "save":
+                    meant = meaning(plans, change.plan, change.preview, number)
+                    return form_page(form, number=number, changes=change.in_words, **meant)
+            plans.put(change)
         except ReserveError as failure:
             flash(said(failure), "bad")
             return form_page(form, 400, wrong=field_of(failure), number=number)
-        if form.get("do") != "save":
-            changes = change.in_words
-            return form_page(
-                form, number=number, changes=changes, **meaning(change.plan, change.preview, number)
-            )
         remember(stored, replace(stored, body=body_of(change.plan)))
         sentence = f"Changed plan {number}; a run that is under way goes on as it began."
         return done([sentence, *change.in_words], "one_plan", number=number)

@@ -6,19 +6,23 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
-from threading import Event
+from threading import Event, Semaphore
 
 import pytest
 import requests
 from sqlalchemy import event
 
-from tests.webhook.pages.conftest import TOKEN, Household
+from reserve.errors import Unreachable
+from reserve.http import Http
+from tests.webhook.pages.conftest import TOKEN, Household, token_in
 from webhook_server import serve
 from webhook_server.pages.background import Job, Kind
 from webhook_server.pages.facilities import in_a_thread
-from webhook_server.server import FREE, STREAM, WebhookServer
+from webhook_server.pages.house import LOOKUPS
+from webhook_server.server import FREE, PAGERS, STREAM, WebhookServer
 
 
 @pytest.fixture
@@ -175,3 +179,39 @@ def test_what_goes_on_in_the_background_is_asked_to_stop_before_pages_are_waited
         while part := visitor.recv(4096):
             answer += part
     assert answer.endswith(b'{"ok":true}\n')
+
+
+def test_no_page_waits_for_those_that_wait_for_a_booking_system(
+    household: Household, server: WebhookServer
+) -> None:
+    house, go, asked = household.pages.extensions["house"], Event(), Semaphore(0)
+
+    def slow(*_: object) -> Http:
+        asked.release()
+        assert go.wait(60)
+        raise Unreachable("no answer in time")
+
+    house.connect = slow
+    anna, url = household.client("anna"), f"http://127.0.0.1:{server.port}"
+    token, cookie = token_in(anna, "/code"), anna.get_cookie("first-serve")
+    assert cookie is not None
+    game = {"date": "+8", "time": "6pm-7:30pm", "court": "Alice Marble", "account": "anna-rec"}
+
+    def preview() -> str:
+        headers = {"Cookie": f"first-serve={cookie.value}"}
+        form = {**game, "csrf_token": token}
+        return requests.post(f"{url}/plans/new", form, headers=headers, timeout=60).text
+
+    with ThreadPoolExecutor(PAGERS + LOOKUPS) as visitors:
+        waiting = [visitors.submit(preview) for _ in range(LOOKUPS)]
+        for _ in waiting:
+            assert asked.acquire(timeout=60)
+        others = [visitors.submit(preview) for _ in range(PAGERS)]
+        try:
+            assert requests.get(f"{url}/healthz", timeout=20).json() == {"ok": True}
+            refused = [each.result(60) for each in others]
+        finally:
+            go.set()
+
+    assert all("No answer in time." in each.result() for each in waiting)
+    assert all("The booking system answers slowly now" in each for each in refused)

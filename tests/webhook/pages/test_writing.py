@@ -30,6 +30,8 @@ def test_a_plan_is_shown_with_its_opening_before_it_is_saved(household: Househol
     anna = household.client("anna")
 
     shown = post(anna, "/plans/new", {**GAME, "do": "preview"})
+    asked = [each.request for each in household.stage.ledger.sent]
+    assert len(asked) == len(set(asked)) > 0  # the facility, nothing twice
     with household.store() as store:
         assert len(PlanStore(store).all()) == 2
     saved = post(anna, "/plans/new", {**GAME, "do": "save"})
