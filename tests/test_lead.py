@@ -71,6 +71,7 @@ def test_the_more_requests_there_are_the_later_they_are_sent() -> None:
 
     assert leads == sorted(leads, reverse=True)
     assert all(early(cases, lead, n) <= CHANCE for lead, n in zip(leads, (1, 4, 12), strict=True))
+    assert all(early(cases, lead + 0.001, n) > CHANCE for lead, n in zip(leads, (1, 4, 12), strict=True))
     assert early(cases, leads[0], 4) > CHANCE
 
 

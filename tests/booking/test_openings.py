@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from reserve.booking.openings import FARTHEST, agreed, ahead_by, sooner_by
-from reserve.clock import measure
+from reserve.booking.openings import FARTHEST, agreed, ahead_by, delay_by, sooner_by
+from reserve.clock import UNKNOWN, Probe, ServerTime, measure
 from reserve.errors import Meaning
 from reserve.model import Attempt, Bounds, HoldStamp, SeenOpening
 from tests.fakes import START, FakeClock, StampingServer
@@ -40,6 +41,16 @@ def test_of_the_last_openings_those_count_that_agree_with_the_latest(
     assert found is not None
     assert found.bounds == bounds(*together)
     assert found.at_openings == said
+
+
+@pytest.mark.parametrize(
+    ("latest", "is_a_delay"),
+    [((0, 0), False), ((0, 400), True), ((200, 2999), True), ((200, 3000), False), ((4000, 5000), False)],
+)
+def test_a_window_that_opens_in_time_or_far_too_late_is_not_expected_late(
+    latest: tuple[float, float], is_a_delay: bool
+) -> None:
+    assert (delay_by([SeenOpening(delay=bounds(*latest))]) is not None) is is_a_delay
 
 
 @pytest.mark.parametrize(
@@ -98,6 +109,45 @@ def test_how_far_two_clocks_are_apart_is_hardly_ever_stated_wrongly(
     assert not wrong
     if apart and way == (30, 30) and work == (2, 4):  # over an even way, to the work of the server
         assert all(each[0] > 20 * MS for each in known)
+
+
+TRIPS = (20, 20, 22, 24, 30)  # ms, of the probes: a usual one takes 2 ms longer than the quickest
+KNOWN = ServerTime(
+    low=-3 * MS,
+    high=3 * MS,
+    lead=0 * MS,
+    trip=20 * MS,
+    probes=len(TRIPS),
+    consistent=True,
+    seen=tuple(Probe(START, START + trip * MS, START) for trip in TRIPS),
+)
+
+
+@pytest.mark.parametrize(
+    ("server", "holds", "ahead"),
+    [
+        (KNOWN, [(0, 50, 40)], (4, 26)),
+        (KNOWN, [(0, 50, 40), (5, 60, 42)], (4, 23)),  # of each hold what says more
+        (KNOWN, [(0, 30, 45), (20, 45, 35)], None),  # one of them lies
+        (KNOWN, [(0, 50, 40), (9_980, 10_010, 10_000)], (4, 26)),  # the second is no reading of a clock
+        (KNOWN, [(0, 50, -1)], None),
+        (KNOWN, [], None),
+        (UNKNOWN, [(0, 50, 40)], None),
+        (replace(KNOWN, consistent=False), [(0, 50, 40)], None),
+    ],
+)
+def test_what_a_hold_says_of_the_clock_that_decides_leaves_the_doubt_of_a_way(
+    server: ServerTime, holds: Sequence[tuple[float, float, float]], ahead: tuple[float, float] | None
+) -> None:
+    attempts = [
+        Attempt("Court 1", START, START + sent * MS, START + answered * MS, Meaning.HELD, None, stamp)
+        for sent, answered, written in holds
+        for stamp in [HoldStamp(None, START + written * MS)]
+    ]
+
+    found = ahead_by(attempts, server, opens_at=START, sooner=0 * MS)
+
+    assert found == (bounds(*ahead) if ahead else None)
 
 
 def mornings(folder: Path, number: int, **scenario: timedelta) -> tuple[list[list[float]], list[str]]:

@@ -42,11 +42,12 @@ def test_the_first_person_is_the_owner_and_an_account_is_one_persons(store: Stor
     people.keep("cleo", "another password", ["two"])
     people.give("ben", ["three"])
     people.give("anna", ["one"])
+    people.keep("cleo", "another password", ["four"])  # and no longer the one before
 
     assert [(each.name, each.is_owner, sorted(each.accounts)) for each in people.all()] == [
         ("anna", True, []),
         ("ben", False, ["three"]),
-        ("cleo", False, ["two"]),
+        ("cleo", False, ["four"]),
     ]
     assert people.signing_in("anna", PASSWORD) == owner
     assert people.signing_in("cleo", PASSWORD) is None
@@ -77,8 +78,9 @@ def test_a_person_is_let_in_and_out_by_the_command(
     types(settings, "web-password", "ben", "--accounts", "ben-rec")
     with pytest.raises(UsageError, match="there is no account 'nobodys'"):
         types(settings, "web-password", "cleo", "--accounts", "nobodys")
-    with pytest.raises(UsageError, match="needs 10 to 200 letters"):
-        types(settings, "web-password", "cleo", password="short")
+    for password in ("short", 201 * "x"):
+        with pytest.raises(UsageError, match="needs 10 to 200 letters"):
+            types(settings, "web-password", "cleo", password=password)
     with pytest.raises(UsageError, match="remove the others first"):
         account.main(["web-remove", "anna"], settings)
     account.main(["web-remove", "ben"], settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -14,7 +15,7 @@ from reserve.storage.backup import back_up, restore
 from reserve.storage.database import Store
 from reserve.storage.people import People
 from reserve.storage.schema import PEOPLE
-from reserve.storage.sign_ins import ALL, EACH, KNOWN_FOR, SIGNED_IN_FOR, WHILE, SignIns
+from reserve.storage.sign_ins import ALL, EACH, KNOWN_FOR, SIGNED_IN_FOR, TRYING, WHILE, SignIns
 from tests.fakes import FakeClock
 
 PASSWORD = "correct horse battery"
@@ -86,6 +87,24 @@ def test_wrong_passwords_count_on_all_machines_together(
     assert may(there, "10.1.1.2", clock)
     clock.sleep_until(clock.now() + WHILE)
     assert may(here, HOME, clock)
+
+
+@pytest.mark.parametrize("database", [None])
+def test_those_who_try_at_the_same_moment_are_counted_one_after_the_other(
+    machines: tuple[Store, Store], clock: FakeClock
+) -> None:
+    here, there = machines
+    numbers = list[int | None]()
+    with here.exclusive.held(TRYING):
+        trying = threading.Thread(
+            target=lambda: numbers.append(SignIns(there).trying("anna", HOME, "", clock.now()))
+        )
+        trying.start()
+        trying.join(0.1)
+        assert numbers == []
+    trying.join()
+
+    assert len(numbers) == 1
 
 
 def test_a_right_password_is_no_wrong_one(machines: tuple[Store, Store], clock: FakeClock) -> None:

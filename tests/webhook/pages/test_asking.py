@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from flask import request
 from flask.testing import FlaskClient
 
 from reserve.commands.booked import Bookings, Listed
 from reserve.commands.store import secret_store
 from reserve.commands.wiring import host_of
-from reserve.errors import SignInError, UsageError
+from reserve.errors import ServiceError, SignInError, UsageError
+from reserve.plans.due import schedule_next
+from reserve.plans.file import body_of
+from reserve.plans.plan import Choice, Plan
 from reserve.simulator import SIMULATED_SYSTEMS
+from reserve.storage.plans import PlanStore
 from reserve.storage.runs import Record, player_key
 from reserve.storage.secrets import Accounts
 from reserve.systems import PROFILES, USUAL
-from tests.fakes import FakeClock
+from tests.fakes import START, FakeClock
 from tests.stage import OPENS_AT
 from tests.stage import TOKEN as WEBHOOK_TOKEN
-from tests.webhook.pages.conftest import Household, post
+from tests.webhook.pages.conftest import CANARY, Household, post
 from tests.webhook.pages.test_guard import crawl
+from webhook_server.pages import asking
 from webhook_server.pages.background import Background, Job, Kind
 
 BOOKINGS, CANCEL = "/accounts/player/bookings", "/accounts/player/bookings/cancel"
@@ -158,6 +166,29 @@ def test_a_check_shows_each_step_and_until_when_all_is_ready(household: Househol
     assert "was asked just now; ask again in 4 minutes" in client.get(CHECK).text
 
 
+def test_a_check_offers_the_next_plans_that_this_account_books(
+    household: Household, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "AT_ONCE", 3)  # of the openings, read one after the other
+    keep_player(household)
+    with household.store() as store:
+        plans = PlanStore(store)
+        for day in range(14):
+            start = datetime(2026, 3, 10 + day, 18)  # noqa: DTZ001
+            plan = Plan((Choice(f"Court of {start:%d %b}"),), timedelta(minutes=90), start, account="player")
+            body = body_of(replace(plan, system="atrium") if day == 1 else plan)
+            (number,) = plans.add([body])
+            plans.change(number, zone="America/Los_Angeles", rule="7 days 08:00:00", looked=START)
+            stored = plans.get(number)
+            assert stored
+            schedule_next(plans, stored, START)
+
+    page = household.client("anna").get(CHECK).text
+
+    offered = re.findall(r"<option[^>]*>Court of (\d+) Mar,", page)
+    assert offered == ["10", *map(str, range(12, 21))]
+
+
 def test_a_check_that_fails_says_what_to_do(household: Household) -> None:
     keep_player(household, RESERVE_PASSWORD="wrong-canary")
     client = household.client("anna")
@@ -253,6 +284,42 @@ def test_nothing_is_cancelled_but_what_the_person_was_asked_about(household: Hou
 
     assert "nothing was cancelled: it is not what you were asked about" in client.get(BOOKINGS).text
     assert household.stage.ledger.all("canceled") == []
+
+
+def test_nothing_is_cancelled_that_has_begun_meanwhile(household: Household) -> None:
+    client, simulated = player(household), household.stage.simulated
+    household.clock.sleep_until(simulated.scenario.slot.start - timedelta(minutes=5))
+    id_ = the_id(looked(household, client))
+
+    post(client, CANCEL, {"id": id_})
+    later(household, minutes=5)
+    household.works()
+
+    assert "has begun; it cannot be cancelled any more" in client.get(BOOKINGS).text
+    assert household.stage.ledger.all("canceled") == []
+
+
+def test_that_a_court_was_cancelled_is_said_although_what_is_left_cannot_be_read(
+    household: Household,
+) -> None:
+    client, simulated, ledger = player(household), household.stage.simulated, household.stage.ledger
+    id_, looks = the_id(looked(household, client)), list[str]()
+
+    def fails() -> tuple[str, int] | None:
+        """The list cannot be read, once it has shown that the court is gone."""
+        if ledger.all("canceled") and request.path.endswith("/bookings"):
+            looks.append(request.path)
+        return (simulated.scenario.account.email, 503) if len(looks) > 1 else None
+
+    simulated.app.before_request_funcs.setdefault(None, []).append(fails)
+    post(client, CANCEL, {"id": id_})
+    household.works()
+    page = client.get(BOOKINGS).text
+
+    assert len(ledger.all("canceled")) == 1
+    assert "Cancelled Mon" in page
+    assert "What is left cannot be read now" in page
+    assert simulated.scenario.account.email not in page
 
 
 def test_nothing_is_asked_when_a_run_of_the_player_is_about_to_begin(household: Household) -> None:
@@ -461,7 +528,9 @@ def test_what_was_found_is_forgotten_after_a_while_and_what_goes_on_ends_with_th
     assert "stopped by SIGTERM" in client.get(BOOKINGS).text
 
 
-def test_jobs_of_two_accounts_take_turns_in_threads(household: Household) -> None:
+def test_jobs_of_two_accounts_take_turns_in_threads(
+    household: Household, caplog: pytest.LogCaptureFixture
+) -> None:
     now, seen, threads = household.clock.now, list[str](), list[threading.Thread]()
     begun, go = threading.Event(), threading.Event()
 
@@ -476,7 +545,7 @@ def test_jobs_of_two_accounts_take_turns_in_threads(household: Household) -> Non
 
     def second(job: Job) -> None:
         seen.append("second")
-        raise ValueError("a canary")
+        raise ValueError(CANARY)
 
     background, jobs = Background(now, in_a_thread), [Job(Kind.BOOKINGS, now()) for _ in range(2)]
     background.begin(("anna", "a"), jobs[0], first)
@@ -489,7 +558,38 @@ def test_jobs_of_two_accounts_take_turns_in_threads(household: Household) -> Non
 
     assert seen == ["first", "second"]
     assert [job.exit_code for job in jobs] == [0, 70]
-    assert "canary" not in jobs[1].said
+    assert CANARY not in jobs[1].said + caplog.text
+    assert "bookings failed with ValueError\n  File " in caplog.text
+
+
+def test_no_failure_shows_what_is_secret_in_a_job(clock: FakeClock) -> None:
+    def fails(job: Job) -> None:
+        job.mask = partial(re.sub, "canary", "***")
+        raise ServiceError("the canary sang")
+
+    job = Job(Kind.CHECK, clock.now())
+    Background(clock.now, lambda call: call()).begin(("anna", "a"), job, fails)
+
+    assert "the *** sang" in job.said
+
+
+def test_a_service_that_ends_has_what_goes_on_end_before_it(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webhook_server.pages.background.ENDING", 60.0)
+    begun = threading.Event()
+
+    def until_stopped(job: Job) -> None:
+        begun.set()
+        while job.stop.signal_number is None:
+            time.sleep(0.001)
+
+    background, job = Background(clock.now), Job(Kind.CHECK, clock.now())
+    background.begin(("anna", "a"), job, until_stopped)
+    assert begun.wait(60)
+    background.close()
+
+    assert job.ended is not None
 
 
 def test_nobody_has_others_wait_behind_more_than_one_job(clock: FakeClock) -> None:

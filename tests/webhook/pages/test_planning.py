@@ -16,10 +16,13 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
+from reserve.commands.store import secret_store
 from reserve.errors import UsageError
 from reserve.plans.due import plan_of
 from reserve.plans.plan import Choice, Plan
+from reserve.storage.people import People
 from reserve.storage.plans import PlanStore
+from reserve.storage.secrets import Accounts
 from tests.systems.test_ntnui import Stage as SiteStage
 from tests.webhook.pages.conftest import PASSWORD, Household, post, token_in
 from webhook_server.pages.facilities import FOLDER, Facilities
@@ -200,6 +203,39 @@ def test_nobody_edits_the_plan_of_another_nor_undoes_it(household: Household) ->
     assert ben.get("/plans/1/edit").status_code == 404
     assert post(ben, "/plans/1/edit", {**GAME, "do": "save"}).status_code == 404
     assert post(ben, "/plans/undo").status_code == 404
+
+
+@pytest.mark.parametrize("why", ["another change came after it", "its account is another's", "it is long"])
+def test_what_cannot_be_had_back_any_more_is_not_offered(household: Household, why: str) -> None:
+    anna = household.client("anna")
+    with household.store() as store:
+        kept = PlanStore(store).get(1)
+        assert kept is not None
+        long = {**kept.body, "choices": [{"facility": f"Court {number}"} for number in range(200)]}
+        PlanStore(store).add([long if why == "it is long" else kept.body])
+        post(anna, "/plans/3/remove")
+        if why == "another change came after it":
+            post(anna, "/plans/1/pause")
+        if why == "its account is another's":
+            People(store).give("ben", ["anna-rec"])
+
+        assert post(anna, "/plans/undo").status_code == 404
+        assert len(PlanStore(store).all()) == 2
+
+
+def test_a_plan_whose_account_is_gone_is_not_edited_without_another_one(household: Household) -> None:
+    with secret_store(household.settings) as secrets:
+        Accounts(secrets).remove("anna-rec", None)
+    with household.store() as store:
+        before = PlanStore(store).get(1)
+    assert before is not None
+
+    form = form_of(plan_of(before)).to_dict() | {"max_price": "5", "do": "save"}
+    answer = edit(household.client("anna"), 1, form)
+
+    assert answer.status_code == 400
+    assert "Choose one of your accounts." in answer.text
+    assert household.stage.ledger.sent == []
 
 
 def test_a_plan_cannot_be_given_to_the_account_of_the_settings_by_whoever_does_not_own_that(
