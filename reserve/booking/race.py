@@ -290,9 +290,8 @@ class Race:
         for attempt in () if self.is_quiet else self.context.attempts:
             sent, answered = timeline.stamp(attempt.sent), timeline.stamp(attempt.answered)
             way = f", by {attempt.way}" if attempt.way else ""
-            timeline.say(f"{attempt.court}: {attempt.meaning} (sent {sent}, answered {answered}{way})")
-            if attempt.held is not None:
-                timeline.say(f"{attempt.court}: {timeline.told(attempt.held)}")
+            told = f"; {timeline.told(attempt.held)}" if attempt.held else ""
+            timeline.say(f"{attempt.court}: {attempt.meaning} (sent {sent}, answered {answered}{way}{told})")
         for offer in self._lost:
             timeline.say(f"{offer.court.name} may be held until it lapses: an answer was lost")
 

@@ -50,10 +50,9 @@ class Timeline:
         """What the booking system says of when it made a hold, by its own clock."""
         if held.made is None:
             wrote = self.stamp(held.written - self.ahead) if held.written else "an unknown time"
-            return f"the booking system wrote its answer at {wrote} by its own clock"
+            return f"by its own clock answered {wrote}"
         made = self.stamp(held.made - self.ahead)
-        condition = ", if holds last ten minutes there" if held.is_assumed else ""
-        return f"the booking system made the hold at {made} by its own clock{condition}"
+        return f"by its own clock held {made}{', if holds last ten minutes' if held.is_assumed else ''}"
 
     def stamp(self, moment: datetime) -> str:
         """*moment* relative to the opening, or by the clock while that is not known: `T-60.0`, `T+0.014`."""
