@@ -31,6 +31,7 @@ from reserve.plans.plan import LONGEST_NOTICE, NOTICE, Choice, Plan
 from reserve.plans.rule import parse_rule, weekly
 from reserve.settings import Settings
 from reserve.systems import PROFILES, SPORTS
+from reserve.systems.registry import adapter_of
 
 MINUTE = timedelta(minutes=1)
 # What `plan edit --without` takes away -> its name among the options.
@@ -149,6 +150,9 @@ def plans_from(options: argparse.Namespace, settings: Settings, today: date) -> 
     wants_link = "link" in PROFILES[system].needs
     if not (options.link if wants_link else all(options.court or [""])):
         raise UsageError(f"--{'link' if wants_link else 'court'} is missing; see plan add --help")
+    if wants_link and not (options.every or options.rrule or options.date):  # the link says it
+        told = adapter_of(system).completed({"link": options.link})
+        options.date, options.start_time = told["date"], options.start_time or told["start_time"]
     first, rule, start, end = _when(options, today)
     only = listed(options.only)
     if only and len(options.court) > 1:
