@@ -1,4 +1,4 @@
-"""A process of the pages, beside ours: started, started again when it ends, and gone when we are."""
+"""A process of the pages, beside ours: started, started again when it ends or hangs, and gone when we are."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import socket
 import subprocess
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
-from webhook_server.server import Door
+from webhook_server.server import NUMBER, Door
 
 REFUSED = 2  # the exit code of a process that would not do better a second time
 
 # Seconds.
 SOONEST, LATEST = 1.0, 60.0  # from the end of one to the next; longer from time to time, until one lasts
+LOOK = 5.0  # from one look at it to the next
 GRACE = 6.0  # to finish what it has begun; Docker gives us 10 in all
+
+LASTING, HUNG = 12, 12  # looks
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +27,13 @@ class PagesProcess:
     """A process that answers what goes through a door; nothing waits for it, whatever it does."""
 
     def __init__(
-        self, command: Sequence[str], end: socket.socket, door: Door, *, soonest: float = SOONEST
+        self,
+        command: Sequence[str],
+        end: socket.socket,
+        door: Door,
+        *,
+        soonest: float = SOONEST,
+        look: float = LOOK,
     ) -> None:
         """Keep *command* running from now on; its last argument is the file that is its *end*."""
         self.process: subprocess.Popen[bytes] | None = None
@@ -32,6 +42,7 @@ class PagesProcess:
         self._door = door
         self._soonest = soonest
         self._pause = soonest
+        self._look = look
         self._alone = threading.Lock()
         self._stop = threading.Event()
         self._keeper = threading.Thread(target=self._keep_running, name="pages", daemon=True)
@@ -70,7 +81,7 @@ class PagesProcess:
 
     def _run(self) -> int | None:
         """Run it until its end; returns its exit code, None when it cannot start."""
-        lasting = threading.Timer(LATEST, self._has_lasted)
+        ended = threading.Event()
         with self._alone:
             if self._stop.is_set():
                 return None
@@ -82,10 +93,30 @@ class PagesProcess:
             except OSError as problem:
                 log.error("the process of the web page cannot start: %s", problem)
                 return None
-        lasting.start()
+        watcher = threading.Thread(target=self._watch, args=(self.process, ended), name="watch", daemon=True)
+        watcher.start()
         code = self.process.wait()
-        lasting.cancel()
+        ended.set()
+        watcher.join()
         return code
 
-    def _has_lasted(self) -> None:
-        self._pause = self._soonest
+    def _watch(self, process: subprocess.Popen[bytes], ended: threading.Event) -> None:
+        """Kill *process* when it hangs: when all the time the same connection waits to be taken in."""
+        first, since, looks = b"", 0, 0  # in looks, for none is taken while we ourselves are stopped
+        while not ended.wait(self._look):
+            looks += 1
+            if looks == LASTING:
+                self._pause = self._soonest
+            waiting = self._waiting()
+            if not waiting or waiting != first:
+                first, since = waiting, looks
+            elif looks - since >= HUNG:
+                log.error("a process of the web page hangs")
+                process.kill()
+                return
+
+    def _waiting(self) -> bytes:
+        """The number of the first connection that is not taken in yet; nothing if there is none."""
+        with suppress(OSError):
+            return self._end.recv(NUMBER, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        return b""

@@ -17,7 +17,7 @@ import requests
 from tests.webhook.conftest import TOKEN
 from tests.webhook.test_service import deliver, process, where
 from webhook_server import create_app, serve
-from webhook_server.pages_process import PagesProcess
+from webhook_server.pages_process import LOOK, PagesProcess
 from webhook_server.server import WebhookServer, handing_over
 
 # What a process of pages may do instead of answering; its last argument is its end of the door.
@@ -40,10 +40,19 @@ while (taken := socket.recv_fds(door, 99999, 1))[0]:
         raise SystemExit(1)
 """
 
+# The first one hangs.
+HANG_THEN = f"""
+import pathlib, sys, time
+begun = pathlib.Path(sys.argv[0]).with_suffix(".begun")
+if not begun.exists():
+    begun.touch()
+    time.sleep(3600)
+{ANSWER}"""
+
 
 @contextmanager
 def beside(
-    folder: Path, program: str, soonest: float = 0.01, processes: int = 1
+    folder: Path, program: str, soonest: float = 0.01, processes: int = 1, look: float = LOOK
 ) -> Iterator[tuple[WebhookServer, list[PagesProcess]]]:
     """The service, and as its pages so many times *program*."""
     (folder / "stand_in.py").write_text(program)
@@ -54,7 +63,7 @@ def beside(
         yield (
             server,
             [
-                running.enter_context(closing(PagesProcess(run_it, theirs, door, soonest=soonest)))
+                running.enter_context(closing(PagesProcess(run_it, theirs, door, soonest=soonest, look=look)))
                 for (_, theirs), door in zip(ends, server.doors, strict=True)
             ],
         )
@@ -124,6 +133,19 @@ def test_pages_that_end_are_there_again_and_meanwhile_texts_are_taken_in(tmp_pat
 
         assert [each.status_code for each in (first, taken, again)] == [200, 200, 200]
         assert pages.process is not gone
+
+
+def test_pages_that_hang_are_ended_and_whoever_waits_is_answered_by_the_next(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with beside(tmp_path, HANG_THEN, look=0.1) as (server, _):
+        answer = requests.get(f"{url(server)}/healthz", timeout=60)
+
+    assert answer.status_code == 200
+    assert caplog.messages[:2] == [
+        "a process of the web page hangs",
+        "a process of the web page ended (-9); the next starts in 0 s",
+    ]
 
 
 def test_each_start_of_pages_that_do_not_last_comes_later_than_the_one_before(
