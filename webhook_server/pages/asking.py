@@ -28,7 +28,7 @@ from webhook_server.pages.background import Found, Job, Kind, State
 from webhook_server.pages.guard import mine
 from webhook_server.pages.house import OF_SETTINGS, House, Mine
 from webhook_server.pages.reading import CLASSES
-from webhook_server.pages.saying import said
+from webhook_server.pages.saying import mark_of, said
 
 CHECKED = 10  # plans of an account to choose from
 AT_ONCE = 60  # openings that are read at once
@@ -213,11 +213,15 @@ def add_asking(pages: Flask, house: House) -> None:
         found = [each for each in (job.found if job else None) or () if each.listed.id == id_]
         return (job, found) if job and found and id_ else abort(404)
 
+    def shown(found: Sequence[Found]) -> str:
+        """What a person sees who is asked whether to give it up."""
+        return mark_of(*((str(each.listed), each.listed.state, each.refund) for each in found))
+
     @pages.get("/accounts/<name>/bookings/cancel")
     def cancel_page(name: str) -> str:
         one = the_account(house, name)
         _, found = listed(one, request.args.get("id", ""))
-        return page("cancel.html", one, found=found)
+        return page("cancel.html", one, found=found, shown=shown(found))
 
     @pages.post("/accounts/<name>/bookings/cancel")
     def cancel_form(name: str) -> Response:
@@ -225,6 +229,8 @@ def add_asking(pages: Flask, house: House) -> None:
         before, found = listed(one, request.form.get("id", ""))
         job = Job(Kind.BOOKINGS, house.clock.now(), before.link)
         try:
+            if request.form.get("shown") != shown(found):  # it was read again meanwhile
+                raise UsageError(CHANGED)
             one.refuse_while_it_runs()
             house.background.begin(one.who, job, partial(look, one, give_up=found), at_once=True)
         except UsageError as failure:

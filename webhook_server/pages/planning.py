@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
-from hashlib import sha256
 from itertools import islice
 from typing import Any
 
@@ -29,7 +27,7 @@ from reserve.systems import PROFILES, SPORTS
 from webhook_server.pages.guard import mine
 from webhook_server.pages.house import LARGEST, House, Mine
 from webhook_server.pages.plan_form import edits_in, form_of, words_in
-from webhook_server.pages.saying import LABELS, TYPED, done, field_of, said
+from webhook_server.pages.saying import LABELS, TYPED, done, field_of, mark_of, said
 
 A_PAGE = 20  # plans
 MOST = 100  # plans that one person adds here
@@ -251,5 +249,5 @@ def add_planning(pages: Flask, house: House) -> None:
 
 
 def _mark(stored: StoredPlan) -> str:
-    """By what it is seen whether a plan was changed; a cookie has no room for all of it."""
-    return sha256(json.dumps([stored.body, stored.is_paused]).encode()).hexdigest()[:16]
+    """By what it is seen whether a plan was changed."""
+    return mark_of(stored.body, stored.is_paused)

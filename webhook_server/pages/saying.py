@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 
 from flask import flash, redirect, url_for
@@ -63,6 +65,11 @@ def said(failure: ReserveError) -> str:
     for command in ("plan add ", "plan edit ", ""):
         text = text.replace(f"; see {command}--help", "")
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?')) else '.'}"
+
+
+def mark_of(*told: object) -> str:
+    """By what it is seen later whether a form, or a cookie, is about what is there now."""
+    return sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
 def field_of(failure: ReserveError) -> str | None:

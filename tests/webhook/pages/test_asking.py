@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from flask import request
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from reserve.commands.booked import Bookings, Listed
 from reserve.commands.store import secret_store
@@ -72,6 +73,12 @@ def the_id(page: str) -> str:
     return found[1]
 
 
+def cancel(client: FlaskClient, id_: str) -> TestResponse:
+    """The answer to the page that asks whether to give it up, as it is now."""
+    found = re.search(r'name="shown" value="(\w+)"', client.get(f"{CANCEL}?id={id_}").text)
+    return post(client, CANCEL, {"id": id_, "shown": found[1] if found else ""})
+
+
 def test_what_a_player_has_is_read_in_the_background_and_shown_when_it_is_there(household: Household) -> None:
     client = player(household)
     before = len(household.stage.ledger.all("signed-in"))
@@ -98,8 +105,8 @@ def test_a_court_is_cancelled_after_a_question_and_is_looked_up(household: House
 
     asked = client.get(f"{CANCEL}?id={id_}").text
     assert not ledger.all("canceled")
-    post(client, CANCEL, {"id": id_})
-    for again in (post(client, CANCEL, {"id": id_}), client.get(f"{CANCEL}?id={id_}")):  # a second click
+    cancel(client, id_)
+    for again in (cancel(client, id_), client.get(f"{CANCEL}?id={id_}")):  # a second click
         assert (again.status_code, again.location) == (302, BOOKINGS)
     assert not ledger.all("canceled")
     household.works()
@@ -111,7 +118,7 @@ def test_a_court_is_cancelled_after_a_question_and_is_looked_up(household: House
     assert "Cancelled Mon" in done
     assert "No court is held or reserved." in done
     assert client.get(f"{CANCEL}?id={id_}").status_code == 404
-    assert post(client, CANCEL, {"id": id_}).status_code == 404
+    assert cancel(client, id_).status_code == 404
     assert set(ledger.violations) <= {"a place was given up"}
 
 
@@ -124,7 +131,7 @@ def test_that_a_court_was_cancelled_is_said_though_the_session_ends_right_after_
     def ended(_: Bookings) -> list[Listed]:
         raise SignInError("the session has ended")
 
-    post(client, CANCEL, {"id": id_})
+    cancel(client, id_)
     monkeypatch.setattr(Bookings, "ahead", ended)
     household.works()
     page = client.get(BOOKINGS).text
@@ -238,7 +245,7 @@ def test_nothing_is_asked_while_a_run_of_the_player_is_under_way(household: Hous
         ):
             household.works()
             pages = [client.get(each).text for each in (BOOKINGS, CHECK, TEXT)]
-            post(client, CANCEL, {"id": id_})
+            cancel(client, id_)
             for path in (BOOKINGS, CHECK):
                 post(client, path, {"plan": "3"})
                 pages.append(client.get(path, follow_redirects=True).text)
@@ -257,7 +264,7 @@ def test_what_is_given_back_may_not_change_between_question_and_answer(household
     id_ = the_id(looked(household, client))
     (order,) = (each for each in household.stage.simulated.orders.values() if each.status == "paid")
 
-    post(client, CANCEL, {"id": id_})
+    cancel(client, id_)
     order.cents = 700
     household.works()
 
@@ -266,12 +273,29 @@ def test_what_is_given_back_may_not_change_between_question_and_answer(household
     assert household.stage.ledger.all("canceled") == []
 
 
+def test_a_question_that_stayed_open_while_its_answer_changed_is_asked_again(household: Household) -> None:
+    client = player(household)
+    id_ = the_id(looked(household, client))
+    found = re.search(r'name="shown" value="(\w+)"', client.get(f"{CANCEL}?id={id_}").text)
+    (order,) = (each for each in household.stage.simulated.orders.values() if each.status == "paid")
+    assert found
+    order.cents = 700
+    later(household, minutes=1)
+    looked(household, client)  # in another tab
+
+    post(client, CANCEL, {"id": id_, "shown": found[1]})
+    household.works()
+
+    assert "Nothing was cancelled: it is not what you were asked about any more" in client.get(BOOKINGS).text
+    assert household.stage.ledger.all("canceled") == []
+
+
 @pytest.mark.parametrize("change", ["moved", "gone, and another's number begins with its id"])
 def test_nothing_is_cancelled_but_what_the_person_was_asked_about(household: Household, change: str) -> None:
     client, simulated = player(household), household.stage.simulated
     id_ = the_id(looked(household, client))
     (order,) = (each for each in simulated.orders.values() if each.status == "paid")
-    post(client, CANCEL, {"id": id_})
+    cancel(client, id_)
 
     if change == "moved":
         a_day = timedelta(days=1)
@@ -291,7 +315,7 @@ def test_nothing_is_cancelled_that_has_begun_meanwhile(household: Household) -> 
     household.clock.sleep_until(simulated.scenario.slot.start - timedelta(minutes=5))
     id_ = the_id(looked(household, client))
 
-    post(client, CANCEL, {"id": id_})
+    cancel(client, id_)
     later(household, minutes=5)
     household.works()
 
@@ -312,7 +336,7 @@ def test_that_a_court_was_cancelled_is_said_although_what_is_left_cannot_be_read
         return (simulated.scenario.account.email, 503) if len(looks) > 1 else None
 
     simulated.app.before_request_funcs.setdefault(None, []).append(fails)
-    post(client, CANCEL, {"id": id_})
+    cancel(client, id_)
     household.works()
     page = client.get(BOOKINGS).text
 
@@ -333,7 +357,7 @@ def test_nothing_is_asked_when_a_run_of_the_player_is_about_to_begin(household: 
 
     household.works()
     pages = [client.get(each).text for each in (BOOKINGS, CHECK, TEXT)]
-    post(client, CANCEL, {"id": id_})
+    cancel(client, id_)
     for path in (BOOKINGS, CHECK):
         post(client, path, {"plan": "3"})
         pages.append(client.get(path, follow_redirects=True).text)
@@ -472,7 +496,7 @@ def test_a_system_that_lists_nothing_is_asked_about_the_session_of_a_link(househ
     found = client.get(BOOKINGS).text
     id_ = the_id(found)
     asked = client.get(f"{CANCEL}?id={id_}").text
-    post(client, CANCEL, {"id": id_})
+    cancel(client, id_)
     household.works()
 
     assert 'name="link"' in without
