@@ -51,6 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     """Call the command that *arguments* name, `book` when they name none, and return the exit code."""
     gc.set_threshold(NEW_OBJECTS)
     os.umask(0o077)  # whatever a run writes is the player's alone
+    os.environ.setdefault("PYTZ_SKIPEXISTSCHECK", "1")  # or pytz opens the files of all zones to find one
     name = arguments[0] if arguments and not arguments[0].startswith("-") else None
     # The exit code says what became of a court, also where a disk is too full to say it in words.
     # Or where the terminal is gone that somebody was asked at.

@@ -36,11 +36,13 @@ ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 
 def bench(*, quick: bool) -> dict[str, Any]:
     """One row per run."""
-    rows = [booking(courts) for courts in ((3,) if quick else (3, 12))]
+    cases = [(3, "browser"), (3, "api"), (12, "browser")]
+    rows = [booking(courts, sign_in) for courts, sign_in in (cases[:1] if quick else cases)]
     for one in rows:
         used = f"{one['cpu_s']} s of CPU, peak {one['peak_mb']} MB, waiting {one['waiting_mb']['max']} MB"
         rest = f"{one['browsers']} browsers, {one['requests']} requests {one['last_words']}"
-        print(f"{one['courts']:>2} courts: exit {one['exit_code']}, {used}, {rest}", flush=True)
+        how = f"signed in by {one['sign_in']}"
+        print(f"{one['courts']:>2} courts, {how}: exit {one['exit_code']}, {used}, {rest}", flush=True)
     commands = [command(words, 3 if quick else 10) for words in (["due"], ["--help"])]
     for one in commands:
         print(f"{one['command']}: {one['cpu_s']} s of CPU", flush=True)
@@ -65,8 +67,8 @@ def command(words: list[str], runs: int) -> dict[str, Any]:
     return {"command": " ".join(words), "cpu_s": round(median(used[1:]), 3), "runs": runs}
 
 
-def booking(courts: int) -> dict[str, Any]:
-    """A whole run, and what it used."""
+def booking(courts: int, sign_in: str) -> dict[str, Any]:
+    """A whole run, signed in by this way, and what it used."""
     clock, token = Clock(), secrets.token_hex(16)
     opens_at = (clock.now() + AHEAD).replace(microsecond=0)
     with TemporaryDirectory(prefix="first-serve-cost-") as folder:
@@ -76,13 +78,16 @@ def booking(courts: int) -> dict[str, Any]:
             simulated = SimulatedRecUs.opening(opens_at, clock, post_to(webhook, token), courts=courts)
             with serve(simulated.app) as server:
                 player = simulated.environ_of_player(server.url, webhook, token)
-                environ = {**usual(), **player, "RESERVE_DATA": str(Path(folder) / "data")}
+                data = str(Path(folder) / "data")
+                environ = {**usual(), **player, **simulated.keys, "RESERVE_DATA": data}
                 subprocess.run([sys.executable, "main.py", "due"], env=environ, check=True)  # makes the store
-                used = watched([sys.executable, "main.py", *simulated.words()], environ, opens_at, clock)
+                words = [*simulated.words(), "--sign-in", sign_in]
+                used = watched([sys.executable, "main.py", *words], environ, opens_at, clock)
             ledger = simulated.ledger
     return {
         "method": "ours with -m",
         "courts": courts,
+        "sign_in": sign_in,
         **used,
         "paid": len(ledger.paid),
         "attempts": len(ledger.attempts),
@@ -129,7 +134,8 @@ def watched(command: list[str], environ: dict[str, str], opens_at: datetime, clo
 
 
 ABOUT = {
-    "cpu_s": "of the Python process alone, without the browser and its driver, up to 0.1 s before its end",
+    "cpu_s": "of the Python process alone, without the browser and its driver, up to 0.1 s before its end; "
+    "selenium, which tells the driver what to do, is in it where the browser signs in; the store is there",
     "waiting_mb": "resident memory in the last 30 s before the opening",
     "browsers": "most child processes alive at any time in the last 30 s before the opening",
     "commands": "medians, with nothing to do",
