@@ -121,6 +121,7 @@ class Bookings:
         """Let the booking system and the store go."""
         self.run.system.close()
         self._wired.record.store.close()
+        self._wired.folder.remove_if_empty()  # or each look would leave one
 
     def sign_in(self) -> None:
         """Make the booking system know the player."""

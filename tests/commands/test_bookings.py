@@ -53,7 +53,9 @@ def test_what_is_reserved_is_listed_and_can_be_cancelled_where_it_is_known_how(
     with Stage(tmp_path, {}, system) as stage:
         outcome = stage.book()
         assert outcome.slot is not None
+        folders = sorted((stage.booking.settings.data / "runs").iterdir())
         (row,) = listed(stage, capsys)
+        assert sorted((stage.booking.settings.data / "runs").iterdir()) == folders
         assert (row["state"], row["court"]) == ("reserved", outcome.court)
         assert (row["start"], row["end"]) == tuple(
             moment.isoformat() for moment in (outcome.slot.start, outcome.slot.end)
