@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date
 from itertools import islice
 from typing import Any
@@ -22,7 +22,7 @@ from reserve.plans.due import plan_of
 from reserve.plans.file import body_of
 from reserve.plans.plan import Plan
 from reserve.plans.preview import Preview
-from reserve.storage.plans import StoredPlan
+from reserve.storage.plans import Occurrence, StoredPlan
 from reserve.systems import PROFILES, SPORTS
 from webhook_server.pages.guard import mine
 from webhook_server.pages.house import LARGEST, House, Mine
@@ -32,7 +32,8 @@ from webhook_server.pages.saying import LABELS, TYPED, done, field_of, mark_of, 
 A_PAGE = 20  # plans
 MOST = 100  # plans that one person adds here
 LONGEST, MOST_COURTS = 300, 20  # letters of a field, and lines of courts, that the form shows again
-LONGEST_UNDO = 2_000  # letters; a cookie has no room for more
+SERVED = 14  # occurrences of a plan that are not booked again when it comes back
+LONGEST_UNDO = 2_500  # bytes; a cookie has no room for more
 
 
 def refuse_of_others(account: str | None, own: Mine) -> None:
@@ -59,6 +60,8 @@ def places(plans: Plans, plan: Plan, preview: Preview) -> dict[str, list[Publish
 def add_planning(pages: Flask, house: House) -> None:
     """Add the pages for plans."""
     pages.add_template_filter(in_a_row, "row")
+    signing: Any = pages.session_interface
+    cookies = signing.get_signing_serializer(pages)
 
     def the_plan(number: int) -> StoredPlan:
         return mine(house).plan(number) or abort(404)
@@ -197,6 +200,7 @@ def add_planning(pages: Flask, house: House) -> None:
         }
         if do not in changes:
             abort(404)
+        served = house.plan_store.occurrences(number, ended=True, most=SERVED)
         try:
             sentences = changes[do]()
         except UsageError as failure:
@@ -205,14 +209,20 @@ def add_planning(pages: Flask, house: House) -> None:
         session.pop("undo", None)
         if do != "remove":
             return done(sentences, "one_plan", number=number)
-        remember(stored)
+        remember(stored, served=[asdict(each) for each in served if each.starts_at > house.clock.now()])
         return done(sentences, "all_plans")
 
-    def remember(stored: StoredPlan, to: StoredPlan | None = None) -> None:
-        """Keep what *stored* was, until the next change: to have it back anew, or in the place of *to*."""
+    def remember(
+        stored: StoredPlan, to: StoredPlan | None = None, served: Sequence[dict[str, Any]] = ()
+    ) -> None:
+        """Keep what *stored* was, until the next change: to have it back in the place of *to*, or anew.
+
+        What was *served* of a new one is not booked again.
+        """
         seen = {"zone": stored.zone, "rule": stored.rule, "is_paused": stored.is_paused}
-        before = {"plan": to and to.plan_id, "body": stored.body, "seen": seen, "to": to and _mark(to)}
-        session["undo"] = before if len(str(before)) <= LONGEST_UNDO else None
+        is_now = {"plan": to and to.plan_id, "to": to and _mark(to)}
+        before = {**is_now, "body": stored.body, "seen": seen, "served": served}
+        session["undo"] = before if len(cookies.dumps(before)) <= LONGEST_UNDO else None
 
     def undo_of(number: int | None) -> bool:
         """Whether what happened last can be undone, and was done to this plan."""
@@ -232,6 +242,8 @@ def add_planning(pages: Flask, house: House) -> None:
                 flash(said(failure), "bad")
                 return redirect(url_for("all_plans"))
             (number,) = house.plan_store.add([body])
+            for each in before.get("served", ()):
+                house.plan_store.schedule(Occurrence(**{**each, "plan_id": number}))
             is_ours, was = True, None
         else:
             kept = own.plan(number) or abort(404)

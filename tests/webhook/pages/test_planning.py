@@ -197,6 +197,27 @@ def test_a_plan_that_this_version_cannot_read_comes_back_as_it_was(household: Ho
         assert [stored.body for stored in PlanStore(store).all()][-1] == later
 
 
+def test_a_plan_that_comes_back_does_not_book_again_what_it_has_served(household: Household) -> None:
+    anna, week = household.client("anna"), timedelta(days=7)
+    post(anna, "/plans/new", {**MARBLE, "every": "tue 6pm-7:30pm", "do": "save"})
+    with household.store() as store:
+        (first,) = PlanStore(store).occurrences(3)
+        household.clock.sleep_until(first.opens_at)
+        (claimed,) = PlanStore(store).claim(household.clock.now(), "us", first.opens_at + week)
+        PlanStore(store).end(
+            claimed, ended=household.clock.now(), exit_code=0, sentence="Reserved.", run_id=None
+        )  # and then it was cancelled
+
+    post(anna, "/plans/3/remove")
+    post(anna, "/plans/undo")
+
+    with household.store() as store:
+        following, served = PlanStore(store).occurrences(PlanStore(store).all()[-1].plan_id)
+    assert (served.starts_at, served.sentence) == (first.starts_at, "Reserved.")
+    assert served.ended is not None
+    assert (following.opens_at, following.ended) == (first.opens_at + week, None)
+
+
 def test_nobody_edits_the_plan_of_another_nor_undoes_it(household: Household) -> None:
     ben = household.client("ben")
 
@@ -211,7 +232,7 @@ def test_what_cannot_be_had_back_any_more_is_not_offered(household: Household, w
     with household.store() as store:
         kept = PlanStore(store).get(1)
         assert kept is not None
-        long = {**kept.body, "choices": [{"facility": f"Court {number}"} for number in range(200)]}
+        long = {**kept.body, "choices": [{"facility": f"Court {7**number}"} for number in range(99)]}
         PlanStore(store).add([long if why == "it is long" else kept.body])
         post(anna, "/plans/3/remove")
         if why == "another change came after it":
