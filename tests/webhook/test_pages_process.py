@@ -160,6 +160,15 @@ def test_each_start_of_pages_that_do_not_last_comes_later_than_the_one_before(
     assert pauses[:3] == [0.05, 0.1, 0.2]
 
 
+def test_until_pages_start_again_whoever_comes_is_told_so_at_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with beside(tmp_path, END, soonest=600) as (server, _):
+        while not caplog.messages:
+            pass
+        assert requests.get(f"{url(server)}/sign-in", timeout=60).status_code == 503
+
+
 def test_pages_that_refuse_to_start_are_not_started_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -25,7 +25,8 @@ from reserve.storage.plans import PlanStore
 from reserve.storage.secrets import Accounts
 from tests.systems.test_ntnui import Stage as SiteStage
 from tests.webhook.pages.conftest import PASSWORD, Household, post, token_in
-from webhook_server.pages.facilities import FOLDER, Facilities
+from webhook_server.pages import facilities
+from webhook_server.pages.facilities import FOLDER, FRESH, Facilities
 from webhook_server.pages.plan_form import edits_in, form_of
 from webhook_server.pages.saying import said
 
@@ -259,6 +260,20 @@ def test_a_plan_whose_account_is_gone_is_not_edited_without_another_one(househol
     assert household.stage.ledger.sent == []
 
 
+def test_a_plan_that_is_there_already_is_named_to_its_person_and_is_not_its_own_twin(
+    household: Household,
+) -> None:
+    anna, weekly = household.client("anna"), {**MARBLE, "every": "tue 6pm-7:30pm"}
+    post(anna, "/plans/new", {**weekly, "do": "save"})
+
+    again = post(anna, "/plans/new", {**weekly, "do": "preview"}).text
+    itself = edit(anna, 3, {**weekly, "skip": "2026-03-17", "do": "preview"}).text
+
+    assert "Plan 3 is the same already." in again
+    assert "2026-03-17" in itself
+    assert "is the same already" not in itself
+
+
 def test_a_plan_cannot_be_given_to_the_account_of_the_settings_by_whoever_does_not_own_that(
     household: Household,
 ) -> None:
@@ -350,7 +365,17 @@ def test_the_courts_of_a_facility_are_offered_once_it_is_known(household: Househ
     assert "<summary>Courts of Alice Marble</summary>" in shown
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"host": 1, "names": 3, "read": "x"}', "\x00"])
+NAMED = '{"names": ["Alice Marble"], "host": '
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "[]", "{}", '{"host": 1, "names": 3, "read": "x"}', "\x00"),
+        NAMED + '"elsewhere.example", "read": "2026-03-02T15:00:00+00:00"}',
+        NAMED + '"www.rec.us", "read": "2026-03-02T15:00:00"}',
+    ],
+)
 def test_a_list_of_facilities_that_is_garbled_is_read_anew(household: Household, content: str) -> None:
     folder = household.settings.data / FOLDER
     folder.mkdir()
@@ -358,6 +383,31 @@ def test_a_list_of_facilities_that_is_garbled_is_read_anew(household: Household,
 
     assert "are being looked up" in household.client("anna").get("/plans/new").text
     assert len(household.aside) == 1
+
+
+def test_of_a_list_of_facilities_only_names_are_offered_until_it_can_be_read_again(
+    household: Household, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facilities, "MOST", 2)
+    answers: list[list[str] | Exception] = [["A", 301 * "B", "C\n", "D", "E"], ValueError("canary"), ["F"]]
+
+    def read(*_: object) -> list[str]:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(facilities, "facilities", read)
+    lists = household.pages.extensions["house"].facilities
+    found = []
+    while answers:
+        lists.known(["recus"])
+        household.works()
+        found += lists.known(["recus"])
+        household.clock.sleep(FRESH)
+
+    assert [each.names for each in found] == [("A", "D"), ("A", "D"), ("F",)]
+    assert [each.trouble for each in found] == [None, "a bug; the log of the service says more", None]
 
 
 def test_the_link_of_a_session_is_pasted_or_chosen(household: Household, tmp_path: Path) -> None:
