@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
@@ -16,7 +19,7 @@ import requests
 
 from tests.webhook.conftest import TOKEN
 from tests.webhook.test_service import deliver, process, where
-from webhook_server import create_app, serve
+from webhook_server import create_app, pages_process, serve
 from webhook_server.pages_process import LOOK, PagesProcess
 from webhook_server.server import WebhookServer, handing_over
 
@@ -167,6 +170,40 @@ def test_until_pages_start_again_whoever_comes_is_told_so_at_once(
         while not caplog.messages:
             pass
         assert requests.get(f"{url(server)}/sign-in", timeout=60).status_code == 503
+
+
+def test_pages_that_lasted_are_there_again_as_soon_as_the_first_time(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages_process, "LATEST", 0.05)
+    with beside(tmp_path, ANSWER) as (server, [pages]):
+        for ends in (1, 2):
+            until = time.monotonic() + 60
+            while requests.get(f"{url(server)}/healthz", timeout=60).status_code == 503:
+                pass
+            while pages._pause > 0.01 and time.monotonic() < until:
+                time.sleep(0.001)
+            requests.get(f"{url(server)}/end", timeout=60)
+            while len(caplog.messages) < ends:
+                pass
+
+    assert [record.args[1] for record in caplog.records if isinstance(record.args, tuple)] == [0.01, 0.01]
+
+
+def test_pages_that_do_not_end_are_killed_and_no_key_that_is_pressed_for_us_reaches_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages_process, "GRACE", 0.1)
+    with beside(tmp_path, f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{ANSWER}") as (
+        server,
+        [pages],
+    ):
+        assert requests.get(f"{url(server)}/healthz", timeout=60).ok
+        assert pages.process is not None
+        group = os.getpgid(pages.process.pid)
+
+    assert group == pages.process.pid
+    assert pages.process.returncode == -signal.SIGKILL
 
 
 def test_pages_that_refuse_to_start_are_not_started_again(
