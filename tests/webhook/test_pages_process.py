@@ -175,8 +175,9 @@ def test_until_pages_start_again_whoever_comes_is_told_so_at_once(
 def test_pages_that_lasted_are_there_again_as_soon_as_the_first_time(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages_process, "LATEST", 0.05)
-    with beside(tmp_path, ANSWER) as (server, [pages]):
+    monkeypatch.setattr(pages_process, "LASTING", 1)
+    monkeypatch.setattr(pages_process, "HUNG", 10**9)  # however long it takes to start
+    with beside(tmp_path, ANSWER, look=0.01) as (server, [pages]):
         for ends in (1, 2):
             until = time.monotonic() + 60
             while requests.get(f"{url(server)}/healthz", timeout=60).status_code == 503:
