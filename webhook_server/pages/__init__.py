@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from reserve.clock import Clock
-from reserve.commands.wiring import Connect, connect
+from reserve.commands.wiring import Connect
 from reserve.errors import ReserveError
 from reserve.settings import Settings
 from webhook_server.access import Access, address_of
@@ -39,7 +39,7 @@ def create_pages(
     exposed: bool,
     proxy: str | None = None,
     clock: Clock | None = None,
-    connect: Connect = connect,
+    connect: Connect | None = None,
 ) -> Flask:
     """The pages, an application beside the webhook service, which says what there is to say of *texts*."""
     house = House(settings, clock or Clock(), connect)

@@ -111,7 +111,7 @@ def look(one: OneAccount, job: Job, *, give_up: Sequence[Found] = ()) -> None:
     one.refuse_while_it_runs()
     where = request_for({"link": job.link}, one.settings, house.clock.now())
     with closing(
-        Bookings(where, one.account, one.settings, job.stop, clock=house.clock, connect=house.connect)
+        Bookings(where, one.account, one.settings, job.stop, clock=house.clock, connect=house.connect_jobs)
     ) as bookings:
         job.mask = bookings.run.timeline.secrets.mask
         job.state = State.SIGNING_IN
@@ -151,7 +151,7 @@ def try_all(one: OneAccount, booking: Booking, job: Job) -> None:
     house = one.own.house
     one.refuse_while_it_runs()
     job.state = State.CHECKING
-    watching = Watching(job.verdicts.append, job.stop, house.clock, house.connect)
+    watching = Watching(job.verdicts.append, job.stop, house.clock, house.connect_jobs)
     checked = check(booking, is_quiet=True, watch=watching)
     job.verdicts[:] = checked.verdicts
     job.said, job.exit_code = checked.result.outcome.sentence, checked.result.outcome.exit_code

@@ -16,7 +16,8 @@ from reserve.commands.belongings import Belongings, player_of
 from reserve.commands.options import in_environment
 from reserve.commands.plan import Plans
 from reserve.commands.store import open_store
-from reserve.commands.wiring import Connect, connect
+from reserve.commands.wiring import Connect
+from reserve.commands.wiring import connect as over_network
 from reserve.errors import UsageError
 from reserve.plans.due import LEAD
 from reserve.settings import Settings
@@ -43,13 +44,14 @@ OF_SETTINGS = "~"  # in the place of a name, which it cannot be: the account in 
 class House:
     """One household, whose store is opened with the first page that somebody asks for."""
 
-    def __init__(self, settings: Settings, clock: Clock, connect: Connect = connect) -> None:
-        """Nothing is opened yet."""
+    def __init__(self, settings: Settings, clock: Clock, connect: Connect | None = None) -> None:
+        """Nothing is opened yet; *connect* replaces the network."""
         self.settings = settings
         self.clock = clock
-        self.connect = connect
+        self.connect = connect or over_network
+        self.connect_jobs = connect  # or as runs do, whose answers are not waited for once they are to stop
         self.closing = threading.Event()
-        self.facilities = Facilities(settings, clock, connect)
+        self.facilities = Facilities(settings, clock, self.connect)
         self.background = Background(clock.now)
         self._alone = threading.Lock()
         self._lookups = threading.BoundedSemaphore(LOOKUPS)

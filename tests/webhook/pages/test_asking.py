@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
+from shutil import copytree
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,13 +20,16 @@ from flask import request
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from reserve.clock import Clock
 from reserve.commands.booked import Bookings, Listed
+from reserve.commands.options import account_of
 from reserve.commands.store import secret_store
 from reserve.commands.wiring import host_of
 from reserve.errors import ServiceError, SignInError, UsageError
 from reserve.plans.due import schedule_next
 from reserve.plans.file import body_of
 from reserve.plans.plan import Choice, Plan
+from reserve.settings import read_settings
 from reserve.simulator import SIMULATED_SYSTEMS
 from reserve.storage.plans import PlanStore
 from reserve.storage.runs import Record, player_key
@@ -35,7 +41,9 @@ from tests.stage import TOKEN as WEBHOOK_TOKEN
 from tests.webhook.pages.conftest import CANARY, Household, post
 from tests.webhook.pages.test_guard import crawl
 from webhook_server.pages import asking
+from webhook_server.pages.asking import OneAccount, look
 from webhook_server.pages.background import Background, Job, Kind
+from webhook_server.pages.house import House, Mine
 
 BOOKINGS, CANCEL = "/accounts/player/bookings", "/accounts/player/bookings/cancel"
 CHECK, TEXT = "/accounts/player/check", "/accounts/player/text"
@@ -630,3 +638,32 @@ def test_nobody_has_others_wait_behind_more_than_one_job(clock: FakeClock) -> No
     background.begin(("anna", "hers"), Job(Kind.CHECK, clock.now()), never)
 
     assert len(waiting) == 2
+
+
+def test_a_booking_system_that_does_not_answer_is_not_waited_for_when_the_service_ends(
+    made: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    copytree(made, data)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        here = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        addresses = [each for profile in PROFILES.values() for each in profile.addresses.items()]
+        hosts = {name: here for name, usual in addresses if usual.startswith("https://")}
+        way = {"RESERVE_SIGN_IN": "api", "RECUS_IDENTITY_KEY": "x"}
+        house = House(read_settings({"RESERVE_DATA": str(data), **hosts, **way}), Clock())
+        anna = house.people.get("anna")
+        assert anna is not None
+        account = account_of(house.accounts.read("anna-rec"), PROFILES[USUAL])
+        one = OneAccount(Mine(house, anna), "anna-rec", account, house.settings)
+        job, begun = Job(Kind.BOOKINGS, house.clock.now()), list[Callable[[], None]]()
+
+        house.background.aside = begun.append
+        house.background.begin(one.who, job, partial(look, one))
+        at_work = threading.Thread(target=begun[0], daemon=True)
+        at_work.start()
+        with silent.accept()[0] as visitor:
+            visitor.recv(1)  # it has asked
+            house.close()
+            at_work.join(15)  # half as long as an answer is waited for otherwise
+
+    assert not at_work.is_alive()
