@@ -171,6 +171,7 @@ def test_who_shares_a_sqlite_file_shares_its_locks_whatever_their_own_folders(tm
 
     with one.exclusive.held("name"):
         assert not other.exclusive.lock("name").take()
+    assert [path.name for path in (tmp_path / "other").iterdir()] == []  # where nothing is kept
     one.close()
     other.close()
 

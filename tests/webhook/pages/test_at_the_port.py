@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ from webhook_server import serve
 from webhook_server.pages.background import Job, Kind
 from webhook_server.pages.facilities import in_a_thread
 from webhook_server.pages.house import LOOKUPS
-from webhook_server.server import FREE, PAGERS, STREAM, WebhookServer
+from webhook_server.server import FREE, NUMBER, PAGERS, STREAM, PageServer, WebhookServer, handing_over
 
 
 @pytest.fixture
@@ -36,6 +37,33 @@ def answer(server: WebhookServer, head: str, body: bytes = b"") -> bytes:
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         connection.sendall(f"{head}\r\nHost: localhost\r\n".encode() + b"Content-Length: 500\r\n\r\n" + body)
         return connection.recv(4096).partition(b"\r\n")[0]
+
+
+def test_whoever_has_left_before_being_taken_in_is_passed_over(household: Household) -> None:
+    ours, theirs = handing_over()
+    with (
+        ours,
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        closing(PageServer(household.pages, theirs)),
+    ):
+
+        def comes() -> tuple[socket.socket, socket.socket]:
+            """Both ends of a new connection."""
+            return socket.create_connection(listening.getsockname(), timeout=60), listening.accept()[0]
+
+        def hand_over(connection: socket.socket) -> None:
+            said = b"0" * NUMBER + b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            socket.send_fds(ours, [said], [connection.fileno()])
+            connection.close()
+
+        gone, left = comes()
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        gone.close()
+        hand_over(left)
+        first, end = comes()
+        hand_over(end)
+        with first:
+            assert first.recv(4096).startswith(b"HTTP/1.1 200 OK")
 
 
 def test_a_strangers_form_is_not_waited_for_but_to_sign_in_or_to_plan(server: WebhookServer) -> None:
