@@ -11,7 +11,7 @@ from typing import Any
 from flask import flash, redirect, url_for
 from werkzeug.wrappers import Response
 
-from reserve.errors import ReserveError
+from reserve.errors import Overdue, ReserveError, Unreachable
 
 # The fields of the form for a plan -> the options that they are; there may be several of `court`.
 FIELDS = {
@@ -62,6 +62,8 @@ def done(sentences: Sequence[str], where: str, **named: Any) -> Response:
 def said(failure: ReserveError) -> str:
     """What is wrong, for somebody who sees a form and no options."""
     text = OPTION.sub(_as_labelled, str(failure))
+    if isinstance(failure, Unreachable | Overdue):
+        text = f"no answer came ({text}); try again in a minute"
     for command in ("plan add ", "plan edit ", ""):
         text = text.replace(f"; see {command}--help", "")
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?')) else '.'}"

@@ -241,5 +241,7 @@ def test_no_page_waits_for_those_that_wait_for_a_booking_system(
         finally:
             go.set()
 
-    assert all("No answer in time." in each.result() for each in waiting)
+    assert all(
+        "No answer came (no answer in time); try again in a minute." in each.result() for each in waiting
+    )
     assert all("The booking system answers slowly now" in each for each in refused)
