@@ -28,7 +28,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     )
     parser.add_argument("--verbose", action="store_true", help="print a status line even when nothing is due")
     options = parser.parse_args(arguments)
-    is_asked = options.occurrence or options.verbose or sys.stdout.isatty()
+    is_asked = options.occurrence or options.check or options.verbose or sys.stdout.isatty()
     try:
         tell_what_is_left(settings)
         code = 0

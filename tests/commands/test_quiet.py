@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from reserve.clock import Clock
+from reserve.commands import due
 from reserve.commands.quiet import LONGEST, MARK, is_quiet, note, state
 from reserve.commands.ticking import run_due
+from reserve.errors import ExitCode
 from reserve.settings import Settings
 from reserve.storage.database import Store
 from reserve.storage.plans import Occurrence, PlanStore
@@ -33,6 +36,13 @@ def test_a_minute_is_quiet_when_the_tick_before_found_nothing_to_do(data: Path) 
     assert not is_quiet(data, NOW + LONGEST)
 
 
+def test_no_tick_says_for_longer_than_some_minutes_that_all_is_quiet(data: Path) -> None:
+    note(data, NOW, NOW + timedelta(hours=1), state(data))
+
+    assert is_quiet(data, NOW + LONGEST - MINUTE)
+    assert not is_quiet(data, NOW + LONGEST)
+
+
 def test_what_anybody_writes_is_looked_at_in_the_next_minute(data: Path) -> None:
     store = Store(data)
     PlanStore(store).add([{"system": "recus"}])
@@ -53,6 +63,13 @@ def test_no_minute_is_quiet_from_when_something_is_due_or_while_an_opening_is_ne
         run_due(TICK, Settings(data=data), FakeClock(NOW))
 
         assert [is_quiet(data, NOW + minute * MINUTE) for minute in (1, 3)] == [last > 1, False]
+
+
+@pytest.mark.parametrize("option", ["--occurrence", "--check"])
+def test_what_is_named_is_looked_for_in_a_quiet_minute_too(data: Path, option: str) -> None:
+    note(data, Clock().now() - MINUTE, Clock().now() + LONGEST, state(data))
+
+    assert due.main([option, "1@2026-03-02T12:00:00Z/1"], Settings(data=data)) == ExitCode.USAGE
 
 
 def test_a_clock_that_was_set_back_makes_no_minute_quiet(data: Path) -> None:
