@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from reserve.model import ActionKind, Hold
+from reserve.model import ActionKind, Hold, SeenOpening
 from reserve.storage import runs
 from reserve.storage.database import NAME, Store
 from reserve.storage.errands import Errands
@@ -87,6 +87,20 @@ def test_what_a_killed_process_kept_in_a_file_is_in_the_store_once_somebody_open
     late.keep([entry])  # and was killed before it could remove the file
     late.close()
     assert kinds(tmp_path) == ["held"]
+
+
+def test_what_the_version_before_kept_in_a_file_of_an_opening_is_in_the_store(
+    record: Record, tmp_path: Path
+) -> None:
+    late = LateFile(tmp_path, "before")
+    name = f"{record._where} Moscone"
+    delay = {"facility": name, "learned": START, "soonest_ms": 200, "latest_ms": 400}
+    late.keep([{"table": "opening_delays", "row": delay}])
+    late.close()
+    Store(tmp_path).close()
+
+    milliseconds = timedelta(milliseconds=200), timedelta(milliseconds=400)
+    assert record.openings("Moscone") == [SeenOpening(delay=milliseconds)]
 
 
 def test_a_file_that_was_cut_off_by_a_full_disk_gives_what_is_whole(record: Record, tmp_path: Path) -> None:

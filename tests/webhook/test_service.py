@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -64,6 +65,13 @@ def where(started: subprocess.Popen[str]) -> str:
     line = started.stdout.readline()
     assert TOKEN not in line
     return line.split()[2].rstrip(",")
+
+
+def pages_of(started: subprocess.Popen[str], number: int) -> list[psutil.Process]:
+    """The processes of its pages, which begin when it listens."""
+    while len(found := psutil.Process(started.pid).children()) < number:
+        time.sleep(0.01)
+    return found
 
 
 def deliver(
@@ -210,7 +218,7 @@ def test_help_names_every_key(tmp_path: Path) -> None:
 def test_a_signal_ends_it_cleanly_and_the_processes_of_its_pages(tmp_path: Path, number: int) -> None:
     with process(tmp_path, WEBHOOK_TOKEN=TOKEN, WEBHOOK_PORT="0", WEBHOOK_PAGES="2") as started:
         deliver(where(started))
-        first, second = psutil.Process(started.pid).children()
+        first, second = pages_of(started, 2)
         started.send_signal(number)
         _, log = started.communicate(timeout=60)
 

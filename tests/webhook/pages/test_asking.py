@@ -103,7 +103,7 @@ def test_what_a_player_has_is_read_in_the_background_and_shown_when_it_is_there(
     assert "Court 1, Alice Marble" in then
     assert ">reserved<" in then
     assert "refresh" not in then
-    assert len(household.stage.ledger.all("signed-in")) <= before + 1
+    assert len(household.stage.ledger.all("signed-in")) == before + 1
     assert household.client("ben").get(BOOKINGS).status_code == 404
 
 
@@ -233,7 +233,7 @@ def test_a_sign_in_that_is_refused_is_said_and_is_not_repeated_at_once(household
     assert '<p class="said bad">Refused: ' in page
     assert "may lock the account" in page
     assert "wrong-canary" not in page
-    assert "The booking system was asked just now; ask again in 1 minutes" in again or "ask again in" in again
+    assert "The booking system was asked just now; ask again in" in again
     assert "is being asked for you; wait for that" in twice
     assert len(household.aside) == 1
 
@@ -405,7 +405,7 @@ def test_a_text_that_comes_while_the_page_is_open_proves_the_forwarder(household
     opened = client.get(TEXT).text
     waits = again(opened)
     later(household, seconds=40)
-    told = {"from": "+14155550199", "to": phone, "text": "test 123456"}
+    told = {"from": "+14155550199", "to": phone, "text": "test 918273"}
     assert send(f"/webhook/{WEBHOOK_TOKEN}", json=told).status_code == 200
     later(household, seconds=6)
     came = again(waits)
@@ -421,7 +421,7 @@ def test_a_text_that_comes_while_the_page_is_open_proves_the_forwarder(household
     for page in (came, none):
         assert "refresh" not in page
     for page in (opened, came, none):
-        assert "123456" not in page or page is not came
+        assert "918273" not in page
         assert phone not in page
         assert re.sub(r"\D", "", phone)[-10:] not in page
 
