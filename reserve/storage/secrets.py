@@ -246,9 +246,16 @@ def write_new(path: Path, content: bytes) -> None:
             written.write(content)
             written.flush()
             os.fsync(written.fileno())
-        os.link(new, path)
+        try:
+            os.link(new, path)
+        except FileExistsError:
+            raise
+        except OSError:  # FAT and many shares have no links
+            if path.exists():
+                raise FileExistsError(path) from None
+            new.replace(path)
     finally:
-        new.unlink()
+        new.unlink(missing_ok=True)
 
 
 class Accounts:

@@ -1,5 +1,6 @@
 """Accounts and tokens at rest: encrypted, under names, and never lost, also when a process is killed."""
 
+import errno
 import json
 import os
 import pty
@@ -96,6 +97,25 @@ def test_nobody_finds_a_key_that_is_half_written(tmp_path: Path, monkeypatch: py
         write_new(key, b"another")
 
     assert seen == [False, True]  # of the first one nothing was there before it was on the disk
+    assert key.read_bytes() == b"whole"
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert [*tmp_path.iterdir()] == [key]
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
+def test_where_a_disk_has_no_links_a_key_is_made_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    key = tmp_path / "a.key"
+
+    def link(*_: object) -> None:
+        raise OSError(number, "no links here")
+
+    monkeypatch.setattr(os, "link", link)
+    write_new(key, b"whole")
+    with pytest.raises(FileExistsError):
+        write_new(key, b"another")
+
     assert key.read_bytes() == b"whole"
     assert key.stat().st_mode & 0o777 == 0o600
     assert [*tmp_path.iterdir()] == [key]
