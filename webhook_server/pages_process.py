@@ -16,7 +16,7 @@ REFUSED = 2  # the exit code of a process that would not do better a second time
 # Seconds.
 SOONEST, LATEST = 1.0, 60.0  # from the end of one to the next; longer from time to time, until one lasts
 LOOK = 5.0  # from one look at it to the next
-GRACE = 6.0  # to finish what it has begun; Docker gives us 10 in all
+GRACE = 4.0  # to finish what it has begun; two may need it one after the other, and Docker gives us 10 in all
 
 LASTING, HUNG = 12, 12  # looks
 
