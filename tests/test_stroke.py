@@ -205,6 +205,7 @@ def test_a_request_that_breaks_while_it_is_written_has_left_and_keeps_no_other_b
                 partial(first.write, ours, b"request"),
                 partial(second.write, our_second, b"another"),
             )
+        their_second.setblocking(False)
         assert their_second.recv(100) == b"another"
 
     assert first.sent is not None
