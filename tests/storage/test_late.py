@@ -193,9 +193,10 @@ def test_a_database_that_does_not_answer_is_given_up(
     from reserve.storage.postgresql import BoundedConnection
 
     store = Store(tmp_path, empty_postgres)
-    monkeypatch.setattr(BoundedConnection, "longest", 0.1)
-    with pytest.raises(OperationalError, match="no answer within"), store.engine.connect() as connection:
-        connection.execute(text("SELECT pg_sleep(30)"))
+    with monkeypatch.context() as hasty:
+        hasty.setattr(BoundedConnection, "longest", 0.1)
+        with pytest.raises(OperationalError, match="no answer within"), store.engine.connect() as connection:
+            connection.execute(text("SELECT pg_sleep(30)"))
     with store.engine.connect() as connection:
         assert connection.scalar(text("SELECT 1")) == 1
     store.close()
