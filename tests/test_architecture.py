@@ -265,7 +265,8 @@ def loaded_by(script: str) -> list[set[str]]:
     """The modules that are there at every `look()` of *script*, in a process of its own."""
     look = "import sys\ndef look(): print(*sys.modules, file=sys.stderr)\n"
     command = [sys.executable, "-c", look + script]
-    result = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True)
+    result = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
     return [set(line.split()) for line in result.stderr.splitlines()]
 
 
@@ -290,3 +291,18 @@ def test_a_run_loads_the_booking_system_it_speaks_to_and_no_other() -> None:
     needed = {"cryptography", "dateutil", "msgspec", "pytz", "requests", "sqlalchemy", "urllib3"}
     assert libraries(before) == needed
     assert libraries(after[-1]) == needed
+
+
+def test_neither_what_a_run_loads_nor_its_end_is_searched_for_garbage() -> None:
+    script = (
+        "import gc; from reserve.__main__ import run\n"
+        "def searched(): return [each['collections'] for each in gc.get_stats()]\n"
+        "sys.argv = ['main.py', '--help']\n"
+        "try: run()\n"
+        "except SystemExit: frozen, before = gc.get_freeze_count(), searched()\n"
+        "import reserve.commands.wiring, reserve.systems.recus.adapter, reserve.calendar_file\n"
+        "import selenium.webdriver.remote.webdriver, icalendar, phonenumbers\n"
+        "assert frozen > 10_000 and searched() == before, (frozen, before, searched())\n"
+    )
+
+    assert loaded_by(script) == []
