@@ -206,6 +206,16 @@ class PlanStore:
         with self._engine.connect() as connection:
             return [Occurrence(**row) for row in connection.execute(query).mappings()]
 
+    def beginning(self, now: datetime, before: datetime, *, saved: datetime) -> list[StoredPlan]:
+        """The plans whose runs begin: they open *before* then, or were *saved* since and are open already."""
+        opens = OCCURRENCES.c.opens_at > now
+        is_new = (OCCURRENCES.c.claims == 0) & (PLANS.c.looked > saved)
+        slots = select(OCCURRENCES.c.plan_id).join(PLANS, PLANS.c.plan_id == OCCURRENCES.c.plan_id)
+        slots = slots.where(AHEAD, OCCURRENCES.c.opens_at < before, opens | is_new)
+        query = select(PLANS).where(PLANS.c.plan_id.in_(slots), ~PLANS.c.is_paused)
+        with self._engine.connect() as connection:
+            return [_stored(row) for row in connection.execute(query)]
+
     def has_opening(self, after: datetime, before: datetime) -> bool:
         """Whether an occurrence that has not ended opens between these moments."""
         opens = (OCCURRENCES.c.opens_at > after) & (OCCURRENCES.c.opens_at < before)

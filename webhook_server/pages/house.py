@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 
 from sqlalchemy import ColumnElement, true
@@ -36,7 +36,6 @@ LARGEST = 2**31 - 1  # number that a database can look for
 AT_ONCE = 50  # plans in one query
 LOOKUPS = 3  # pages that wait for booking systems at one time; half of the threads, so that others go on
 BEFORE_OPENING = LEAD + timedelta(minutes=5)  # the run begins, and what was asked before takes minutes
-LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # before all openings
 SAVED = timedelta(minutes=2)  # so soon the run of a plan begins that is open already; else nobody calls `due`
 OF_SETTINGS = "~"  # in the place of a name, which it cannot be: the account in the settings
 
@@ -231,15 +230,9 @@ class Mine:
 
     def _about_to_begin(self) -> set[str]:
         """The accounts of the plans that open soon, or were saved just now and are open already."""
-        now, store = self.house.clock.now(), self.house.plan_store
-        ahead = store.openings(LONG_AGO, now + BEFORE_OPENING)
-        plans = store.some({each.plan_id for each in ahead})
-        return {
-            self.account_of(stored)
-            for each in ahead
-            if (stored := plans.get(each.plan_id)) and not stored.is_paused
-            if each.opens_at > now or (not each.claims and stored.looked and now - stored.looked < SAVED)
-        }
+        now = self.house.clock.now()
+        plans = self.house.plan_store.beginning(now, now + BEFORE_OPENING, saved=now - SAVED)
+        return {self.account_of(stored) for stored in plans}
 
     def player(self, account: str) -> str:
         """The fingerprint of the player whose account is one of these."""
