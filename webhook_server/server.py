@@ -387,7 +387,7 @@ class TextServer(Server):
         """Before it runs: have requests for pages answered at the other sides of these *ends*."""
         self.adj.is_for_us = is_of_texts
         self.doors = [Door(self, end, lambda: None) for end in ends]
-        self._turns = cycle(self.doors)
+        self._turns = cycle([*self.doors, *self.doors[1:]])  # the first has more to do besides
 
     def give_away(self, channel: Connection) -> bool:
         """Hand *channel* over: in turns, or to the first where what is asked for is in its memory."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from reserve.storage.database import Store
@@ -81,12 +81,6 @@ class PlanStore:
         query = select(PLANS).where(PLANS.c.plan_id > after).order_by(PLANS.c.plan_id).limit(most)
         with self._engine.connect() as connection:
             return [_stored(row) for row in connection.execute(query)]
-
-    def some(self, plan_ids: Collection[int]) -> dict[int, StoredPlan]:
-        """The plans of these numbers, as far as they are there."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(select(PLANS).where(PLANS.c.plan_id.in_(plan_ids)))
-            return {stored.plan_id: stored for stored in map(_stored, rows)}
 
     def get(self, plan_id: int) -> StoredPlan | None:
         """The plan of this number, if there is one."""
@@ -262,26 +256,19 @@ class PlanStore:
         with self._engine.begin() as connection:
             connection.execute(update(OCCURRENCES).where(_row(occurrence), AHEAD).values(**values))
 
-    def next_openings(self, *, most: int, after: int = 0) -> list[Occurrence]:
-        """The occurrences that did not end, by their opening; without the first *after*."""
-        key = (OCCURRENCES.c.opens_at, OCCURRENCES.c.plan_id, OCCURRENCES.c.starts_at)
-        query = select(OCCURRENCES).where(AHEAD).order_by(*key).limit(most).offset(after)
+    def next_openings(self, *, most: int, after: int = 0) -> list[tuple[StoredPlan, Occurrence]]:
+        """The occurrences that did not end, with their plans, by their opening; without the first *after*."""
+        of_plan = len(PLANS.c)
         with self._engine.connect() as connection:
-            return [Occurrence(**row) for row in connection.execute(query).mappings()]
+            rows = connection.execute(_NEXT, {"most": most, "after": after})
+            return [(_stored(row[:of_plan]), Occurrence(*row[of_plan:])) for row in rows]
 
     def around(self, plan_ids: Collection[int]) -> tuple[list[Occurrence], list[Occurrence]]:
         """Of each of these plans the occurrences that did not end, and the last that did."""
-        of_these = OCCURRENCES.c.plan_id.in_(plan_ids)
-        last = (
-            select(OCCURRENCES.c.plan_id, func.max(OCCURRENCES.c.starts_at).label("starts_at"))
-            .where(of_these, OCCURRENCES.c.ended.is_not(None))
-            .group_by(OCCURRENCES.c.plan_id)
-            .subquery()
-        )
-        is_last = (OCCURRENCES.c.plan_id == last.c.plan_id) & (OCCURRENCES.c.starts_at == last.c.starts_at)
+        these = {"plans": [*plan_ids]}
         with self._engine.connect() as connection:
-            ahead = connection.execute(select(OCCURRENCES).where(of_these, AHEAD)).mappings().all()
-            past = connection.execute(select(OCCURRENCES).join(last, is_last)).mappings().all()
+            ahead = connection.execute(_UNENDED, these).mappings().all()
+            past = connection.execute(_LAST, these).mappings().all()
         return [Occurrence(**row) for row in ahead], [Occurrence(**row) for row in past]
 
     def occurrences(
@@ -295,6 +282,29 @@ class PlanStore:
             query = query.where(OCCURRENCES.c.ended.is_not(None) if ended else AHEAD)
         with self._engine.connect() as connection:
             return [Occurrence(**row) for row in connection.execute(query).mappings()]
+
+
+# Once for all, as pages ask for them all the time.
+_OF_THESE = OCCURRENCES.c.plan_id.in_(bindparam("plans", expanding=True))
+_UNENDED = select(OCCURRENCES).where(_OF_THESE, AHEAD)
+_LATEST = (
+    select(OCCURRENCES.c.plan_id, func.max(OCCURRENCES.c.starts_at).label("starts_at"))
+    .where(_OF_THESE, OCCURRENCES.c.ended.is_not(None))
+    .group_by(OCCURRENCES.c.plan_id)
+    .subquery()
+)
+_LAST = select(OCCURRENCES).join(
+    _LATEST,
+    (OCCURRENCES.c.plan_id == _LATEST.c.plan_id) & (OCCURRENCES.c.starts_at == _LATEST.c.starts_at),
+)
+_NEXT = (
+    select(PLANS, *(OCCURRENCES.c[each.name] for each in fields(Occurrence)))
+    .join(OCCURRENCES, OCCURRENCES.c.plan_id == PLANS.c.plan_id)
+    .where(AHEAD)
+    .order_by(OCCURRENCES.c.opens_at, OCCURRENCES.c.plan_id, OCCURRENCES.c.starts_at)
+    .limit(bindparam("most"))
+    .offset(bindparam("after"))
+)
 
 
 def _stored(row: Any) -> StoredPlan:

@@ -93,7 +93,9 @@ def lay_out(folder: Path) -> None:
     bodies = [body_of(replace(plan, first=first + timedelta(minutes=number))) for number in range(PLANS_KEPT)]
     past = []
     for number in plans.add(bodies):
-        plans.change(number, zone="America/Los_Angeles", rule="7 days 08:00:00", looked=now)
+        plans.change(
+            number, zone="America/Los_Angeles", rule="7 days 08:00:00", looked=now - timedelta(hours=1)
+        )
         if stored := plans.get(number):
             schedule_next(plans, stored, now)
         for weeks in range(1, PAST_KEPT + 1):

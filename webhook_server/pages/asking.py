@@ -31,7 +31,6 @@ from webhook_server.pages.reading import CLASSES
 from webhook_server.pages.saying import mark_of, said
 
 CHECKED = 10  # plans of an account to choose from
-AT_ONCE = 60  # openings that are read at once
 TEXT_WAITED_FOR = timedelta(minutes=5)
 BUSY = (
     "a run of this account is under way, or about to begin, and nothing may disturb it;"
@@ -90,19 +89,13 @@ def the_account(house: House, name: str) -> OneAccount:
 
 def plans_of(one: OneAccount) -> Iterator[tuple[StoredPlan, Occurrence]]:
     """The plans of an account with their next occurrence, the first opening first."""
-    store, seen, known = one.own.house.plan_store, 0, set[int]()
-    while ahead := store.next_openings(most=AT_ONCE, after=seen):
-        seen += len(ahead)
-        plans = store.some({each.plan_id for each in ahead})
-        for each in ahead:
-            stored = plans.get(each.plan_id)
-            if stored is None or stored.is_paused or each.plan_id in known or not one.own.has_plan(stored):
-                continue
-            if one.own.account_of(stored) == one.name and stored.body.get("system", USUAL) == one.system:
-                known.add(each.plan_id)
-                yield stored, each
-        if len(ahead) < AT_ONCE:
-            return
+    known = set[int]()
+    for stored, each in one.own.openings():
+        if stored.is_paused or each.plan_id in known or one.own.account_of(stored) != one.name:
+            continue
+        if stored.body.get("system", USUAL) == one.system:
+            known.add(each.plan_id)
+            yield stored, each
 
 
 def look(one: OneAccount, job: Job, *, give_up: Sequence[Found] = ()) -> None:

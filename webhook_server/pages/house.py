@@ -23,7 +23,7 @@ from reserve.plans.due import LEAD
 from reserve.settings import Settings
 from reserve.storage.database import Store
 from reserve.storage.people import People, Person
-from reserve.storage.plans import PlanStore, StoredPlan
+from reserve.storage.plans import Occurrence, PlanStore, StoredPlan
 from reserve.storage.runs import PastRun, RunStore
 from reserve.storage.schema import RUNS
 from reserve.storage.secrets import TOKEN, Accounts, SecretStore
@@ -32,8 +32,9 @@ from reserve.systems import PROFILES
 from webhook_server.pages.background import Background
 from webhook_server.pages.facilities import Facilities
 
+A_PAGE = 20  # plans, openings or runs
 LARGEST = 2**31 - 1  # number that a database can look for
-AT_ONCE = 50  # plans in one query
+AT_ONCE = A_PAGE + 1  # plans in one query: often the page is full with it, and knows whether there is more
 LOOKUPS = 3  # pages that wait for booking systems at one time; half of the threads, so that others go on
 BEFORE_OPENING = LEAD + timedelta(minutes=5)  # the run begins, and what was asked before takes minutes
 SAVED = timedelta(minutes=2)  # so soon the run of a plan begins that is open already; else nobody calls `due`
@@ -192,6 +193,17 @@ class Mine:
         while some := read(after=after, most=AT_ONCE):
             yield from (stored for stored in some if self.has_plan(stored))
             after = some[-1].plan_id
+            if len(some) < AT_ONCE:
+                return
+
+    def openings(self) -> Iterator[tuple[StoredPlan, Occurrence]]:
+        """The occurrences ahead with their plans, by their opening; no more are read than are asked for."""
+        seen, read = 0, self.house.plan_store.next_openings
+        while some := read(most=AT_ONCE, after=seen):
+            yield from (each for each in some if self.has_plan(each[0]))
+            seen += len(some)
+            if len(some) < AT_ONCE:
+                return
 
     def plan(self, number: int) -> StoredPlan | None:
         """The plan of this number, if it is this person's."""

@@ -25,11 +25,10 @@ from reserve.plans.preview import Preview
 from reserve.storage.plans import Occurrence, StoredPlan
 from reserve.systems import PROFILES, SPORTS
 from webhook_server.pages.guard import mine
-from webhook_server.pages.house import LARGEST, House, Mine
+from webhook_server.pages.house import A_PAGE, LARGEST, House, Mine
 from webhook_server.pages.plan_form import edits_in, form_of, words_in
 from webhook_server.pages.saying import LABELS, TYPED, done, field_of, mark_of, said
 
-A_PAGE = 20  # plans
 MOST = 100  # plans that one person adds here
 LONGEST, MOST_COURTS = 300, 20  # letters of a field, and lines of courts, that the form shows again
 SERVED = 14  # occurrences of a plan that are not booked again when it comes back

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from flask import Flask, Response, abort, render_template, request
@@ -26,9 +27,8 @@ from reserve.storage.typed_codes import waiting
 from reserve.waterfall.page import COLOURS, OF_PICTURE, drawing
 from reserve.waterfall.picture import waterfall
 from webhook_server.pages.guard import mine
-from webhook_server.pages.house import House, Mine
+from webhook_server.pages.house import A_PAGE, House, Mine
 
-SHOWN = 30  # openings, or runs, on one page
 WON, LOST = "won", "lost"
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 # What a run under way is about -> in words, and where that is on its way.
@@ -107,16 +107,8 @@ class Column:
 
 def openings(own: Mine) -> list[Opening]:
     """The next openings, the first one first."""
-    now, found, seen = own.house.clock.now(), list[Opening](), 0
-    while len(found) < SHOWN:
-        ahead = own.house.plan_store.next_openings(most=SHOWN, after=seen)
-        seen += len(ahead)
-        plans = own.house.plan_store.some({each.plan_id for each in ahead})
-        theirs = [each for each in ahead if each.plan_id in plans and own.has_plan(plans[each.plan_id])]
-        found += [_opening(plans[each.plan_id], each, now) for each in theirs[: SHOWN - len(found)]]
-        if len(ahead) < SHOWN:
-            break
-    return found
+    now = own.house.clock.now()
+    return [_opening(stored, each, now) for stored, each in islice(own.openings(), A_PAGE)]
 
 
 def _opening(stored: StoredPlan, each: Occurrence, now: datetime) -> Opening:
@@ -149,7 +141,7 @@ def under_way(own: Mine) -> list[UnderWay]:
     now, runs = own.house.clock.now(), own.house.runs
     has_ended = (RUNS.c.started > now - A_DAY) & (RUNS.c.ended > now - JUST_NOW)
     # Each by its index; both in one query would read all runs there are.
-    begun = runs.rows(wanted=own.runs & RUNS.c.ended.is_(None), most=SHOWN)
+    begun = runs.rows(wanted=own.runs & RUNS.c.ended.is_(None), most=A_PAGE)
     alive = runs.alive(run.run_id for run in begun) if begun else set()
     over = [_over(run) for run in runs.rows(wanted=own.runs & has_ended, most=FEW)]
     if not alive:
@@ -231,7 +223,7 @@ def runs_shown(own: Mine, *, ended: str, cause: str, before: str) -> list[RunRow
         wanted = wanted & (RUNS.c.cause == cause)
     if before and (last := own.run(before)) is not None:
         wanted = wanted & (RUNS.c.started < last.started)
-    return own.house.runs.rows(wanted=wanted, most=SHOWN + 1)
+    return own.house.runs.rows(wanted=wanted, most=A_PAGE + 1)
 
 
 def add_reading(pages: Flask, house: House) -> None:
@@ -264,11 +256,11 @@ def add_reading(pages: Flask, house: House) -> None:
         found = runs_shown(own, **asked)
         alive = own.house.runs.alive(run.run_id for run in found if not run.sentence)
         counted = totals(own) if not asked["before"] else []
-        shown: list[dict[str, Any]] = [{"run": run, "end": end_of(run, alive)} for run in found[:SHOWN]]
+        shown: list[dict[str, Any]] = [{"run": run, "end": end_of(run, alive)} for run in found[:A_PAGE]]
         return render_template(
             "runs.html",
             shown=shown,
-            has_more=len(found) > SHOWN,
+            has_more=len(found) > A_PAGE,
             totals=counted,
             many=sum(each.runs for each in counted),
             won=sum(each.runs for each in counted if each.is_won),

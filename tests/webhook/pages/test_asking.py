@@ -40,7 +40,6 @@ from tests.stage import OPENS_AT
 from tests.stage import TOKEN as WEBHOOK_TOKEN
 from tests.webhook.pages.conftest import CANARY, Household, post
 from tests.webhook.pages.test_guard import crawl
-from webhook_server.pages import asking
 from webhook_server.pages.asking import OneAccount, look
 from webhook_server.pages.background import Background, Job, Kind
 from webhook_server.pages.house import House, Mine
@@ -184,7 +183,7 @@ def test_a_check_shows_each_step_and_until_when_all_is_ready(household: Househol
 def test_a_check_offers_the_next_plans_that_this_account_books(
     household: Household, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "AT_ONCE", 3)  # of the openings, read one after the other
+    monkeypatch.setattr("webhook_server.pages.house.AT_ONCE", 3)  # of the openings, read one after the other
     keep_player(household)
     with household.store() as store:
         plans = PlanStore(store)

@@ -19,8 +19,7 @@ from reserve.storage.schema import RUNS
 from reserve.waterfall.page import OF_PICTURE
 from tests.webhook.pages.conftest import Household
 from webhook_server import pages
-from webhook_server.pages.house import AT_ONCE
-from webhook_server.pages.planning import A_PAGE
+from webhook_server.pages.house import A_PAGE, AT_ONCE
 
 
 @pytest.mark.parametrize("path", ["/", "/plans", "/plans/new", "/runs", "/code", "/accounts", "/plans/1"])
@@ -36,7 +35,7 @@ def test_plans_come_page_by_page_each_persons_own(household: Household) -> None:
         anna, ben = (PlanStore(store).get(number) for number in household.plans.values())
         assert anna is not None
         assert ben is not None
-        numbers = PlanStore(store).add([anna.body, ben.body] * AT_ONCE)
+        numbers = PlanStore(store).add([anna.body, ben.body] * 2 * AT_ONCE)
     client, mine = household.client("anna"), [1, *numbers[::2]]
 
     pages = [client.get(f"/plans?from={first}").text for first in range(0, len(mine) + A_PAGE, A_PAGE)]
