@@ -30,6 +30,9 @@ class Person:
     calendar: str | None = field(default=None, repr=False)  # the hash of the secret in its address
 
 
+_BY_NAME = select(PEOPLE).order_by(PEOPLE.c.name)
+
+
 class People:
     """Everybody who may sign in."""
 
@@ -40,8 +43,7 @@ class People:
     def all(self) -> list[Person]:
         """Everybody, by name."""
         with self._engine.connect() as connection:
-            rows = connection.execute(select(PEOPLE).order_by(PEOPLE.c.name)).mappings()
-            return [person_in(row) for row in rows]
+            return [person_in(row) for row in connection.execute(_BY_NAME).mappings()]
 
     def get(self, name: str) -> Person | None:
         """The person of this name, if there is one."""

@@ -90,6 +90,9 @@ class RunTotal:
     runs: int
 
 
+_IN_SHORT = select(*(RUNS.c[each.name] for each in fields(RunRow))).order_by(RUNS.c.started.desc())
+
+
 class RunStore:
     """All runs in a store: what they did, and how they ended."""
 
@@ -126,7 +129,7 @@ class RunStore:
         Only those of a plan, those that started *since* then, and those that ended with nothing, neither
         reserved nor held, if they are lost; and of these only those that are *wanted*.
         """
-        query = select(*(RUNS.c[each.name] for each in fields(RunRow))).order_by(RUNS.c.started.desc())
+        query = _IN_SHORT
         if wanted is not None:
             query = query.where(wanted)
         if plan_id is not None:

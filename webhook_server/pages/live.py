@@ -6,6 +6,7 @@ import threading
 from datetime import datetime, timedelta
 
 from flask import render_template
+from flask_login import current_user
 
 from webhook_server.pages.guard import still_mine
 from webhook_server.pages.house import House
@@ -15,23 +16,27 @@ LOOK_EVERY = timedelta(seconds=1)
 
 
 class Live:
-    """What each person sees of the runs under way; one at a time reads it, and not for each who watches."""
+    """What is seen of the runs under way; one at a time reads it, and once for all pages of a session."""
 
     def __init__(self, house: House) -> None:
         """Nobody watches yet."""
         self._house = house
         self._alone = threading.Lock()
-        self._seen: dict[str, tuple[datetime, str]] = {}  # when, and what, by person
+        self._seen: dict[str, tuple[datetime, str]] = {}  # when, and what, by session
 
     def seen(self) -> str | None:
         """What the person sees whose request this is; None once the session has ended."""
         with self._alone:
-            own = still_mine(self._house)
-            if own is None:
-                return None
             now = self._house.clock.now()
-            when, what = self._seen.get(own.person.name, (None, ""))
-            if when is None or not timedelta(0) <= now - when < LOOK_EVERY:
+            self._seen = {
+                session: (when, what)
+                for session, (when, what) in self._seen.items()
+                if timedelta(0) <= now - when < LOOK_EVERY
+            }
+            if current_user.id not in self._seen:
+                own = still_mine(self._house)
+                if own is None:
+                    return None
                 what = render_template("under_way.html", under_way=under_way(own))
-                self._seen[own.person.name] = (now, what)
-            return what
+                self._seen[current_user.id] = (now, what)
+            return self._seen[current_user.id][1]

@@ -255,7 +255,8 @@ def add_reading(pages: Flask, house: House) -> None:
         asked = {name: request.args.get(name, "")[:60] for name in ("ended", "cause", "before")}
         found = runs_shown(own, **asked)
         alive = own.house.runs.alive(run.run_id for run in found if not run.sentence)
-        counted = totals(own) if not asked["before"] else []
+        is_all = not any(asked.values())  # whoever asks for some of them wants to see those first
+        counted = totals(own) if is_all else []
         shown: list[dict[str, Any]] = [{"run": run, "end": end_of(run, alive)} for run in found[:A_PAGE]]
         return render_template(
             "runs.html",
@@ -264,7 +265,7 @@ def add_reading(pages: Flask, house: House) -> None:
             totals=counted,
             many=sum(each.runs for each in counted),
             won=sum(each.runs for each in counted if each.is_won),
-            margins=margins(own) if not asked["before"] else [],
+            margins=margins(own) if is_all else [],
             causes=list(CauseWord),
             asked=asked,
         )

@@ -242,6 +242,7 @@ def test_many_runs_are_pages_of_twenty(household: Household) -> None:
     assert "Game 4 " in second
     assert "Game 33 " not in late
     assert late.count('class="card run bad"') == 18
+    assert ['id="totals"' in page for page in (first, second, late)] == [True, False, False]
 
 
 def test_a_store_that_is_locked_is_said_in_a_sentence(
