@@ -47,7 +47,7 @@ APART = timedelta(seconds=2)  # are the clocks of two servers at most; a stamp f
 # Less may be a busy processor; time services correct less than 100 ms gently, without a jump.
 JUMP = timedelta(milliseconds=20)
 
-PROBES = 14  # of one server, whose network is uneven; eleven tell all over an even one
+PROBES = 20  # of one server, whose network is uneven; eleven tell all over an even one
 
 NTP_HOSTS = ("time.cloudflare.com", "time.google.com", "time.nist.gov", "pool.ntp.org")
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, prod
 
-CHANCE = 0.015  # that the earliest request of an opening is early; measured, it stays below 2 %
+CHANCE = 0.012  # that the earliest request of an opening is early; measured, it stays below 2 %
 SECOND = 1000.0  # how exact a stamp is
 STILL = 0.02  # a network that is more even than that counts as so uneven
 DEPTHS = [

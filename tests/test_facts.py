@@ -74,9 +74,10 @@ def sections(system: str) -> dict[str, str]:
 
 
 def written() -> list[Path]:
-    """Every module and every document of this repository."""
+    """Every module and every document of this repository, but what was built in it."""
     found = (path.relative_to(HERE) for kind in ("*.py", "*.md") for path in HERE.rglob(kind))
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.parts))
+    ours = (path for path in found if path.parts[0] != "build")
+    return sorted(path for path in ours if not any(part.startswith(".") for part in path.parts))
 
 
 def citing() -> list[tuple[Path, Citation]]:

@@ -24,10 +24,10 @@ def probed(chance: random.Random, way: Way, lead: float) -> Seen:
 
 
 def arrivals(chance: random.Random, way: Way) -> list[float]:
-    """When the requests of an opening arrive after it, measured by 14 probes and one for each court."""
+    """When the requests of an opening arrive after it, measured by 20 probes and one for each court."""
     low, high = OFFSET + way(chance) - 400, OFFSET + way(chance) + 600
     seen = [Seen(low, way(chance) + way(chance))]
-    for _ in range(13):
+    for _ in range(19):
         seen.append(probed(chance, way, (low + high) / 2))
         low = max(each.least for each in seen)
         high = min(each.least for each in seen) + SECOND

@@ -33,7 +33,7 @@ class Leads:
     sign_in: timedelta = timedelta(seconds=120)  # a browser needs 5 to 20 s; a token lives an hour
     code: timedelta = timedelta(seconds=60)  # a code is said to live one to two minutes (rec.us facts 3.2)
     second_code: timedelta = timedelta(seconds=30)
-    measure: timedelta = timedelta(seconds=24)  # 14 probes take 14 seconds; later is better, clocks drift
+    measure: timedelta = timedelta(seconds=24)  # 20 probes take 20 seconds; later is better, clocks drift
     warm: timedelta = timedelta(seconds=3)  # some servers close a connection that was idle for five
     last_look: timedelta = timedelta(seconds=0.5)  # for a code; then the opening has all our attention
 
