@@ -15,7 +15,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import cycle
+from itertools import cycle, islice
 from typing import Any, Self
 
 from flask import Flask
@@ -390,10 +390,12 @@ class TextServer(Server):
         self._turns = cycle([*self.doors, *self.doors[1:]])  # the first has more to do besides
 
     def give_away(self, channel: Connection) -> bool:
-        """Hand *channel* over: in turns, or to the first where what is asked for is in its memory."""
-        request, first = channel.requests[0], self.doors[0]
-        door = next(self._turns) if is_read_anywhere(request.command, request.path) else first
-        return door.give(channel) or (door is not first and first.give(channel))
+        """Hand *channel* over to the next that takes it, or to the first, which remembers what is asked."""
+        request = channel.requests[0]
+        if not is_read_anywhere(request.command, request.path):
+            return self.doors[0].give(channel)
+        a_round = 2 * len(self.doors) - 1
+        return any(door.give(channel) for door in islice(self._turns, a_round))
 
     def shut(self) -> None:
         """Finish what has begun, for a while, and begin nothing more."""

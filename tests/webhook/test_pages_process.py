@@ -125,6 +125,24 @@ def test_processes_take_turns_but_what_one_remembers_the_first_is_asked_for(tmp_
         assert {who("/"), who("/runs")} == {first}
 
 
+@pytest.mark.parametrize("gone", [0, 1])
+def test_what_is_read_is_answered_by_whichever_process_is_there(tmp_path: Path, gone: int) -> None:
+    with beside(tmp_path, ANSWER, soonest=60, processes=2) as (server, pages):
+        for path in ("/", "/plans"):  # both have begun
+            requests.get(url(server) + path, timeout=60)
+        ended = pages[gone].process
+        assert ended is not None
+        ended.kill()
+        while server.doors[gone].is_open:
+            pass
+
+        read = [requests.get(url(server) + path, timeout=60).status_code for path in ("/", "/runs", "/plans")]
+        accounts = requests.get(f"{url(server)}/accounts", timeout=60).status_code
+
+    assert read == [200, 200, 200]
+    assert accounts == (200 if gone else 503)
+
+
 def test_pages_that_end_are_there_again_and_meanwhile_texts_are_taken_in(tmp_path: Path) -> None:
     with beside(tmp_path, ANSWER) as (server, [pages]):
         first = requests.get(f"{url(server)}/end", timeout=60)
