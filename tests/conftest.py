@@ -7,7 +7,8 @@ import ipaddress
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from functools import partial
+from datetime import tzinfo
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -19,6 +20,9 @@ from reserve.notify.channels import channels, send
 from reserve.notify.outbox import Outbox, entry_in
 from reserve.notify.sender import Sender
 from reserve.settings import Settings
+from reserve.simulator.recus import facilities as simulated_facilities
+from reserve.simulator.recus.facilities import SimulatedFacility
+from reserve.simulator.recus.facilities import _other_parks as other_parks
 from reserve.storage import migrations
 from reserve.storage.migrations import upgrade
 from tests.fakes import FakeClock
@@ -136,6 +140,24 @@ def quick_upgrade(connection: Connection) -> None:
 def quick_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables of new stores are made quickly; `tests/storage/test_migrations.py` tells how they really are."""
     monkeypatch.setattr(migrations, "upgrade", quick_upgrade)
+
+
+FEW = ("Lafayette", "McLaren", "Moscone", "Rossi")
+
+
+@cache
+def few_parks(here: tzinfo, windows: str) -> dict[str, SimulatedFacility]:
+    """Some parks of the city beside the wanted one."""
+    return {id_: park for id_, park in other_parks(here, windows).items() if park.name in FEW}
+
+
+@pytest.fixture(autouse=True)
+def small_city(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The simulated city has few parks, as it publishes all of them, whole, to every run.
+
+    Where the whole city matters, a fixture of this name does nothing.
+    """
+    monkeypatch.setattr(simulated_facilities, "_other_parks", few_parks)
 
 
 @pytest.fixture

@@ -23,6 +23,11 @@ from tests.stage import Stage
 from tests.systems.test_ntnui import Stage as SiteStage
 
 
+@pytest.fixture(autouse=True)
+def small_city() -> None:
+    """All parks are there."""
+
+
 def courts(stage: Stage, *words: str) -> int:
     """The exit code of `courts` with *words*, called where the simulator answers."""
     return main(words, Settings(), clock=stage.clock, connect=stage.connect)

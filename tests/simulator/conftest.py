@@ -1,4 +1,4 @@
-"""What the simulator's tests share: the samples."""
+"""What the simulator's tests share: the samples, and the whole city."""
 
 import json
 from collections.abc import Callable
@@ -9,6 +9,11 @@ import pytest
 
 HERE = Path(__file__).parent
 SAMPLES = (HERE / "samples" / "recus", HERE.parent / "systems" / "samples" / "recus")
+
+
+@pytest.fixture(autouse=True)
+def small_city() -> None:
+    """All parks are there."""
 
 
 @pytest.fixture

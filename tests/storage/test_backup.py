@@ -120,9 +120,10 @@ def test_a_backup_that_is_changed_or_of_a_later_program_restores_nothing(
 
 def test_a_backup_that_is_cut_off_or_has_a_wrong_byte_restores_nothing(kept: Path, tmp_path: Path) -> None:
     whole = saved(kept, tmp_path / "all.backup").read_bytes()
-    file = tmp_path / "spoilt"
+    file, half = tmp_path / "spoilt", len(whole) // 2
+    wrong = bytes([whole[half] ^ 1])
 
-    for spoilt in (b"", b"PK", whole[: len(whole) // 2], whole[:-1], whole[:1500] + b"#" + whole[1501:]):
+    for spoilt in (b"", b"PK", whole[:half], whole[:-1], whole[:half] + wrong + whole[half + 1 :]):
         file.write_bytes(spoilt)
         with pytest.raises(UsageError, match="damaged"):
             restore(file, tmp_path / "other")
