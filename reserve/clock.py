@@ -33,7 +33,8 @@ T = TypeVar("T")
 SECOND = timedelta(seconds=1)
 MS = timedelta(milliseconds=1)
 NAP = 1.0  # seconds; long waits are cut up, so that a clock put forward makes us late by no more than this
-AWAKE = timedelta(milliseconds=1)  # before a moment that is to be met
+# Before a moment that is to be met: when to sleep lightly, and when no more.
+NEAR, AWAKE = timedelta(milliseconds=20), timedelta(milliseconds=1)
 LOOK = 0.1  # seconds; so soon is noticed that a wait is to be cut short
 HURRY = timedelta(seconds=1)  # for what is under way then: a usual answer, and half of what a stop may take
 
@@ -141,8 +142,14 @@ class Clock:
             time.sleep(min(left, NAP))
 
     def meet(self, moment: datetime) -> None:
-        """Return at *moment*, never before it, and awake: to be woken up then would take a moment more."""
-        self.sleep_until(moment - AWAKE)
+        """Return at *moment*, never before it, and awake: to be woken up then would take a moment more.
+
+        The last naps are ever shorter: while others compute, who wakes up may wait for some milliseconds, but
+        not again soon after.
+        """
+        self.sleep_until(moment - NEAR)
+        while (left := moment - self.now()) > AWAKE:
+            time.sleep(left.total_seconds() / 2)
         while self.now() < moment:
             pass
 

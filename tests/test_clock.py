@@ -384,6 +384,27 @@ def test_waiting_in_real_time_is_never_too_short() -> None:
     assert ms(0) <= clock.now() - moment < ms(5000)
 
 
+def test_a_moment_is_met_though_the_machine_is_busy_and_wakes_who_slept_long_too_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Busy(Clock):
+        passed = START
+
+        def now(self) -> datetime:
+            self.passed += timedelta(microseconds=5)
+            return self.passed
+
+        def nap(self, seconds: float) -> None:
+            self.passed += timedelta(seconds=seconds) + ms(3 if seconds > 0.005 else 0)
+
+    clock = Busy()
+    monkeypatch.setattr("time.sleep", clock.nap)
+
+    clock.meet(START + ms(1500))
+
+    assert ms(0) <= clock.passed - START - ms(1500) < ms(0.1)
+
+
 def test_time_goes_on_in_both_kinds() -> None:
     clock = Clock()
     wall, ticks = clock.now(), clock.monotonic()

@@ -68,10 +68,11 @@ Arrivals = list[tuple[int, float, float]]
 
 @dataclass(frozen=True)
 class Hosts:
-    """Where the server listens: a port for each network, and one for orders."""
+    """Where the server listens, a port for each network, and one for orders; and its process."""
 
     ports: tuple[int, ...]
     orders: int
+    server: int
 
     def url(self, network: Network) -> str:
         """Where to reach the server through *network*."""
@@ -137,7 +138,7 @@ def served() -> Iterator[Hosts]:
         assert server.stdout is not None
         try:
             said = json.loads(server.stdout.readline())
-            yield Hosts(tuple(said["ports"]), said["orders"])
+            yield Hosts(tuple(said["ports"]), said["orders"], server.pid)
         finally:
             server.stdin.close()
             server.wait()

@@ -111,9 +111,10 @@ def results(found: Found) -> str:
         "When requests leave, stamped by the kernel: " + "; ".join(departures(one) for one in left) + "."
         if left
         else "When requests leave was not measured, as only root may look at packets.",
-        "Four courts with a burden, the server's time found under it, too, median (95 %):",
+        """Four courts with a burden, the server's time found under it, too, median (95 %). The server,
+        in truth a machine of its own, goes before what else computes on its core:""",
         table(
-            ["burden", "by", "last after the opening", "last after a given moment"],
+            ["burden", "by", "last after the opening", "last left after a given moment"],
             [
                 [one["burden"], one["by"], both(one["last_ms"]), both(one["late_ms"])]
                 for one in found["burdens"]["rows"]

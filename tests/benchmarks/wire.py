@@ -10,7 +10,7 @@ import socket
 import struct
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tests.benchmarks.figures import spread
@@ -66,9 +66,8 @@ class Tap:
                 self.seen.append((seconds * 10**9 + nanos, source))
 
 
-def row(method: str, courts: int, opened: Sequence[tuple[int, Any]], tap: Tap) -> dict[str, Any]:
-    """How long after their moment the first and the last request left, and whether each was one packet."""
-    firsts, lasts, rights = [], [], []
+def left(opened: Sequence[tuple[int, Any]], tap: Tap) -> Iterator[tuple[float, float, bool]]:
+    """When the first and the last of each opening left, in ms after it, and whether each was one packet."""
     for moment, arrived in opened:
         there = max(arrival for _, arrival, _, _ in arrived)
         packets: defaultdict[int, list[float]] = defaultdict(list)
@@ -76,15 +75,23 @@ def row(method: str, courts: int, opened: Sequence[tuple[int, Any]], tap: Tap) -
             if moment - BEFORE < stamp < there:
                 packets[source].append((stamp - moment) / 1e6)
         whole = [max(stamps) for stamps in packets.values()]
-        if len(whole) != courts:
-            raise RuntimeError(f"{len(whole)} of {courts} requests were seen to leave")
-        firsts.append(min(whole))
-        lasts.append(max(whole))
+        if len(whole) != len(arrived):
+            raise RuntimeError(f"{len(whole)} of {len(arrived)} requests were seen to leave")
         court_of = {source: int(court) for court, _, _, source in arrived}
         in_order = sorted(packets, key=lambda source: max(packets[source])) == sorted(
             packets, key=court_of.__getitem__
         )
-        rights.append(in_order and all(len(stamps) == 1 for stamps in packets.values()))
+        yield min(whole), max(whole), in_order and all(len(stamps) == 1 for stamps in packets.values())
+
+
+def last_left(opened: Sequence[tuple[int, Any]], tap: Tap) -> list[float]:
+    """When the last request of each opening left, in ms after it."""
+    return [last for _, last, _ in left(opened, tap)]
+
+
+def row(method: str, courts: int, opened: Sequence[tuple[int, Any]], tap: Tap) -> dict[str, Any]:
+    """How long after their moment the first and the last request left, and whether each was one packet."""
+    firsts, lasts, rights = zip(*left(opened, tap), strict=True)
     return {
         "method": method,
         "courts": courts,
