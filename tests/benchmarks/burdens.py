@@ -140,13 +140,16 @@ def bench(*, quick: bool) -> dict[str, Any]:
                     with tapped(hosts.ports[NETWORKS.index(EVEN)]) as tap:
                         due = play("openings", **link, **words, measured=0, name="due")
             [(_, opened)], [(_, sent)] = aimed["openings"], due["openings"]
-            lates = [max(late for _, late, _ in in_ms(*one)) - EVEN.rtt / 2 for one in sent]
+            if tap:
+                lates = last_left(sent, tap)
+            else:
+                lates = [max(late for _, late, _ in in_ms(*one)) - EVEN.rtt / 2 for one in sent]
             rows.append(
                 {
                     "burden": name,
                     "by": how,
                     **row("ours with -m", EVEN, COURTS, [in_ms(*one) for one in opened]),
-                    "late_ms": spread(last_left(sent, tap) if tap else lates),
+                    "late_ms": spread(lates),
                 }
             )
             print(rows[-1], flush=True)

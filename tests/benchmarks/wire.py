@@ -67,21 +67,23 @@ class Tap:
 
 
 def left(opened: Sequence[tuple[int, Any]], tap: Tap) -> Iterator[tuple[float, float, bool]]:
-    """When the first and the last of each opening left, in ms after it, and whether each was one packet."""
+    """When the first and the last of each opening left, in ms, and whether all did in order, a packet each.
+
+    Raises RuntimeError where what was seen to leave is not what arrived.
+    """
     for moment, arrived in opened:
         there = max(arrival for _, arrival, _, _ in arrived)
         packets: defaultdict[int, list[float]] = defaultdict(list)
         for stamp, source in tap.seen:
             if moment - BEFORE < stamp < there:
                 packets[source].append((stamp - moment) / 1e6)
-        whole = [max(stamps) for stamps in packets.values()]
-        if len(whole) != len(arrived):
-            raise RuntimeError(f"{len(whole)} of {len(arrived)} requests were seen to leave")
         court_of = {source: int(court) for court, _, _, source in arrived}
-        in_order = sorted(packets, key=lambda source: max(packets[source])) == sorted(
-            packets, key=court_of.__getitem__
-        )
-        yield min(whole), max(whole), in_order and all(len(stamps) == 1 for stamps in packets.values())
+        if packets.keys() != court_of.keys():
+            raise RuntimeError(f"{len(packets)} requests were seen to leave, and {len(court_of)} to arrive")
+        whole = {source: max(stamps) for source, stamps in packets.items()}
+        is_right = sorted(whole, key=whole.__getitem__) == sorted(whole, key=court_of.__getitem__)
+        is_right = is_right and all(len(stamps) == 1 for stamps in packets.values())
+        yield min(whole.values()), max(whole.values()), is_right
 
 
 def last_left(opened: Sequence[tuple[int, Any]], tap: Tap) -> list[float]:
