@@ -22,7 +22,6 @@ from reserve.notify.sender import Sender
 from reserve.settings import Settings
 from reserve.simulator.recus import facilities as simulated_facilities
 from reserve.simulator.recus.facilities import SimulatedFacility
-from reserve.simulator.recus.facilities import _other_parks as other_parks
 from reserve.storage import migrations
 from reserve.storage.migrations import upgrade
 from tests.fakes import FakeClock
@@ -143,6 +142,7 @@ def quick_tables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 FEW = ("Lafayette", "McLaren", "Moscone", "Rossi")
+other_parks = simulated_facilities._other_parks
 
 
 @cache

@@ -19,7 +19,7 @@ from tests.benchmarks.figures import spread
 from tests.benchmarks.opening import in_ms, row, served
 from tests.benchmarks.server import EVEN, NETWORKS
 from tests.benchmarks.versions import HERE, played
-from tests.benchmarks.wire import Tap, last_left
+from tests.benchmarks.wire import Tap, left
 
 PERIOD, QUOTA = 0.1, 0.01  # seconds, and how many of them a process may compute
 MICROSECONDS = 1_000_000
@@ -141,7 +141,7 @@ def bench(*, quick: bool) -> dict[str, Any]:
                         due = play("openings", **link, **words, measured=0, name="due")
             [(_, opened)], [(_, sent)] = aimed["openings"], due["openings"]
             if tap:
-                lates = last_left(sent, tap)
+                lates = [last for _, last, _ in left(sent, COURTS, tap)]
             else:
                 lates = [max(late for _, late, _ in in_ms(*one)) - EVEN.rtt / 2 for one in sent]
             rows.append(
@@ -172,5 +172,5 @@ ABOUT = {
     "last_ms": "as in the opening; the server's time is found under the same burden",
     "late_ms": "of openings with a given moment, when the last request left, stamped by the kernel; where "
     "only root may look at packets, its arrival less the way",
-    "server": "in truth a machine of its own: it has one core, and goes before what else computes there",
+    "server": "in truth a machine of its own: it has one core and, as root, goes before what else is there",
 }
